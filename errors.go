@@ -1,0 +1,123 @@
+package crisp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Conditions to test for with [errors.Is].
+var (
+	// ErrUnauthorized: Crisp refused the credentials, over the RTM API
+	// (event "unauthorized") or REST (401 or 403). Retrying can't help, so it
+	// ends [RTM.Run].
+	ErrUnauthorized = errors.New("crisp: credentials refused")
+
+	// ErrClosed: the RTM client was closed or shut down. It is what [RTM.Run]
+	// returns after [RTM.Close] and [RTM.Shutdown], as net/http's servers do.
+	ErrClosed = errors.New("crisp: RTM client closed")
+
+	// ErrRunning: [RTM.Run] was called a second time; make another RTM.
+	ErrRunning = errors.New("crisp: RTM.Run was called already: an RTM runs once, make another with Client.NewRTM")
+
+	// ErrSignature: a web hook's signature or URL secret is missing or wrong.
+	ErrSignature = errors.New("crisp: web hook not authentic")
+
+	// ErrStale: a web hook's signed timestamp is too old or in the future.
+	ErrStale = errors.New("crisp: web hook timestamp outside the tolerance")
+
+	// ErrSilent: the RTM server did not answer the authentication. Crisp
+	// leaves connections silent that exceed its (unpublished) limits per IP,
+	// token or website.
+	ErrSilent = errors.New("crisp: no answer to the RTM authentication: the connection limit may have been reached (share one RTM client between your users)")
+
+	// ErrTooLarge: an answer, a web hook or a frame exceeds the size limit.
+	ErrTooLarge = errors.New("crisp: too large")
+
+	// ErrSlowConsumer: handlers are slower than the events come and the queue
+	// is full, so that events are dropped (only with [OverflowDrop]). It is
+	// reported once per episode.
+	ErrSlowConsumer = errors.New("crisp: handlers are too slow: the queue is full and events are dropped")
+
+	// ErrInsecure: an endpoint without TLS on a host that is not loopback.
+	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")
+)
+
+// APIError is Crisp's refusal of a REST call: any answer that is no success.
+// Find it with [errors.As]; 401 and 403 also match [ErrUnauthorized].
+type APIError struct {
+	Method     string          // HTTP method of the call
+	Route      string          // path of the call below the base URL, without query
+	StatusCode int             // HTTP status
+	Reason     string          // the answer's "reason", e.g. "not_allowed"; empty if the body was not Crisp's
+	Data       json.RawMessage // the answer's "data", nil if there was none
+	RetryAfter time.Duration   // how long the server asks to wait; 0 = it did not say
+}
+
+// Error gives method, route, status and reason. The data stay out of it: they
+// may repeat what was sent.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	b.WriteString("crisp: ")
+	if e.Method != "" {
+		fmt.Fprintf(&b, "%s %s: ", e.Method, e.Route)
+	}
+	fmt.Fprintf(&b, "status %d", e.StatusCode)
+	if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, ", reason %q", e.Reason)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
+	}
+	return b.String()
+}
+
+// Is makes 401 and 403 match [ErrUnauthorized].
+func (e *APIError) Is(target error) bool {
+	return target == ErrUnauthorized &&
+		(e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+}
+
+// HandlerError is what the router's error handler hears when a handler or a
+// middleware failed or panicked.
+type HandlerError struct {
+	Event Event
+	Err   error  // what the handler returned, or the panic's value as an error
+	Stack []byte // the goroutine's stack where it panicked; nil if it did not
+}
+
+// Error names the event and says what the handler returned; the payload stays
+// out of it.
+func (e *HandlerError) Error() string {
+	verb := "failed"
+	if e.Stack != nil {
+		verb = "panicked"
+	}
+	return fmt.Sprintf("crisp: a handler of %s %s: %v", e.Event.EventName(), verb, e.Err)
+}
+
+// Unwrap gives what the handler returned.
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// DriftError is what the router's error handler hears of an event whose
+// payload has fields of unexpected types. The event reached its handlers all
+// the same, with those fields left zero.
+type DriftError struct {
+	Event    Event
+	Problems []FieldProblem // as in Meta.Problems; at least one
+}
+
+// Error names the event and its first problem, never a field's value.
+func (e *DriftError) Error() string {
+	s := fmt.Sprintf("crisp: %s: %s", e.Event.EventName(), e.Problems[0])
+	if n := len(e.Problems) - 1; n > 0 {
+		s += fmt.Sprintf(" (and %d more)", n)
+	}
+	return s
+}

@@ -1,0 +1,298 @@
+package crisp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// Handler handles one event. An error is reported to the router's error
+// handler; over web hooks it also makes Crisp deliver the event again.
+type Handler = func(ctx context.Context, ev Event) error
+
+// Router holds the handlers of events and runs them. One router serves any
+// number of RTM clients and web hooks at a time: the handlers can't tell, and
+// need not know, how an event came.
+//
+// Register with [On], [Router.OnAny], [Router.OnName] and [Router.Use] first.
+// Registration freezes when the router is first used, by [Client.NewRTM] or
+// [Router.Dispatch]; registering later panics, because a handler that comes
+// too late would miss events in silence.
+//
+// An event runs, one after the other, its typed handlers, those registered for
+// its name, and those for any event, each kind in the order of registration.
+// All of them run, even if one fails.
+type Router struct {
+	onError func(ctx context.Context, err error)
+
+	mu         sync.Mutex // guards registration; never held while user code runs
+	frozen     bool
+	typed      map[string][]Handler // by the type's name in the catalog
+	named      map[string][]Handler // by the name on the wire
+	unknown    []Handler
+	any        []Handler
+	middleware []func(Handler) Handler
+
+	// Made when the router freezes, read without the lock from then on.
+	freezeOnce sync.Once
+	chains     map[string][]Handler // what runs for a name; other names run rest
+	rest       []Handler            // for names of the catalog without handlers of their own
+	restOfAll  []Handler            // for names that the catalog does not have
+	run        Handler              // the chain behind all middleware
+}
+
+// RouterOption configures [NewRouter].
+type RouterOption func(*Router)
+
+// WithErrorHandler sets who hears of failures that no caller can be told of:
+// [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
+// field had an unexpected type), and what the transports report. It may be
+// called from several goroutines at once, and must not panic. The default logs
+// to [slog.Default].
+func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
+	return func(r *Router) { r.onError = fn }
+}
+
+// NewRouter makes a router without handlers.
+func NewRouter(opts ...RouterOption) *Router {
+	r := &Router{typed: make(map[string][]Handler), named: make(map[string][]Handler)}
+	for _, opt := range opts {
+		opt(r)
+	}
+	if r.onError == nil {
+		r.onError = logError
+	}
+	return r
+}
+
+func logError(ctx context.Context, err error) {
+	slog.Default().ErrorContext(ctx, err.Error())
+}
+
+// On registers a handler for one type of event, which Go infers from the
+// callback:
+//
+//	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error { … })
+//
+// On [UnknownEvent] it gets the events that the catalog does not have; those
+// can't be subscribed to by type: see [Router.OnName].
+func On[T any, E interface {
+	*T
+	Event
+}](r *Router, fn func(ctx context.Context, ev E) error) {
+	if fn == nil {
+		panic("crisp: On needs a handler, not nil")
+	}
+	h := func(ctx context.Context, ev Event) error {
+		if typed, ok := ev.(E); ok {
+			return fn(ctx, typed)
+		}
+		return nil // an UnknownEvent that was given a name of the catalog by hand
+	}
+	var zero Event = E(new(T))
+	if _, ok := zero.(*UnknownEvent); ok {
+		r.register(func() { r.unknown = append(r.unknown, h) })
+		return
+	}
+	name := zero.EventName()
+	r.register(func() { r.typed[name] = append(r.typed[name], h) })
+}
+
+// OnAny registers a handler for every event, unknown ones too. A router that
+// has such a handler subscribes an RTM session to all events that its token's
+// tier may see.
+func (r *Router) OnAny(fn func(ctx context.Context, ev Event) error) {
+	if fn == nil {
+		panic("crisp: OnAny needs a handler, not nil")
+	}
+	r.register(func() { r.any = append(r.any, fn) })
+}
+
+// OnName registers a handler by the event's name on the wire and subscribes
+// to it, whether the catalog has it or not. The only error is an empty name.
+func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) error {
+	if name == "" {
+		return errors.New(`crisp: OnName needs the event's name on the wire, such as "message:send"`)
+	}
+	if fn == nil {
+		panic("crisp: OnName needs a handler, not nil")
+	}
+	r.register(func() { r.named[name] = append(r.named[name], fn) })
+	return nil
+}
+
+// Use adds middleware around the handlers of each event: the first added is
+// the outermost. A middleware that does not call the next handler keeps the
+// event from all handlers. Events that no handler wants are not decoded and
+// pass no middleware.
+func (r *Router) Use(mw ...func(Handler) Handler) {
+	r.register(func() { r.middleware = append(r.middleware, mw...) })
+}
+
+func (r *Router) register(add func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frozen {
+		panic("crisp: the router is in use already: register all handlers before Client.NewRTM and the first event")
+	}
+	add()
+}
+
+// EventNames lists, sorted, the names on the wire that handlers were registered
+// for: what an RTM session subscribes to. With an OnAny handler it is the whole
+// catalog besides; [Client.NewRTM] cuts that down to what the token's tier may
+// see.
+func (r *Router) EventNames() []string {
+	names := r.registeredNames()
+	if r.wantsAny() {
+		for _, info := range Events() {
+			names = append(names, info.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// registeredNames are the names that somebody asked for in particular.
+func (r *Router) registeredNames() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	names := slices.AppendSeq(slices.Collect(maps.Keys(r.typed)), maps.Keys(r.named))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (r *Router) wantsAny() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.any) > 0
+}
+
+// freeze ends registration and lays out what runs for each name, so that an
+// event costs one look-up, however many handlers there are.
+func (r *Router) freeze() {
+	r.freezeOnce.Do(func() {
+		r.mu.Lock()
+		r.frozen = true
+		r.mu.Unlock()
+
+		r.rest = r.any
+		r.restOfAll = slices.Concat(r.unknown, r.any)
+		r.chains = make(map[string][]Handler)
+		for name := range r.named {
+			r.chains[name] = r.chain(name)
+		}
+		for name := range r.typed {
+			r.chains[name] = r.chain(name)
+			for _, alias := range aliasesOf(name) {
+				r.chains[alias] = r.chain(alias)
+			}
+		}
+		r.run = r.runChain
+		for _, mw := range slices.Backward(r.middleware) {
+			r.run = mw(r.run)
+		}
+	})
+}
+
+func (r *Router) chain(name string) []Handler {
+	typed := r.typed[canonicalName(name)]
+	if !known(name) {
+		typed = r.unknown
+	}
+	return slices.Concat(typed, r.named[name], r.any)
+}
+
+// handlersOf is what runs for an event of that name; the router is frozen.
+func (r *Router) handlersOf(name string) []Handler {
+	if chain, ok := r.chains[name]; ok {
+		return chain
+	}
+	if known(name) {
+		return r.rest
+	}
+	return r.restOfAll
+}
+
+// wants tells whether any handler would run for that name, before anything of
+// the event is copied or decoded; the router is frozen.
+func (r *Router) wants(name []byte) bool {
+	if _, ok := r.chains[string(name)]; ok {
+		return true
+	}
+	return len(r.rest) > 0 || len(r.restOfAll) > 0 && !known(string(name))
+}
+
+// Dispatch runs the handlers of an event and returns their errors joined, each
+// a [*HandlerError]; the error handler hears of each too. A panic in a handler
+// is recovered and becomes such an error. It is how the transports deliver,
+// and the seam to test handlers by.
+func (r *Router) Dispatch(ctx context.Context, ev Event) error {
+	r.freeze()
+	if len(r.handlersOf(ev.EventName())) == 0 {
+		return nil
+	}
+	if problems := ev.EventMeta().Problems; len(problems) > 0 {
+		r.onError(ctx, &DriftError{Event: ev, Problems: problems})
+	}
+	err := guard(ctx, ev, r.run)
+	if err != nil {
+		r.report(ctx, ev, err)
+	}
+	return err
+}
+
+// runChain is the innermost handler, behind all middleware.
+func (r *Router) runChain(ctx context.Context, ev Event) error {
+	handlers := r.handlersOf(ev.EventName())
+	if len(handlers) == 1 {
+		return guard(ctx, ev, handlers[0])
+	}
+	var errs []error
+	for _, h := range handlers {
+		if err := guard(ctx, ev, h); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// guard runs a handler and turns its error or panic into a HandlerError.
+func guard(ctx context.Context, ev Event, h Handler) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &HandlerError{Event: ev, Err: panicError(v), Stack: debug.Stack()}
+		}
+	}()
+	err = h(ctx, ev)
+	var failed *HandlerError
+	if err == nil || errors.As(err, &failed) { // the latter passed an inner guard
+		return err
+	}
+	return &HandlerError{Event: ev, Err: err}
+}
+
+func panicError(v any) error {
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("panic: %w", err)
+	}
+	return fmt.Errorf("panic: %v", v)
+}
+
+// report gives the error handler each of the joined errors by itself. It
+// happens here, not in guard, so that a middleware that retries or forgives
+// decides what counts as a failure.
+func (r *Router) report(ctx context.Context, ev Event, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			r.report(ctx, ev, e)
+		}
+		return
+	}
+	r.onError(ctx, err)
+}
