@@ -40,10 +40,9 @@ type Router struct {
 
 	// Made when the router freezes, read without the lock from then on.
 	freezeOnce sync.Once
-	chains     map[string][]Handler // what runs for a name; other names run rest
-	rest       []Handler            // for names of the catalog without handlers of their own
-	restOfAll  []Handler            // for names that the catalog does not have
-	run        Handler              // the chain behind all middleware
+	chains     map[string]chain // what runs for each name that is registered or known
+	rest       []Handler        // what runs for other names
+	run        Handler          // all of it behind the middleware
 }
 
 // RouterOption configures [NewRouter].
@@ -181,16 +180,15 @@ func (r *Router) freeze() {
 		r.frozen = true
 		r.mu.Unlock()
 
-		r.rest = r.any
-		r.restOfAll = slices.Concat(r.unknown, r.any)
-		r.chains = make(map[string][]Handler)
+		r.rest = slices.Concat(r.unknown, r.any)
+		r.chains = make(map[string]chain)
 		for name := range r.named {
-			r.chains[name] = r.chain(name)
+			r.addChain(name)
 		}
-		for name := range r.typed {
-			r.chains[name] = r.chain(name)
-			for _, alias := range aliasesOf(name) {
-				r.chains[alias] = r.chain(alias)
+		for _, info := range Events() {
+			r.addChain(info.Name)
+			for _, alias := range aliasesOf(info.Name) {
+				r.addChain(alias)
 			}
 		}
 		r.run = r.runChain
@@ -200,32 +198,39 @@ func (r *Router) freeze() {
 	})
 }
 
-func (r *Router) chain(name string) []Handler {
+// chain is what runs for the events of a name.
+type chain struct {
+	name     string
+	handlers []Handler
+}
+
+func (r *Router) addChain(name string) {
 	typed := r.typed[canonicalName(name)]
 	if !known(name) {
 		typed = r.unknown
 	}
-	return slices.Concat(typed, r.named[name], r.any)
+	r.chains[name] = chain{name, slices.Concat(typed, r.named[name], r.any)}
 }
 
 // handlersOf is what runs for an event of that name; the router is frozen.
 func (r *Router) handlersOf(name string) []Handler {
-	if chain, ok := r.chains[name]; ok {
-		return chain
+	if c, ok := r.chains[name]; ok {
+		return c.handlers
 	}
-	if known(name) {
-		return r.rest
-	}
-	return r.restOfAll
+	return r.rest
 }
 
-// wants tells whether any handler would run for that name, before anything of
-// the event is copied or decoded; the router is frozen.
-func (r *Router) wants(name []byte) bool {
-	if _, ok := r.chains[string(name)]; ok {
-		return true
+// wants tells whether any handler would run for a name, before anything of the
+// event is copied or decoded, and gives the name as a string that is not
+// allocated for each event. The router is frozen.
+func (r *Router) wants(name []byte) (string, bool) {
+	if c, ok := r.chains[string(name)]; ok {
+		return c.name, len(c.handlers) > 0
 	}
-	return len(r.rest) > 0 || len(r.restOfAll) > 0 && !known(string(name))
+	if len(r.rest) == 0 {
+		return "", false
+	}
+	return string(name), true
 }
 
 // Dispatch runs the handlers of an event and returns their errors joined, each
