@@ -1,0 +1,78 @@
+package socketio
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// A Conn is a Socket.IO session. Next is for one goroutine; the other methods
+// are safe for concurrent use.
+type Conn struct {
+	ws        *websocket.Conn
+	tap       *tap
+	opt       Options
+	handshake Handshake
+	heartbeat heartbeat
+	writing   chan struct{} // holds a token while a frame is being written
+
+	// For the reading goroutine alone.
+	buf       readBuffer
+	early     []frame
+	earlySize int64
+	assembly  *assembly // the binary packet being received, if any
+
+	endOnce sync.Once
+	done    chan struct{} // closed at the end of the session
+	cause   atomic.Pointer[error]
+}
+
+func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
+	c := &Conn{
+		ws:      ws,
+		tap:     tap,
+		opt:     opt,
+		writing: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+	}
+	c.heartbeat.timer = time.AfterFunc(math.MaxInt64, c.tick) // set by startHeartbeat
+	return c
+}
+
+// Handshake is what the server said when it opened the session.
+func (c *Conn) Handshake() Handshake { return c.handshake }
+
+// LastHeard is when bytes last arrived from the server.
+func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
+
+// Close ends the session at once, from any goroutine: Next and Emit return
+// [ErrClosed], also those that are waiting for the network. It returns nil; a
+// second call has no effect.
+func (c *Conn) Close() error {
+	_ = c.end(ErrClosed)
+	return nil
+}
+
+// end ends the session, for the given reason if it is the first one, and
+// returns the reason that counts. It never waits for the network.
+func (c *Conn) end(reason error) error {
+	c.endOnce.Do(func() {
+		c.cause.Store(&reason)
+		close(c.done)
+		c.heartbeat.timer.Stop()
+		c.tap.abort()
+		_ = c.ws.CloseNow()
+	})
+	return *c.cause.Load()
+}
+
+// err is the reason of the session's end, nil before it.
+func (c *Conn) err() error {
+	if cause := c.cause.Load(); cause != nil {
+		return *cause
+	}
+	return nil
+}

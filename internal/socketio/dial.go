@@ -1,0 +1,310 @@
+package socketio
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// DefaultReadLimit is the read limit unless [Options] say otherwise, in bytes.
+const DefaultReadLimit = 16 << 20
+
+// Options adjust [Dial]. The zero value is fine.
+type Options struct {
+	// Version is the Engine.IO protocol to speak, 4 (the default) or 3.
+	Version int
+	// HTTPClient makes the WebSocket request. It follows no redirect, whatever
+	// its CheckRedirect says: one could lead from TLS to a plain connection.
+	// Nil means [http.DefaultClient].
+	HTTPClient *http.Client
+	// Header is sent with the WebSocket request.
+	Header http.Header
+	// ReadLimit bounds a message from the server, in bytes. Zero or less means
+	// [DefaultReadLimit].
+	ReadLimit int64
+	// OnSkip, if set, is told about every packet from the server that was
+	// skipped, or not wholly honoured, because it is malformed or unsupported.
+	// It is called on the goroutine that calls Dial or Next and has to be cheap.
+	// The errors never contain anything that the server sent.
+	OnSkip func(error)
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Version == 0 {
+		o.Version = 4
+	}
+	if o.Version != 3 && o.Version != 4 {
+		return o, fmt.Errorf("socketio: Engine.IO version %d is not supported: use 4 or 3", o.Version)
+	}
+	if o.HTTPClient == nil {
+		o.HTTPClient = http.DefaultClient
+	}
+	if o.ReadLimit <= 0 {
+		o.ReadLimit = DefaultReadLimit
+	}
+	if o.OnSkip == nil {
+		o.OnSkip = func(error) {}
+	}
+	return o, nil
+}
+
+// A Handshake is what the server said when it opened the session.
+type Handshake struct {
+	// SID is the Engine.IO session id.
+	SID string
+	// PingInterval is the time between two heartbeats, PingTimeout how long to
+	// wait for the answer to one.
+	PingInterval, PingTimeout time.Duration
+	// MaxPayload is the size of the largest message that the server accepts, in
+	// bytes, 0 if it didn't say.
+	MaxPayload int64
+}
+
+// Dial opens a WebSocket to endpoint, does the Engine.IO handshake and the
+// Socket.IO connect, and returns when the namespace "/" is connected. The
+// endpoint is an http, https, ws or wss URL; its path is the Socket.IO path.
+// The context bounds Dial only.
+//
+// Errors: [*UpgradeError], [*VersionError], [*ConnectError], [ErrHandshake],
+// [ErrServerDisconnect], [ErrTimeout], the context's error, or that of the network. None contains
+// the URL's path, query or user information.
+func Dial(ctx context.Context, endpoint string, opt Options) (*Conn, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	target, err := dialURL(endpoint, opt.Version)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dialWebSocket(ctx, target, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.establish(ctx); err != nil {
+		return nil, c.end(err)
+	}
+	return c, nil
+}
+
+// establish does both handshakes, bounded by the context.
+func (c *Conn) establish(ctx context.Context) error {
+	cutShort := func() error {
+		return fmt.Errorf("socketio: the server did not connect the session in time (does it speak Engine.IO %d?): %w",
+			c.opt.Version, context.Cause(ctx))
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.end(cutShort()) })
+	defer stop()
+	if err := c.open(); err != nil {
+		return err
+	}
+	if err := c.connect(); err != nil {
+		return err
+	}
+	if !stop() {
+		return cutShort()
+	}
+	return nil
+}
+
+// dialURL is the URL of the WebSocket request for an endpoint.
+func dialURL(endpoint string, version int) (*url.URL, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		// The parser's own error quotes the URL, which may hold secrets.
+		return nil, errors.New("socketio: the endpoint is not a valid URL")
+	}
+	switch u.Scheme {
+	case "http", "https", "ws", "wss":
+	default:
+		return nil, fmt.Errorf("socketio: the endpoint's scheme is %q: want https, wss, http or ws", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("socketio: the endpoint has no host")
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+		if u.RawPath != "" {
+			u.RawPath += "/"
+		}
+	}
+	query := u.Query()
+	query.Set("EIO", strconv.Itoa(version))
+	query.Set("transport", "websocket")
+	u.RawQuery = query.Encode()
+	u.Fragment = ""
+	return u, nil
+}
+
+func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, error) {
+	tap := newTap(opt.HTTPClient.Transport)
+	client := *opt.HTTPClient
+	client.Transport = tap
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+		HTTPClient: &client,
+		HTTPHeader: opt.Header,
+	})
+	if err != nil {
+		return nil, dialError(resp, err)
+	}
+	ws.SetReadLimit(opt.ReadLimit)
+	return newConn(ws, tap, opt), nil
+}
+
+func dialError(resp *http.Response, err error) error {
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		return &UpgradeError{StatusCode: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
+	}
+	if request := (*url.Error)(nil); errors.As(err, &request) {
+		err = request.Err // without the method and the URL
+	}
+	return fmt.Errorf("socketio: no WebSocket: %w", err)
+}
+
+// open waits for the Engine.IO open packet and starts the heartbeat.
+func (c *Conn) open() error {
+	f, err := c.read()
+	if err != nil {
+		return fmt.Errorf("%w: no Engine.IO open packet came (does the server speak Engine.IO %d?): %w",
+			ErrHandshake, c.opt.Version, err)
+	}
+	p, err := parsePacket(f.data)
+	if err != nil || f.binary || p.kind != kindOpen {
+		return fmt.Errorf("%w: the first packet is not an Engine.IO open packet: check the endpoint", ErrHandshake)
+	}
+	if c.handshake, err = parseHandshake(p.data); err != nil {
+		return err
+	}
+	c.startHeartbeat()
+	return nil
+}
+
+// maxHeartbeat bounds the server's heartbeat settings: beyond, a dead peer
+// would in effect never be noticed.
+const maxHeartbeat = 24 * time.Hour
+
+func parseHandshake(data []byte) (Handshake, error) {
+	var open struct {
+		SID          string  `json:"sid"`
+		PingInterval float64 `json:"pingInterval"`
+		PingTimeout  float64 `json:"pingTimeout"`
+		MaxPayload   float64 `json:"maxPayload"`
+	}
+	if json.Unmarshal(data, &open) != nil {
+		return Handshake{}, fmt.Errorf("%w: the open packet is not the JSON object that it should be", ErrHandshake)
+	}
+	interval, err := milliseconds("pingInterval", open.PingInterval)
+	if err != nil {
+		return Handshake{}, err
+	}
+	timeout, err := milliseconds("pingTimeout", open.PingTimeout)
+	if err != nil {
+		return Handshake{}, err
+	}
+	h := Handshake{SID: open.SID, PingInterval: interval, PingTimeout: timeout}
+	if 0 < open.MaxPayload && open.MaxPayload < 1<<62 {
+		h.MaxPayload = int64(open.MaxPayload)
+	}
+	return h, nil
+}
+
+func milliseconds(field string, ms float64) (time.Duration, error) {
+	if ms < 1 || ms > float64(maxHeartbeat/time.Millisecond) {
+		return 0, fmt.Errorf("%w: the server's %s is %g ms: want 1 ms to %s", ErrHandshake, field, ms, maxHeartbeat)
+	}
+	return time.Duration(ms * float64(time.Millisecond)), nil
+}
+
+// connect waits until the namespace is connected. An Engine.IO 4 server waits
+// for the client to ask for it; an Engine.IO 3 server connects by itself and
+// takes the request for a protocol error. Events that come earlier, as they may
+// after a recovered connection, are kept for Next.
+func (c *Conn) connect() error {
+	if c.opt.Version == 4 {
+		if err := c.writeControl([]byte("40")); err != nil {
+			return err
+		}
+	}
+	for {
+		f, err := c.read()
+		if err != nil {
+			return err
+		}
+		done, err := c.connectStep(f)
+		if done || err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Conn) connectStep(f frame) (done bool, err error) {
+	if f.binary {
+		return false, c.keep(f)
+	}
+	p, err := parsePacket(f.data)
+	if err != nil {
+		c.opt.OnSkip(err)
+		return false, nil
+	}
+	switch {
+	case p.kind == kindEvent || p.kind == kindBinaryEvent || p.kind == kindBinaryAck:
+		return false, c.keep(f)
+	case p.kind == kindPing && c.opt.Version == 3:
+		return false, &VersionError{Wanted: 3, Got: 4} // with 3 it is the client who pings
+	case p.kind == kindConnect && !p.foreign:
+		return true, c.checkConnect(p.data)
+	case p.kind == kindConnectError && !p.foreign:
+		return false, &ConnectError{Message: connectMessage(p.data)}
+	}
+	return false, c.control(p)
+}
+
+// checkConnect tells from the connect packet which version the server speaks: a
+// 2.x server, which ignores the version asked for, sends no session id with it.
+func (c *Conn) checkConnect(data []byte) error {
+	var connected struct {
+		SID string `json:"sid"`
+	}
+	got := 3
+	if json.Unmarshal(data, &connected) == nil && connected.SID != "" {
+		got = 4
+	}
+	if got != c.opt.Version {
+		return &VersionError{Wanted: c.opt.Version, Got: got}
+	}
+	return nil
+}
+
+// connectMessage is the reason in a connect error: {"message": reason} in
+// Engine.IO 4, a bare string in 3.
+func connectMessage(data []byte) string {
+	var reason struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(data, &reason) != nil {
+		_ = json.Unmarshal(data, &reason.Message)
+	}
+	const enough = 200
+	return reason.Message[:min(len(reason.Message), enough)]
+}
+
+// keep puts a frame aside for Next.
+func (c *Conn) keep(f frame) error {
+	const overhead = 64 // so that empty frames count, too
+	if c.earlySize += int64(len(f.data)) + overhead; c.earlySize > c.opt.ReadLimit {
+		return fmt.Errorf("%w: more than %d bytes came before the session was connected", ErrTooLarge, c.opt.ReadLimit)
+	}
+	f.data = bytes.Clone(f.data)
+	c.early = append(c.early, f)
+	return nil
+}

@@ -1,0 +1,70 @@
+package socketio
+
+import "encoding/json"
+
+// An Event is a Socket.IO event. Its slices are valid until the next call of
+// [Conn.Next].
+type Event struct {
+	// Name is the event's name, decoded.
+	Name []byte
+	// Args is what follows the name: JSON values separated by commas, not
+	// checked yet, or nil if there is none.
+	Args []byte
+	// Size is the number of bytes that the event took on the wire, headers of
+	// the WebSocket not counted.
+	Size int
+}
+
+// Arg is the first argument as raw JSON, or nil if there is none. It costs one
+// pass over that argument. The JSON is not checked: what has no clear end
+// reaches up to the end of the arguments.
+func (e Event) Arg() []byte {
+	return e.Args[:valueEnd(e.Args)]
+}
+
+// parseEvent splits the JSON array of an event into its name and the rest. Only
+// the name is parsed.
+func parseEvent(data []byte) (name, args []byte, err error) {
+	if len(data) < 2 || data[0] != '[' || data[len(data)-1] != ']' {
+		return nil, nil, errEventSyntax
+	}
+	name, rest, err := cutString(trimLeft(data[1 : len(data)-1]))
+	if err != nil {
+		return nil, nil, err
+	}
+	rest = trimLeft(rest)
+	if len(rest) == 0 {
+		return name, nil, nil
+	}
+	args = trimLeft(rest[1:])
+	if rest[0] != ',' || len(args) == 0 {
+		return nil, nil, errEventSyntax
+	}
+	return name, args, nil
+}
+
+// cutString decodes the JSON string that b starts with. One that is plain ASCII
+// without escapes, as all names in practice are, aliases b.
+func cutString(b []byte) (s, rest []byte, err error) {
+	if len(b) == 0 || b[0] != '"' {
+		return nil, nil, errEventName
+	}
+	for i := 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return b[1:i], b[i+1:], nil
+		case c == '\\' || c < ' ' || c >= 0x80:
+			return cutUnusualString(b)
+		}
+	}
+	return nil, nil, errEventName
+}
+
+func cutUnusualString(b []byte) (s, rest []byte, err error) {
+	end := 1 + stringEnd(b[1:])
+	var decoded string
+	if json.Unmarshal(b[:end], &decoded) != nil {
+		return nil, nil, errEventName
+	}
+	return []byte(decoded), b[end:], nil
+}

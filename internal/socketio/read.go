@@ -1,0 +1,87 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/coder/websocket"
+)
+
+// A frame is a WebSocket message.
+type frame struct {
+	data   []byte
+	binary bool
+}
+
+// The read buffer doubles until the message fits. One that a large message has
+// grown is given back after a run of smaller ones.
+const (
+	initialBuffer  = 4 << 10
+	retainedBuffer = 64 << 10
+	smallRun       = 64
+)
+
+// readBuffer holds the message being read.
+type readBuffer struct {
+	bytes []byte // as large as the buffer is
+	size  int    // of the message
+	small int    // messages in a row that didn't need a large buffer
+}
+
+// reset makes room for a new message.
+func (b *readBuffer) reset() {
+	if len(b.bytes) > retainedBuffer {
+		if b.small++; b.size > retainedBuffer {
+			b.small = 0
+		}
+	}
+	if b.bytes == nil || b.small == smallRun {
+		b.bytes, b.small = make([]byte, initialBuffer), 0
+	}
+	b.size = 0
+}
+
+// free is the room left for the message.
+func (b *readBuffer) free() []byte {
+	if b.size == len(b.bytes) {
+		b.bytes = append(b.bytes, make([]byte, len(b.bytes))...)
+	}
+	return b.bytes[b.size:]
+}
+
+// read reads the next frame into the buffer, where it stays until the next read.
+func (c *Conn) read() (frame, error) {
+	typ, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return frame{}, c.readError(err)
+	}
+	c.buf.reset()
+	for {
+		n, err := r.Read(c.buf.free())
+		c.buf.size += n
+		if err == io.EOF {
+			return frame{data: c.buf.bytes[:c.buf.size], binary: typ == websocket.MessageBinary}, nil
+		}
+		if err != nil {
+			return frame{}, c.readError(err)
+		}
+	}
+}
+
+// readError says in our words why a read failed.
+func (c *Conn) readError(err error) error {
+	var closed websocket.CloseError
+	switch {
+	case c.err() != nil:
+		return c.err()
+	case errors.As(err, &closed):
+		return fmt.Errorf("socketio: the server closed the WebSocket: %w", closed)
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return fmt.Errorf("%w: more than %d bytes from the server", ErrTooLarge, c.opt.ReadLimit)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("socketio: the server closed the connection: %w", io.ErrUnexpectedEOF)
+	}
+	return fmt.Errorf("socketio: read: %w", err)
+}

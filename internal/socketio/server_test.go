@@ -1,0 +1,168 @@
+package socketio
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// endpoint is where the server of startServer listens.
+const endpoint = "http://server.test/some/path/"
+
+const (
+	openPacket    = `0{"sid":"engine","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000}`
+	connectPacket = `40{"sid":"session"}`
+)
+
+// memoryListener is a network in memory, so that tests can run in virtual time.
+// Like net.Pipe it has no buffer: a write waits until the other side reads.
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newMemoryListener() *memoryListener {
+	return &memoryListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+}
+
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memoryListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} }
+
+func (l *memoryListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// startHTTP serves handler on a network of its own and returns a client for it.
+func startHTTP(t *testing.T, handler http.HandlerFunc) *http.Client {
+	t.Helper()
+	listener := newMemoryListener()
+	server := &http.Server{Handler: handler}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	transport := &http.Transport{DialContext: listener.dial}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		serving.Wait()
+	})
+	return &http.Client{Transport: transport}
+}
+
+// startServer runs script for each WebSocket that is opened.
+func startServer(t *testing.T, script func(*peer)) *http.Client {
+	t.Helper()
+	var scripts sync.WaitGroup
+	client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		scripts.Add(1)
+		defer scripts.Done()
+		ws, err := websocket.Accept(w, r, nil)
+		if !assert.NoError(t, err) {
+			return
+		}
+		ws.SetReadLimit(-1)
+		defer func() { _ = ws.CloseNow() }()
+		script(&peer{t: t, ws: ws, request: r})
+	})
+	t.Cleanup(scripts.Wait)
+	return client
+}
+
+// A peer is the server's end of a WebSocket. Its methods stop the script when
+// the client is gone.
+type peer struct {
+	t       *testing.T
+	ws      *websocket.Conn
+	request *http.Request
+}
+
+// handshake opens and connects an Engine.IO 4 session.
+func (p *peer) handshake() {
+	p.send(openPacket)
+	p.expect("40")
+	p.send(connectPacket)
+}
+
+func (p *peer) send(frames ...string) {
+	for _, frame := range frames {
+		_ = p.ws.Write(context.Background(), websocket.MessageText, []byte(frame))
+	}
+}
+
+func (p *peer) sendBinary(frames ...string) {
+	for _, frame := range frames {
+		_ = p.ws.Write(context.Background(), websocket.MessageBinary, []byte(frame))
+	}
+}
+
+// receive returns the client's next frame, "" if it is gone.
+func (p *peer) receive() string {
+	_, frame, err := p.ws.Read(context.Background())
+	if err != nil {
+		return ""
+	}
+	return string(frame)
+}
+
+func (p *peer) expect(frames ...string) {
+	p.t.Helper()
+	for _, frame := range frames {
+		assert.Equal(p.t, frame, p.receive(), "frame from the client")
+	}
+}
+
+// drain reads until the client is gone.
+func (p *peer) drain() {
+	for p.receive() != "" {
+	}
+}
+
+// skips collects what Options.OnSkip gets.
+type skips []error
+
+func (s *skips) add(err error) { *s = append(*s, err) }
+
+// open dials the server and closes the connection at the end of the test.
+func open(t *testing.T, client *http.Client, opt Options) *Conn {
+	t.Helper()
+	opt.HTTPClient = client
+	c, err := Dial(t.Context(), endpoint, opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// next reads an event and copies it out of the read buffer.
+func next(t *testing.T, c *Conn) (name, args string) {
+	t.Helper()
+	ev, err := c.Next()
+	require.NoError(t, err)
+	return string(ev.Name), string(ev.Args)
+}

@@ -1,0 +1,78 @@
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/coder/websocket"
+)
+
+// Emit sends an event, its arguments encoded by encoding/json. The context
+// bounds the time to wait for other writers and for the network; if it ends in
+// the middle of the frame, the session ends too, because the rest of the frame
+// can't be sent any more. A message larger than the server accepts is
+// [ErrTooLarge] and not sent.
+func (c *Conn) Emit(ctx context.Context, name string, args ...any) error {
+	msg, err := encodeEvent(name, args)
+	if err != nil {
+		return err
+	}
+	if limit := c.handshake.MaxPayload; limit > 0 && int64(len(msg)) > limit {
+		return fmt.Errorf("%w: event %q takes %d bytes, the server accepts %d", ErrTooLarge, name, len(msg), limit)
+	}
+	return c.write(ctx, msg)
+}
+
+func encodeEvent(name string, args []any) ([]byte, error) {
+	msg := []byte("42[")
+	encoded, err := json.Marshal(name)
+	if err != nil {
+		return nil, fmt.Errorf("socketio: event name: %w", err)
+	}
+	msg = append(msg, encoded...)
+	for i, arg := range args {
+		encoded, err := json.Marshal(arg)
+		if err != nil {
+			return nil, fmt.Errorf("socketio: event %q, argument %d: %w", name, i, err)
+		}
+		msg = append(append(msg, ','), encoded...)
+	}
+	return append(msg, ']'), nil
+}
+
+// writeControl writes a frame of the protocol itself. The server has given the
+// session up if it doesn't get such a frame within pingTimeout.
+func (c *Conn) writeControl(msg []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.handshake.PingTimeout)
+	defer cancel()
+	return c.write(ctx, msg)
+}
+
+// write writes a text frame. Other than the context's end in the middle of the
+// frame, an error doesn't end the session: what the server sent before it
+// closed the connection can still be read, and then the reader notices.
+func (c *Conn) write(ctx context.Context, msg []byte) error {
+	select {
+	case c.writing <- struct{}{}:
+		defer func() { <-c.writing }()
+	case <-c.done:
+		return c.err()
+	case <-ctx.Done():
+		return fmt.Errorf("socketio: waiting to write: %w", context.Cause(ctx))
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("socketio: waiting to write: %w", context.Cause(ctx))
+	}
+	err := c.ws.Write(ctx, websocket.MessageText, msg)
+	switch {
+	case err == nil:
+		return nil
+	case c.err() != nil:
+		return c.err()
+	case ctx.Err() != nil:
+		_ = c.end(fmt.Errorf("%w: a frame could not be written in time", ErrTimeout))
+		return fmt.Errorf("socketio: write cut short: %w", context.Cause(ctx))
+	}
+	return fmt.Errorf("socketio: write: %w", err)
+}
