@@ -54,7 +54,9 @@ type APIError struct {
 	StatusCode int             // HTTP status
 	Reason     string          // the answer's "reason", e.g. "not_allowed"; empty if the body was not Crisp's
 	Data       json.RawMessage // the answer's "data", nil if there was none
-	RetryAfter time.Duration   // how long the server asks to wait; 0 = it did not say
+	RetryAfter time.Duration   // how long the server asks to wait, at most 24 hours; 0 = it did not say
+
+	problem error // what the answer was instead of Crisp's; nil if it was Crisp's
 }
 
 // Error gives method, route, status and reason. The data stay out of it: they
@@ -75,6 +77,9 @@ func (e *APIError) Error() string {
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
 	}
+	if e.problem != nil {
+		fmt.Fprintf(&b, ": %v", e.problem)
+	}
 	return b.String()
 }
 
@@ -83,6 +88,24 @@ func (e *APIError) Is(target error) bool {
 	return target == ErrUnauthorized &&
 		(e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
 }
+
+// AnswerError is an answer to a REST call that reports success but can't be
+// used: no JSON, not in Crisp's form, too large ([ErrTooLarge]), or without
+// what was asked for. The call may have had its effect.
+type AnswerError struct {
+	Method     string // HTTP method of the call
+	Route      string // path of the call below the base URL, without query
+	StatusCode int    // HTTP status
+	Err        error  // what is wrong with the answer; never quotes it
+}
+
+// Error gives method, route, status and what is wrong.
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("crisp: %s %s: status %d: %v", e.Method, e.Route, e.StatusCode, e.Err)
+}
+
+// Unwrap gives what is wrong with the answer.
+func (e *AnswerError) Unwrap() error { return e.Err }
 
 // HandlerError is what the router's error handler hears when a handler or a
 // middleware failed or panicked.

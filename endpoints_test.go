@@ -1,0 +1,111 @@
+package crisp_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+)
+
+func TestConnectEndpointsOfEachTier(t *testing.T) {
+	for route, token := range map[string]crisp.Token{
+		"plugin/connect/endpoints":            crisp.PluginToken("id", testKey),
+		"user/connect/endpoints":              crisp.UserToken("id", testKey),
+		"website/w-1/connect/endpoints":       crisp.WebsiteToken("w-1", "id", testKey),
+		"website/w%2F..%3F/connect/endpoints": crisp.WebsiteToken("w/..?", "id", testKey),
+	} {
+		t.Run(route, func(t *testing.T) {
+			mock := httpmock.NewMockTransport()
+			client, err := crisp.New(token, crisp.WithHTTPClient(&http.Client{Transport: mock}))
+			require.NoError(t, err)
+			mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+				assert.Equal(t, "GET", r.Method)
+				assert.Equal(t, testAPI+route, r.URL.String())
+				assert.Equal(t, string(token.Tier), r.Header.Get("X-Crisp-Tier"))
+				return httpmock.NewStringResponse(200, `{"error":false,"reason":"resolved","data":{
+					"socket":{"app":"https://app.relay.example:8443/w/e10/","stream":"https://stream.relay.example/"},
+					"rescue":{"socket":{"app":"https://app.rescue.example/w/e10/"}}}}`), nil
+			})
+			got, err := client.ConnectEndpoints(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, &crisp.Endpoints{
+				Socket: crisp.SocketEndpoints{App: "https://app.relay.example:8443/w/e10/", Stream: "https://stream.relay.example/"},
+				Rescue: crisp.RescueEndpoints{Socket: crisp.SocketEndpoints{App: "https://app.rescue.example/w/e10/"}},
+			}, got)
+		})
+	}
+}
+
+func TestEndpointsThatCanBeConnectedTo(t *testing.T) {
+	for _, app := range []string{
+		"https://rtm.example", "https://rtm.example/path/", "wss://rtm.example:444/path/",
+		"http://localhost:1/", "ws://127.0.0.1:1/path/", "ws://[::1]:1/",
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"data":{"socket":{"app":"`+app+`"}}}`))
+		got, err := client.ConnectEndpoints(t.Context())
+		require.NoError(t, err, app)
+		assert.Equal(t, &crisp.Endpoints{Socket: crisp.SocketEndpoints{App: app}}, got)
+	}
+}
+
+func TestEndpointsThatCannot(t *testing.T) {
+	for name, tt := range map[string]struct {
+		data, says string
+		matching   error
+	}{
+		"no data":         {data: `{}`, says: "socket.app: missing"},
+		"null":            {data: `null`, says: "socket.app: missing"},
+		"no socket":       {data: `{"rescue":{"socket":{"app":"https://rtm.example/"}}}`, says: "socket.app: missing"},
+		"no app":          {data: `{"socket":{"stream":"https://rtm.example/"}}`, says: "socket.app: missing"},
+		"null app":        {data: `{"socket":{"app":null}}`, says: "socket.app: missing"},
+		"empty app":       {data: `{"socket":{"app":""}}`, says: "socket.app: missing"},
+		"no URL":          {data: `{"socket":{"app":"https://rtm example:x/"}}`, says: "socket.app: not an absolute URL"},
+		"host alone":      {data: `{"socket":{"app":"rtm.example"}}`, says: "socket.app: not an absolute URL"},
+		"path alone":      {data: `{"socket":{"app":"/socket.io/"}}`, says: "socket.app: not an absolute URL"},
+		"other scheme":    {data: `{"socket":{"app":"ftp://rtm.example/"}}`, says: `socket.app: the URL of host "rtm.example" has the scheme "ftp", not https`},
+		"other type":      {data: `{"socket":{"app":7}}`, says: "the data don't fit *crisp.Endpoints: socket.app: wanted string, got number"},
+		"list":            {data: `[]`, says: "the data don't fit *crisp.Endpoints: data: wanted crisp.Endpoints, got array"},
+		"without TLS":     {data: `{"socket":{"app":"http://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://rtm.example"},
+		"ws without TLS":  {data: `{"socket":{"app":"ws://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": ws://rtm.example"},
+		"loopback's twin": {data: `{"socket":{"app":"http://localhost.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://localhost.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(200, `{"error":false,"data":`+tt.data+`}`))
+			_, err := client.ConnectEndpoints(t.Context())
+			var got *crisp.AnswerError
+			require.ErrorAs(t, err, &got)
+			assert.EqualError(t, err, "crisp: GET plugin/connect/endpoints: status 200: "+tt.says)
+			if tt.matching != nil {
+				assert.ErrorIs(t, err, tt.matching)
+			}
+		})
+	}
+}
+
+func TestConnectEndpointsPassesRefusalsOn(t *testing.T) {
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(answer(401, `{"error":true,"reason":"invalid_session"}`))
+	_, err := client.ConnectEndpoints(t.Context())
+	require.ErrorIs(t, err, crisp.ErrUnauthorized)
+}
+
+func TestAnUnusableRescueDoesNotCostTheConnection(t *testing.T) {
+	for _, rescue := range []string{`"ftp://rtm.example/"`, `"ws://rtm.example/"`, `"nonsense"`} {
+		var out bytes.Buffer
+		client, mock := mockedClient(t, crisp.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		mock.RegisterNoResponder(answer(200, `{"data":{"socket":{"app":"https://rtm.example/"},"rescue":{"socket":{"app":`+rescue+`}}}}`))
+		got, err := client.ConnectEndpoints(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "https://rtm.example/", got.Socket.App)
+		assert.Empty(t, got.Rescue.Socket.App)
+		assert.Contains(t, out.String(), "rescue endpoint is left out")
+	}
+}

@@ -1,0 +1,4 @@
+package crisp
+
+// What tests of package crisp_test need from the inside.
+var ParseRetryAfter = parseRetryAfter
