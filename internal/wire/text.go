@@ -1,0 +1,207 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// Eight bytes at a time: one bit, or all of a byte, in each of the eight.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// String reads a string.
+func (d *Decoder) String(p Presence) string {
+	if d.char() != '"' {
+		d.mismatch(String, p)
+		return ""
+	}
+	return d.text()
+}
+
+// Strings reads an array of strings.
+func (d *Decoder) Strings(p Presence) []string {
+	if !d.Array(p) {
+		return nil
+	}
+	var all []string
+	for d.More() {
+		if all == nil {
+			all = make([]string, 0, 4)
+		}
+		all = append(all, d.String(Required))
+	}
+	return all
+}
+
+// text reads the string at the cursor.
+func (d *Decoder) text() string {
+	raw, plain := d.quoted()
+	if plain || len(raw) == 0 {
+		return alias(raw)
+	}
+	return unquote(raw)
+}
+
+// quoted moves over the string at the cursor and returns what stands between
+// the quotes; plain if that is the string's value, byte by byte.
+func (d *Decoder) quoted() (raw []byte, plain bool) {
+	data, start := d.data, d.pos+1
+	escaped, seen := false, uint64(0)
+	i := start
+	for {
+		for i+8 <= len(data) {
+			word := binary.LittleEndian.Uint64(data[i:])
+			seen |= word
+			if stops := stopsIn(word); stops != 0 {
+				i += bits.TrailingZeros64(stops) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(data) && data[i] != '"' && data[i] != '\\' && data[i] >= ' ' {
+			seen |= uint64(data[i])
+			i++
+		}
+		d.pos = i
+		if i == len(data) {
+			d.fail("the end of the string")
+			return nil, false
+		}
+		switch data[i] {
+		case '"':
+			d.pos++
+			raw = data[start:i:i]
+			return raw, !escaped && (seen&highs == 0 || utf8.Valid(raw))
+		case '\\':
+			escaped = true
+			n := escapeLen(data[i:])
+			if n == 0 {
+				d.fail("an escape that JSON has")
+				return nil, false
+			}
+			i += n
+		default:
+			d.fail("no control character in a string")
+			return nil, false
+		}
+	}
+}
+
+// stopsIn marks the quotes, backslashes and control characters among eight
+// bytes, by their highest bits. The lowest mark is always right; a borrow may
+// set wrong ones above it.
+func stopsIn(word uint64) uint64 {
+	quote := word ^ '"'*ones
+	backslash := word ^ '\\'*ones
+	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (word-' '*ones)&^word) & highs
+}
+
+// escapeLen is the length of the escape sequence that data begin with, 0 if it
+// is none.
+func escapeLen(data []byte) int {
+	if len(data) < 2 {
+		return 0
+	}
+	switch data[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(data[2:]); ok {
+			return 6
+		}
+	}
+	return 0
+}
+
+// hex4 reads four hexadecimal digits.
+func hex4(data []byte) (rune, bool) {
+	if len(data) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range data[:4] {
+		switch {
+		case '0' <= c && c <= '9':
+			c -= '0'
+		case 'a' <= c && c <= 'f':
+			c -= 'a' - 10
+		case 'A' <= c && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// unquote resolves escapes, which are known to be valid, and puts U+FFFD for
+// what is no UTF-8 and for lone surrogates, as encoding/json does.
+func unquote(raw []byte) string {
+	text := make([]byte, 0, len(raw))
+	for len(raw) > 0 {
+		if raw[0] == '\\' {
+			var r rune
+			r, raw = unescape(raw)
+			text = utf8.AppendRune(text, r)
+			continue
+		}
+		if raw[0] < utf8.RuneSelf {
+			text = append(text, raw[0])
+			raw = raw[1:]
+			continue
+		}
+		r, size := utf8.DecodeRune(raw)
+		text = utf8.AppendRune(text, r)
+		raw = raw[size:]
+	}
+	return alias(text)
+}
+
+// unescape reads the escape sequence, or the pair of them, that raw begins
+// with, and returns what is behind it.
+func unescape(raw []byte) (rune, []byte) {
+	c, rest := raw[1], raw[2:]
+	switch c {
+	case 'b':
+		return '\b', rest
+	case 'f':
+		return '\f', rest
+	case 'n':
+		return '\n', rest
+	case 'r':
+		return '\r', rest
+	case 't':
+		return '\t', rest
+	case 'u':
+		r, _ := hex4(rest)
+		rest = rest[4:]
+		if !utf16.IsSurrogate(r) {
+			return r, rest
+		}
+		if len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u' {
+			low, _ := hex4(rest[2:])
+			if pair := utf16.DecodeRune(r, low); pair != unicode.ReplacementChar {
+				return pair, rest[6:]
+			}
+		}
+		return unicode.ReplacementChar, rest
+	default:
+		return rune(c), rest
+	}
+}
+
+// alias makes a string that shares the memory of b.
+//
+// That is sound because nobody writes to b any more: it is either a buffer
+// made for this string alone, or part of the data, which the Decoder demands
+// to stay as they are.
+func alias(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
