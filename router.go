@@ -247,7 +247,7 @@ func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	}
 	err := guard(ctx, ev, r.run)
 	if err != nil {
-		r.report(ctx, ev, err)
+		r.report(ctx, err)
 	}
 	return err
 }
@@ -292,10 +292,10 @@ func panicError(v any) error {
 // report gives the error handler each of the joined errors by itself. It
 // happens here, not in guard, so that a middleware that retries or forgives
 // decides what counts as a failure.
-func (r *Router) report(ctx context.Context, ev Event, err error) {
+func (r *Router) report(ctx context.Context, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
-			r.report(ctx, ev, e)
+			r.report(ctx, e)
 		}
 		return
 	}

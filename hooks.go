@@ -1,0 +1,150 @@
+package crisp
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Hooks are told what happens to an RTM client besides events. All are
+// optional; more may be added, so name the fields when you set them.
+//
+// They run one at a time, in the order of what they tell of, on a goroutine
+// that is neither the reader's nor a handler's: a slow hook delays other hooks,
+// and the first events after a connection or a gap, but no heartbeat.
+type Hooks struct {
+	// Connected: a session is authenticated. It returns before the session's
+	// first event reaches a handler.
+	Connected func(Connected)
+	// Disconnected: a session that was authenticated has ended.
+	Disconnected func(Disconnected)
+	// Retrying: the next connection attempt waits for Delay.
+	Retrying func(Retrying)
+	// Gap: events may have been missed. It is called once for each gap, and
+	// returns before the first event after the gap reaches a handler.
+	Gap func(Gap)
+	// Dropped: events that had been received will reach no handler.
+	Dropped func(Dropped)
+	// Skipped: a packet from the server made no sense and was skipped; the
+	// session goes on. The error quotes nothing of the packet's payload.
+	Skipped func(error)
+	// Heartbeat: the session is alive, told once per ping interval of the
+	// server (25 s by default). A website on which nothing happens looks the
+	// same as a server that has ceased to send events: SinceEvent is there for
+	// programs that know what silence is normal for them.
+	Heartbeat func(Heartbeat)
+}
+
+// Connected tells of a new authenticated session.
+type Connected struct {
+	Endpoint string        // host of the RTM endpoint
+	Attempt  int           // how many attempts it took since the last session, from 1
+	Took     time.Duration // from the start of the successful attempt
+}
+
+// Disconnected tells of the end of an authenticated session.
+type Disconnected struct {
+	Err   error         // why; [ErrClosed] if this program ended it
+	Lived time.Duration // since it was authenticated
+}
+
+// Retrying tells of a connection attempt to come.
+type Retrying struct {
+	Attempt int           // its number since the last session, from 1
+	Delay   time.Duration // how long it waits
+	Err     error         // what ended the session or the attempt before
+}
+
+// Gap is a span of time in which events may have been missed. Crisp does not
+// keep events for clients that are away.
+type Gap struct {
+	From   time.Time // the last moment at which nothing can have been missed
+	To     time.Time // from here on events are received again
+	Reason GapReason
+}
+
+// GapReason tells why events may have been missed.
+type GapReason string
+
+// Reasons of a gap.
+const (
+	GapDisconnected GapReason = "disconnected" // the connection was lost
+	GapOverflow     GapReason = "overflow"     // the queue was full (OverflowDrop)
+	GapSkipped      GapReason = "skipped"      // a frame was over the size limit or unreadable
+	GapRestarted    GapReason = "restarted"    // the program was not running
+)
+
+// Dropped tells of events that were received but not handled.
+type Dropped struct {
+	Count int
+	Err   error // [ErrSlowConsumer], or [ErrClosed] for what was queued when the client was closed
+}
+
+// Heartbeat tells how long a live session has been quiet.
+type Heartbeat struct {
+	SinceEvent time.Duration // since the last event, or since the connection if none came yet
+	SinceFrame time.Duration // since anything came, heartbeats included
+}
+
+// notifier runs hooks in order without making anybody wait. Its goroutine
+// exists only while there is something to tell.
+type notifier struct {
+	report func(error) // hears of hooks that panic
+
+	mu      sync.Mutex
+	queue   []func()
+	running bool
+}
+
+func (n *notifier) post(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.queue = append(n.queue, fn)
+	if !n.running {
+		n.running = true
+		go n.run()
+	}
+}
+
+func (n *notifier) run() {
+	for {
+		n.mu.Lock()
+		if len(n.queue) == 0 {
+			n.queue, n.running = nil, false
+			n.mu.Unlock()
+			return
+		}
+		fn := n.queue[0]
+		n.queue = n.queue[1:]
+		n.mu.Unlock()
+		n.protect(fn)
+	}
+}
+
+func (n *notifier) protect(fn func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			n.report(fmt.Errorf("crisp: a hook panicked: %w\n%s", panicError(v), debug.Stack()))
+		}
+	}()
+	fn()
+}
+
+// notify posts a call of a hook, if there is one.
+func notify[T any](n *notifier, hook func(T), arg T) {
+	if hook != nil {
+		n.post(func() { hook(arg) })
+	}
+}
+
+// flush returns when everything posted so far has run, or the context ends.
+func (n *notifier) flush(ctx context.Context) {
+	done := make(chan struct{})
+	n.post(func() { close(done) })
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,156 @@
+package crisp
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/socketio"
+)
+
+// Backoff decides how long to wait before a connection attempt. Delay is
+// called with the number of the attempt since the last success, from 1, and
+// gives the wait before it. It must be safe for concurrent use if several RTM
+// clients share it.
+type Backoff interface {
+	Delay(attempt int) time.Duration
+}
+
+// ExponentialBackoff is the default [Backoff]: the first retry at once, as
+// Crisp's RTM guide asks, then a random wait of up to Base, up to Base times
+// Factor, and so on to Max ("full jitter": the random part is the whole wait,
+// so that clients that lost the same server don't come back in step).
+//
+// The zero value is ready to use, with the defaults below.
+type ExponentialBackoff struct {
+	Base   time.Duration // the first window; default 2 s
+	Max    time.Duration // the largest window; default 60 s
+	Factor float64       // from window to window; default 2
+}
+
+// Defaults of [ExponentialBackoff]; docs/reliability.md has the simulation
+// that they come from.
+const (
+	defaultBackoffBase   = 2 * time.Second
+	defaultBackoffMax    = time.Minute
+	defaultBackoffFactor = 2
+)
+
+// Delay is 0 for the first attempt, then random within a growing window.
+func (b ExponentialBackoff) Delay(attempt int) time.Duration {
+	window := b.Window(attempt)
+	if window <= 0 {
+		return 0
+	}
+	return rand.N(window)
+}
+
+// Window is the longest wait that Delay gives for an attempt: 0 for the first.
+func (b ExponentialBackoff) Window(attempt int) time.Duration {
+	base, limit, factor := b.Base, b.Max, b.Factor
+	if base <= 0 {
+		base = defaultBackoffBase
+	}
+	if limit <= 0 {
+		limit = defaultBackoffMax
+	}
+	if factor < 1 {
+		factor = defaultBackoffFactor
+	}
+	if attempt <= 1 {
+		return 0
+	}
+	window := float64(base)
+	for range attempt - 2 {
+		window *= factor
+		if window >= float64(limit) {
+			return limit
+		}
+	}
+	return min(time.Duration(window), limit)
+}
+
+// Sessions that end within flapping are not counted as a success for long: a
+// server that accepts and then drops at once would otherwise be asked again
+// without pause for ever.
+const (
+	flapping      = 5 * time.Second // a session shorter than this is a flap
+	flapsForgiven = 2               // this many in a row are still retried at once
+)
+
+// retries counts towards the next attempt's delay.
+type retries struct {
+	attempt int // since the last success; what Backoff.Delay gets
+	flaps   int // short sessions in a row
+}
+
+// failed counts a connection attempt that came to nothing.
+func (r *retries) failed() { r.attempt++ }
+
+// ended counts a session that was live for some time: the counter starts
+// anew, unless it is one of a row of short ones.
+func (r *retries) ended(lived time.Duration) {
+	r.attempt = 1
+	if lived >= flapping {
+		r.flaps = 0
+		return
+	}
+	r.flaps++
+	r.attempt += max(0, r.flaps-flapsForgiven)
+}
+
+// delay is the wait before the next attempt: the policy's, or what the server
+// asked for if that is longer.
+func (r *retries) delay(policy Backoff, cause error) time.Duration {
+	delay := max(0, policy.Delay(r.attempt))
+	var refusal *APIError
+	if errors.As(cause, &refusal) {
+		delay = max(delay, refusal.RetryAfter)
+	}
+	return delay
+}
+
+// fatal tells whether trying again can't help. Before the first success, a
+// refusal such as 404 is a mistake in the set-up; later on it is taken for a
+// passing fault of a gateway.
+func fatal(err error, connectedBefore bool) bool {
+	var version *socketio.VersionError
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
+		return true
+	}
+	var refusal *APIError
+	if connectedBefore || !errors.As(err, &refusal) {
+		return false
+	}
+	return refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
+}
+
+// passing lists the refusals of status 4xx that a later call may not meet.
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly,
+		http.StatusTooManyRequests, statusEnhanceYourCalm:
+		return true
+	}
+	return false
+}
+
+// statusEnhanceYourCalm is the other status that Crisp limits rates with.
+const statusEnhanceYourCalm = 420
+
+// sleep waits, unless the context ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
