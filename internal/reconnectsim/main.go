@@ -18,21 +18,24 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
+// randSource is where the random numbers of a simulation come from.
+type randSource = *rand.Rand
+
 // policy gives the wait before an attempt, counted from 1 since the loss.
 type policy struct {
 	name  string
-	delay func(rng *rand.Rand, attempt int) time.Duration
+	delay func(rng randSource, attempt int) time.Duration
 }
 
 // policies are this library's default and those of the official SDKs.
 func policies() []policy {
 	return []policy{
-		{"this library", func(rng *rand.Rand, attempt int) time.Duration {
+		{"this library", func(rng randSource, attempt int) time.Duration {
 			window := crisp.ExponentialBackoff{}.Window(attempt)
 			return time.Duration(rng.Float64() * float64(window))
 		}},
 		{"Node SDK", nodeDelay},
-		{"Go SDK", func(rng *rand.Rand, _ int) time.Duration {
+		{"Go SDK", func(rng randSource, _ int) time.Duration {
 			return 4*time.Second + time.Duration(rng.Float64()*float64(7*time.Second))
 		}},
 	}
@@ -40,7 +43,7 @@ func policies() []policy {
 
 // nodeDelay is what socket.io-client does with the Node SDK's settings: 5 s
 // doubled per attempt, 75 % off either way, at most 10 s.
-func nodeDelay(rng *rand.Rand, attempt int) time.Duration {
+func nodeDelay(rng randSource, attempt int) time.Duration {
 	const base, limit, spread = 5.0, 10.0, 0.75
 	seconds := base * math.Pow(2, float64(attempt-1))
 	seconds *= 1 + spread*(2*rng.Float64()-1)

@@ -48,6 +48,15 @@ func (c *Conn) Handshake() Handshake { return c.handshake }
 // LastHeard is when bytes last arrived from the server.
 func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
 
+// Idle tells whether Next is waiting for the network, and if so, when bytes last
+// arrived: all that was sent up to then has been returned by Next.
+func (c *Conn) Idle() (heard time.Time, idle bool) {
+	heard = c.tap.lastHeard()
+	// A read that ended in between would have made its mark on both.
+	idle = c.tap.silence() > 0 && c.tap.lastHeard().Equal(heard)
+	return heard, idle
+}
+
 // Close ends the session at once, from any goroutine: Next and Emit return
 // [ErrClosed], also those that are waiting for the network. It returns nil; a
 // second call has no effect.
