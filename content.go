@@ -1,10 +1,208 @@
 package crisp
 
+import (
+	"encoding/json"
+
+	"github.com/crisp-go/crisp/internal/wire"
+)
+
 // Content is what a message holds: one of [TextContent], [NoteContent],
 // [*FileContent], [*AnimationContent], [*AudioContent], [*PickerContent],
 // [*FieldContent], [*CarouselContent], [*EventContent] and [*UnknownContent].
 // The set is sealed: a type switch over it can be complete.
+//
+// The Content of an event is nil only if its payload had none.
+//
+//sumtype:decl
 type Content interface {
 	// ContentType is the message's type on the wire, such as "text".
 	ContentType() string
+
+	encodeContent(e *wire.Encoder)
+}
+
+// TextContent is the content of a message of type text: what was said.
+type TextContent string
+
+// NoteContent is the content of a message of type note: what operators tell
+// each other, unseen by the visitor.
+type NoteContent string
+
+// UnknownContent is content that has no type of its own: of a message whose
+// type is not documented, or whose content is not what its type asks for.
+type UnknownContent struct {
+	Type string          // of the message; empty in a message:updated, which does not tell it
+	Raw  json.RawMessage // the content as it came
+}
+
+// ContentType is "text".
+func (TextContent) ContentType() string { return string(MessageTypeText) }
+
+// ContentType is "note".
+func (NoteContent) ContentType() string { return string(MessageTypeNote) }
+
+// ContentType is "file".
+func (*FileContent) ContentType() string { return string(MessageTypeFile) }
+
+// ContentType is "animation".
+func (*AnimationContent) ContentType() string { return string(MessageTypeAnimation) }
+
+// ContentType is "audio".
+func (*AudioContent) ContentType() string { return string(MessageTypeAudio) }
+
+// ContentType is "picker".
+func (*PickerContent) ContentType() string { return string(MessageTypePicker) }
+
+// ContentType is "field".
+func (*FieldContent) ContentType() string { return string(MessageTypeField) }
+
+// ContentType is "carousel".
+func (*CarouselContent) ContentType() string { return string(MessageTypeCarousel) }
+
+// ContentType is "event".
+func (*EventContent) ContentType() string { return string(MessageTypeEvent) }
+
+// ContentType is the message's type, which may be empty.
+func (c *UnknownContent) ContentType() string { return c.Type }
+
+func (c TextContent) encodeContent(e *wire.Encoder)       { e.Text(string(c)) }
+func (c NoteContent) encodeContent(e *wire.Encoder)       { e.Text(string(c)) }
+func (c *FileContent) encodeContent(e *wire.Encoder)      { c.encode(e) }
+func (c *AnimationContent) encodeContent(e *wire.Encoder) { c.encode(e) }
+func (c *AudioContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
+func (c *PickerContent) encodeContent(e *wire.Encoder)    { c.encode(e) }
+func (c *FieldContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
+func (c *CarouselContent) encodeContent(e *wire.Encoder)  { c.encode(e) }
+func (c *EventContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
+func (c *UnknownContent) encodeContent(e *wire.Encoder)   { e.RawValue(c.Raw) }
+
+// MarshalJSON writes the content as it came.
+func (c UnknownContent) MarshalJSON() ([]byte, error) { return c.Raw.MarshalJSON() }
+
+// UnmarshalJSON keeps the content as it is; the type stays.
+func (c *UnknownContent) UnmarshalJSON(data []byte) error { return c.Raw.UnmarshalJSON(data) }
+
+// objectContent is content that is an object on the wire.
+type objectContent interface {
+	Content
+	decode(d *wire.Decoder, p wire.Presence)
+}
+
+// newContent makes the content of a type of message whose content is an
+// object, nil for other types.
+func newContent(typ MessageType) objectContent {
+	switch typ {
+	case MessageTypeFile:
+		return new(FileContent)
+	case MessageTypeAnimation:
+		return new(AnimationContent)
+	case MessageTypeAudio:
+		return new(AudioContent)
+	case MessageTypePicker:
+		return new(PickerContent)
+	case MessageTypeField:
+		return new(FieldContent)
+	case MessageTypeCarousel:
+		return new(CarouselContent)
+	case MessageTypeEvent:
+		return new(EventContent)
+	case MessageTypeText, MessageTypeNote:
+		return nil
+	default:
+		return nil
+	}
+}
+
+// decodeContent reads the content at a place by the message's type, or by its
+// own shape where the type is not known.
+func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Content) {
+	if !at.Found() {
+		return nil
+	}
+	shape := typ
+	if shape == "" {
+		shape = shapeOf(at.Raw)
+	}
+	d.Revisit(at, func(d *wire.Decoder) { content = decodeShape(d, shape) })
+	if content == nil {
+		return &UnknownContent{Type: string(typ), Raw: at.Raw}
+	}
+	return content
+}
+
+// decodeShape reads content of a known shape. There is none if the shape is
+// not known, or if the content has another JSON type, which is a problem.
+func decodeShape(d *wire.Decoder, shape MessageType) Content {
+	kind := d.Kind()
+	if shape == MessageTypeText || shape == MessageTypeNote {
+		text := d.String(wire.Required)
+		switch {
+		case kind != wire.String:
+			return nil
+		case shape == MessageTypeNote:
+			return NoteContent(text)
+		default:
+			return TextContent(text)
+		}
+	}
+	content := newContent(shape)
+	if content == nil {
+		return nil
+	}
+	content.decode(d, wire.Required)
+	if kind != wire.Object {
+		return nil
+	}
+	return content
+}
+
+// shapeOf tells the type of message that content belongs to, by the members
+// that no content of another type has; empty if there are none.
+func shapeOf(raw json.RawMessage) MessageType {
+	d := wire.NewDecoder(raw)
+	if d.Kind() == wire.String {
+		return MessageTypeText
+	}
+	if d.Kind() != wire.Object || !d.Object(wire.Required) {
+		return ""
+	}
+	var shape MessageType
+	named := false
+	for d.Next() {
+		switch d.Key() {
+		case "choices":
+			shape = MessageTypePicker
+		case "explain":
+			shape = MessageTypeField
+		case "targets":
+			shape = MessageTypeCarousel
+		case "namespace":
+			shape = MessageTypeEvent
+		case "duration":
+			shape = MessageTypeAudio
+		case "name":
+			named = true
+		case "url":
+			if shape == "" {
+				shape = MessageTypeAnimation
+			}
+		}
+		d.Skip()
+	}
+	if shape == MessageTypeAnimation && named {
+		return MessageTypeFile
+	}
+	return shape
+}
+
+// encodeContent writes a message's content.
+func encodeContent(e *wire.Encoder, key string, content Content, p wire.Presence) {
+	if !e.Member(key, content == nil, p) {
+		return
+	}
+	if content == nil {
+		e.Null()
+		return
+	}
+	content.encodeContent(e)
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/wire"
 )
 
 // Conditions to test for with [errors.Is].
@@ -106,6 +108,31 @@ func (e *AnswerError) Error() string {
 
 // Unwrap gives what is wrong with the answer.
 func (e *AnswerError) Unwrap() error { return e.Err }
+
+// SyntaxError is what [Decode] returns for a payload that is not valid JSON.
+type SyntaxError struct {
+	Event    string // its name; empty for a part of a payload that was decoded by itself
+	Offset   int    // of the byte where the JSON ends to be valid
+	Expected string // what would have been valid there, e.g. "a colon"
+}
+
+// Error says where the payload is wrong; it never quotes it.
+func (e *SyntaxError) Error() string {
+	what := "crisp: "
+	if e.Event != "" {
+		what += e.Event + ": "
+	}
+	return fmt.Sprintf("%sinvalid JSON at byte %d: expected %s", what, e.Offset, e.Expected)
+}
+
+// syntaxError tells the event of an error of the decoder.
+func syntaxError(event string, err error) error {
+	var syntax *wire.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	return &SyntaxError{Event: event, Offset: syntax.Offset, Expected: syntax.Expected}
+}
 
 // HandlerError is what the router's error handler hears when a handler or a
 // middleware failed or panicked.

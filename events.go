@@ -1,10 +1,17 @@
 package crisp
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/wire"
 )
+
+//go:generate go -C internal/eventgen run . -root ../..
 
 // Event is a Crisp event of any type: one of the 82 generated structs, or
 // [*UnknownEvent] for a name that the catalog does not have. The set is sealed:
@@ -15,7 +22,30 @@ type Event interface {
 	// EventMeta is where the event came from and how it decoded.
 	EventMeta() *Meta
 
-	sealed()
+	decode(d *wire.Decoder)
+	encode(e *wire.Encoder)
+	// origin is what the payload tells of where and when it happened, as far
+	// as it does.
+	origin() (websiteID string, at time.Time)
+}
+
+// SessionEvent is an event that belongs to a session, as most do.
+type SessionEvent interface {
+	Event
+	// Session is the session that the event belongs to.
+	Session() SessionRef
+}
+
+// SessionRef names a session: a conversation with a visitor.
+type SessionRef struct {
+	WebsiteID string
+	SessionID string // empty where an event may name a session and doesn't
+}
+
+// sessionRef completes a session's identifier with the event's website.
+func sessionRef(ev Event, sessionID string) SessionRef {
+	websiteID, _ := ev.origin()
+	return SessionRef{WebsiteID: cmp.Or(websiteID, ev.EventMeta().WebsiteID), SessionID: sessionID}
 }
 
 // Source tells how an event reached the program.
@@ -54,8 +84,6 @@ type Meta struct {
 // EventMeta gives the event's Meta; it is how every event implements [Event].
 func (m *Meta) EventMeta() *Meta { return m }
 
-func (*Meta) sealed() {}
-
 // Delivery is what the headers of a web hook tell of it.
 type Delivery struct {
 	Origin  string // X-Crisp-Hook-Origin; empty if absent
@@ -84,10 +112,58 @@ func (p FieldProblem) String() string {
 type UnknownEvent struct {
 	Meta
 	Name string // on the wire
+
+	sessionID string
 }
 
 // EventName is the name on the wire.
 func (e *UnknownEvent) EventName() string { return e.Name }
+
+// Session is the session that the payload's session_id names, if it has one.
+func (e *UnknownEvent) Session() SessionRef { return sessionRef(e, e.sessionID) }
+
+// MarshalJSON writes the payload as it came.
+func (e UnknownEvent) MarshalJSON() ([]byte, error) { return e.Raw.MarshalJSON() }
+
+// UnmarshalJSON reads a payload; the event keeps its name.
+func (e *UnknownEvent) UnmarshalJSON(data []byte) error {
+	*e = UnknownEvent{Name: e.Name}
+	return unmarshalEvent(e, data)
+}
+
+// decode picks up what every event may have. Nothing is expected of the
+// payload, so that nothing is a problem.
+func (e *UnknownEvent) decode(d *wire.Decoder) {
+	if d.Kind() != wire.Object {
+		d.Skip()
+		return
+	}
+	d.Object(wire.Required)
+	for d.Next() {
+		switch kind := d.Kind(); {
+		case d.Key() == "website_id" && kind == wire.String:
+			e.WebsiteID = d.String(wire.Required)
+		case d.Key() == "session_id" && kind == wire.String:
+			e.sessionID = d.String(wire.Required)
+		case d.Key() == "timestamp" && kind == wire.Number:
+			e.Time = d.Time(wire.Required)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (e *UnknownEvent) encode(enc *wire.Encoder) { enc.RawValue(e.Raw) }
+
+func (e *UnknownEvent) origin() (websiteID string, at time.Time) { return e.WebsiteID, e.Time }
+
+// websiteID is the website that owns the resource, if a website does.
+func (r *BucketResource) websiteID() string {
+	if r.Type != "website" {
+		return ""
+	}
+	return r.ID
+}
 
 // EventInfo is an entry of the catalog of events.
 type EventInfo struct {
@@ -98,27 +174,156 @@ type EventInfo struct {
 	Scope   string // the scope that a token needs, e.g. "website:conversation:messages read"; empty if none is documented
 }
 
-// Events is the catalog: all events that are documented.
-func Events() []EventInfo { return nil }
+type catalogEntry struct {
+	info    EventInfo
+	aliases []string // other names on the wire
+	make    func() Event
+}
+
+// aliased is an event that keeps the alias it came under.
+type aliased interface{ setAlias(name string) }
+
+// Events is the catalog: all events that are documented, grouped by namespace.
+// The caller may change it.
+func Events() []EventInfo {
+	infos := make([]EventInfo, len(catalog))
+	for i, entry := range catalog {
+		infos[i] = entry.info
+		infos[i].Tiers = slices.Clone(entry.info.Tiers)
+	}
+	return infos
+}
 
 // known tells whether a name, or what it is an alias of, is in the catalog.
-func known(name string) bool { return false }
+func known(name string) bool { return catalogIndex(name) >= 0 }
 
 // canonicalName gives the catalog's name for an alias, and any other name as
 // it is.
-func canonicalName(name string) string { return name }
+func canonicalName(name string) string {
+	if i := catalogIndex(name); i >= 0 {
+		return catalog[i].info.Name
+	}
+	return name
+}
 
 // aliasesOf lists other wire names that decode to the same type.
-func aliasesOf(name string) []string { return nil }
+func aliasesOf(name string) []string {
+	if i := catalogIndex(name); i >= 0 {
+		return catalog[i].aliases
+	}
+	return nil
+}
 
-// Decode makes a typed event of a name and a payload as they are on the wire.
-// The only error is a payload that is not valid JSON. The payload is copied.
+// newEvent makes an empty event of a name.
+func newEvent(name string) Event {
+	i := catalogIndex(name)
+	if i < 0 {
+		return &UnknownEvent{Name: name}
+	}
+	ev := catalog[i].make()
+	if name != catalog[i].info.Name {
+		ev.(aliased).setAlias(name)
+	}
+	return ev
+}
+
+// Decode makes a typed event of a name and a payload as they are on the wire;
+// a payload in an envelope (website_id, event, data, timestamp) is taken out of
+// it. The only error is a payload that is not valid JSON, a [*SyntaxError];
+// what else is unexpected is listed in the event's Meta. The payload is copied.
 func Decode(name string, payload []byte) (Event, error) {
-	return decodeOwned(name, append([]byte(nil), payload...))
+	return decodeOwned(name, slices.Clone(payload))
 }
 
 // decodeOwned is Decode for a payload that nobody else will write to: the
 // event's strings share its memory.
 func decodeOwned(name string, payload []byte) (Event, error) {
-	return &UnknownEvent{Meta: Meta{Raw: payload}, Name: name}, nil
+	env, ok := wire.DetectEnvelope(payload)
+	if !ok {
+		env = wire.Envelope{Data: payload}
+	}
+	return decodeEnvelope(name, env)
+}
+
+// decodeEnvelope makes a typed event of an envelope's data, whose memory is
+// the event's from then on.
+func decodeEnvelope(name string, env wire.Envelope) (Event, error) {
+	ev := newEvent(name)
+	if err := decodePayload(ev, env); err != nil {
+		return nil, err
+	}
+	return ev, nil
+}
+
+// decoders are reused: with all that a decoder keeps for its way through
+// nested values, it is larger than many an event.
+var decoders = sync.Pool{New: func() any { return new(wire.Decoder) }}
+
+func decodePayload(ev Event, env wire.Envelope) error {
+	d := decoders.Get().(*wire.Decoder)
+	defer decoders.Put(d)
+	defer d.Reset(nil)
+
+	d.Reset(env.Data)
+	ev.decode(d)
+	if err := d.End(); err != nil {
+		return syntaxError(ev.EventName(), err)
+	}
+	meta := ev.EventMeta()
+	websiteID, at := ev.origin()
+	meta.Raw = env.Data
+	meta.WebsiteID = cmp.Or(env.WebsiteID, websiteID)
+	meta.Time = firstTime(env.Timestamp, at)
+	meta.Problems = fieldProblems(env.Problems, d.Problems())
+	return nil
+}
+
+// firstTime is the first that is known, now if none is.
+func firstTime(times ...time.Time) time.Time {
+	for _, t := range times {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Now()
+}
+
+func fieldProblems(lists ...[]wire.Problem) []FieldProblem {
+	var all []FieldProblem
+	for _, list := range lists {
+		for _, p := range list {
+			all = append(all, FieldProblem(p))
+		}
+	}
+	return all
+}
+
+// encoder is what can write itself in its wire form.
+type encoder interface{ encode(e *wire.Encoder) }
+
+func marshal(v encoder) ([]byte, error) {
+	var e wire.Encoder
+	v.encode(&e)
+	return e.Bytes()
+}
+
+// unmarshalEvent reads a payload into an event that is zero.
+func unmarshalEvent(ev Event, data []byte) error {
+	return decodePayload(ev, wire.Envelope{Data: slices.Clone(data)})
+}
+
+// unmarshalValue reads a part of a payload by itself. It has no Meta to list
+// problems in, so that the first becomes the error, after all else was read.
+func unmarshalValue(v interface {
+	decode(d *wire.Decoder, p wire.Presence)
+}, data []byte) error {
+	d := wire.NewDecoder(slices.Clone(data))
+	v.decode(d, wire.Optional)
+	if err := d.End(); err != nil {
+		return syntaxError("", err)
+	}
+	if problems := d.Problems(); len(problems) > 0 {
+		return fmt.Errorf("crisp: %s", FieldProblem(problems[0]))
+	}
+	return nil
 }

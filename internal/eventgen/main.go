@@ -1,0 +1,63 @@
+// Command eventgen makes the typed events, their documentation and their
+// samples of spec/asyncapi.yaml.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	root := flag.String("root", ".", "root folder of the module")
+	flag.Parse()
+	if err := run(*root); err != nil {
+		fmt.Fprintln(os.Stderr, "eventgen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string) error {
+	spec, err := os.ReadFile(filepath.Join(root, specFile))
+	if err != nil {
+		return err
+	}
+	files, err := generate(spec)
+	if err != nil {
+		return err
+	}
+	for name, text := range files {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const specFile = "spec/asyncapi.yaml"
+
+// generate makes all files, by their path below the root folder.
+func generate(spec []byte) (map[string][]byte, error) {
+	m, err := load(spec)
+	if err != nil {
+		return nil, err
+	}
+	code, err := goCode(m)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := sampleCode(m)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"events_gen.go":            code,
+		"docs/events.md":           eventTable(m),
+		"crisptest/samples_gen.go": samples,
+	}, nil
+}

@@ -1,0 +1,43 @@
+package crisp
+
+import (
+	"encoding/json"
+
+	"github.com/crisp-go/crisp/internal/wire"
+)
+
+// Receipt tells whether a message was read or delivered, and by which way if
+// that is known. On the wire it is that way, or a bare true or false.
+type Receipt struct {
+	Done   bool
+	Origin string // the channel, such as "chat" or "email"; empty if not known
+}
+
+func (r *Receipt) decode(d *wire.Decoder, p wire.Presence) {
+	*r = Receipt{}
+	if d.Kind() == wire.Boolean {
+		r.Done = d.Bool(p)
+		return
+	}
+	r.Origin = d.String(p)
+	r.Done = r.Origin != ""
+}
+
+func (r *Receipt) encode(e *wire.Encoder, key string, p wire.Presence) {
+	if r.Origin != "" {
+		e.String(key, r.Origin, p)
+		return
+	}
+	e.Bool(key, r.Done, p)
+}
+
+// MarshalJSON writes the origin, or a boolean where there is none.
+func (r Receipt) MarshalJSON() ([]byte, error) {
+	if r.Origin != "" {
+		return json.Marshal(r.Origin)
+	}
+	return json.Marshal(r.Done)
+}
+
+// UnmarshalJSON reads an origin or a boolean.
+func (r *Receipt) UnmarshalJSON(data []byte) error { return unmarshalValue(r, data) }
