@@ -44,7 +44,12 @@ type item struct {
 	name     string
 	payload  []byte
 	received time.Time
-	mark     *mark
+
+	fill *fill      // what recovered it; nil for live events
+	ref  SessionRef // of a recovered message, which may itself not say
+
+	mark    *mark // if not nil, this is no event but a mark
+	settles bool  // if true, this is no event but the end of what fill recovered of ref's session
 }
 
 func (it *item) cost() int64 { return int64(len(it.payload)) + itemOverhead }
@@ -52,7 +57,18 @@ func (it *item) cost() int64 { return int64(len(it.payload)) + itemOverhead }
 // mark holds back what comes behind it, in every lane, until it is lifted: the
 // hooks that tell of a connection or a gap return before the first event after
 // it is handled.
-type mark struct{ lifted chan struct{} }
+type mark struct {
+	lifted chan struct{}
+	fill   *fill // what is recovered of the gap before it, if anything is
+}
+
+// injection is what a fill hands to a session's lane, to be handled before the
+// live events that the lane holds for that session.
+type injection struct {
+	fill    *fill
+	session string
+	items   []item
+}
 
 // delivery brings events from the reading goroutine to the handlers: a queue
 // bounded in bytes, spread over lanes. A session's events share a lane, which
@@ -108,12 +124,28 @@ func (d *delivery) put(it item) {
 }
 
 // mark holds all lanes back until the mark is lifted.
-func (d *delivery) mark() *mark {
-	m := &mark{lifted: make(chan struct{})}
+func (d *delivery) mark(m *mark) {
 	for _, l := range d.lanes {
-		l.put(item{mark: m})
+		l.put(item{mark: m, received: time.Now()})
 	}
-	return m
+}
+
+// inject gives a lane what was recovered of a session. It is not counted
+// towards the queue's bound: what is held in the queue waits for it.
+func (d *delivery) inject(in injection) {
+	d.lanes[d.laneOfKey([]byte(in.session))].inject(in)
+}
+
+// oldest is when the oldest event that is not handled yet was received; zero
+// if there is none.
+func (d *delivery) oldest() time.Time {
+	var oldest time.Time
+	for _, l := range d.lanes {
+		if at := l.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	return oldest
 }
 
 // wait returns when handlers have caught up with half of the queue, or the
@@ -147,8 +179,11 @@ func (d *delivery) laneOf(payload []byte) int {
 	if len(d.lanes) == 1 {
 		return 0
 	}
-	key := sessionKey(payload)
-	if key == nil {
+	return d.laneOfKey(sessionKey(payload))
+}
+
+func (d *delivery) laneOfKey(key []byte) int {
+	if len(d.lanes) == 1 || key == nil {
 		return 0
 	}
 	return int(maphash.Bytes(d.seed, key) % uint64(len(d.lanes)))
@@ -198,18 +233,26 @@ func (d *delivery) done() <-chan struct{} {
 type lane struct {
 	d *delivery
 
-	mu       sync.Mutex
-	nonEmpty sync.Cond
-	inbox    []item
-	finished bool
+	mu         sync.Mutex
+	nonEmpty   sync.Cond
+	inbox      []item
+	injections []injection
+	finished   bool
+	injected   chan struct{} // capacity 1: wakes a lane that waits at a mark
+	inHand     atomic.Int64  // when the event at hand was received, UNIX ns; 0 between batches
 
+	// For the lane's goroutine alone.
 	batch   []item // taken from the inbox, handled up to next
 	next    int
-	current *item // in handling
+	current *item             // in handling
+	at      *mark             // that the lane waits at
+	fill    *fill             // the latest that the lane takes part in
+	todo    []item            // injected: goes before the batch
+	held    map[string][]item // live events of sessions that fill is not done with
 }
 
 func newLane(d *delivery) *lane {
-	l := &lane{d: d}
+	l := &lane{d: d, injected: make(chan struct{}, 1), held: make(map[string][]item)}
 	l.nonEmpty.L = &l.mu
 	return l
 }
@@ -221,11 +264,37 @@ func (l *lane) put(it item) {
 	l.nonEmpty.Signal()
 }
 
+func (l *lane) inject(in injection) {
+	l.mu.Lock()
+	l.injections = append(l.injections, in)
+	l.mu.Unlock()
+	l.nonEmpty.Signal()
+	select {
+	case l.injected <- struct{}{}:
+	default:
+	}
+}
+
 func (l *lane) finish() {
 	l.mu.Lock()
 	l.finished = true
 	l.mu.Unlock()
 	l.nonEmpty.Signal()
+}
+
+// oldest is when the oldest event of the lane that is not handled yet was
+// received; zero if there is none. What is held does not count here: its fill
+// does.
+func (l *lane) oldest() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ns := l.inHand.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	if len(l.inbox) > 0 {
+		return l.inbox[0].received
+	}
+	return time.Time{}
 }
 
 // run handles events until the lane is finished and empty, or abandoned.
@@ -241,30 +310,60 @@ func (l *lane) run() {
 		l.d.report(errGoexit)
 		go l.run()
 	}()
-	for l.take() {
-		for l.next < len(l.batch) {
-			if l.d.ctx.Err() != nil {
-				ended = true
-				return
-			}
-			l.step()
-		}
+	for l.more() {
+		l.step()
 	}
 	ended = true
 }
 
-// step handles the batch's next item.
-func (l *lane) step() {
-	it := &l.batch[l.next]
-	l.next++
-	if it.mark != nil {
-		select {
-		case <-it.mark.lifted:
-		case <-l.d.ctx.Done():
+// more tells whether there is anything to handle, and waits until it knows.
+func (l *lane) more() bool {
+	for l.d.ctx.Err() == nil {
+		if l.fill != nil || l.at != nil {
+			l.takeInjections()
 		}
-		*it = item{}
+		switch {
+		case len(l.todo) > 0:
+			return true
+		case l.at != nil:
+			l.wait()
+		case l.next < len(l.batch):
+			return true
+		case !l.take():
+			return false
+		}
+	}
+	return false
+}
+
+// step handles one item: of what was injected, if there is any, else of the
+// batch.
+func (l *lane) step() {
+	if len(l.todo) > 0 {
+		it := l.todo[0]
+		l.todo = l.todo[1:]
+		if it.settles {
+			l.release(&it)
+			return
+		}
+		l.handle(&it)
 		return
 	}
+	it := &l.batch[l.next]
+	l.next++
+	switch {
+	case it.mark != nil:
+		l.at = it.mark
+		*it = item{}
+	case l.fill != nil && l.hold(it):
+		*it = item{}
+	default:
+		l.inHand.Store(it.received.UnixNano())
+		l.handle(it)
+	}
+}
+
+func (l *lane) handle(it *item) {
 	l.current = it
 	l.d.handle(l.d.ctx, it)
 	l.settle()
@@ -275,9 +374,61 @@ func (l *lane) settle() {
 	if l.current == nil {
 		return
 	}
-	l.d.release(l.current)
+	if l.current.fill == nil {
+		l.d.release(l.current)
+	}
 	*l.current = item{} // the batch must not keep the payload alive
 	l.current = nil
+}
+
+// wait waits at a mark until it is lifted, or something was injected by a fill
+// from before it.
+func (l *lane) wait() {
+	select {
+	case <-l.at.lifted:
+		l.takeInjections()
+		if l.at.fill != nil {
+			l.fill = l.at.fill
+		}
+		l.at = nil
+	case <-l.injected:
+	case <-l.d.ctx.Done():
+	}
+}
+
+// hold keeps a live event back if what its session missed is not there yet.
+func (l *lane) hold(it *item) bool {
+	if l.fill.over() {
+		l.fill = nil
+		return false
+	}
+	session := string(sessionOf(it.payload))
+	if session == "" || !l.fill.holds(session) {
+		return false
+	}
+	l.held[session] = append(l.held[session], *it)
+	return true
+}
+
+// takeInjections queues what was recovered of sessions.
+func (l *lane) takeInjections() {
+	l.mu.Lock()
+	injections := l.injections
+	l.injections = nil
+	l.mu.Unlock()
+	for _, in := range injections {
+		l.todo = append(l.todo, in.items...)
+		l.todo = append(l.todo, item{fill: in.fill, ref: SessionRef{SessionID: in.session}, settles: true})
+	}
+}
+
+// release lets go what was held of a session, once all that it missed is
+// handled.
+func (l *lane) release(it *item) {
+	session := it.ref.SessionID
+	l.todo = append(l.held[session], l.todo...)
+	delete(l.held, session)
+	it.fill.settle(session)
 }
 
 // take swaps the handled batch for what has come meanwhile, so that reader and
@@ -290,12 +441,17 @@ func (l *lane) take() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.inbox) == 0 {
-		if l.finished {
+	l.batch, l.next = nil, 0
+	l.inHand.Store(0)
+	for len(l.inbox) == 0 && len(l.injections) == 0 {
+		if l.finished && len(l.held) == 0 {
 			return false
 		}
 		l.nonEmpty.Wait()
 	}
-	l.batch, l.inbox, l.next = l.inbox, spare, 0
+	l.batch, l.inbox = l.inbox, spare
+	if len(l.batch) > 0 {
+		l.inHand.Store(l.batch[0].received.UnixNano())
+	}
 	return true
 }

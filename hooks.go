@@ -25,6 +25,9 @@ type Hooks struct {
 	// Gap: events may have been missed. It is called once for each gap, and
 	// returns before the first event after the gap reaches a handler.
 	Gap func(Gap)
+	// Backfilled: what was missed in a gap has been fetched, as far as it can
+	// be; only with [WithBackfill].
+	Backfilled func(Backfilled)
 	// Dropped: events that had been received will reach no handler.
 	Dropped func(Dropped)
 	// Skipped: a packet from the server made no sense and was skipped; the

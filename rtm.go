@@ -46,7 +46,11 @@ type RTM struct {
 	filter   Filter
 	conn     *socketio.Conn // of the live session
 	boundAt  time.Time      // last socket:bind
+	lastLive time.Time      // up to when the sessions before were complete
 	delivery *delivery
+	fills    []*fill // gaps that are not recovered yet, oldest first
+
+	recent *recent // only with a backfill
 }
 
 // State is what an RTM client is doing.
@@ -95,6 +99,8 @@ type rtmConfig struct {
 	readLimit      int64
 	connectTimeout time.Duration
 	hooks          Hooks
+	position       PositionStore
+	backfill       *Backfill
 }
 
 const (
@@ -214,6 +220,11 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.backfill != nil {
+		if err := checkBackfill(filter, c.token().Tier); err != nil {
+			return nil, err
+		}
+	}
 	r.freeze()
 	t := &RTM{
 		client:   c,
@@ -222,6 +233,9 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		filter:   filter,
 		runEnded: make(chan struct{}),
 		bindTurn: make(chan struct{}, 1),
+	}
+	if cfg.backfill != nil {
+		t.recent = newRecent()
 	}
 	t.hooks = &notifier{report: t.report}
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
@@ -254,10 +268,15 @@ func (t *RTM) Run(ctx context.Context) error {
 		t.stop(cause)
 		t.abandon(cause)
 	})
-	err := t.supervise()
+	defer unlink()
+	gap, err := t.loadPosition()
+	if err == nil {
+		stopKeeping := t.keepPosition()
+		err = t.supervise(gap)
+		defer stopKeeping()
+	}
 	t.stop(err)
 	t.drain()
-	unlink()
 	return err
 }
 
@@ -294,17 +313,17 @@ func (c valuesOf) Value(key any) any {
 	return c.values.Value(key)
 }
 
-// supervise keeps a session up until it must not or can't be any more.
-func (t *RTM) supervise() error {
-	var (
-		tries = retries{attempt: 1}
-		gap   Gap // since the last session; From is zero before the first
-	)
+// supervise keeps a session up until it must not or can't be any more. The gap
+// is what was missed since the last session, of another run at first; its From
+// is zero if there was none.
+func (t *RTM) supervise(gap Gap) error {
+	tries, connected := retries{attempt: 1}, false
 	for {
 		t.setState(StateConnecting)
 		began := time.Now()
 		s, err := t.connect(t.stopped)
 		if err == nil {
+			connected = true
 			gap.To = s.since
 			t.live(s, Connected{Endpoint: s.host, Attempt: tries.attempt, Took: time.Since(began)}, gap)
 			err = t.receive(s)
@@ -316,7 +335,7 @@ func (t *RTM) supervise() error {
 		if t.stopped.Err() != nil {
 			return context.Cause(t.stopped)
 		}
-		if fatal(err, !gap.From.IsZero()) {
+		if fatal(err, connected) {
 			t.client.logger.Error("crisp: RTM ended", slog.Any("error", err))
 			return err
 		}
@@ -345,13 +364,31 @@ func (t *RTM) live(s *session, info Connected, gap Gap) {
 	t.mu.Unlock()
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
 
-	m := t.delivery.mark()
-	notify(t.hooks, t.cfg.hooks.Connected, info)
-	if !gap.From.IsZero() {
-		t.reconnects.Add(1)
-		notify(t.hooks, t.cfg.hooks.Gap, gap)
+	if gap.From.IsZero() {
+		t.afterHooks(nil, func() { notify(t.hooks, t.cfg.hooks.Connected, info) })
+		return
 	}
-	t.hooks.post(func() { close(m.lifted) })
+	if gap.Reason != GapRestarted {
+		t.reconnects.Add(1)
+	}
+	t.afterHooks(&gap, func() {
+		notify(t.hooks, t.cfg.hooks.Connected, info)
+		notify(t.hooks, t.cfg.hooks.Gap, gap)
+	})
+}
+
+// afterHooks posts hooks, and holds back what is received from here on until
+// they have returned, and until it is known what a gap must be filled with.
+func (t *RTM) afterHooks(gap *Gap, post func()) {
+	m := &mark{lifted: make(chan struct{})}
+	told := m.lifted
+	if gap != nil && t.cfg.backfill != nil {
+		told = make(chan struct{})
+		t.startFill(*gap, m, told)
+	}
+	t.delivery.mark(m)
+	post()
+	t.hooks.post(func() { close(told) })
 }
 
 // gapReason tells why a session's end leaves a gap.
@@ -374,7 +411,7 @@ func (t *RTM) receive(s *session) error {
 	_ = s.conn.Close()
 
 	t.mu.Lock()
-	t.conn = nil
+	t.conn, t.lastLive = nil, s.lastLive
 	t.mu.Unlock()
 	if cause := context.Cause(t.stopped); cause != nil {
 		err = cause
@@ -451,10 +488,12 @@ func (o *overflowEpisode) end() {
 		return
 	}
 	t := o.rtm
-	m := t.delivery.mark()
-	notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: o.count, Err: ErrSlowConsumer})
-	notify(t.hooks, t.cfg.hooks.Gap, Gap{From: o.from, To: o.until, Reason: GapOverflow})
-	t.hooks.post(func() { close(m.lifted) })
+	dropped := Dropped{Count: o.count, Err: ErrSlowConsumer}
+	gap := Gap{From: o.from, To: o.until, Reason: GapOverflow}
+	t.afterHooks(&gap, func() {
+		notify(t.hooks, t.cfg.hooks.Dropped, dropped)
+		notify(t.hooks, t.cfg.hooks.Gap, gap)
+	})
 	o.count = 0
 }
 
@@ -466,7 +505,19 @@ func (t *RTM) handle(ctx context.Context, it *item) {
 		return
 	}
 	ev.EventMeta().Source = SourceRTM
+	if it.fill != nil {
+		it.fill.complete(ev, it.ref)
+	}
+	if t.recent != nil && t.handledAlready(ev) {
+		return
+	}
+	if it.fill != nil {
+		it.fill.messages.Add(1)
+	}
 	_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
+	if t.recent != nil {
+		t.remember(ev)
+	}
 }
 
 // sessionError says in this package's terms why a connection ended.
@@ -510,6 +561,7 @@ func (t *RTM) heartbeats(s *session) (stop func()) {
 // drain lets handlers finish what is queued, unless they are to stop.
 func (t *RTM) drain() {
 	t.setState(StateDraining)
+	t.awaitFills()
 	t.delivery.finish()
 	select {
 	case <-t.delivery.done():

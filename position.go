@@ -1,0 +1,247 @@
+package crisp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Position is how far an RTM client has got: what it needs, after a restart, to
+// tell which span of time it has missed.
+type Position struct {
+	// Time is the last moment before which nothing is left to handle.
+	Time time.Time `json:"time"`
+	// Handled are the keys of messages that were handled around Time, so that
+	// a backfill with its overlap does not repeat them.
+	Handled []uint64 `json:"handled,omitempty"`
+}
+
+// PositionStore keeps a [Position] between runs of a program. Load gives the
+// zero Position if there is none yet. The client calls one method at a time.
+type PositionStore interface {
+	Load(ctx context.Context) (Position, error)
+	Save(ctx context.Context, p Position) error
+}
+
+// ErrPosition: a stored position can't be read. [RTM.Run] goes on without it,
+// after telling the router's error handler: the gap since the last run is then
+// unknown.
+var ErrPosition = errors.New("crisp: the stored position is damaged")
+
+// WithPosition keeps the client's position in a store: it is loaded by
+// [RTM.Run], saved every few seconds while it changes, and at the end. A
+// stored position makes the time since then a [Gap] with [GapRestarted].
+func WithPosition(store PositionStore) RTMOption {
+	return func(c *rtmConfig) error {
+		if store == nil {
+			return errors.New("crisp: WithPosition(nil)")
+		}
+		c.position = store
+		return nil
+	}
+}
+
+// positionInterval is how often a changed position is saved.
+const positionInterval = 5 * time.Second
+
+// FilePosition keeps a position in a file. Saving is atomic: a new file is
+// written and synced, then takes the old one's place, and the folder is synced.
+// It also holds the position before, for the case that the last is torn all the
+// same.
+func FilePosition(path string) PositionStore { return &filePosition{path: path} }
+
+type filePosition struct {
+	path string
+	last []byte // the record saved before, if any
+}
+
+// A record is a line: the CRC-32 of the rest in hex, a space, JSON.
+const recordHeader = len("00000000 ")
+
+func (f *filePosition) Load(context.Context) (Position, error) {
+	data, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Position{}, nil
+	}
+	if err != nil {
+		return Position{}, fmt.Errorf("crisp: reading the position: %w", err)
+	}
+	for record := range bytes.Lines(data) {
+		if p, ok := parseRecord(record); ok {
+			f.last = bytes.Clone(record)
+			return p, nil
+		}
+	}
+	return Position{}, fmt.Errorf("%w: %s", ErrPosition, f.path)
+}
+
+func parseRecord(record []byte) (p Position, ok bool) {
+	if len(record) < recordHeader || record[len(record)-1] != '\n' {
+		return p, false
+	}
+	body := record[recordHeader:]
+	if string(record[:recordHeader]) != checksum(body) {
+		return p, false
+	}
+	return p, json.Unmarshal(body, &p) == nil
+}
+
+func checksum(body []byte) string { return fmt.Sprintf("%08x ", crc32.ChecksumIEEE(body)) }
+
+func (f *filePosition) Save(_ context.Context, p Position) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("crisp: encoding the position: %w", err)
+	}
+	body = append(body, '\n')
+	record := append([]byte(checksum(body)), body...)
+	if err := replaceFile(f.path, append(bytes.Clone(record), f.last...)); err != nil {
+		return fmt.Errorf("crisp: saving the position: %w", err)
+	}
+	f.last = record
+	return nil
+}
+
+// replaceFile puts data in a file's place so that a crash at any moment leaves
+// either the old content or the new.
+func replaceFile(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a rename last. Where folders can't be synced, there is no more
+// that can be done.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = d.Sync()
+	return d.Close()
+}
+
+// loadPosition gives the gap since the last run, with a zero From if there was
+// none.
+func (t *RTM) loadPosition() (Gap, error) {
+	if t.cfg.position == nil {
+		return Gap{}, nil
+	}
+	p, err := t.cfg.position.Load(t.stopped)
+	switch {
+	case errors.Is(err, ErrPosition):
+		t.report(err)
+		return Gap{}, nil
+	case err != nil:
+		return Gap{}, err
+	case p.Time.IsZero():
+		return Gap{}, nil
+	}
+	if t.recent != nil {
+		t.recent.restore(p.Handled)
+	}
+	return Gap{From: p.Time, Reason: GapRestarted}, nil
+}
+
+// keepPosition saves the position while it changes, and once more when stop is
+// called.
+func (t *RTM) keepPosition() (stop func()) {
+	if t.cfg.position == nil {
+		return func() {}
+	}
+	ticker := time.NewTicker(positionInterval)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		var saved time.Time
+		for {
+			select {
+			case <-ticker.C:
+				saved = t.savePosition(saved)
+			case <-quit:
+				t.savePosition(saved)
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(quit)
+		<-ended
+	}
+}
+
+// savePosition saves the position if it is later than the one saved before,
+// and gives what is saved now.
+func (t *RTM) savePosition(saved time.Time) time.Time {
+	at := t.handledUpTo()
+	if !at.After(saved) {
+		return saved
+	}
+	p := Position{Time: at}
+	if t.recent != nil {
+		p.Handled = t.recent.keys()
+	}
+	// A position that is not saved costs a longer gap after a restart; the
+	// program that runs need not end for it.
+	if err := t.cfg.position.Save(context.WithoutCancel(t.stopped), p); err != nil {
+		t.report(err)
+		return saved
+	}
+	return at
+}
+
+// handledUpTo is the last moment before which nothing is left to handle; zero
+// before the first connection.
+func (t *RTM) handledUpTo() time.Time {
+	// First what was read, then what of it is not handled: what is handled in
+	// between makes the answer earlier than it could be, never later.
+	at := t.readUpTo()
+	if oldest := t.delivery.oldest(); !oldest.IsZero() && oldest.Before(at) {
+		at = oldest
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, f := range t.fills { // what a gap still lacks counts as not handled
+		if f.gap.From.Before(at) {
+			at = f.gap.From
+		}
+	}
+	return at
+}
+
+// readUpTo is the last moment before which everything was read. A connection
+// that is waiting for the network has passed on all it has heard.
+func (t *RTM) readUpTo() time.Time {
+	t.mu.Lock()
+	conn, at := t.conn, t.lastLive
+	t.mu.Unlock()
+	if conn == nil {
+		return at
+	}
+	if heard, idle := conn.Idle(); idle {
+		return heard
+	}
+	if ns := t.lastEvent.Load(); ns > at.UnixNano() {
+		return time.Unix(0, ns)
+	}
+	return at
+}

@@ -1,0 +1,88 @@
+package crisp
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"sync"
+)
+
+// recentKept is how many messages are remembered to tell live ones and
+// backfilled ones apart: at 100 messages a second, more than the default
+// overlap twice.
+const recentKept = 1 << 15
+
+// recent remembers the last messages that were handled, and how they came, so
+// that a backfill repeats none of them, and none of the backfill comes again
+// live. A message that Crisp sends live twice is not its business.
+type recent struct {
+	mu   sync.Mutex
+	from map[uint64]Source
+	ring []uint64 // the keys of from, oldest at next once it is full
+	next int
+}
+
+func newRecent() *recent { return &recent{from: make(map[uint64]Source)} }
+
+// messageKey identifies a message: fingerprints are unique in a session. It is
+// stable between runs of a program.
+func messageKey(ref SessionRef, fingerprint int64) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(ref.SessionID))
+	_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(fingerprint)))
+	return h.Sum64()
+}
+
+// keyOf gives the key of an event that is a message.
+func keyOf(ev Event) (uint64, bool) {
+	switch ev := ev.(type) {
+	case *MessageSend:
+		return messageKey(ev.Session(), ev.Fingerprint), ev.Fingerprint != 0
+	case *MessageReceived:
+		return messageKey(ev.Session(), ev.Fingerprint), ev.Fingerprint != 0
+	}
+	return 0, false
+}
+
+// repeats tells whether a message that comes from source was handled already
+// by the other way.
+func (r *recent) repeats(key uint64, source Source) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, seen := r.from[key]
+	return seen && (source == SourceBackfill || before == SourceBackfill)
+}
+
+// add remembers a message that was handled.
+func (r *recent) add(key uint64, source Source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, seen := r.from[key]; seen {
+		return
+	}
+	r.from[key] = source
+	if len(r.ring) < recentKept {
+		r.ring = append(r.ring, key)
+		return
+	}
+	delete(r.from, r.ring[r.next])
+	r.ring[r.next] = key
+	r.next = (r.next + 1) % recentKept
+}
+
+// keys lists what a stored position needs: the latest, oldest first.
+func (r *recent) keys() []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := append(append([]uint64(nil), r.ring[r.next:]...), r.ring[:r.next]...)
+	return all[max(0, len(all)-recentStored):]
+}
+
+// recentStored bounds what of it a stored position holds, about 40 KiB.
+const recentStored = 2048
+
+// restore remembers what a stored position lists.
+func (r *recent) restore(keys []uint64) {
+	for _, key := range keys {
+		r.add(key, SourceBackfill) // of either way: they must not come again
+	}
+}
