@@ -1,0 +1,155 @@
+package crisptest_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// within bounds a test's waits.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// restAnswer is what every REST route answers.
+type restAnswer struct {
+	Status  int             `json:"-"`
+	Header  http.Header     `json:"-"`
+	IsError bool            `json:"error"`
+	Reason  string          `json:"reason"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// call is a bare REST call, as any SDK makes it.
+func call(t *testing.T, srv *crisptest.Server, token crisp.Token, method, path, body string) restAnswer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, srv.URL()+path, strings.NewReader(body))
+	require.NoError(t, err)
+	r.SetBasicAuth(token.Identifier, token.Key)
+	r.Header.Set("X-Crisp-Tier", string(token.Tier))
+	return do(t, srv, r)
+}
+
+func do(t *testing.T, srv *crisptest.Server, r *http.Request) restAnswer {
+	t.Helper()
+	resp, err := srv.HTTPClient().Do(r)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	answer := restAnswer{Status: resp.StatusCode, Header: resp.Header}
+	require.NoError(t, json.Unmarshal(body, &answer), "%s", body)
+	return answer
+}
+
+// endpoint is where REST says that RTM is.
+func endpoint(t *testing.T, srv *crisptest.Server) string {
+	t.Helper()
+	answer := call(t, srv, srv.TokenFor(crisp.TierPlugin), http.MethodGet, "plugin/connect/endpoints", "")
+	require.Equal(t, http.StatusOK, answer.Status, answer.Reason)
+	var data struct{ Socket struct{ App string } }
+	require.NoError(t, json.Unmarshal(answer.Data, &data))
+	return data.Socket.App
+}
+
+// rawClient is a bare Engine.IO client: the tests see each frame.
+type rawClient struct {
+	t  *testing.T
+	ws *websocket.Conn
+}
+
+// dial connects, before any frame has been exchanged.
+func dial(t *testing.T, srv *crisptest.Server, query string) *rawClient {
+	t.Helper()
+	ws, resp, err := websocket.Dial(t.Context(), endpoint(t, srv)+query, &websocket.DialOptions{HTTPClient: srv.HTTPClient()})
+	if resp != nil && resp.Body != nil {
+		resp.Body.Close()
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	return &rawClient{t: t, ws: ws}
+}
+
+const (
+	eio4 = "?EIO=4&transport=websocket"
+	eio3 = "?EIO=3&transport=websocket"
+)
+
+// connect dials and makes the Socket.IO connection.
+func connect(t *testing.T, srv *crisptest.Server, query string) *rawClient {
+	t.Helper()
+	c := dial(t, srv, query)
+	require.True(t, strings.HasPrefix(c.read(), "0{"))
+	if query == eio4 {
+		c.write("40")
+	}
+	require.True(t, strings.HasPrefix(c.read(), "40"))
+	return c
+}
+
+// authenticate connects and authenticates with further members of the
+// payload, such as `"events":["message:send"]`.
+func authenticate(t *testing.T, srv *crisptest.Server, token crisp.Token, members string) *rawClient {
+	t.Helper()
+	c := connect(t, srv, eio4)
+	c.write(authentication(token, members))
+	require.Equal(t, `42["authenticated",true]`, c.read())
+	return c
+}
+
+func authentication(token crisp.Token, members string) string {
+	if members != "" {
+		members = "," + members
+	}
+	return `42["authentication",{"tier":"` + string(token.Tier) + `","username":"` + token.Identifier +
+		`","password":"` + token.Key + `"` + members + `}]`
+}
+
+func (c *rawClient) write(frame string) {
+	c.t.Helper()
+	require.NoError(c.t, c.ws.Write(c.t.Context(), websocket.MessageText, []byte(frame)))
+}
+
+func (c *rawClient) read() string {
+	c.t.Helper()
+	_, data, err := c.ws.Read(c.t.Context())
+	require.NoError(c.t, err)
+	return string(data)
+}
+
+// readEnd reads until the connection ends, and gives the frames before that
+// and how it ended.
+func (c *rawClient) readEnd() (frames []string, err error) {
+	for {
+		_, data, err := c.ws.Read(c.t.Context())
+		if err != nil {
+			return frames, err
+		}
+		frames = append(frames, string(data))
+	}
+}
+
+// readTo gives the frames before the one that is given.
+func (c *rawClient) readTo(last string) (before []string) {
+	c.t.Helper()
+	for {
+		frame := c.read()
+		if frame == last {
+			return before
+		}
+		before = append(before, frame)
+	}
+}

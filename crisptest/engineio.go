@@ -1,0 +1,405 @@
+package crisptest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Heartbeats and limits of a socket.io 4 server with its default options.
+const (
+	defaultPingInterval = 25 * time.Second
+	defaultPingTimeout  = 20 * time.Second
+	maxPayload          = 1_000_000 // bytes that a client may send in one frame
+)
+
+// heartbeat is what the handshake tells the client of pings.
+type heartbeat struct {
+	interval time.Duration
+	timeout  time.Duration
+}
+
+// engine is one Engine.IO connection over a WebSocket. What it sends goes
+// through an unbounded queue, as in socket.io: a client that stops reading
+// holds up nobody but itself.
+type engine struct {
+	version   int // 4 or 3
+	sid       string
+	ws        *websocket.Conn
+	raw       net.Conn // beneath ws
+	heartbeat heartbeat
+	onChange  func() // called when the queue has been written and when the connection ends
+
+	wake chan struct{} // holds one token while there is something to write
+	done chan struct{} // closed when the connection is given up
+
+	mu       sync.Mutex
+	queue    []frame
+	backlog  Backlog
+	muted    bool        // sends nothing any more, see mute
+	closed   bool        // given up by this side
+	polite   bool        // with an exchange of close frames; written before done is closed
+	timer    *time.Timer // the heartbeat's next step
+	awaiting bool        // version 4: a ping was sent and no pong came yet
+	extended bool        // version 4: the pong may come later, once
+}
+
+// frame is one WebSocket message that waits to be written.
+type frame struct {
+	kind websocket.MessageType
+	data []byte
+	last bool // close the connection instead of writing
+}
+
+// Backlog is what waits to be written to a session.
+type Backlog struct {
+	Frames int
+	Bytes  int
+}
+
+// errProtocol ends a connection whose client breaks the protocol.
+var errProtocol = errors.New("crisptest: the client broke the Engine.IO protocol")
+
+func newEngine(version int, ws *websocket.Conn, raw net.Conn, hb heartbeat, onChange func()) *engine {
+	ws.SetReadLimit(maxPayload)
+	e := &engine{
+		version:   version,
+		sid:       newSID(),
+		ws:        ws,
+		raw:       raw,
+		heartbeat: hb,
+		onChange:  onChange,
+		wake:      make(chan struct{}, 1),
+		done:      make(chan struct{}),
+	}
+	e.send(e.openFrame())
+	e.startHeartbeat()
+	return e
+}
+
+// newSID makes an id as unguessable and as long as socket.io's.
+func newSID() string { return rand.Text()[:20] }
+
+// openFrame tells the client its id and the heartbeat. The field maxPayload
+// came with version 4.
+func (e *engine) openFrame() []byte {
+	type handshake struct {
+		SID          string   `json:"sid"`
+		Upgrades     []string `json:"upgrades"`
+		PingInterval int64    `json:"pingInterval"`
+		PingTimeout  int64    `json:"pingTimeout"`
+		MaxPayload   int      `json:"maxPayload,omitempty"`
+	}
+	h := handshake{
+		SID:          e.sid,
+		Upgrades:     []string{},
+		PingInterval: e.heartbeat.interval.Milliseconds(),
+		PingTimeout:  e.heartbeat.timeout.Milliseconds(),
+	}
+	if e.version == 4 {
+		h.MaxPayload = maxPayload
+	}
+	return append([]byte{engineOpen}, mustJSON(h)...)
+}
+
+// run serves the connection until it ends, and leaves no goroutine behind.
+func (e *engine) run(handle func(message []byte) error) {
+	var wg sync.WaitGroup
+	wg.Go(e.writeLoop)
+	wg.Go(e.closeWhenDone)
+	e.readLoop(handle)
+	e.giveUp(false)
+	wg.Wait()
+}
+
+// send queues a text frame. The frame is shared: nobody writes to it.
+func (e *engine) send(data []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.push(frame{kind: websocket.MessageText, data: data})
+}
+
+// finish closes the connection once all that is queued has been written.
+func (e *engine) finish() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.push(frame{last: true})
+}
+
+// push appends to the queue; e.mu is held.
+func (e *engine) push(f frame) {
+	if e.muted || e.closed {
+		return
+	}
+	e.queue = append(e.queue, f)
+	e.backlog.Frames++
+	e.backlog.Bytes += len(f.data)
+	select {
+	case e.wake <- struct{}{}:
+	default: // the writer has been told already
+	}
+}
+
+// writeLoop writes the queue until the connection ends.
+func (e *engine) writeLoop() {
+	for {
+		select {
+		case <-e.wake:
+		case <-e.done:
+			return
+		}
+		for _, f := range e.takeQueue() {
+			if !e.write(f) {
+				return
+			}
+		}
+		e.onChange()
+	}
+}
+
+func (e *engine) takeQueue() []frame {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	queue := e.queue
+	e.queue = nil
+	return queue
+}
+
+// write tells whether there is any use in writing more.
+func (e *engine) write(f frame) bool {
+	if f.last {
+		e.closePolitely()
+		return false
+	}
+	if e.isMuted() {
+		return false
+	}
+	if err := e.ws.Write(context.Background(), f.kind, f.data); err != nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.backlog.Frames--
+	e.backlog.Bytes -= len(f.data)
+	return true
+}
+
+// waiting is what has not been handed to the kernel yet.
+func (e *engine) waiting() Backlog {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.muted {
+		return Backlog{}
+	}
+	return e.backlog
+}
+
+// readLoop hands each Engine.IO message to handle until the connection ends or
+// the client breaks the protocol, which ends it too.
+func (e *engine) readLoop(handle func(message []byte) error) {
+	for {
+		kind, data, err := e.ws.Read(context.Background())
+		if err != nil {
+			return
+		}
+		if e.isMuted() || kind == websocket.MessageBinary { // an attachment: Crisp takes none
+			continue
+		}
+		if err := e.receive(data, handle); err != nil {
+			e.closePolitely()
+			return
+		}
+	}
+}
+
+func (e *engine) receive(text []byte, handle func(message []byte) error) error {
+	if len(text) == 0 {
+		return errProtocol
+	}
+	kind := text[0]
+	e.heard(kind)
+	switch kind {
+	case engineMessage:
+		return handle(text[1:])
+	case enginePing:
+		if e.version == 4 {
+			return errProtocol // the direction changed with version 4
+		}
+		e.send([]byte{enginePong})
+	case enginePong:
+		if e.version == 3 {
+			return errProtocol
+		}
+	case engineOpen, engineClose, engineUpgrade, engineNoop:
+	default:
+		return errProtocol
+	}
+	return nil
+}
+
+// startHeartbeat begins the wait for the next step: in version 4 the server
+// pings, in version 3 it expects the client to.
+func (e *engine) startHeartbeat() {
+	first := e.heartbeat.interval
+	if e.version == 3 {
+		first += e.heartbeat.timeout
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.timer = time.AfterFunc(first, func() {
+		if overdue := e.beat(); overdue {
+			e.closePolitely()
+		}
+	})
+}
+
+// beat is the timer's: it pings, or tells that the client should have been
+// heard by now.
+func (e *engine) beat() (overdue bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed || e.muted:
+		return false
+	case e.version == 3 || e.awaiting:
+		return true
+	}
+	e.awaiting, e.extended = true, false
+	e.timer.Reset(e.heartbeat.timeout)
+	e.push(frame{kind: websocket.MessageText, data: []byte{enginePing}})
+	return false
+}
+
+// heard takes a packet of that kind as a sign of life, as far as each version
+// does so.
+func (e *engine) heard(kind byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed || e.muted:
+	case e.version == 3:
+		e.timer.Reset(e.heartbeat.interval + e.heartbeat.timeout)
+	case kind == enginePong:
+		e.awaiting = false
+		e.timer.Reset(e.heartbeat.interval)
+	case e.awaiting && !e.extended:
+		e.extended = true
+		e.timer.Reset(e.heartbeat.timeout)
+	}
+}
+
+// mute turns the connection into that of a host that vanished: it stays open,
+// nothing is sent on it, and what comes is thrown away.
+func (e *engine) mute() {
+	e.mu.Lock()
+	e.muted = true
+	e.queue = nil
+	e.timer.Stop()
+	e.mu.Unlock()
+	e.onChange()
+}
+
+func (e *engine) isMuted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.muted
+}
+
+// alive tells whether events can still reach the client.
+func (e *engine) alive() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.closed && !e.muted
+}
+
+// giveUp ends the connection, which closeWhenDone then closes. Only the first
+// call counts.
+func (e *engine) giveUp(politely bool) {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed, e.polite = true, politely
+	e.queue = nil
+	e.timer.Stop()
+	e.mu.Unlock()
+	close(e.done)
+	e.onChange()
+}
+
+// closePolitely ends it with a WebSocket close frame.
+func (e *engine) closePolitely() { e.giveUp(true) }
+
+// cut ends the TCP connection without a word of WebSocket.
+func (e *engine) cut() {
+	_ = e.raw.Close()
+	e.giveUp(false)
+}
+
+// reset ends it with a TCP reset.
+func (e *engine) reset() {
+	resetConn(e.raw)
+	e.giveUp(false)
+}
+
+// closeWhenDone has its own goroutine, since the writer may hang in a peer
+// that reads no more: closing sets it free.
+func (e *engine) closeWhenDone() {
+	<-e.done
+	if e.polite {
+		_ = e.ws.Close(websocket.StatusNoStatusRcvd, "") // no code, as the real servers
+		return
+	}
+	_ = e.ws.CloseNow()
+}
+
+// refuseHandshake answers a request that is no Engine.IO handshake over
+// WebSocket, in the form of the real servers, and tells whether it did.
+func refuseHandshake(w http.ResponseWriter, r *http.Request) bool {
+	const (
+		unknownTransport = 0
+		unknownSID       = 1
+		badMethod        = 2
+		badRequest       = 3
+	)
+	query := r.URL.Query()
+	switch {
+	case query.Get("transport") != "websocket":
+		writeEngineError(w, unknownTransport, "Transport unknown")
+	case query.Get("sid") != "":
+		writeEngineError(w, unknownSID, "Session ID unknown")
+	case r.Method != http.MethodGet:
+		writeEngineError(w, badMethod, "Bad handshake method")
+	case r.Header.Get("Upgrade") == "":
+		writeEngineError(w, badRequest, "Bad request")
+	default:
+		return false
+	}
+	return true
+}
+
+func writeEngineError(w http.ResponseWriter, code int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write(mustJSON(struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+	}{code, message}))
+}
+
+// engineVersion is the version that a handshake asks for. As in the real
+// servers, whatever is not 4 is 3.
+func engineVersion(query url.Values) int {
+	if query.Get("EIO") == "4" {
+		return 4
+	}
+	return 3
+}

@@ -1,0 +1,56 @@
+package crisptest
+
+import (
+	"context"
+	"net"
+	"net/http"
+)
+
+// network is where a Server listens: real loopback sockets, or the process's
+// own memory, which works inside a synctest bubble.
+type network interface {
+	listen() (net.Listener, error)
+	dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// loopback is the machine's loopback interface, each listener on a port of
+// its own that the kernel picks.
+type loopback struct{ net.Dialer }
+
+func (loopback) listen() (net.Listener, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil { // a machine with IPv6 only
+		if l6, err6 := net.Listen("tcp6", "[::1]:0"); err6 == nil {
+			return l6, nil
+		}
+	}
+	return l, err
+}
+
+func (l loopback) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return l.DialContext(ctx, network, address)
+}
+
+// resetConn ends a connection as a crashed host does: the peer is told with a
+// TCP reset, and what was on its way is lost.
+func resetConn(c net.Conn) {
+	switch c := c.(type) {
+	case *net.TCPConn:
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	case *memoryConn:
+		c.reset()
+	}
+}
+
+// connKey is where the context of a request holds the connection it came by.
+type connKey struct{}
+
+func rememberConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+func connOf(r *http.Request) net.Conn {
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	return c
+}

@@ -1,0 +1,135 @@
+package crisptest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+)
+
+// Engine.IO packet types, the first byte of each text frame.
+const (
+	engineOpen    = '0'
+	engineClose   = '1'
+	enginePing    = '2'
+	enginePong    = '3'
+	engineMessage = '4'
+	engineUpgrade = '5'
+	engineNoop    = '6'
+)
+
+// Socket.IO packet types, the first byte of an Engine.IO message.
+const (
+	packetConnect      = '0'
+	packetDisconnect   = '1'
+	packetEvent        = '2'
+	packetAck          = '3'
+	packetConnectError = '4'
+	packetBinaryEvent  = '5'
+	packetBinaryAck    = '6'
+)
+
+// mainNamespace is the only one that Crisp serves.
+const mainNamespace = "/"
+
+// packet is a Socket.IO packet as a client sends it.
+type packet struct {
+	kind      byte
+	namespace string
+	data      []byte // JSON, or empty
+}
+
+var errPacket = errors.New("crisptest: not a Socket.IO packet")
+
+// parsePacket reads <type>[<attachments>-][<namespace>,][<ack id>][<JSON>].
+func parsePacket(text []byte) (packet, error) {
+	if len(text) == 0 || text[0] < packetConnect || text[0] > packetBinaryAck {
+		return packet{}, errPacket
+	}
+	p := packet{kind: text[0], namespace: mainNamespace}
+	rest := text[1:]
+	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
+		count, after, ok := bytes.Cut(rest, []byte("-"))
+		if _, err := strconv.ParseUint(string(count), 10, 8); !ok || err != nil {
+			return packet{}, errPacket
+		}
+		rest = after
+	}
+	if len(rest) > 0 && rest[0] == '/' {
+		name, after, _ := bytes.Cut(rest, []byte(","))
+		p.namespace, rest = string(name), after
+	}
+	p.data = bytes.TrimLeft(rest, "0123456789") // the ack id: Crisp answers none
+	if len(p.data) > 0 && !json.Valid(p.data) {
+		return packet{}, errPacket
+	}
+	return p, nil
+}
+
+// event takes the name and the first argument out of an event packet's data,
+// ["name", argument, …].
+func (p packet) event() (name string, argument json.RawMessage, err error) {
+	var parts []json.RawMessage
+	if err := json.Unmarshal(p.data, &parts); err != nil || len(parts) == 0 {
+		return "", nil, errPacket
+	}
+	if err := json.Unmarshal(parts[0], &name); err != nil {
+		return "", nil, errPacket
+	}
+	if len(parts) > 1 {
+		argument = parts[1]
+	}
+	return name, argument, nil
+}
+
+// eventFrame is the Engine.IO frame of an event with one argument, which is
+// put in as it is: hostile tests send what is no JSON.
+func eventFrame(name string, argument []byte) []byte {
+	quoted, _ := json.Marshal(name) // a string always marshals
+	frame := make([]byte, 0, len(quoted)+len(argument)+5)
+	frame = append(frame, engineMessage, packetEvent, '[')
+	frame = append(frame, quoted...)
+	if len(argument) > 0 {
+		frame = append(frame, ',')
+		frame = append(frame, argument...)
+	}
+	return append(frame, ']')
+}
+
+// connectFrame accepts a client into the main namespace: Socket.IO 3 and
+// later carry the session's id there, 2.x sends the bare packet.
+func connectFrame(version int, sid string) []byte {
+	if version == 3 {
+		return []byte{engineMessage, packetConnect}
+	}
+	return append([]byte{engineMessage, packetConnect}, mustJSON(struct {
+		SID string `json:"sid"`
+	}{sid})...)
+}
+
+// refuseFrame refuses a namespace in the form that each version knows.
+func refuseFrame(version int, namespace string) []byte {
+	const message = "Invalid namespace"
+	frame := append([]byte{engineMessage, packetConnectError}, namespace...)
+	frame = append(frame, ',')
+	if version == 3 {
+		return append(frame, mustJSON(message)...)
+	}
+	return append(frame, mustJSON(struct {
+		Message string `json:"message"`
+	}{message})...)
+}
+
+var disconnectFrame = []byte{engineMessage, packetDisconnect}
+
+// mustJSON marshals, as JSON.stringify does, without HTML escapes. What is
+// given to it can't fail to, short of a payload that is no JSON.
+func mustJSON(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("crisptest: " + err.Error())
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,78 @@
+package crisptest_test
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+func TestConnectEndpoints(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithWebsites(crisptest.WebsiteID, "w2"))
+	plugin, user, website := srv.TokenFor(crisp.TierPlugin), srv.TokenFor(crisp.TierUser), srv.TokenFor(crisp.TierWebsite)
+	wrong := crisp.PluginToken(plugin.Identifier, "wrong")
+	tests := []struct {
+		path   string
+		token  crisp.Token
+		status int
+		reason string
+	}{
+		{"plugin/connect/endpoints", plugin, 200, "resolved"},
+		{"user/connect/endpoints", user, 200, "resolved"},
+		{"website/connect/endpoints", website, 200, "resolved"},
+		{"website/" + crisptest.WebsiteID + "/connect/endpoints", website, 200, "resolved"},
+		{"website/w2/connect/endpoints", website, 403, "not_allowed"},
+		{"website/w3/connect/endpoints", website, 404, "website_not_found"},
+		{"user/connect/endpoints", plugin, 403, "not_allowed"},
+		{"plugin/connect/endpoints", wrong, 401, "invalid_session"},
+		{"plugin/connect/endpoints", crisp.UserToken(plugin.Identifier, plugin.Key), 401, "invalid_session"},
+		{"plugin/connect/endpoints", crisp.Token{Identifier: plugin.Identifier, Key: plugin.Key}, 401, "invalid_session"},
+		{"plugin/no/such/route", plugin, 404, "route_not_found"},
+		{"plugin/no/such/route", wrong, 401, "invalid_session"},
+	}
+	for _, test := range tests {
+		answer := call(t, srv, test.token, http.MethodGet, test.path, "")
+		assert.Equal(t, test.status, answer.Status, "%s with %s", test.path, test.token)
+		assert.Equal(t, test.reason, answer.Reason, "%s with %s", test.path, test.token)
+		assert.Equal(t, test.status >= 400, answer.IsError)
+	}
+}
+
+func TestRequestsAreRecorded(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	call(t, srv, srv.Token(), http.MethodGet, "plugin/connect/endpoints?a=b", "")
+	call(t, srv, srv.Token(), http.MethodPost, "nowhere", `{"content":"private"}`)
+	requests := srv.Requests()
+	require.Len(t, requests, 2)
+	assert.Equal(t, "GET plugin/connect/endpoints?a=b: 200", requests[0].String())
+	assert.Equal(t, "a=b", requests[0].Query)
+	assert.Equal(t, "plugin", requests[0].Header.Get("X-Crisp-Tier"))
+	assert.Equal(t, "POST nowhere: 404", requests[1].String())
+	assert.JSONEq(t, `{"content":"private"}`, string(requests[1].Body))
+	assert.False(t, requests[0].Time.IsZero())
+}
+
+func TestRequestBodyIsBounded(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL()+"x", bytes.NewReader(make([]byte, 11<<20)))
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusRequestEntityTooLarge, do(t, srv, r).Status)
+}
+
+func TestClientReachesItsServer(t *testing.T) {
+	onEachNetwork(t, func(t *testing.T, opts ...crisptest.Option) {
+		for _, tier := range []crisp.Tier{crisp.TierPlugin, crisp.TierUser, crisp.TierWebsite} {
+			srv := crisptest.NewServer(t, append(opts, crisptest.WithTier(tier))...)
+			assert.Equal(t, tier, srv.Token().Tier)
+			endpoints, err := srv.Client().ConnectEndpoints(t.Context())
+			require.NoError(t, err)
+			assert.True(t, strings.HasPrefix(endpoints.Socket.App, "http://127.0.0.1:"), endpoints.Socket.App)
+		}
+	})
+}
