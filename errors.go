@@ -44,6 +44,11 @@ var (
 	// reported once per episode.
 	ErrSlowConsumer = errors.New("crisp: handlers are too slow: the queue is full and events are dropped")
 
+	// ErrPosition: a stored position can't be read. [RTM.Run] goes on without
+	// it, after telling the router's error handler: what was missed since the
+	// last run is then unknown.
+	ErrPosition = errors.New("crisp: the stored position is damaged")
+
 	// ErrInsecure: an endpoint without TLS on a host that is not loopback.
 	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")
 )

@@ -30,11 +30,6 @@ type PositionStore interface {
 	Save(ctx context.Context, p Position) error
 }
 
-// ErrPosition: a stored position can't be read. [RTM.Run] goes on without it,
-// after telling the router's error handler: the gap since the last run is then
-// unknown.
-var ErrPosition = errors.New("crisp: the stored position is damaged")
-
 // WithPosition keeps the client's position in a store: it is loaded by
 // [RTM.Run], saved every few seconds while it changes, and at the end. A
 // stored position makes the time since then a [Gap] with [GapRestarted].

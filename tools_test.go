@@ -1,8 +1,3 @@
 package crisp_test
 
-import (
-	_ "github.com/coder/websocket"
-	_ "github.com/googollee/go-socket.io"
-	_ "github.com/jarcoal/httpmock"
-	_ "github.com/stretchr/testify/require"
-)
+import _ "github.com/googollee/go-socket.io" // the independent Engine.IO 3 peer of the conformance tests

@@ -1,0 +1,589 @@
+package crisp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// The tests of this file run in virtual time against a Crisp in memory: they
+// wait for nothing, and yet go through the real protocol.
+
+// bubble gives a test its own time and its own Crisp.
+func bubble(t *testing.T, fn func(t *testing.T, srv *crisptest.Server), opts ...crisptest.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		srv := crisptest.NewServer(t, append([]crisptest.Option{crisptest.InMemory()}, opts...)...)
+		fn(t, srv)
+	})
+}
+
+// running is an RTM client whose Run is under way.
+type running struct {
+	*crisp.RTM
+	err chan error
+}
+
+// run starts an RTM client, which the test's end closes.
+func run(t *testing.T, srv *crisptest.Server, router *crisp.Router, opts ...crisp.RTMOption) *running {
+	t.Helper()
+	rtm, err := srv.Client().NewRTM(router, opts...)
+	require.NoError(t, err)
+	r := &running{RTM: rtm, err: make(chan error, 1)}
+	go func() { r.err <- rtm.Run(t.Context()) }()
+	t.Cleanup(func() { _ = rtm.Close() })
+	return r
+}
+
+// log collects what a test wants to see later, from any goroutine.
+type log[T any] struct {
+	mu  sync.Mutex
+	all []T
+}
+
+func (l *log[T]) add(v T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, v)
+}
+
+func (l *log[T]) list() []T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]T(nil), l.all...)
+}
+
+// message makes the payload of a message whose text is a number.
+func message(session string, n int) []byte {
+	return fmt.Appendf(nil, `{"website_id":%q,"session_id":%q,"type":"text","from":"user","origin":"chat","content":"%d","fingerprint":%d,"timestamp":%d}`,
+		crisptest.WebsiteID, session, n, 1000+n, time.Now().UnixMilli())
+}
+
+// texts makes a router that collects the texts of the visitors' messages.
+func texts(opts ...crisp.RouterOption) (*crisp.Router, *log[string]) {
+	router, got := crisp.NewRouter(opts...), new(log[string])
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		text, _ := ev.Content.(crisp.TextContent)
+		got.add(string(text))
+		return nil
+	})
+	return router, got
+}
+
+func numbers(from, to int) []string {
+	var all []string
+	for n := from; n < to; n++ {
+		all = append(all, fmt.Sprint(n))
+	}
+	return all
+}
+
+func emit(srv *crisptest.Server, session string, from, to int) {
+	for n := from; n < to; n++ {
+		srv.EmitRaw("message:send", message(session, n))
+	}
+}
+
+func authenticated(t *testing.T, srv *crisptest.Server) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	require.NoError(t, srv.WaitAuthenticated(ctx))
+	synctest.Wait()
+}
+
+// clockStep is how exact the times of a connection are.
+const clockStep = time.Microsecond
+
+// pass lets virtual time pass, and what happens in it.
+func pass(d time.Duration) {
+	time.Sleep(d) // of a synctest bubble: no real time
+	synctest.Wait()
+}
+
+func TestRTMDeliversInOrder(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := texts()
+				rtm := run(t, srv, router, crisp.WithEngineIO(version))
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 1000)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, 1000), got.list())
+				assert.Equal(t, crisp.StateConnected, rtm.State())
+				assert.EqualValues(t, 1000, rtm.Stats().Received)
+			})
+		})
+	}
+}
+
+func TestRTMRefusedCredentialsEndRun(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		srv.RejectAuth("token_revoked")
+		router, _ := texts()
+		rtm := run(t, srv, router)
+		err := <-rtm.err
+		require.ErrorIs(t, err, crisp.ErrUnauthorized)
+		assert.ErrorContains(t, err, "token_revoked", "the server's message is passed on")
+		assert.NotContains(t, err.Error(), srv.Token().Key)
+		assert.Equal(t, crisp.StateClosed, rtm.State())
+		assert.Len(t, srv.Requests(), 1, "one attempt")
+	})
+}
+
+func TestRTMRefusedByRESTEndsRun(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				srv.FailREST(status, 1)
+				router, _ := texts()
+				err := <-run(t, srv, router).err
+				var refusal *crisp.APIError
+				require.ErrorAs(t, err, &refusal)
+				assert.Equal(t, status, refusal.StatusCode)
+			})
+		})
+	}
+}
+
+func TestRTMRetriesWhatMayPass(t *testing.T) {
+	tests := []struct {
+		name  string
+		fault func(srv *crisptest.Server)
+		opts  []crisp.RTMOption
+		least time.Duration // until the session is there
+		most  time.Duration
+	}{
+		{
+			name:  "500",
+			fault: func(srv *crisptest.Server) { srv.FailREST(500, 2) },
+			most:  6 * time.Second,
+		},
+		{
+			name:  "429 with Retry-After",
+			fault: func(srv *crisptest.Server) { srv.FailREST(429, 1, 30*time.Second) },
+			least: 30 * time.Second, most: 31 * time.Second,
+		},
+		{
+			name:  "420",
+			fault: func(srv *crisptest.Server) { srv.FailREST(420, 1) },
+			most:  2 * time.Second,
+		},
+		{
+			name:  "garbage",
+			fault: func(srv *crisptest.Server) { srv.GarbleREST("<html>bad gateway</html>", 1) },
+			most:  2 * time.Second,
+		},
+		{
+			name:  "a broken endpoint without rescue",
+			fault: func(srv *crisptest.Server) { srv.RefuseUpgrade(503, 1) },
+			most:  2 * time.Second,
+		},
+		{
+			name:  "closed before the handshake",
+			fault: func(srv *crisptest.Server) { srv.HangUp(1) },
+			most:  2 * time.Second,
+		},
+		{
+			name:  "an authentication without an answer",
+			fault: func(srv *crisptest.Server) { srv.IgnoreAuth(1) },
+			least: 10 * time.Second, most: 12 * time.Second,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				tt.fault(srv)
+				router, got := texts()
+				var retries log[crisp.Retrying]
+				opts := append(tt.opts, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+				began := time.Now()
+				run(t, srv, router, opts...)
+				authenticated(t, srv)
+				took := time.Since(began)
+				assert.GreaterOrEqual(t, took, tt.least)
+				assert.LessOrEqual(t, took, tt.most)
+				require.NotEmpty(t, retries.list())
+				assert.Error(t, retries.list()[0].Err, "the hook hears why")
+				emit(srv, "session_a", 0, 1)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, 1), got.list())
+			})
+		})
+	}
+}
+
+func TestRTMSilentServerCountsAsFailure(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		srv.IgnoreAuth(-1)
+		router, _ := texts()
+		var retries log[crisp.Retrying]
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := srv.WaitRequest(ctx, func(crisptest.Request) bool { return len(srv.Requests()) == 4 })
+		require.NoError(t, err)
+		for i, r := range retries.list() {
+			require.ErrorIs(t, r.Err, crisp.ErrSilent)
+			assert.ErrorContains(t, r.Err, "connection limit")
+			assert.Equal(t, i+2, r.Attempt)
+		}
+	})
+}
+
+func TestRTMHungRESTIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		srv.SlowREST(time.Hour)
+		router, _ := texts()
+		var retries log[time.Duration]
+		began := time.Now()
+		run(t, srv, router,
+			crisp.WithConnectTimeout(15*time.Second),
+			crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
+		pass(16 * time.Second)
+		assert.Equal(t, []time.Duration{15 * time.Second}, retries.list()[:1])
+	})
+}
+
+func TestRTMReconnects(t *testing.T) {
+	const interval, timeout = 25 * time.Second, 20 * time.Second
+	tests := []struct {
+		name  string
+		fault func(srv *crisptest.Server)
+		most  time.Duration // until the next session
+	}{
+		{"closed", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropClose) }, time.Second},
+		{"cut", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropCut) }, time.Second},
+		{"reset", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropReset) }, time.Second},
+		{"packet 41", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropPacket) }, time.Second},
+		{"half-open", func(srv *crisptest.Server) { srv.GoSilent() }, interval + timeout + time.Second},
+		{"moved", func(srv *crisptest.Server) { srv.MoveEndpoint() }, time.Second},
+	}
+	for _, version := range []int{3, 4} {
+		for _, tt := range tests {
+			t.Run(fmt.Sprintf("%s, Engine.IO %d", tt.name, version), func(t *testing.T) {
+				bubble(t, func(t *testing.T, srv *crisptest.Server) {
+					var (
+						gaps         log[crisp.Gap]
+						disconnected log[crisp.Disconnected]
+					)
+					router, got := texts()
+					rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{
+						Gap: func(g crisp.Gap) {
+							assert.Len(t, got.list(), 1, "after the last event before the gap, before the first after it")
+							gaps.add(g)
+						},
+						Disconnected: disconnected.add,
+					}))
+					authenticated(t, srv)
+					emit(srv, "session_a", 0, 1)
+					synctest.Wait()
+					pass(time.Minute) // heartbeats keep a quiet session alive
+					assert.Equal(t, crisp.StateConnected, rtm.State())
+					assert.Empty(t, gaps.list())
+
+					before := time.Now()
+					tt.fault(srv)
+					synctest.Wait()
+					authenticated(t, srv)
+					assert.LessOrEqual(t, time.Since(before), tt.most)
+					emit(srv, "session_a", 1, 2)
+					synctest.Wait()
+
+					assert.Equal(t, numbers(0, 2), got.list())
+					require.Len(t, gaps.list(), 1)
+					gap := gaps.list()[0]
+					assert.Equal(t, crisp.GapDisconnected, gap.Reason)
+					assert.False(t, gap.From.After(before.Add(clockStep)), "nothing before the fault can have been missed")
+					assert.WithinDuration(t, before, gap.From, interval, "heartbeats bound the gap")
+					assert.False(t, gap.To.Before(before))
+					require.Len(t, disconnected.list(), 1)
+					assert.Error(t, disconnected.list()[0].Err)
+					assert.EqualValues(t, 1, rtm.Stats().Reconnects)
+				}, crisptest.WithHeartbeat(interval, timeout))
+			})
+		}
+	}
+}
+
+func TestRTMSurvivesAnOutage(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		router, got := texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		down := time.Now()
+		srv.TakeDown()
+		pass(time.Hour)
+		srv.BringUp()
+		up := time.Now()
+		authenticated(t, srv)
+		assert.LessOrEqual(t, time.Since(up), time.Minute, "the cap on a wait")
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+		require.Len(t, gaps.list(), 1, "many attempts, one gap")
+		assert.False(t, gaps.list()[0].From.After(down.Add(clockStep)))
+		assert.False(t, gaps.list()[0].To.Before(up))
+	})
+}
+
+func TestRTMFallsBackToTheRescueEndpoint(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		srv.BreakEndpoint()
+		router, got := texts()
+		run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Len(t, srv.Requests(), 1, "within one attempt")
+	})
+}
+
+func TestRTMToleratesPayloads(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var (
+			events log[crisp.Event]
+			errs   log[error]
+		)
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
+		require.NoError(t, router.OnName("brand:new", func(context.Context, crisp.Event) error { return nil }))
+		run(t, srv, router)
+		authenticated(t, srv)
+
+		srv.EmitRaw("message:send", []byte(`null`))
+		srv.EmitRaw("message:send", []byte(`{"session_id":7,"type":"text","content":"x"}`))
+		srv.EmitRaw("message:send", []byte(`{"session_id":"s","type":"hologram","content":{"depth":3}}`))
+		srv.EmitRaw("brand:new", []byte(`{"session_id":"s"}`))
+		synctest.Wait()
+
+		got := events.list()
+		require.Len(t, got, 4)
+		assert.Equal(t, []crisp.FieldProblem{{Path: "", Wanted: "object", Got: "null"}}, got[0].EventMeta().Problems)
+		assert.Equal(t, []crisp.FieldProblem{{Path: "session_id", Wanted: "string", Got: "number"}}, got[1].EventMeta().Problems)
+		assert.Equal(t, crisp.TextContent("x"), got[1].(*crisp.MessageSend).Content)
+		unknown, ok := got[2].(*crisp.MessageSend).Content.(*crisp.UnknownContent)
+		require.True(t, ok)
+		assert.Equal(t, "hologram", unknown.Type)
+		assert.JSONEq(t, `{"depth":3}`, string(unknown.Raw))
+		require.IsType(t, &crisp.UnknownEvent{}, got[3])
+		assert.Equal(t, "brand:new", got[3].EventName())
+		assert.Equal(t, crisp.SourceRTM, got[3].EventMeta().Source)
+
+		require.Len(t, errs.list(), 2, "drift is told")
+		var drift *crisp.DriftError
+		assert.ErrorAs(t, errs.list()[1], &drift)
+	})
+}
+
+func TestRTMFrameOverTheLimit(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		var disconnected log[crisp.Disconnected]
+		router, got := texts()
+		run(t, srv, router, crisp.WithReadLimit(4096), crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Disconnected: disconnected.add}))
+		authenticated(t, srv)
+		srv.EmitRaw("message:send", []byte(`{"content":"`+strings.Repeat("x", 5000)+`"}`))
+		synctest.Wait()
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+		require.Len(t, disconnected.list(), 1, "no loop")
+		assert.ErrorIs(t, disconnected.list()[0].Err, crisp.ErrTooLarge)
+		require.Len(t, gaps.list(), 1)
+		assert.Equal(t, crisp.GapSkipped, gaps.list()[0].Reason)
+	})
+}
+
+func TestRTMHandlerFailures(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var errs log[error]
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		boom := errors.New("boom")
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			switch ev.Content {
+			case crisp.TextContent("0"):
+				panic("at the disco")
+			case crisp.TextContent("1"):
+				return boom
+			}
+			return nil
+		})
+		run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 3)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 3), got.list(), "the session goes on")
+		require.Len(t, errs.list(), 2)
+		var failed *crisp.HandlerError
+		require.ErrorAs(t, errs.list()[0], &failed)
+		assert.NotEmpty(t, failed.Stack)
+		assert.Equal(t, "message:send", failed.Event.EventName())
+		assert.ErrorIs(t, errs.list()[1], boom)
+	})
+}
+
+func TestRTMSubscribes(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, _ := texts()
+		crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
+		run(t, srv, router, crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID}, Inboxes: []string{"inbox_1"}}))
+		authenticated(t, srv)
+		sessions := srv.Sessions()
+		require.Len(t, sessions, 1)
+		assert.Equal(t, []string{"message:send", "session:set_state"}, sessions[0].Events)
+		assert.Equal(t, []string{crisptest.WebsiteID}, sessions[0].Rooms)
+		assert.Equal(t, []string{"inbox_1"}, sessions[0].Inboxes)
+	})
+}
+
+func TestRTMBind(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := texts()
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		began := time.Now()
+		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:received"}}))
+		assert.Zero(t, time.Since(began), "the first bind does not wait")
+		synctest.Wait()
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Empty(t, got.list(), "what is not listed is removed")
+
+		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{}))
+		assert.Equal(t, 2500*time.Millisecond, time.Since(began), "binds keep their distance")
+		require.NoError(t, rtm.Rebind(t.Context()))
+		assert.Equal(t, 5*time.Second, time.Since(began))
+		synctest.Wait()
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, rtm.Rebind(ctx), context.DeadlineExceeded)
+
+		require.Error(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"campaign:running"}}), "not for this tier")
+
+		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:removed"}}))
+		srv.DropConnections()
+		authenticated(t, srv)
+		assert.Equal(t, []string{"message:removed"}, srv.Sessions()[0].Events, "kept for reconnections")
+	})
+}
+
+func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
+	client, err := crisp.New(crisp.PluginToken("id", "key"))
+	require.NoError(t, err)
+	on := func(register func(*crisp.Router)) *crisp.Router {
+		r := crisp.NewRouter()
+		register(r)
+		return r
+	}
+	send, _ := texts()
+	tests := []struct {
+		name   string
+		router *crisp.Router
+		opts   []crisp.RTMOption
+		says   string
+	}{
+		{"no router", nil, nil, "router"},
+		{"no handlers", crisp.NewRouter(), nil, "no handlers"},
+		{"an event of another tier", on(func(r *crisp.Router) {
+			crisp.On(r, func(context.Context, *crisp.CampaignRunning) error { return nil })
+		}), nil, `plugin token can't receive "campaign:running"`},
+		{"a filter with an event of another tier", send, []crisp.RTMOption{
+			crisp.WithFilter(crisp.Filter{Events: []string{"status:health:changed"}}),
+		}, "status:health:changed"},
+		{"an empty room", send, []crisp.RTMOption{crisp.WithFilter(crisp.Filter{Rooms: []string{"a", ""}})}, "Rooms[1]"},
+		{"no lanes", send, []crisp.RTMOption{crisp.WithConcurrency(0)}, "WithConcurrency"},
+		{"no queue", send, []crisp.RTMOption{crisp.WithQueue(0, crisp.OverflowBlock)}, "WithQueue"},
+		{"unknown overflow", send, []crisp.RTMOption{crisp.WithQueue(1, 7)}, "overflow"},
+		{"no backoff", send, []crisp.RTMOption{crisp.WithBackoff(nil)}, "WithBackoff"},
+		{"Engine.IO 2", send, []crisp.RTMOption{crisp.WithEngineIO(2)}, "3 or 4"},
+		{"tiny frames", send, []crisp.RTMOption{crisp.WithReadLimit(1)}, "WithReadLimit"},
+		{"no time", send, []crisp.RTMOption{crisp.WithConnectTimeout(0)}, "WithConnectTimeout"},
+		{"no store", send, []crisp.RTMOption{crisp.WithPosition(nil)}, "WithPosition"},
+		{"backfill without messages", on(func(r *crisp.Router) {
+			crisp.On(r, func(context.Context, *crisp.SessionRemoved) error { return nil })
+		}), []crisp.RTMOption{crisp.WithBackfill(crisp.Backfill{})}, "message:send"},
+		{"negative backfill", send, []crisp.RTMOption{crisp.WithBackfill(crisp.Backfill{Overlap: -1})}, "negative"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := client.NewRTM(tt.router, tt.opts...)
+			assert.ErrorContains(t, err, tt.says)
+		})
+	}
+}
+
+func TestNewRTMSubscribesToAllOfTheTier(t *testing.T) {
+	for _, tier := range []crisp.Tier{crisp.TierPlugin, crisp.TierUser, crisp.TierWebsite} {
+		t.Run(string(tier), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router := crisp.NewRouter()
+				router.OnAny(func(context.Context, crisp.Event) error { return nil })
+				run(t, srv, router)
+				authenticated(t, srv)
+				var want []string
+				for _, info := range crisp.Events() {
+					for _, t := range info.Tiers {
+						if t == tier {
+							want = append(want, info.Name)
+						}
+					}
+				}
+				assert.ElementsMatch(t, want, srv.Sessions()[0].Events)
+			}, crisptest.WithTier(tier))
+		})
+	}
+}
+
+func TestRTMClientsShareNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, a *crisptest.Server) {
+		b := crisptest.NewServer(t, crisptest.InMemory())
+		routerA, gotA := texts()
+		routerB, gotB := texts()
+		run(t, a, routerA)
+		run(t, b, routerB)
+		authenticated(t, a)
+		authenticated(t, b)
+		emit(a, "session_a", 0, 10)
+		emit(b, "session_b", 10, 20)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 10), gotA.list())
+		assert.Equal(t, numbers(10, 20), gotB.list())
+	})
+}
+
+func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var beats log[crisp.Heartbeat]
+		router, _ := texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.add}))
+		authenticated(t, srv)
+		pass(10 * time.Second)
+		emit(srv, "session_a", 0, 1)
+		pass(51 * time.Second)
+		got := beats.list()
+		require.Len(t, got, 6, "one each ping interval")
+		assert.InDelta(t, 50*time.Second, got[5].SinceEvent, float64(clockStep))
+		assert.Less(t, got[5].SinceFrame, 10*time.Second)
+	}, crisptest.WithHeartbeat(10*time.Second, 5*time.Second))
+}
