@@ -139,6 +139,21 @@ func syntaxError(event string, err error) error {
 	return &SyntaxError{Event: event, Offset: syntax.Offset, Expected: syntax.Expected}
 }
 
+// WebhookError is what the router's error handler hears of a web hook that was
+// refused before any handler ran.
+type WebhookError struct {
+	StatusCode int   // what it was answered: see Webhook
+	Err        error // why; matches ErrSignature, ErrStale or ErrTooLarge if it was for that
+}
+
+// Error says why; it quotes neither the request nor a secret.
+func (e *WebhookError) Error() string {
+	return fmt.Sprintf("crisp: web hook refused with status %d: %v", e.StatusCode, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *WebhookError) Unwrap() error { return e.Err }
+
 // HandlerError is what the router's error handler hears when a handler or a
 // middleware failed or panicked.
 type HandlerError struct {

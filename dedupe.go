@@ -1,0 +1,193 @@
+package crisp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// DeliveryKey stands for all deliveries of one event by web hook. Crisp gives
+// deliveries no identifier, so it is the SHA-256 of the body, which holds the
+// event, the website, the payload and the time of the event: a redelivery has
+// the same body byte for byte.
+type DeliveryKey [sha256.Size]byte
+
+// String is the key in hex: 64 characters that are safe in any database.
+func (k DeliveryKey) String() string { return hex.EncodeToString(k[:]) }
+
+// DedupeStore keeps which deliveries are done with: their handlers have
+// succeeded. It is used by several goroutines at once. Share one between web
+// hooks only if they run the same handlers, as replicas of a service do.
+//
+// Within one [Webhook], deliveries of the same event wait for each other.
+// Among processes they don't: if Crisp delivers again while another process
+// still runs the handlers, they run twice.
+//
+// A store that fails costs no event: if Done fails, the handlers run, perhaps
+// for the second time; if MarkDone fails, the delivery is answered as the
+// success that it was. The router's error handler hears of both.
+type DedupeStore interface {
+	// Done tells whether a delivery is done with. The context is the
+	// request's: it ends when Crisp hangs up.
+	Done(ctx context.Context, key DeliveryKey) (bool, error)
+
+	// MarkDone keeps that a delivery is done with, for as long as Crisp may
+	// deliver again: hours. The context does not end when Crisp hangs up; it
+	// is up to the store not to wait for ever.
+	MarkDone(ctx context.Context, key DeliveryKey) error
+}
+
+const (
+	defaultDedupeEntries = 100_000
+	defaultDedupeTTL     = 24 * time.Hour
+)
+
+// MemoryDedupe is a [DedupeStore] in the memory of the process.
+type MemoryDedupe struct {
+	entries int
+	ttl     time.Duration
+	epoch   time.Time // times are kept as durations since then: a clock that is set doesn't move them
+
+	mu    sync.Mutex
+	done  map[DeliveryKey]time.Duration // when each was marked
+	order []DeliveryKey                 // oldest first
+}
+
+// NewMemoryDedupe makes a store of so many deliveries at most, each for so
+// long at most. Numbers below 1 stand for the defaults, 100,000 and 24 hours.
+// When it is full, the oldest delivery makes room. It takes about 150 bytes
+// per delivery.
+func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
+	if entries < 1 {
+		entries = defaultDedupeEntries
+	}
+	if ttl < 1 {
+		ttl = defaultDedupeTTL
+	}
+	return &MemoryDedupe{entries: entries, ttl: ttl, epoch: time.Now(), done: make(map[DeliveryKey]time.Duration)}
+}
+
+// Done tells whether a delivery was marked and not forgotten since. It never
+// fails.
+func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetExpired()
+	_, done := s.done[key]
+	return done, nil
+}
+
+// MarkDone keeps a delivery. It never fails.
+func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetExpired()
+	if _, done := s.done[key]; done {
+		return nil
+	}
+	if len(s.order) == s.entries {
+		s.forgetOldest()
+	}
+	s.done[key] = time.Since(s.epoch)
+	s.order = append(s.order, key)
+	return nil
+}
+
+func (s *MemoryDedupe) forgetExpired() {
+	now := time.Since(s.epoch)
+	for len(s.order) > 0 && now-s.done[s.order[0]] >= s.ttl {
+		s.forgetOldest()
+	}
+}
+
+// forgetOldest leaves the memory of the key behind at the front of the slice:
+// the next growth of order drops it.
+func (s *MemoryDedupe) forgetOldest() {
+	delete(s.done, s.order[0])
+	s.order = s.order[1:]
+}
+
+// deduper runs deliveries once: those that come at the same time wait for the
+// first, those that come later ask the store.
+type deduper struct {
+	store   DedupeStore
+	onError func(ctx context.Context, err error)
+
+	mu      sync.Mutex // guards running; held neither while handlers run nor around the store
+	running map[DeliveryKey]*run
+}
+
+// run is a delivery whose handlers are running.
+type run struct {
+	over      chan struct{}
+	succeeded bool // to be read when it is over
+}
+
+func newDeduper(store DedupeStore, onError func(context.Context, error)) *deduper {
+	return &deduper{store: store, onError: onError, running: make(map[DeliveryKey]*run)}
+}
+
+// once handles a delivery, unless it was handled with success before. It waits
+// while another goroutine handles it, and shares a success; after a failure it
+// is this delivery's turn. The context bounds the wait, not the handling.
+func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error) error {
+	for {
+		run, first := d.join(key)
+		if first {
+			return d.lead(ctx, key, run, handle)
+		}
+		select {
+		case <-run.over:
+			if run.succeeded {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// join gives the run of a delivery, and whether it is this goroutine's to do.
+func (d *deduper) join(key DeliveryKey) (r *run, first bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r, ok := d.running[key]; ok {
+		return r, false
+	}
+	r = &run{over: make(chan struct{})}
+	d.running[key] = r
+	return r, true
+}
+
+// lead handles a delivery for all that wait for it.
+func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle func() error) error {
+	defer d.end(key, run) // also if a handler ends its goroutine
+	done, err := d.store.Done(ctx, key)
+	if err != nil {
+		d.report(ctx, err)
+	}
+	if err != nil || !done {
+		if err := handle(); err != nil {
+			return err
+		}
+		if err := d.store.MarkDone(context.WithoutCancel(ctx), key); err != nil {
+			d.report(ctx, err)
+		}
+	}
+	run.succeeded = true
+	return nil
+}
+
+func (d *deduper) end(key DeliveryKey, run *run) {
+	d.mu.Lock()
+	delete(d.running, key)
+	d.mu.Unlock()
+	close(run.over)
+}
+
+func (d *deduper) report(ctx context.Context, err error) {
+	d.onError(ctx, fmt.Errorf("crisp: the store of web hooks that are done with: %w", err))
+}

@@ -1,0 +1,67 @@
+package crisp_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+func ExampleNewWebhook() {
+	router := crisp.NewRouter()
+	router.OnAny(func(_ context.Context, ev crisp.Event) error {
+		fmt.Println("received", ev.EventName())
+		return nil
+	})
+	hook, err := crisp.NewWebhook(router,
+		crisp.WithSigningSecrets("secret of the plugin"), // plugin hooks are signed
+		crisp.WithURLSecrets("key", "secret of the URL"), // website hooks have ?key=… in their URL
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /crisp", hook)
+
+	// What Crisp does:
+	body := []byte(`{"website_id":"w","event":"session:removed","data":{"website_id":"w","session_id":"s"},"timestamp":1700000000000}`)
+	request := httptest.NewRequest(http.MethodPost, "/crisp", bytes.NewReader(body))
+	request.Header = crisp.Sign("secret of the plugin", time.Now(), body)
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, request)
+	fmt.Println("answered", answer.Code)
+	// Output:
+	// received session:removed
+	// answered 200
+}
+
+func ExampleVerify() {
+	// What a cloud function gets: headers and a body.
+	body := []byte(`{"website_id":"w","event":"session:removed","data":{},"timestamp":1700000000000}`)
+	header := crisp.Sign("secret", time.Now().Add(-time.Hour), body)
+
+	err := crisp.Verify("secret", header, body, 5*time.Minute)
+	fmt.Println("too old:", errors.Is(err, crisp.ErrStale))
+
+	err = crisp.Verify("another secret", header, body, 5*time.Minute)
+	fmt.Println("not authentic:", errors.Is(err, crisp.ErrSignature))
+	// Output:
+	// too old: true
+	// not authentic: true
+}
+
+func ExampleSign() {
+	body := []byte(`{"website_id":"w","event":"session:removed","data":{},"timestamp":1700000000000}`)
+	header := crisp.Sign("secret", time.UnixMilli(1700000000000), body)
+	fmt.Println(header.Get("X-Crisp-Request-Timestamp"))
+	fmt.Println(header.Get("X-Crisp-Signature"))
+	// Output:
+	// 1700000000000
+	// 6af2c3a14c1a6596cb9874848780a6280cee7fcbefed9c8daeeebf77198a2bed
+}

@@ -1,0 +1,189 @@
+package crisp
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Verify tells whether a plugin hook was signed with a secret, for programs
+// that don't serve hooks by a [Webhook]: cloud functions, queues. It needs the
+// headers with canonical names and the body as it came: any other spelling of
+// the same JSON has another signature.
+//
+// The error matches [ErrSignature] if the signature is missing or wrong or the
+// secret is empty, and [ErrStale] if it is right, but its time is further from
+// now than the tolerance, both ways; a tolerance of 0 accepts any time.
+func Verify(secret string, h http.Header, body []byte, tolerance time.Duration) error {
+	if secret == "" {
+		return fmt.Errorf("%w: the signing secret is empty", ErrSignature)
+	}
+	return verifySignature([][]byte{[]byte(secret)}, h, body, tolerance)
+}
+
+// Sign makes the headers by which a plugin hook with that body is authentic:
+// X-Crisp-Request-Timestamp, in milliseconds, and X-Crisp-Signature. It is for
+// tests and for relays. [Verify] accepts nothing that an empty secret signed.
+func Sign(secret string, at time.Time, body []byte) http.Header {
+	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
+	return http.Header{
+		headerTimestamp: {timestamp},
+		headerSignature: {hex.EncodeToString(mac([]byte(secret), "["+timestamp+";", body, "]"))},
+	}
+}
+
+// secrets are what the web hooks of a [Webhook] may be authentic by.
+type secrets struct {
+	signing  [][]byte
+	urlParam string
+	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
+}
+
+func checkSecrets(option string, secrets []string) error {
+	if len(secrets) == 0 {
+		return fmt.Errorf("crisp: %s needs a secret", option)
+	}
+	for _, secret := range secrets {
+		if strings.TrimSpace(secret) == "" {
+			return fmt.Errorf("crisp: %s was given an empty secret, which would verify nothing", option)
+		}
+	}
+	return nil
+}
+
+func (s *secrets) setSigning(signing []string) {
+	s.signing = nil
+	for _, secret := range signing {
+		s.signing = append(s.signing, []byte(secret))
+	}
+}
+
+func (s *secrets) setURL(param string, secrets []string) {
+	s.urlParam, s.url = param, nil
+	for _, secret := range secrets {
+		s.url = append(s.url, sha256.Sum256([]byte(secret)))
+	}
+}
+
+// verify tells whether a request is authentic. A signature that is there must
+// be right: a secret in the URL is no excuse for a wrong one.
+func (s *secrets) verify(r *http.Request, body []byte, tolerance time.Duration) error {
+	_, signed := r.Header[headerSignature]
+	if len(s.signing) > 0 && (signed || len(s.url) == 0) {
+		return verifySignature(s.signing, r.Header, body, tolerance)
+	}
+	return s.verifyURL(r.URL)
+}
+
+func (s *secrets) verifyURL(u *url.URL) error {
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil { // it may quote the query
+		return fmt.Errorf("%w: the query of the URL is malformed", ErrSignature)
+	}
+	values := query[s.urlParam]
+	if len(values) != 1 {
+		return fmt.Errorf("%w: %d query parameters %q, want 1", ErrSignature, len(values), s.urlParam)
+	}
+	given := sha256.Sum256([]byte(values[0]))
+	match := 0
+	for i := range s.url { // all of them, lest the time tell which one it is
+		match |= subtle.ConstantTimeCompare(s.url[i][:], given[:])
+	}
+	if match == 0 {
+		return fmt.Errorf("%w: wrong secret in the query parameter %q", ErrSignature, s.urlParam)
+	}
+	return nil
+}
+
+// verifySignature tells whether any of the secrets signed a body.
+func verifySignature(secrets [][]byte, h http.Header, body []byte, tolerance time.Duration) error {
+	signature, err := oneHeader(h, headerSignature)
+	if err != nil {
+		return err
+	}
+	timestamp, err := oneHeader(h, headerTimestamp)
+	if err != nil {
+		return err
+	}
+	at, ok := parseTimestamp(timestamp)
+	if !ok {
+		return fmt.Errorf("%w: %s is no UNIX time", ErrSignature, headerTimestamp)
+	}
+	given, err := hex.DecodeString(signature)
+	if err != nil || len(given) != sha256.Size { // err would quote it
+		return fmt.Errorf("%w: %s is no HMAC-SHA256 in hex", ErrSignature, headerSignature)
+	}
+	// Crisp signs [timestamp;body]; some of its documents leave out the
+	// brackets. A timestamp is all digits: neither form can pass for the other.
+	if !anyMatches(secrets, given, "["+timestamp+";", body, "]") &&
+		!anyMatches(secrets, given, timestamp+";", body, "") {
+		return fmt.Errorf("%w: wrong signature", ErrSignature)
+	}
+	return checkAge(time.Since(at), tolerance)
+}
+
+// oneHeader refuses several values: another reader of the request might have
+// picked another one.
+func oneHeader(h http.Header, name string) (string, error) {
+	values := h[name]
+	if len(values) != 1 {
+		return "", fmt.Errorf("%w: %d headers %s, want 1", ErrSignature, len(values), name)
+	}
+	return values[0], nil
+}
+
+// parseTimestamp reads a UNIX time in seconds or in milliseconds: 100 thousand
+// million seconds is the year 5138, as many milliseconds are the year 1973.
+func parseTimestamp(s string) (time.Time, bool) {
+	const seconds = 100_000_000_000
+	if len(s) > 16 {
+		return time.Time{}, false
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	switch {
+	case err != nil:
+		return time.Time{}, false
+	case n < seconds:
+		return time.Unix(int64(n), 0), true
+	default:
+		return time.UnixMilli(int64(n)), true
+	}
+}
+
+// checkAge compares how long ago a web hook was signed with the tolerance. It
+// knows the signature to be right, so that it may tell more.
+func checkAge(age, tolerance time.Duration) error {
+	switch {
+	case tolerance == 0, age.Abs() <= tolerance:
+		return nil
+	case age < 0:
+		return fmt.Errorf("%w of %s: it is %s ahead of this machine's clock", ErrStale, tolerance, -age)
+	default:
+		return fmt.Errorf("%w of %s: it is %s old", ErrStale, tolerance, age)
+	}
+}
+
+// anyMatches compares with the signatures of all secrets, lest the time tell
+// which of them it is.
+func anyMatches(secrets [][]byte, given []byte, prefix string, body []byte, suffix string) bool {
+	match := 0
+	for _, secret := range secrets {
+		match |= subtle.ConstantTimeCompare(mac(secret, prefix, body, suffix), given)
+	}
+	return match == 1
+}
+
+func mac(secret []byte, prefix string, body []byte, suffix string) []byte {
+	h := hmac.New(sha256.New, secret)
+	h.Write([]byte(prefix))
+	h.Write(body)
+	h.Write([]byte(suffix))
+	return h.Sum(nil)
+}

@@ -1,0 +1,343 @@
+package crisp
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/wire"
+)
+
+const (
+	defaultTolerance = 5 * time.Minute
+	defaultMaxBody   = 1 << 20
+)
+
+// Headers of a web hook, in the form that net/http gives them.
+const (
+	headerOrigin    = "X-Crisp-Hook-Origin"
+	headerTimestamp = "X-Crisp-Request-Timestamp"
+	headerSignature = "X-Crisp-Signature"
+	headerAttempt   = "X-Delivery-Attempt-Count"
+	headerLimit     = "X-Delivery-Attempt-Limit"
+)
+
+// Webhook receives web hooks and gives their events to a [Router]. It is an
+// [http.Handler] for any path of any server; several are independent.
+//
+// The handlers run before the answer, which is
+//
+//   - 200 if all of them succeeded, if the event has none, and if it was
+//     delivered before and its handlers succeeded then;
+//   - 500 if one failed or panicked, so that Crisp delivers the event again;
+//   - 405 if the request is no POST, 413 if its body is too large, 408 or 400
+//     if the body did not arrive, 401 if it is not authentic, 400 if it is
+//     authentic, but no event. The router's error handler hears of each of
+//     these, except 405, as a [*WebhookError].
+//
+// Deliveries run at the same time, in no order; two of the same event never
+// do. A handler's context has the values of the request's, but is not
+// cancelled when Crisp hangs up: a handler that has begun should rather
+// succeed late, which answers the redelivery, than fail half-way. It ends with
+// [WithHandlerTimeout].
+//
+// How long a body may take to arrive is up to the server: set
+// [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
+type Webhook struct {
+	router  *Router
+	secrets func() *secrets // a function: however a Webhook is printed, fmt can't reach them
+	dedupe  *deduper        // nil = off
+	webhookLimits
+}
+
+// webhookLimits are the options that are plain numbers.
+type webhookLimits struct {
+	tolerance      time.Duration
+	maxBody        int64
+	handlerTimeout time.Duration
+}
+
+// WebhookOption changes a default of [NewWebhook].
+type WebhookOption func(*webhookConfig) error
+
+// webhookConfig is what options set.
+type webhookConfig struct {
+	webhookLimits
+	secrets secrets
+	store   DedupeStore
+}
+
+// NewWebhook makes the handler of web hooks for a router. It needs
+// [WithSigningSecrets], [WithURLSecrets] or both: without any, nothing would
+// be verified, which is an error.
+//
+// With both, a request that has a signature must be signed rightly, whatever
+// its URL; one that has none must have a secret in its URL.
+func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
+	if r == nil {
+		return nil, errors.New("crisp: NewWebhook needs a router, not nil")
+	}
+	cfg := webhookConfig{
+		webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},
+		store:         NewMemoryDedupe(0, 0),
+	}
+	for _, opt := range opts {
+		if err := opt(&cfg); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.secrets.signing) == 0 && len(cfg.secrets.url) == 0 {
+		return nil, errors.New("crisp: NewWebhook has nothing to verify web hooks by: use WithSigningSecrets or WithURLSecrets")
+	}
+	h := &Webhook{
+		router:        r,
+		secrets:       func() *secrets { return &cfg.secrets },
+		webhookLimits: cfg.webhookLimits,
+	}
+	if cfg.store != nil {
+		h.dedupe = newDeduper(cfg.store, r.onError)
+	}
+	return h, nil
+}
+
+// WithSigningSecrets sets the signing secrets of plugin hooks: several while
+// one is being rotated, or if several plugins deliver to the same URL.
+func WithSigningSecrets(secrets ...string) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		if err := checkSecrets("WithSigningSecrets", secrets); err != nil {
+			return err
+		}
+		cfg.secrets.setSigning(secrets)
+		return nil
+	}
+}
+
+// WithURLSecrets sets the secrets of website hooks, which are not signed: each
+// has one in its URL, as the value of a query parameter such as "key". Mind
+// that access logs tend to show URLs.
+func WithURLSecrets(param string, secrets ...string) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		if param == "" {
+			return errors.New("crisp: WithURLSecrets needs the name of a query parameter")
+		}
+		if err := checkSecrets("WithURLSecrets", secrets); err != nil {
+			return err
+		}
+		cfg.secrets.setURL(param, secrets)
+		return nil
+	}
+}
+
+// WithTolerance sets how far the time of a signature may be from this
+// machine's, both ways. The default is 5 minutes; 0 accepts any time, and with
+// it whatever somebody has recorded.
+func WithTolerance(d time.Duration) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		if d < 0 {
+			return fmt.Errorf("crisp: WithTolerance needs a duration of 0 or more, not %s", d)
+		}
+		cfg.tolerance = d
+		return nil
+	}
+}
+
+// WithMaxBody sets how many bytes the body of a web hook may have. The default
+// is 1 MiB.
+func WithMaxBody(bytes int64) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		if bytes <= 0 {
+			return fmt.Errorf("crisp: WithMaxBody needs a positive number of bytes, not %d", bytes)
+		}
+		cfg.maxBody = bytes
+		return nil
+	}
+}
+
+// WithDedupe sets where it is kept which deliveries are done with. The default
+// is a [MemoryDedupe] of its own, which forgets with the process; a store that
+// several processes share also knows what the others have done. With nil,
+// every delivery runs the handlers.
+func WithDedupe(store DedupeStore) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		cfg.store = store
+		return nil
+	}
+}
+
+// WithHandlerTimeout ends the context of the handlers of a delivery after a
+// time. By default nothing does: see [Webhook].
+func WithHandlerTimeout(d time.Duration) WebhookOption {
+	return func(cfg *webhookConfig) error {
+		if d <= 0 {
+			return fmt.Errorf("crisp: WithHandlerTimeout needs a positive duration, not %s", d)
+		}
+		cfg.handlerTimeout = d
+		return nil
+	}
+}
+
+// ServeHTTP receives a web hook. See [Webhook] for what it answers.
+func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, http.StatusMethodNotAllowed)
+		return
+	}
+	ev, body, err := h.receive(w, r)
+	if err != nil {
+		status := statusOf(err)
+		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
+		refuse(w, status)
+		return
+	}
+	if err := h.deliver(r.Context(), ev, body); err != nil { // the router has reported it
+		refuse(w, http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// receive makes the event of a request; it is nil if no handler wants it.
+// Nothing of the body is looked at before it is known to be authentic.
+func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (ev Event, body []byte, err error) {
+	body, err = readBody(w, r, h.maxBody)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := h.secrets().verify(r, body, h.tolerance); err != nil {
+		return nil, nil, err
+	}
+	ev, err = h.decode(body, r.Header)
+	return ev, body, err
+}
+
+// refuse answers with no more than the status: details help who forges.
+func refuse(w http.ResponseWriter, status int) {
+	http.Error(w, http.StatusText(status), status)
+}
+
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, ErrSignature), errors.Is(err, ErrStale):
+		return http.StatusUnauthorized
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+// readBody reads a body whole, into memory of its own: the event will hold on
+// to it.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, bodyTooLarge(limit)
+	}
+	body := make([]byte, 0, max(r.ContentLength, 511)+1) // the end is seen without growing
+	source := http.MaxBytesReader(w, r.Body, limit)
+	for {
+		n, err := source.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		var exceeded *http.MaxBytesError
+		switch {
+		case err == io.EOF:
+			return body, nil
+		case errors.As(err, &exceeded):
+			return nil, bodyTooLarge(limit)
+		case err != nil:
+			return nil, fmt.Errorf("reading the body: %w", err)
+		case len(body) == cap(body):
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+func bodyTooLarge(limit int64) error {
+	return fmt.Errorf("%w: the body exceeds %d bytes", ErrTooLarge, limit)
+}
+
+// decode makes the event of an authentic body, or nil if no handler wants it.
+func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
+	envelope, err := wire.ParseEnvelope(body)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the body: %w", err)
+	case envelope.Event == "":
+		return nil, errors.New("the body has no event")
+	case envelope.Data == nil:
+		return nil, errors.New("the body has no data")
+	}
+	h.router.freeze()
+	name, wanted := h.router.wants([]byte(envelope.Event))
+	if !wanted {
+		return nil, nil
+	}
+	ev, err := decodeOwned(name, envelope.Data)
+	if err != nil {
+		return nil, err
+	}
+	meta := ev.EventMeta()
+	meta.Source = SourceWebhook
+	meta.Delivery = &Delivery{
+		Origin:  header.Get(headerOrigin),
+		Attempt: count(header.Get(headerAttempt)),
+		Limit:   count(header.Get(headerLimit)),
+	}
+	meta.addEnvelope(envelope)
+	return ev, nil
+}
+
+// deliver runs the handlers of an event, unless an earlier delivery of it has
+// succeeded.
+func (h *Webhook) deliver(ctx context.Context, ev Event, body []byte) error {
+	if ev == nil {
+		return nil
+	}
+	dispatch := func() error { return h.dispatch(context.WithoutCancel(ctx), ev) }
+	if h.dedupe == nil {
+		return dispatch()
+	}
+	return h.dedupe.once(ctx, sha256.Sum256(body), dispatch)
+}
+
+func (h *Webhook) dispatch(ctx context.Context, ev Event) error {
+	if h.handlerTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, h.handlerTimeout)
+		defer cancel()
+	}
+	return h.router.Dispatch(ctx, ev)
+}
+
+// addEnvelope completes what the payload tells of an event.
+func (m *Meta) addEnvelope(envelope wire.Envelope) {
+	m.WebsiteID = cmp.Or(envelope.WebsiteID, m.WebsiteID)
+	switch {
+	case !envelope.Timestamp.IsZero():
+		m.Time = envelope.Timestamp
+	case m.Time.IsZero():
+		m.Time = time.Now()
+	}
+	for _, p := range envelope.Problems {
+		p.Path = "envelope." + p.Path
+		m.Problems = append(m.Problems, FieldProblem(p))
+	}
+}
+
+// count reads a header that is a positive number, and 0 from any other.
+func count(value string) int {
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
