@@ -1,7 +1,6 @@
 package crisp
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -281,7 +280,7 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 	if !wanted {
 		return nil, nil
 	}
-	ev, err := decodeOwned(name, envelope.Data)
+	ev, err := decodeEnvelope(name, envelope)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +291,6 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 		Attempt: count(header.Get(headerAttempt)),
 		Limit:   count(header.Get(headerLimit)),
 	}
-	meta.addEnvelope(envelope)
 	return ev, nil
 }
 
@@ -316,21 +314,6 @@ func (h *Webhook) dispatch(ctx context.Context, ev Event) error {
 		defer cancel()
 	}
 	return h.router.Dispatch(ctx, ev)
-}
-
-// addEnvelope completes what the payload tells of an event.
-func (m *Meta) addEnvelope(envelope wire.Envelope) {
-	m.WebsiteID = cmp.Or(envelope.WebsiteID, m.WebsiteID)
-	switch {
-	case !envelope.Timestamp.IsZero():
-		m.Time = envelope.Timestamp
-	case m.Time.IsZero():
-		m.Time = time.Now()
-	}
-	for _, p := range envelope.Problems {
-		p.Path = "envelope." + p.Path
-		m.Problems = append(m.Problems, FieldProblem(p))
-	}
 }
 
 // count reads a header that is a positive number, and 0 from any other.

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
 )
 
 const (
@@ -147,6 +148,47 @@ func TestWebhookGivesTheEventToItsHandlers(t *testing.T) {
 	assert.Empty(t, rec.reported())
 }
 
+func TestWebhookDecodesForTypedHandlers(t *testing.T) {
+	router := crisp.NewRouter()
+	var got *crisp.MessageSend
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		got = ev
+		return nil
+	})
+	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
+	require.NoError(t, err)
+	w := httptest.NewRecorder()
+	hook.ServeHTTP(w, hookRequest(hookBody("hello")))
+	assert.Equal(t, http.StatusOK, w.Code)
+	require.NotNil(t, got)
+	assert.Equal(t, "w-1", got.WebsiteID)
+	assert.Equal(t, "session_1", got.SessionID)
+	assert.Equal(t, crisp.TextContent("hello"), got.Content)
+	assert.Equal(t, int64(163408807910334), got.Fingerprint)
+	assert.Equal(t, crisp.SourceWebhook, got.Meta.Source)
+}
+
+// Every event that comes by web hook, from its sample, reaches its handler
+// whole.
+func TestEveryEventComesByWebhook(t *testing.T) {
+	rec := newReceiver(t)
+	for _, info := range crisp.Events() {
+		t.Run(info.Name, func(t *testing.T) {
+			payload := crisptest.Sample(info.Name).EventMeta().Raw
+			body := fmt.Appendf(nil, `{"website_id":"w-1","event":%q,"data":%s,"timestamp":1700000000123}`, info.Name, payload)
+			want, err := crisp.Decode(info.Name, payload)
+			require.NoError(t, err)
+
+			assert.Equal(t, http.StatusOK, rec.post(hookRequest(body)).StatusCode)
+			got := rec.handled()[len(rec.handled())-1]
+			assert.Empty(t, got.EventMeta().Problems)
+			*want.EventMeta() = *got.EventMeta()
+			assert.Equal(t, want, got)
+		})
+	}
+	assert.Empty(t, rec.reported())
+}
+
 func TestEnvelopeFieldsThatAreMissingOrDrifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for body, want := range map[string]crisp.Meta{
@@ -159,8 +201,8 @@ func TestEnvelopeFieldsThatAreMissingOrDrifted(t *testing.T) {
 			`{"event":"x:y","data":{"a":1},"website_id":7,"timestamp":"now"}`: {
 				Time: time.Now(),
 				Problems: []crisp.FieldProblem{
-					{Path: "envelope.website_id", Wanted: "string", Got: "number"},
-					{Path: "envelope.timestamp", Wanted: "number", Got: "string"},
+					{Path: "website_id", Wanted: "string", Got: "number"},
+					{Path: "timestamp", Wanted: "number", Got: "string"},
 				},
 			},
 		} {
