@@ -1,0 +1,418 @@
+package crisp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
+	const sessions, each = 20, 50
+	for _, lanes := range []int{1, 4, 64} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				var got log[string] // session and number
+				router := crisp.NewRouter()
+				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+					got.add(fmt.Sprint(ev.SessionID, ev.Content))
+					return nil
+				})
+				run(t, srv, router, crisp.WithConcurrency(lanes))
+				authenticated(t, srv)
+				for n := range each {
+					for s := range sessions {
+						emit(srv, fmt.Sprintf("session_%d:", s), n, n+1)
+					}
+				}
+				synctest.Wait()
+				bySession := make(map[string][]string)
+				for _, entry := range got.list() {
+					session, n, _ := strings.Cut(entry, ":")
+					bySession[session] = append(bySession[session], n)
+				}
+				require.Len(t, bySession, sessions)
+				for session, ns := range bySession {
+					assert.Equal(t, numbers(0, each), ns, session)
+				}
+			})
+		})
+	}
+}
+
+func TestConcurrencyKeepsASlowSessionApart(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const others = 30
+		var done atomic.Int64
+		release := make(chan struct{})
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			if ev.SessionID == "session_slow" {
+				<-release
+			}
+			done.Add(1)
+			return nil
+		})
+		run(t, srv, router, crisp.WithConcurrency(64))
+		authenticated(t, srv)
+		emit(srv, "session_slow", 0, 1)
+		for s := range others {
+			emit(srv, fmt.Sprint("session_", s), 0, 1)
+		}
+		synctest.Wait()
+		// Some of the others may share the slow one's lane, by their hash; all
+		// of them with a probability of 64^-30.
+		assert.Positive(t, done.Load())
+		close(release)
+		synctest.Wait()
+		assert.EqualValues(t, others+1, done.Load())
+	})
+}
+
+// blockable makes a router whose handler of visitors' messages waits until the
+// channel is closed.
+func blockable(opts ...crisp.RouterOption) (router *crisp.Router, got *log[string], release chan struct{}) {
+	release = make(chan struct{})
+	router = crisp.NewRouter(opts...)
+	got = new(log[string])
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		<-release
+		text, _ := ev.Content.(crisp.TextContent)
+		got.add(string(text))
+		return nil
+	})
+	return router, got, release
+}
+
+func TestOverflowBlockLosesNothing(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				const events = 5000
+				var gaps log[crisp.Gap]
+				router, got, release := blockable()
+				rtm := run(t, srv, router, crisp.WithEngineIO(version),
+					crisp.WithQueue(50_000, crisp.OverflowBlock), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, events)
+				pass(10 * time.Minute) // many times what the server waits for a heartbeat
+				stats := rtm.Stats()
+				assert.LessOrEqual(t, stats.QueuedBytes, int64(50_000))
+				assert.Less(t, stats.QueuedEvents, events)
+				close(release)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, events), got.list())
+				assert.Empty(t, gaps.list(), "the session was never lost")
+				assert.Zero(t, rtm.Stats().QueuedBytes)
+				assert.Zero(t, rtm.Stats().Dropped)
+			}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
+		})
+	}
+}
+
+func TestOverflowDropTellsOfTheLoss(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const events = 1000
+		var (
+			errs    log[error]
+			gaps    log[crisp.Gap]
+			dropped log[crisp.Dropped]
+		)
+		router, got, release := blockable(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		rtm := run(t, srv, router, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{
+			Gap: func(g crisp.Gap) {
+				for _, text := range got.list() {
+					assert.NotEqual(t, fmt.Sprint(events), text, "the gap is told before the first event after it")
+				}
+				gaps.add(g)
+			},
+			Dropped: dropped.add,
+		}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, events)
+		synctest.Wait()
+		require.Len(t, errs.list(), 1, "once per episode, while it goes on")
+		require.ErrorIs(t, errs.list()[0], crisp.ErrSlowConsumer)
+		lost := int(rtm.Stats().Dropped)
+		assert.Positive(t, lost)
+
+		pass(time.Second)
+		close(release)
+		synctest.Wait()
+		emit(srv, "session_a", events, events+1)
+		synctest.Wait()
+		want := append(numbers(0, events-lost), fmt.Sprint(events))
+		assert.Equal(t, want, got.list(), "the newest are dropped")
+		require.Len(t, gaps.list(), 1)
+		assert.Equal(t, crisp.GapOverflow, gaps.list()[0].Reason)
+		require.Len(t, dropped.list(), 1)
+		assert.Equal(t, lost, dropped.list()[0].Count)
+		assert.ErrorIs(t, dropped.list()[0].Err, crisp.ErrSlowConsumer)
+		assert.Len(t, errs.list(), 1)
+	})
+}
+
+func TestAnEventLargerThanTheQueuePasses(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := texts()
+		run(t, srv, router, crisp.WithQueue(10, crisp.OverflowBlock))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 5)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 5), got.list())
+	})
+}
+
+func TestGoroutinesStayConstantUnderLoad(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got, release := blockable()
+		run(t, srv, router)
+		authenticated(t, srv)
+		before := runtime.NumGoroutine()
+		emit(srv, "session_a", 0, 10_000)
+		synctest.Wait()
+		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+		close(release)
+		synctest.Wait()
+		assert.Len(t, got.list(), 10_000)
+	})
+}
+
+func TestHandlerThatEndsItsGoroutine(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var errs log[error]
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			if ev.Content == crisp.TextContent("1") {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 4)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 4), got.list(), "the lane goes on")
+		require.Len(t, errs.list(), 1)
+		assert.ErrorContains(t, errs.list()[0], "Goexit")
+		assert.Zero(t, rtm.Stats().QueuedEvents)
+	})
+}
+
+func TestShutdownDrains(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got, release := blockable()
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 100)
+		synctest.Wait()
+
+		ended := make(chan error, 1)
+		go func() { ended <- rtm.Shutdown(t.Context()) }()
+		synctest.Wait()
+		assert.Equal(t, crisp.StateDraining, rtm.State())
+		assert.Empty(t, srv.Sessions(), "nothing more is received")
+		select {
+		case <-ended:
+			t.Fatal("Shutdown returned before the handlers were done")
+		case <-rtm.err:
+			t.Fatal("Run returned before the handlers were done")
+		default:
+		}
+		close(release)
+		require.NoError(t, <-ended)
+		assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+		assert.Equal(t, numbers(0, 100), got.list())
+		assert.Equal(t, crisp.StateClosed, rtm.State())
+		assert.NoError(t, rtm.Shutdown(t.Context()), "again is fine")
+		assert.NoError(t, rtm.Close())
+	})
+}
+
+func TestShutdownIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var dropped log[crisp.Dropped]
+		router := crisp.NewRouter()
+		crisp.On(router, func(ctx context.Context, _ *crisp.MessageSend) error {
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Dropped: dropped.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 10)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		assert.ErrorIs(t, rtm.Shutdown(ctx), context.DeadlineExceeded)
+		assert.Equal(t, 5*time.Second, time.Since(began))
+		assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+		synctest.Wait()
+		require.Len(t, dropped.list(), 1)
+		assert.ErrorIs(t, dropped.list()[0].Err, crisp.ErrClosed)
+		assert.Contains(t, []int{9, 10}, dropped.list()[0].Count, "all but the one that was in its handler, which may count")
+	})
+}
+
+func TestCloseInsideAHandler(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var rtm *running
+		router, closed := crisp.NewRouter(), make(chan error, 1)
+		crisp.On(router, func(ctx context.Context, _ *crisp.MessageSend) error {
+			closed <- rtm.Close()
+			<-ctx.Done()
+			return nil
+		})
+		rtm = run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 3)
+		require.NoError(t, <-closed)
+		assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+		assert.Empty(t, closed, "what was queued is not handled")
+	})
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		type key struct{}
+		stop := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
+		var values log[any]
+		router, handled := crisp.NewRouter(), make(chan error, 1)
+		crisp.On(router, func(ctx context.Context, _ *crisp.MessageSend) error {
+			values.add(ctx.Value(key{}))
+			derived, cancel := context.WithCancel(ctx)
+			defer cancel()
+			<-derived.Done()
+			handled <- context.Cause(derived)
+			return nil
+		})
+		rtm, err := srv.Client().NewRTM(router)
+		require.NoError(t, err)
+		ended := make(chan error, 1)
+		go func() { ended <- rtm.Run(ctx) }()
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		cancel(stop)
+		assert.ErrorIs(t, <-ended, stop)
+		assert.ErrorIs(t, <-handled, stop, "handlers hear why")
+		assert.Equal(t, []any{"value"}, values.list(), "values of Run's context reach the handlers")
+	})
+}
+
+func TestCallsAtOddTimes(t *testing.T) {
+	newRTM := func(t *testing.T, srv *crisptest.Server) *crisp.RTM {
+		router, _ := texts()
+		rtm, err := srv.Client().NewRTM(router)
+		require.NoError(t, err)
+		return rtm
+	}
+	t.Run("Close before Run", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			rtm := newRTM(t, srv)
+			assert.Equal(t, crisp.StateNew, rtm.State())
+			require.NoError(t, rtm.Close())
+			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrClosed)
+			assert.Empty(t, srv.Requests())
+		})
+	})
+	t.Run("Shutdown before Run", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			rtm := newRTM(t, srv)
+			require.NoError(t, rtm.Shutdown(t.Context()))
+			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrClosed)
+		})
+	})
+	t.Run("Run twice", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			rtm := newRTM(t, srv)
+			go func() { _ = rtm.Run(t.Context()) }()
+			authenticated(t, srv)
+			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrRunning)
+			assert.Len(t, srv.Sessions(), 1, "the first goes on")
+			require.NoError(t, rtm.Shutdown(t.Context()))
+			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrRunning)
+		})
+	})
+	t.Run("Close while connecting", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			srv.SlowREST(time.Hour)
+			rtm := newRTM(t, srv)
+			ended := make(chan error, 1)
+			go func() { ended <- rtm.Run(t.Context()) }()
+			synctest.Wait()
+			assert.Equal(t, crisp.StateConnecting, rtm.State())
+			require.NoError(t, rtm.Close())
+			assert.ErrorIs(t, <-ended, crisp.ErrClosed)
+		})
+	})
+	t.Run("Close while waiting", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			srv.FailREST(429, -1, time.Hour)
+			rtm := newRTM(t, srv)
+			ended := make(chan error, 1)
+			go func() { ended <- rtm.Run(t.Context()) }()
+			synctest.Wait()
+			assert.Equal(t, crisp.StateWaiting, rtm.State())
+			require.NoError(t, rtm.Close())
+			assert.ErrorIs(t, <-ended, crisp.ErrClosed)
+		})
+	})
+	t.Run("Bind without a session", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			rtm := newRTM(t, srv)
+			require.NoError(t, rtm.Rebind(t.Context()))
+			require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:removed"}}))
+			go func() { _ = rtm.Run(t.Context()) }()
+			authenticated(t, srv)
+			assert.Equal(t, []string{"message:removed"}, srv.Sessions()[0].Events)
+			require.NoError(t, rtm.Close())
+			synctest.Wait()
+			assert.ErrorIs(t, rtm.Rebind(t.Context()), crisp.ErrClosed)
+		})
+	})
+}
+
+func TestHooksThatPanic(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var errs log[error]
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) { panic("hook") }}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+		require.Len(t, errs.list(), 1)
+		assert.ErrorContains(t, errs.list()[0], "hook")
+	})
+}
+
+func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(c crisp.Connected) {
+			assert.Equal(t, 1, c.Attempt)
+			pass(time.Minute) // heartbeats go on
+			assert.Empty(t, got.list())
+		}}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, srv.WaitAuthenticated(ctx))
+		emit(srv, "session_a", 0, 1)
+		time.Sleep(61 * time.Second) // virtual
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
+}
