@@ -168,8 +168,8 @@ func shapeOf(raw json.RawMessage) MessageType {
 	}
 	var shape MessageType
 	named := false
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "choices":
 			shape = MessageTypePicker
 		case "explain":

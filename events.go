@@ -139,13 +139,13 @@ func (e *UnknownEvent) decode(d *wire.Decoder) {
 		return
 	}
 	d.Object(wire.Required)
-	for d.Next() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch kind := d.Kind(); {
-		case d.Key() == "website_id" && kind == wire.String:
+		case key == "website_id" && kind == wire.String:
 			e.WebsiteID = d.String(wire.Required)
-		case d.Key() == "session_id" && kind == wire.String:
+		case key == "session_id" && kind == wire.String:
 			e.sessionID = d.String(wire.Required)
-		case d.Key() == "timestamp" && kind == wire.Number:
+		case key == "timestamp" && kind == wire.Number:
 			e.Time = d.Time(wire.Required)
 		default:
 			d.Skip()

@@ -623,8 +623,8 @@ func (v *SessionUpdateAvailability) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -711,8 +711,8 @@ func (v *SessionUpdateVerify) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -785,8 +785,8 @@ func (v *SessionRequestInitiated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -852,8 +852,8 @@ func (v *SessionSetEmail) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -922,8 +922,8 @@ func (v *SessionSetPhone) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -993,8 +993,8 @@ func (v *SessionSetAddress) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1064,8 +1064,8 @@ func (v *SessionSetSubject) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1134,8 +1134,8 @@ func (v *SessionSetAvatar) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1204,8 +1204,8 @@ func (v *SessionSetNickname) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1276,8 +1276,8 @@ func (v *SessionSetOrigin) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1346,8 +1346,8 @@ func (v *SessionSetData) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1416,8 +1416,8 @@ func (v *SessionSetSegments) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1486,8 +1486,8 @@ func (v *SessionSetBlock) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1556,8 +1556,8 @@ func (v *SessionSetOpened) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1627,8 +1627,8 @@ func (v *SessionSetClosed) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1699,8 +1699,8 @@ func (v *SessionSetParticipants) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1769,8 +1769,8 @@ func (v *SessionSetMentions) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1843,8 +1843,8 @@ func (v *SessionSetRouting) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1916,8 +1916,8 @@ func (v *SessionSetInbox) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -1986,8 +1986,8 @@ func (v *SessionSetState) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2057,8 +2057,8 @@ func (v *SessionSyncCapabilities) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2130,8 +2130,8 @@ func (v *SessionSyncGeolocation) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2201,8 +2201,8 @@ func (v *SessionSyncSystem) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2272,8 +2272,8 @@ func (v *SessionSyncNetwork) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2344,8 +2344,8 @@ func (v *SessionSyncTimezone) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2422,8 +2422,8 @@ func (v *SessionSyncLocales) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2499,8 +2499,8 @@ func (v *SessionSyncPages) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2569,8 +2569,8 @@ func (v *SessionSyncEvents) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2639,8 +2639,8 @@ func (v *SessionSyncRating) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2710,8 +2710,8 @@ func (v *SessionSyncTopic) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2778,8 +2778,8 @@ func (v *SessionRemoved) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2849,8 +2849,8 @@ func (v *SessionError) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -2928,8 +2928,8 @@ func (v *MessageUpdated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3039,8 +3039,8 @@ func (v *MessageSend) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3204,8 +3204,8 @@ func (v *MessageReceived) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3330,8 +3330,8 @@ func (v *MessageRemoved) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3406,8 +3406,8 @@ func (v *MessageComposeSend) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3493,8 +3493,8 @@ func (v *MessageComposeReceive) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3579,8 +3579,8 @@ func (v *MessageAcknowledgeReadSend) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3655,8 +3655,8 @@ func (v *MessageAcknowledgeReadReceived) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3731,8 +3731,8 @@ func (v *MessageAcknowledgeUnreadSend) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3806,8 +3806,8 @@ func (v *MessageAcknowledgeDelivered) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3884,8 +3884,8 @@ func (v *MessageAcknowledgeIgnored) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -3961,8 +3961,8 @@ func (v *MessageNotifyUnreadSend) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -4027,8 +4027,8 @@ func (v *MessageNotifyUnreadReceived) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -4100,8 +4100,8 @@ func (v *SpamMessage) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "spam_id":
@@ -4175,8 +4175,8 @@ func (v *SpamDecision) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "spam_id":
@@ -4237,8 +4237,8 @@ func (v *PeopleProfileCreated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "people_id":
@@ -4301,8 +4301,8 @@ func (v *PeopleProfileUpdated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "people_id":
@@ -4367,8 +4367,8 @@ func (v *PeopleProfileRemoved) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "people_id":
@@ -4429,8 +4429,8 @@ func (v *PeopleBindSession) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -4496,8 +4496,8 @@ func (v *PeopleSyncProfile) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -4571,8 +4571,8 @@ func (v *PeopleImportProgress) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Optional)
 		case "import_id":
@@ -4648,8 +4648,8 @@ func (v *PeopleImportDone) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Optional)
 		case "import_id":
@@ -4712,8 +4712,8 @@ func (v *CampaignProgress) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "campaign_id":
@@ -4772,8 +4772,8 @@ func (v *CampaignDispatched) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "campaign_id":
@@ -4830,8 +4830,8 @@ func (v *CampaignRunning) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "campaign_id":
@@ -4897,8 +4897,8 @@ func (v *BrowsingRequestInitiated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -4971,8 +4971,8 @@ func (v *BrowsingRequestRejected) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -5042,8 +5042,8 @@ func (v *CallRequestInitiated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -5113,8 +5113,8 @@ func (v *CallRequestRejected) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -5187,8 +5187,8 @@ func (v *IdentityVerifyRequest) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -5270,8 +5270,8 @@ func (v *WidgetActionProcessed) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "session_id":
@@ -5346,8 +5346,8 @@ func (v *StatusHealthChanged) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "health":
@@ -5406,8 +5406,8 @@ func (v *WebsiteUpdateVisitorsCount) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "visitors_count":
@@ -5468,8 +5468,8 @@ func (v *WebsiteUpdateOperatorsAvailability) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "user_id":
@@ -5530,8 +5530,8 @@ func (v *WebsiteUsersAvailable) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "available":
@@ -5601,8 +5601,8 @@ func (v *BucketURLUploadGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -5689,8 +5689,8 @@ func (v *BucketURLAvatarGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -5778,8 +5778,8 @@ func (v *BucketURLWebsiteGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -5867,8 +5867,8 @@ func (v *BucketURLCampaignGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -5956,8 +5956,8 @@ func (v *BucketURLHelpdeskGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -6045,8 +6045,8 @@ func (v *BucketURLStatusGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -6134,8 +6134,8 @@ func (v *BucketURLProcessingGenerated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "from":
@@ -6213,8 +6213,8 @@ func (v *MediaAnimationListed) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "identifier":
 			v.Identifier = d.String(wire.Required)
 		case "id":
@@ -6276,8 +6276,8 @@ func (v *EmailSubscribe) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "email":
@@ -6340,8 +6340,8 @@ func (v *EmailTrackView) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "type":
@@ -6410,8 +6410,8 @@ func (v *PluginChannel) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "plugin_id":
@@ -6484,8 +6484,8 @@ func (v *PluginEvent) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "plugin_id":
@@ -6555,8 +6555,8 @@ func (v *PluginSubscriptionUpdated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "plugin_id":
@@ -6621,8 +6621,8 @@ func (v *PluginSettingsSaved) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "plugin_id":
@@ -6681,8 +6681,8 @@ func (v *PlanSubscriptionUpdated) decode(d *wire.Decoder) {
 	if !d.Object(wire.Required) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "website_id":
 			v.WebsiteID = d.String(wire.Required)
 		case "plan":
@@ -6735,8 +6735,8 @@ func (v *User) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Optional)
 		case "user_id":
@@ -6786,8 +6786,8 @@ func (v *Operator) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "user_id":
 			v.UserID = d.String(wire.Required)
 		case "nickname":
@@ -6828,8 +6828,8 @@ func (v *OperatorAvailability) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = Availability(d.String(wire.Required))
 		default:
@@ -6866,8 +6866,8 @@ func (v *Participant) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "target":
@@ -6909,8 +6909,8 @@ func (v *Verification) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "identity":
 			v.Identity = d.String(wire.Required)
 		case "method":
@@ -6957,8 +6957,8 @@ func (v *Geolocation) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "country":
 			v.Country = d.String(wire.Optional)
 		case "region":
@@ -7008,8 +7008,8 @@ func (v *Coordinates) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "latitude":
 			v.Latitude = d.Float64(wire.Required)
 		case "longitude":
@@ -7055,8 +7055,8 @@ func (v *System) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "os":
 			v.OS.decode(d, wire.Optional)
 		case "engine":
@@ -7108,8 +7108,8 @@ func (v *Software) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "name":
 			v.Name = d.String(wire.Required)
 		case "version":
@@ -7153,8 +7153,8 @@ func (v *Browser) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "name":
 			v.Name = d.String(wire.Required)
 		case "major":
@@ -7199,8 +7199,8 @@ func (v *Network) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "ip":
 			v.IP = d.String(wire.Optional)
 		case "connection":
@@ -7242,8 +7242,8 @@ func (v *NetworkConnection) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "isp":
 			v.ISP = d.String(wire.Optional)
 		case "asn":
@@ -7289,8 +7289,8 @@ func (v *Page) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "page_title":
 			v.PageTitle = d.String(wire.Required)
 		case "page_url":
@@ -7341,8 +7341,8 @@ func (v *RecordedEvent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "text":
 			v.Text = d.String(wire.Required)
 		case "data":
@@ -7388,8 +7388,8 @@ func (v *Rating) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "stars":
 			v.Stars = d.Float64(wire.Required)
 		case "comment":
@@ -7431,8 +7431,8 @@ func (v *Reference) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "name":
@@ -7474,8 +7474,8 @@ func (v *Original) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "original_id":
 			v.OriginalID = d.String(wire.Required)
 		default:
@@ -7514,8 +7514,8 @@ func (v *IgnoredDetails) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "reason":
@@ -7559,8 +7559,8 @@ func (v *FileContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "name":
 			v.Name = d.String(wire.Required)
 		case "url":
@@ -7603,8 +7603,8 @@ func (v *AnimationContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "url":
 			v.URL = d.String(wire.Required)
 		case "type":
@@ -7646,8 +7646,8 @@ func (v *AudioContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "url":
 			v.URL = d.String(wire.Required)
 		case "type":
@@ -7695,8 +7695,8 @@ func (v *PickerContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "id":
 			v.ID = d.String(wire.Required)
 		case "text":
@@ -7748,8 +7748,8 @@ func (v *PickerChoice) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "value":
 			v.Value = d.String(wire.Required)
 		case "label":
@@ -7800,8 +7800,8 @@ func (v *PickerAction) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "target":
@@ -7849,8 +7849,8 @@ func (v *FieldContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "id":
 			v.ID = d.String(wire.Required)
 		case "text":
@@ -7900,8 +7900,8 @@ func (v *CarouselContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "text":
 			v.Text = d.String(wire.Required)
 		case "targets":
@@ -7945,8 +7945,8 @@ func (v *CarouselTarget) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "title":
 			v.Title = d.String(wire.Required)
 		case "description":
@@ -7992,8 +7992,8 @@ func (v *CarouselAction) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "label":
 			v.Label = d.String(wire.Required)
 		case "url":
@@ -8034,8 +8034,8 @@ func (v *EventContent) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "namespace":
 			v.Namespace = d.String(wire.Required)
 		case "text":
@@ -8090,8 +8090,8 @@ func (v *Profile) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "email":
 			v.Email = d.String(wire.Optional)
 		case "person":
@@ -8178,8 +8178,8 @@ func (v *Person) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "nickname":
 			v.Nickname = d.String(wire.Optional)
 		case "avatar":
@@ -8270,8 +8270,8 @@ func (v *SocialProfile) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "handle":
@@ -8320,8 +8320,8 @@ func (v *Employment) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "name":
 			v.Name = d.String(wire.Optional)
 		case "domain":
@@ -8390,8 +8390,8 @@ func (v *Company) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "name":
 			v.Name = d.String(wire.Optional)
 		case "legal_name":
@@ -8480,8 +8480,8 @@ func (v *Metrics) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "employees":
 			v.Employees = d.Float64(wire.Optional)
 		case "market_cap":
@@ -8529,8 +8529,8 @@ func (v *Active) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "now":
 			v.Now = d.Bool(wire.Optional)
 		case "last":
@@ -8574,8 +8574,8 @@ func (v *ImportCount) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "total":
 			v.Total = d.Int(wire.Optional)
 		case "skipped":
@@ -8619,8 +8619,8 @@ func (v *ImportItem) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "identifier":
 			v.Identifier = d.String(wire.Optional)
 		case "reason":
@@ -8660,8 +8660,8 @@ func (v *StatusNode) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "label":
 			v.Label = d.String(wire.Optional)
 		case "replica":
@@ -8701,8 +8701,8 @@ func (v *BucketResource) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "id":
@@ -8742,8 +8742,8 @@ func (v *BucketURL) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "resource":
 			v.Resource = d.String(wire.Required)
 		case "signed":
@@ -8781,8 +8781,8 @@ func (v *BucketPolicy) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "size_limit":
 			v.SizeLimit = d.Int64(wire.Required)
 		default:
@@ -8819,8 +8819,8 @@ func (v *Animation) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "type":
 			v.Type = d.String(wire.Required)
 		case "url":
@@ -8864,8 +8864,8 @@ func (v *Plan) decode(d *wire.Decoder, p wire.Presence) {
 	if !d.Object(p) {
 		return
 	}
-	for d.Next() {
-		switch d.Key() {
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
 		case "id":
 			v.ID = d.String(wire.Required)
 		case "name":

@@ -229,7 +229,7 @@ func (g *printer) decoder(s *structType, params string) {
 		g.line("var content wire.Place")
 	}
 	g.line("if !d.Object(%s) {\nreturn\n}", presence)
-	g.line("for d.Next() {\nswitch d.Key() {")
+	g.line("for key, ok := d.Next(); ok; key, ok = d.Next() {\nswitch key {")
 	for _, f := range s.fields {
 		g.line("case %q:", f.wire)
 		if f == content {

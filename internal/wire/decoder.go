@@ -9,8 +9,8 @@ const maxDepth = 10_000
 // the value at the cursor and move behind it:
 //
 //	if d.Object(wire.Required) {
-//		for d.Next() {
-//			switch d.Key() {
+//		for key, ok := d.Next(); ok; key, ok = d.Next() {
+//			switch key {
 //			case "email":
 //				v.Email = d.String(wire.Optional)
 //			default:
@@ -48,8 +48,13 @@ func NewDecoder(data []byte) *Decoder {
 // Reset makes the decoder start on other data. It forgets everything, so that
 // a decoder can be kept for reuse after Reset(nil) without holding on to data.
 func (d *Decoder) Reset(data []byte) {
-	clear(d.outer)
-	*d = Decoder{data: data, outer: d.outer[:0]}
+	d.data = data
+	d.pos, d.depth = 0, 0
+	d.at, d.outer = step{}, d.outer[:0]
+	d.first = false
+	if d.problems != nil || d.err != nil {
+		d.problems, d.dropped, d.err = nil, 0, nil
+	}
 	d.peek()
 }
 
@@ -126,21 +131,19 @@ func (d *Decoder) leave() {
 // Next moves to the next member of the object that was entered last, and out
 // of the object when there is none. The member's value has to be read or
 // skipped before the next call.
-func (d *Decoder) Next() bool {
+func (d *Decoder) Next() (key string, ok bool) {
 	if !d.another('}', d.first) {
 		d.leave()
-		return false
+		return "", false
 	}
 	d.first = false
-	d.at.key = d.key()
+	d.at.pos = d.pos
+	key = d.key()
 	if len(d.problems) > d.at.problems {
-		d.forgetProblems()
+		d.forgetProblems(key)
 	}
-	return d.err == nil
+	return key, d.err == nil
 }
-
-// Key is the name of the member that Next moved to.
-func (d *Decoder) Key() string { return d.at.key }
 
 // More moves to the next element of the array that was entered last, and out
 // of the array when there is none. The element has to be read or skipped

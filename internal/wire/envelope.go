@@ -23,10 +23,8 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	var d Decoder
 	d.Reset(data)
 	if d.Object(Required) {
-		for d.Next() {
-			if !env.member(&d) {
-				d.skip()
-			}
+		for key, ok := d.Next(); ok; key, ok = d.Next() {
+			env.member(&d, key)
 		}
 	}
 	if err := d.End(); err != nil {
@@ -36,35 +34,48 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	return env, nil
 }
 
-// DetectEnvelope tells whether the data are an envelope rather than a payload:
-// an object that has a website_id, data that are an object, and no member that
-// envelopes don't have. It stops at the first sign that they aren't, so that
-// it costs next to nothing on a payload, and its word on the validity of the
-// JSON is no.
+// DetectEnvelope reads the data as an envelope if they are one rather than a
+// payload: an object that has a website_id, data that are an object, and no
+// member that envelopes don't have. On a payload it stops at the first sign, so
+// that it costs next to nothing; it says nothing of the validity of the JSON.
 func DetectEnvelope(data []byte) (Envelope, bool) {
-	var env Envelope
-	var d Decoder
-	d.Reset(data)
-	if d.char() != '{' || !d.Object(Required) {
+	if !isEnvelope(data) {
 		return Envelope{}, false
 	}
-	website := false
-	for d.Next() {
-		website = website || d.Key() == "website_id"
-		if !env.member(&d) {
-			return Envelope{}, false
-		}
-	}
-	if d.End() != nil || !website || len(env.Data) == 0 || env.Data[0] != '{' {
+	env, err := ParseEnvelope(data)
+	if err != nil || len(env.Data) == 0 || env.Data[0] != '{' {
 		return Envelope{}, false
 	}
-	env.Problems = d.Problems()
 	return env, true
 }
 
-// member reads the member at the cursor, if envelopes have it.
-func (env *Envelope) member(d *Decoder) bool {
-	switch d.Key() {
+// isEnvelope tells whether an object has a website_id and data, and nothing
+// that envelopes don't have.
+func isEnvelope(data []byte) bool {
+	var d Decoder
+	d.Reset(data)
+	if d.char() != '{' || !d.open() {
+		return false
+	}
+	var hasWebsite, hasData bool
+	for first := true; d.another('}', first); first = false {
+		switch string(d.rawKey()) {
+		case "website_id":
+			hasWebsite = true
+		case "data":
+			hasData = true
+		case "event", "timestamp":
+		default:
+			return false
+		}
+		d.skip()
+	}
+	return hasWebsite && hasData
+}
+
+// member reads the member at the cursor.
+func (env *Envelope) member(d *Decoder, key string) {
+	switch key {
 	case "website_id":
 		env.WebsiteID = d.String(Optional)
 	case "event":
@@ -74,9 +85,8 @@ func (env *Envelope) member(d *Decoder) bool {
 	case "timestamp":
 		env.Timestamp = d.Time(Optional)
 	default:
-		return false
+		d.skip()
 	}
-	return true
 }
 
 // LookupString finds a string among the members of an object, without looking

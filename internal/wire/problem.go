@@ -27,10 +27,11 @@ func (e *SyntaxError) Error() string {
 }
 
 // step is one stage of the way from the data's root to the cursor: a member
-// of an object or an element of an array.
+// of an object or an element of an array. Keys are spelled out only when there
+// is a problem to tell.
 type step struct {
-	key      string
-	index    int // noIndex in an object
+	pos      int // where the member's name stands, in an object
+	index    int // of the element, in an array; noIndex in an object
 	problems int // how many there were before the container
 }
 
@@ -51,7 +52,7 @@ func (d *Decoder) Problems() []Problem {
 	}
 	list := make([]Problem, 0, len(d.problems)+1)
 	for _, p := range d.problems {
-		list = append(list, Problem{Path: path(p.steps), Wanted: p.wanted, Got: p.got})
+		list = append(list, Problem{Path: d.path(p.steps), Wanted: p.wanted, Got: p.got})
 	}
 	if d.dropped > 0 {
 		more := Problem{Path: "…", Wanted: "fewer problems", Got: strconv.Itoa(d.dropped) + " more"}
@@ -60,7 +61,7 @@ func (d *Decoder) Problems() []Problem {
 	return list
 }
 
-func path(steps []step) string {
+func (d *Decoder) path(steps []step) string {
 	var path []byte
 	for _, s := range steps {
 		switch {
@@ -72,10 +73,16 @@ func path(steps []step) string {
 			path = append(path, '.')
 			fallthrough
 		default:
-			path = append(path, s.key...)
+			path = append(path, d.keyAt(s.pos)...)
 		}
 	}
 	return string(path)
+}
+
+// keyAt is the member's name at a position that was read before.
+func (d *Decoder) keyAt(pos int) string {
+	at := Decoder{data: d.data, pos: pos}
+	return at.text()
 }
 
 // mismatch skips a value that is not of the wanted type, and notes that unless
@@ -107,10 +114,10 @@ func (d *Decoder) note(wanted, got string) {
 
 // forgetProblems drops the problems of an earlier member of the same name as
 // the current one, which replaces it.
-func (d *Decoder) forgetProblems() {
+func (d *Decoder) forgetProblems(key string) {
 	level := len(d.outer) - 1
 	kept := slices.DeleteFunc(d.problems[d.at.problems:], func(p problem) bool {
-		return p.steps[level].key == d.at.key
+		return d.keyAt(p.steps[level].pos) == key
 	})
 	d.problems = d.problems[:d.at.problems+len(kept)]
 }

@@ -38,8 +38,8 @@ func (w *Wrapping) Next() bool {
 		w.done = true
 		return first
 	}
-	for w.d.Next() {
-		if w.d.Key() == w.member {
+	for key, ok := w.d.Next(); ok; key, ok = w.d.Next() {
+		if key == w.member {
 			return true
 		}
 		w.d.skip()

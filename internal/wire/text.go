@@ -41,65 +41,74 @@ func (d *Decoder) Strings(p Presence) []string {
 
 // text reads the string at the cursor.
 func (d *Decoder) text() string {
+	start := d.pos + 1
+	end, seen := stop(d.data, start)
+	if end < len(d.data) && d.data[end] == '"' && seen&highs == 0 {
+		d.pos = end + 1
+		return alias(d.data[start:end])
+	}
 	raw, plain := d.quoted()
-	if plain || len(raw) == 0 {
+	if plain && utf8.Valid(raw) {
 		return alias(raw)
 	}
 	return unquote(raw)
 }
 
 // quoted moves over the string at the cursor and returns what stands between
-// the quotes; plain if that is the string's value, byte by byte.
+// the quotes; plain if there are no escapes in it.
 func (d *Decoder) quoted() (raw []byte, plain bool) {
-	data, start := d.data, d.pos+1
-	escaped, seen := false, uint64(0)
-	i := start
-	for {
-		for i+8 <= len(data) {
-			word := binary.LittleEndian.Uint64(data[i:])
-			seen |= word
-			if stops := stopsIn(word); stops != 0 {
-				i += bits.TrailingZeros64(stops) / 8
-				break
-			}
-			i += 8
-		}
-		for i < len(data) && data[i] != '"' && data[i] != '\\' && data[i] >= ' ' {
-			seen |= uint64(data[i])
-			i++
-		}
+	start := d.pos + 1
+	plain = true
+	for i := start; ; {
+		i, _ = stop(d.data, i)
 		d.pos = i
-		if i == len(data) {
-			d.fail("the end of the string")
-			return nil, false
-		}
-		switch data[i] {
+		switch d.char() {
 		case '"':
 			d.pos++
-			raw = data[start:i:i]
-			return raw, !escaped && (seen&highs == 0 || utf8.Valid(raw))
+			return d.data[start:i:i], plain
 		case '\\':
-			escaped = true
-			n := escapeLen(data[i:])
+			plain = false
+			n := escapeLen(d.data[i:])
 			if n == 0 {
 				d.fail("an escape that JSON has")
 				return nil, false
 			}
 			i += n
 		default:
-			d.fail("no control character in a string")
+			d.fail("the end of the string, and no control character before it")
 			return nil, false
 		}
 	}
+}
+
+// stop finds the first quote, backslash or control character from i on, the
+// end if there is none. No byte on the way had bits that are not set in seen.
+func stop(data []byte, i int) (at int, seen uint64) {
+	for ; i+8 <= len(data); i += 8 {
+		word := binary.LittleEndian.Uint64(data[i:])
+		seen |= word
+		if stops := stopsIn(word); stops != 0 {
+			return i + bits.TrailingZeros64(stops)/8, seen
+		}
+	}
+	for ; i < len(data); i++ {
+		c := data[i]
+		if c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+		seen |= uint64(c)
+	}
+	return i, seen
 }
 
 // stopsIn marks the quotes, backslashes and control characters among eight
 // bytes, by their highest bits. The lowest mark is always right; a borrow may
 // set wrong ones above it.
 func stopsIn(word uint64) uint64 {
-	quote := word ^ '"'*ones
-	backslash := word ^ '\\'*ones
-	return ((quote-ones)&^quote | (backslash-ones)&^backslash | (word-' '*ones)&^word) & highs
+	const flip = 2 // makes a quote the one above the control characters, and moves none of these out
+	low := (word ^ flip*ones) - (('"'^flip)+1)*ones
+	backslash := (word ^ '\\'*ones) - ones
+	return (low | backslash) &^ word & highs
 }
 
 // escapeLen is the length of the escape sequence that data begin with, 0 if it

@@ -27,18 +27,23 @@ var texts = []string{
 	"\ufeff{}", "{}\x00", "\x00", "\v1", " \t\r\n1\n", "1 2", "{\"a\":1}\n",
 }
 
-func nested(open, end string, depth int) string {
-	return strings.Repeat(open, depth) + strings.Repeat(end, depth)
+// nested is a value inside as many arrays or objects.
+func nested(begin, value, end string, depth int) string {
+	return strings.Repeat(begin, depth) + value + strings.Repeat(end, depth)
 }
 
 func TestValidityIsEncodingJSONs(t *testing.T) {
-	deep := []string{
-		nested("[", "]", 10_000), nested("[", "]", 10_001), nested("[", "", 100_000),
-		nested(`{"a":`, "}", 9_999), strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
-		strings.Repeat(`{"a":`, 10_001) + "1" + strings.Repeat("}", 10_001),
-	}
-	for _, text := range append(deep, texts...) {
+	for _, text := range texts {
 		checkValidity(t, []byte(text))
+	}
+}
+
+func TestNestingIsBoundedAsInEncodingJSON(t *testing.T) {
+	for _, depth := range []int{9_999, 10_000, 10_001, 100_000} {
+		checkValidity(t, []byte(nested(`[`, ``, `]`, depth)))
+		checkValidity(t, []byte(nested(`{"a":`, `1`, `}`, depth)))
+		checkValidity(t, []byte(nested(`[`, ``, ``, depth)))
+		checkValidity(t, []byte(`{"a":`+nested(`[`, ``, `]`, depth)+`}`))
 	}
 }
 
@@ -60,7 +65,7 @@ func checkValidity(t *testing.T, text []byte) {
 		"Bool":   func(d *wire.Decoder) { d.Bool(wire.Required) },
 		"Object": func(d *wire.Decoder) {
 			if d.Object(wire.Required) {
-				for d.Next() {
+				for _, ok := d.Next(); ok; _, ok = d.Next() {
 					d.Skip()
 				}
 			}
