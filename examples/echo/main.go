@@ -1,0 +1,48 @@
+// Echo is the skeleton of a bot: it answers each text of a visitor with the
+// same text. Take it as a start; docs/bots.md tells what a bot needs before it
+// may be left running, and examples/bot has it.
+//
+//	CRISP_IDENTIFIER=… CRISP_KEY=… go run ./examples/echo
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+
+	"github.com/crisp-go/crisp"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")))
+	if err != nil {
+		log.Fatal(err)
+	}
+	rtm, err := client.NewRTM(newBot(client))
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Print(rtm.Run(ctx))
+}
+
+// newBot makes the router of the bot.
+func newBot(client *crisp.Client) *crisp.Router {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		text, ok := ev.Content.(crisp.TextContent)
+		if !ok {
+			return nil
+		}
+		path := fmt.Sprintf("website/%s/conversation/%s/message", url.PathEscape(ev.WebsiteID), url.PathEscape(ev.SessionID))
+		return client.Do(ctx, http.MethodPost, path, map[string]any{
+			"type": text.ContentType(), "from": crisp.FromOperator, "origin": "chat", "content": text, "automated": true,
+		}, nil)
+	})
+	return router
+}

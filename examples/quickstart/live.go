@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+// drainTimeout is how long handlers may take to finish after Ctrl-C.
+const drainTimeout = 10 * time.Second
+
+// live prints events of the real Crisp until ctx ends.
+func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAddr string) error {
+	p := newPrinter(w)
+	router := p.router()
+	client, err := newClient(getenv)
+	if err != nil {
+		return err
+	}
+	rtm, err := client.NewRTM(router, crisp.WithHooks(p.hooks()))
+	if err != nil {
+		return err
+	}
+	stopHooks, err := serveHooks(router, p, getenv("CRISP_SIGNING_SECRET"), hooksAddr)
+	if err != nil {
+		return err
+	}
+	defer stopHooks()
+
+	// Run has a context of its own: Ctrl-C is to drain, not to drop.
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := rtm.Shutdown(drain); err != nil {
+		return fmt.Errorf("not everything was handled in time: %w", err)
+	}
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// newClient makes a client of what the environment tells. CRISP_BASE_URL is for
+// a Crisp elsewhere, such as crisptest's.
+func newClient(getenv func(string) string) (*crisp.Client, error) {
+	var token crisp.Token
+	identifier, key := getenv("CRISP_IDENTIFIER"), getenv("CRISP_KEY")
+	switch tier := crisp.Tier(getenv("CRISP_TIER")); tier {
+	case crisp.TierPlugin, "":
+		token = crisp.PluginToken(identifier, key)
+	case crisp.TierUser:
+		token = crisp.UserToken(identifier, key)
+	case crisp.TierWebsite:
+		token = crisp.WebsiteToken(getenv("CRISP_WEBSITE_ID"), identifier, key)
+	default:
+		return nil, fmt.Errorf("CRISP_TIER is %q: plugin, user or website", tier)
+	}
+	var opts []crisp.Option
+	if url := getenv("CRISP_BASE_URL"); url != "" {
+		opts = append(opts, crisp.WithBaseURL(url))
+	}
+	return crisp.New(token, opts...)
+}
+
+// serveHooks serves web hooks at an address, if there is one.
+func serveHooks(router *crisp.Router, p *printer, secret, addr string) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
+	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		return nil, fmt.Errorf("-hooks needs CRISP_SIGNING_SECRET: %w", err)
+	}
+	server := &http.Server{
+		Addr:              addr,
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+	}
+	p.note("web hooks are served at %s", addr)
+	go func() {
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			p.note("web hooks: %v", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		_ = server.Shutdown(ctx)
+	}, nil
+}

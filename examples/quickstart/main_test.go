@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+func TestDemo(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, demo(t.Context(), &out))
+	text := out.String()
+	for _, line := range []string{
+		"  rtm      message:send             visitor Ada: \"Hello, is anybody there?\"\n",
+		"  rtm      message:received         operator Grace: asks \"What is it about?\" with 2 choices\n",
+		"  rtm      session:set_state        the conversation is resolved\n",
+		"  webhook  session:sync:rating      rated 5 of 5: \"Thank you!\"\n",
+		"  a forged hook is answered 401 Unauthorized\n",
+		"  rtm      message:send             visitor Ada: \"Still there?\"\n",
+	} {
+		assert.Contains(t, text, line)
+	}
+	assert.NotContains(t, text, "everybody's data", "what a forged hook says is shown to nobody")
+	assert.Equal(t, 2, strings.Count(text, "connected and authenticated"), "once at first, once after the loss")
+	assert.Equal(t, 1, strings.Count(text, "  gap: "))
+}
+
+// liveRun is a run of the live mode against a fake Crisp.
+type liveRun struct {
+	out  *io.PipeReader
+	stop context.CancelFunc
+	err  chan error
+}
+
+func startLive(t *testing.T, env map[string]string, hooksAddr string) *liveRun {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, w := io.Pipe()
+	run := &liveRun{out: r, stop: cancel, err: make(chan error, 1)}
+	go func() {
+		err := live(ctx, w, func(key string) string { return env[key] }, hooksAddr)
+		_ = w.Close()
+		run.err <- err
+	}()
+	return run
+}
+
+func TestLive(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	token := srv.TokenFor(crisp.TierWebsite)
+	run := startLive(t, map[string]string{
+		"CRISP_IDENTIFIER":     token.Identifier,
+		"CRISP_KEY":            token.Key,
+		"CRISP_TIER":           "website",
+		"CRISP_WEBSITE_ID":     token.WebsiteID(),
+		"CRISP_BASE_URL":       srv.URL(),
+		"CRISP_SIGNING_SECRET": srv.SigningSecret(),
+	}, "127.0.0.1:0")
+
+	lines := bufio.NewScanner(run.out)
+	until := func(part string) {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), part) {
+				return
+			}
+		}
+		t.Errorf("the output ended before a line with %q", part)
+	}
+	until("web hooks are served")
+	until("connected and authenticated")
+	srv.Emit(crisptest.Sample("message:send"))
+	until("message:send")
+	srv.Emit(crisptest.Sample("session:set_state"))
+	until("session:set_state")
+	run.stop()
+	until("disconnected")
+	require.False(t, lines.Scan(), "nothing after it")
+	require.NoError(t, <-run.err)
+}
+
+func TestLiveRefusesWhatCanNotWork(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	env := func(changes ...string) map[string]string {
+		all := map[string]string{
+			"CRISP_IDENTIFIER": srv.Token().Identifier,
+			"CRISP_KEY":        srv.Token().Key,
+			"CRISP_BASE_URL":   srv.URL(),
+		}
+		for i := 0; i < len(changes); i += 2 {
+			all[changes[i]] = changes[i+1]
+		}
+		return all
+	}
+	tests := []struct {
+		name  string
+		env   map[string]string
+		hooks string
+		says  string
+	}{
+		{"no key", env("CRISP_KEY", ""), "", "no key"},
+		{"an unknown tier", env("CRISP_TIER", "admin"), "", "CRISP_TIER"},
+		{"no website", env("CRISP_TIER", "website"), "", "website"},
+		{"hooks without a secret", env(), "127.0.0.1:0", "CRISP_SIGNING_SECRET"},
+		{"wrong credentials", env("CRISP_KEY", "wrong"), "", http.StatusText(http.StatusUnauthorized)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := live(t.Context(), io.Discard, func(key string) string { return tt.env[key] }, tt.hooks)
+			require.Error(t, err)
+			assert.ErrorContains(t, err, tt.says)
+			assert.NotContains(t, err.Error(), srv.Token().Key)
+		})
+	}
+}
