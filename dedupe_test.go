@@ -128,7 +128,7 @@ func TestConcurrentDeliveriesRunOnce(t *testing.T) {
 	var refused atomic.Int64
 	for n := range events * copies {
 		wg.Go(func() {
-			if rec.post(hookRequest(hookBody(fmt.Sprint(n%events)))).StatusCode != http.StatusOK {
+			if rec.post(hookRequest(hookBody(fmt.Sprint(n%events)))).Code != http.StatusOK {
 				refused.Add(1)
 			}
 		})
@@ -157,9 +157,9 @@ func twoDeliveries(t *testing.T, rec *receiver, outcome func(attempt int) error)
 		return outcome(attempt)
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { first = rec.post(hookRequest(hookBody("hello"))).StatusCode })
+	wg.Go(func() { first = rec.post(hookRequest(hookBody("hello"))).Code })
 	synctest.Wait()
-	wg.Go(func() { second = rec.post(hookRequest(hookBody("hello"))).StatusCode })
+	wg.Go(func() { second = rec.post(hookRequest(hookBody("hello"))).Code })
 	synctest.Wait()
 	assert.Len(t, rec.handled(), 1, "the second waits")
 	close(proceed)
@@ -218,7 +218,7 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 			ctx, hangUp := context.WithTimeout(t.Context(), 5*time.Second)
 			defer hangUp()
 			resp := rec.post(hookRequest(hookBody("hello")).WithContext(ctx))
-			assert.Equal(t, 500, resp.StatusCode)
+			assert.Equal(t, 500, resp.Code)
 			close(proceed)
 			wg.Wait()
 			assert.Len(t, rec.handled(), 1)
@@ -230,11 +230,11 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 			var wg sync.WaitGroup
 			rec.handle = func(context.Context, crisp.Event) error {
 				if len(rec.handled()) == 1 {
-					assert.Equal(t, 200, rec.post(hookRequest(hookBody("within"))).StatusCode)
+					assert.Equal(t, 200, rec.post(hookRequest(hookBody("within"))).Code)
 				}
 				return nil
 			}
-			wg.Go(func() { assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).StatusCode) })
+			wg.Go(func() { assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code) })
 			wg.Wait()
 			assert.Len(t, rec.handled(), 2)
 		})
@@ -244,7 +244,7 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 func TestWithoutDedupeEveryDeliveryRuns(t *testing.T) {
 	rec := newReceiver(t, crisp.WithDedupe(nil))
 	for range 3 {
-		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).StatusCode)
+		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
 	}
 	assert.Len(t, rec.handled(), 3)
 }
@@ -273,7 +273,7 @@ func TestAStoreThatFailsCostsNoEvent(t *testing.T) {
 	down := errors.New("store is down")
 	t.Run("asked", func(t *testing.T) {
 		rec := newReceiver(t, crisp.WithDedupe(&store{DedupeStore: crisp.NewMemoryDedupe(0, 0), doneErr: down}))
-		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).StatusCode)
+		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
 		assert.Len(t, rec.handled(), 1)
 		require.Len(t, rec.reported(), 1)
 		require.ErrorIs(t, rec.reported()[0], down)
@@ -281,7 +281,7 @@ func TestAStoreThatFailsCostsNoEvent(t *testing.T) {
 	t.Run("told", func(t *testing.T) {
 		rec := newReceiver(t, crisp.WithDedupe(&store{DedupeStore: crisp.NewMemoryDedupe(0, 0), markErr: down}))
 		for range 2 { // it can't know at the second time
-			assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).StatusCode)
+			assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
 		}
 		assert.Len(t, rec.handled(), 2)
 		require.Len(t, rec.reported(), 2)
@@ -293,9 +293,9 @@ func TestASharedStoreKnowsWhatReplicasHaveDone(t *testing.T) {
 	shared := &store{DedupeStore: crisp.NewMemoryDedupe(0, 0)}
 	one, two := newReceiver(t, crisp.WithDedupe(shared)), newReceiver(t, crisp.WithDedupe(shared))
 	one.handle = func(context.Context, crisp.Event) error { return errors.New("database is down") }
-	assert.Equal(t, 500, one.post(hookRequest(hookBody("hello"))).StatusCode)
-	assert.Equal(t, 200, two.post(hookRequest(hookBody("hello"))).StatusCode)
-	assert.Equal(t, 200, one.post(hookRequest(hookBody("hello"))).StatusCode)
+	assert.Equal(t, 500, one.post(hookRequest(hookBody("hello"))).Code)
+	assert.Equal(t, 200, two.post(hookRequest(hookBody("hello"))).Code)
+	assert.Equal(t, 200, one.post(hookRequest(hookBody("hello"))).Code)
 	assert.Len(t, one.handled(), 1)
 	assert.Len(t, two.handled(), 1)
 }
