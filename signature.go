@@ -6,10 +6,12 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,7 +27,7 @@ func Verify(secret string, h http.Header, body []byte, tolerance time.Duration) 
 	if secret == "" {
 		return fmt.Errorf("%w: the signing secret is empty", ErrSignature)
 	}
-	return verifySignature([][]byte{[]byte(secret)}, h, body, tolerance)
+	return verifySignature([]*signingKey{newSigningKey(secret)}, h, body, tolerance)
 }
 
 // Sign makes the headers by which a plugin hook with that body is authentic:
@@ -33,15 +35,16 @@ func Verify(secret string, h http.Header, body []byte, tolerance time.Duration) 
 // tests and for relays. [Verify] accepts nothing that an empty secret signed.
 func Sign(secret string, at time.Time, body []byte) http.Header {
 	timestamp := strconv.FormatInt(at.UnixMilli(), 10)
+	signature := newSigningKey(secret).sign([]byte("["+timestamp+";"), body, closing)
 	return http.Header{
 		headerTimestamp: {timestamp},
-		headerSignature: {hex.EncodeToString(mac([]byte(secret), "["+timestamp+";", body, "]"))},
+		headerSignature: {hex.EncodeToString(signature[:])},
 	}
 }
 
 // secrets are what the web hooks of a [Webhook] may be authentic by.
 type secrets struct {
-	signing  [][]byte
+	signing  []*signingKey
 	urlParam string
 	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
 }
@@ -61,7 +64,7 @@ func checkSecrets(option string, secrets []string) error {
 func (s *secrets) setSigning(signing []string) {
 	s.signing = nil
 	for _, secret := range signing {
-		s.signing = append(s.signing, []byte(secret))
+		s.signing = append(s.signing, newSigningKey(secret))
 	}
 }
 
@@ -102,8 +105,8 @@ func (s *secrets) verifyURL(u *url.URL) error {
 	return nil
 }
 
-// verifySignature tells whether any of the secrets signed a body.
-func verifySignature(secrets [][]byte, h http.Header, body []byte, tolerance time.Duration) error {
+// verifySignature tells whether any of the keys signed a body.
+func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance time.Duration) error {
 	signature, err := oneHeader(h, headerSignature)
 	if err != nil {
 		return err
@@ -116,14 +119,14 @@ func verifySignature(secrets [][]byte, h http.Header, body []byte, tolerance tim
 	if !ok {
 		return fmt.Errorf("%w: %s is no UNIX time", ErrSignature, headerTimestamp)
 	}
-	given, err := hex.DecodeString(signature)
-	if err != nil || len(given) != sha256.Size { // err would quote it
+	given, ok := parseSignature(signature)
+	if !ok {
 		return fmt.Errorf("%w: %s is no HMAC-SHA256 in hex", ErrSignature, headerSignature)
 	}
 	// Crisp signs [timestamp;body]; some of its documents leave out the
 	// brackets. A timestamp is all digits: neither form can pass for the other.
-	if !anyMatches(secrets, given, "["+timestamp+";", body, "]") &&
-		!anyMatches(secrets, given, timestamp+";", body, "") {
+	opening := []byte("[" + timestamp + ";")
+	if !anyMatches(keys, given, opening, body, closing) && !anyMatches(keys, given, opening[1:], body, nil) {
 		return fmt.Errorf("%w: wrong signature", ErrSignature)
 	}
 	return checkAge(time.Since(at), tolerance)
@@ -170,20 +173,44 @@ func checkAge(age, tolerance time.Duration) error {
 	}
 }
 
-// anyMatches compares with the signatures of all secrets, lest the time tell
+// parseSignature reads 64 digits of hex.
+func parseSignature(s string) (signature [sha256.Size]byte, ok bool) {
+	if len(s) != hex.EncodedLen(len(signature)) {
+		return signature, false
+	}
+	_, err := hex.Decode(signature[:], []byte(s))
+	return signature, err == nil
+}
+
+// anyMatches compares with the signatures of all keys, lest the time tell
 // which of them it is.
-func anyMatches(secrets [][]byte, given []byte, prefix string, body []byte, suffix string) bool {
+func anyMatches(keys []*signingKey, given [sha256.Size]byte, opening, body, closing []byte) bool {
 	match := 0
-	for _, secret := range secrets {
-		match |= subtle.ConstantTimeCompare(mac(secret, prefix, body, suffix), given)
+	for _, key := range keys {
+		signature := key.sign(opening, body, closing)
+		match |= subtle.ConstantTimeCompare(signature[:], given[:])
 	}
 	return match == 1
 }
 
-func mac(secret []byte, prefix string, body []byte, suffix string) []byte {
-	h := hmac.New(sha256.New, secret)
-	h.Write([]byte(prefix))
+// closing is what ends the message that a signature is of.
+var closing = []byte("]")
+
+// signingKey makes signatures with a secret. It keeps the keyed hashes for
+// reuse: making one costs as much as hashing a small body.
+type signingKey struct{ hashes sync.Pool }
+
+func newSigningKey(secret string) *signingKey {
+	return &signingKey{sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secret)) }}}
+}
+
+func (k *signingKey) sign(opening, body, closing []byte) (signature [sha256.Size]byte) {
+	h := k.hashes.Get().(hash.Hash)
+	defer k.hashes.Put(h)
+	h.Reset()
+	h.Write(opening)
 	h.Write(body)
-	h.Write([]byte(suffix))
-	return h.Sum(nil)
+	h.Write(closing)
+	h.Sum(signature[:0])
+	return signature
 }

@@ -428,22 +428,49 @@ func TestAbortedRequestReachesNoHandler(t *testing.T) {
 
 // A client that stops sending: the server's ReadTimeout is what ends it.
 func TestSlowBodyIsEndedByTheServersTimeout(t *testing.T) {
-	rec := newReceiver(t)
-	server := httptest.NewUnstartedServer(rec)
-	server.Config.ReadTimeout = 20 * time.Millisecond
-	server.Start()
-	defer server.Close()
+	synctest.Test(t, func(t *testing.T) {
+		rec := newReceiver(t)
+		here, there := net.Pipe()
+		listener := &connListener{conns: make(chan net.Conn, 1)}
+		listener.conns <- there
+		server := &http.Server{Handler: rec, ReadTimeout: 10 * time.Second}
+		served := make(chan error)
+		go func() { served <- server.Serve(listener) }()
 
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: 1000\r\n\r\n{")
-	require.NoError(t, err)
-	answer, err := io.ReadAll(conn)
-	require.NoError(t, err)
-	assert.Contains(t, string(answer), "HTTP/1.1 408 Request Timeout")
-	assert.Empty(t, rec.handled())
+		start := time.Now()
+		_, err := io.WriteString(here, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: 1000\r\n\r\n{")
+		require.NoError(t, err)
+		answer, err := io.ReadAll(here)
+		require.NoError(t, err)
+		assert.Contains(t, string(answer), "HTTP/1.1 408 Request Timeout")
+		assert.Equal(t, 10*time.Second, time.Since(start))
+		assert.Empty(t, rec.handled())
+
+		require.NoError(t, server.Close())
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
 }
+
+// connListener accepts the connections that it is given.
+type connListener struct {
+	conns chan net.Conn
+	once  sync.Once
+}
+
+func (l *connListener) Accept() (net.Conn, error) {
+	conn, open := <-l.conns
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+
+func (l *connListener) Close() error {
+	l.once.Do(func() { close(l.conns) })
+	return nil
+}
+
+func (l *connListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestEventsWithoutHandlersAreAnsweredAsDelivered(t *testing.T) {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { t.Error(err) }))

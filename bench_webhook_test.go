@@ -1,0 +1,171 @@
+package crisp_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+// bareHook is the floor: it reads the body and checks its HMAC, and does
+// nothing with it.
+func bareHook(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	mac := hmac.New(sha256.New, []byte(signingSecret))
+	_, _ = fmt.Fprintf(mac, "[%s;%s]", r.Header.Get("X-Crisp-Request-Timestamp"), body)
+	if !hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(r.Header.Get("X-Crisp-Signature"))) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+}
+
+// benchmarkedHooks are the floor and the library, which decodes each event and
+// runs a typed handler.
+func benchmarkedHooks(b *testing.B) map[string]http.Handler {
+	b.Helper()
+	hook := func(opt crisp.WebhookOption) http.Handler {
+		router := crisp.NewRouter()
+		crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+		h, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret), crisp.WithTolerance(0), opt)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return h
+	}
+	return map[string]http.Handler{
+		"bare":      http.HandlerFunc(bareHook),
+		"dedupe":    hook(crisp.WithDedupe(crisp.NewMemoryDedupe(benchHooks/2, 0))), // forgets a body before it comes again
+		"no dedupe": hook(crisp.WithDedupe(nil)),
+	}
+}
+
+const benchHooks = 8192
+
+// makeBenchHooks makes bodies of about 600 bytes, no two alike, and signs them.
+var makeBenchHooks = sync.OnceValues(func() (bodies [][]byte, headers []http.Header) {
+	for i := range benchHooks {
+		body := hookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
+		bodies = append(bodies, body)
+		headers = append(headers, crisp.Sign(signingSecret, time.Now(), body))
+	}
+	return bodies, headers
+})
+
+// BenchmarkWebhookHandler calls the handler itself: what it costs without the
+// network.
+func BenchmarkWebhookHandler(b *testing.B) {
+	bodies, headers := makeBenchHooks()
+	for name, handler := range benchmarkedHooks(b) {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			body := new(bytes.Reader)
+			r.Body = io.NopCloser(body)
+			w := &discard{header: make(http.Header)}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(bodies[0])))
+			for i := 0; b.Loop(); i++ {
+				body.Reset(bodies[i%benchHooks])
+				r.Header, r.ContentLength = headers[i%benchHooks], body.Size()
+				w.status = http.StatusOK
+				handler.ServeHTTP(w, r)
+				if w.status != http.StatusOK {
+					b.Fatal("status", w.status)
+				}
+			}
+		})
+	}
+}
+
+// discard is a ResponseWriter that keeps no more than the status.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (w *discard) Header() http.Header         { return w.header }
+func (w *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (w *discard) WriteHeader(status int)      { w.status = status }
+
+// BenchmarkWebhookServer posts over loopback, on a few connections that are
+// kept open, by a client that costs as little as it can.
+func BenchmarkWebhookServer(b *testing.B) {
+	bodies, headers := makeBenchHooks()
+	for name, handler := range benchmarkedHooks(b) {
+		b.Run(name, func(b *testing.B) {
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			requests := make([][]byte, benchHooks)
+			for i := range requests {
+				requests[i] = rawRequest(headers[i], bodies[i])
+			}
+			var next atomic.Int64
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.SetParallelism(4)
+			b.RunParallel(func(pb *testing.PB) {
+				conn, err := net.Dial("tcp", server.Listener.Addr().String())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer func() { _ = conn.Close() }()
+				answers := bufio.NewReader(conn)
+				for pb.Next() {
+					if err := exchange(conn, answers, requests[next.Add(1)%benchHooks]); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
+		})
+	}
+}
+
+func rawRequest(header http.Header, body []byte) []byte {
+	var raw bytes.Buffer
+	_, _ = fmt.Fprintf(&raw, "POST /hooks HTTP/1.1\r\nHost: hooks.example\r\nUser-Agent: Crisp-Hook\r\n"+
+		"Content-Type: application/json\r\nX-Crisp-Hook-Origin: plugin\r\nX-Delivery-Attempt-Count: 1\r\n"+
+		"X-Delivery-Attempt-Limit: 5\r\nContent-Length: %d\r\n", len(body))
+	_ = header.Write(&raw)
+	raw.WriteString("\r\n")
+	raw.Write(body)
+	return raw.Bytes()
+}
+
+// exchange posts a request and reads its answer, which has no body.
+func exchange(conn net.Conn, answers *bufio.Reader, request []byte) error {
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	status, err := answers.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.Contains(status, []byte(" 200 ")) {
+		return fmt.Errorf("answered %q", status)
+	}
+	for {
+		line, err := answers.ReadSlice('\n')
+		if err != nil || len(line) == len("\r\n") {
+			return err
+		}
+	}
+}
