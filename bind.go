@@ -86,27 +86,68 @@ func (t *RTM) bind(ctx context.Context, arg func() any) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	t.mu.Lock()
-	wait := bindInterval - time.Since(t.boundAt)
-	live := t.conn != nil
-	t.mu.Unlock()
 	if err := context.Cause(t.stopped); err != nil {
 		return err
 	}
-	if !live {
+	t.mu.Lock()
+	wait := bindInterval - time.Since(t.boundAt)
+	t.mu.Unlock()
+	if !t.connected(arg) {
 		return nil
 	}
 	if err := t.sleepUnlessStopped(ctx, wait); err != nil {
 		return err
 	}
+	if !t.connected(arg) { // lost meanwhile
+		return nil
+	}
+	return t.emitBind(ctx, arg())
+}
+
+// connected tells whether there is a live session to bind. If there is none, one
+// may be in the making, which has sent its subscription already: the bind is
+// left for it. One that begins later has no need of it.
+func (t *RTM) connected(arg func() any) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn == nil && t.state == StateConnecting {
+		t.missedBinds = append(t.missedBinds, arg)
+	}
+	return t.conn != nil
+}
+
+// subscribe gives the filter for a new session, which sees all binds up to now.
+func (t *RTM) subscribe() Filter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.missedBinds = nil
+	return t.filter
+}
+
+// emitMissedBinds sends the binds that came between a session's subscription
+// and its being live.
+func (t *RTM) emitMissedBinds() {
+	t.mu.Lock()
+	missed := t.missedBinds
+	t.missedBinds = nil
+	t.mu.Unlock()
+	for _, arg := range missed {
+		if err := t.emitBind(t.stopped, arg()); err != nil {
+			t.client.logger.Warn("crisp: RTM bind", "error", err) // the session has ended: the next subscribes anew
+			return
+		}
+	}
+}
+
+func (t *RTM) emitBind(ctx context.Context, arg any) error {
 	t.mu.Lock()
 	conn := t.conn
 	t.boundAt = time.Now()
 	t.mu.Unlock()
-	if conn == nil { // lost meanwhile: the next session starts with the new filter
+	if conn == nil {
 		return nil
 	}
-	if err := conn.Emit(ctx, eventBind, arg()); err != nil {
+	if err := conn.Emit(ctx, eventBind, arg); err != nil {
 		return fmt.Errorf("crisp: %s: %w", eventBind, err)
 	}
 	return nil

@@ -109,7 +109,7 @@ func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 
-	token, filter := t.client.token(), t.currentFilter()
+	token, filter := t.client.token(), t.subscribe()
 	err := conn.Emit(ctx, eventAuthentication, authenticationRequest{
 		Tier:     token.Tier,
 		Username: token.Identifier,

@@ -40,15 +40,17 @@ type RTM struct {
 	dropped    atomic.Uint64
 	reconnects atomic.Uint64
 
-	mu       sync.Mutex
-	state    State
-	running  bool
-	filter   Filter
-	conn     *socketio.Conn // of the live session
-	boundAt  time.Time      // last socket:bind
-	lastLive time.Time      // up to when the sessions before were complete
-	delivery *delivery
-	fills    []*fill // gaps that are not recovered yet, oldest first
+	mu      sync.Mutex
+	state   State
+	running bool
+	filter  Filter
+	conn    *socketio.Conn // of the live session
+	boundAt time.Time      // last socket:bind
+	// missedBinds are those that came while no session was live.
+	missedBinds []func() any
+	lastLive    time.Time // up to when the sessions before were complete
+	delivery    *delivery
+	fills       []*fill // gaps that are not recovered yet, oldest first
 
 	recent *recent // only with a backfill
 }
@@ -364,6 +366,7 @@ func (t *RTM) live(s *session, info Connected, gap Gap) {
 	t.mu.Unlock()
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
 
+	t.emitMissedBinds()
 	if gap.From.IsZero() {
 		t.afterHooks(nil, func() { notify(t.hooks, t.cfg.hooks.Connected, info) })
 		return
