@@ -1,3 +1,64 @@
-// Package crisp receives Crisp's realtime events, over the RTM API and over
-// web hooks, as typed Go values through one router.
+// Package crisp receives what happens on Crisp, the customer-messaging
+// platform, as typed Go values: over the RTM API (a Socket.IO stream) and by
+// web hook, through one router.
+//
+// # From zero to a handler
+//
+// Register callbacks on a [Router]; the callback's type says which of the 82
+// events it is for:
+//
+//	router := crisp.NewRouter()
+//	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+//		fmt.Println(ev.User.Nickname, "says", ev.Content)
+//		return nil
+//	})
+//
+// Then let events come over the RTM API, with the token of a plugin, of a
+// website or of an operator's account:
+//
+//	client, err := crisp.New(crisp.PluginToken(identifier, key))
+//	…
+//	rtm, err := client.NewRTM(router)
+//	…
+//	err = rtm.Run(ctx) // connects, authenticates, dispatches, reconnects
+//
+// or by web hook, with the same router:
+//
+//	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+//	…
+//	http.Handle("/hooks/crisp", handler)
+//
+// # Events
+//
+// There is one struct for each documented event, such as [MessageSend] or
+// [SessionSetState]; all implement [Event], and embed a [Meta] that tells where
+// the event came from. [Events] is the catalog. What a message holds is a
+// [Content].
+//
+// The types are tolerant, because live traffic drifts from all documentation.
+// A field of an unexpected JSON type is left zero and listed in Meta.Problems;
+// an event of an unknown name comes as [*UnknownEvent]; the payload as it was
+// received is always in Meta.Raw. Zero and absent mean the same, times are
+// [time.Time], fields with a closed set of values have a type with constants.
+//
+// # Delivery
+//
+// The events of a session (a conversation) reach their handlers in order, one
+// at a time; [WithConcurrency] lets several sessions be handled at a time. The
+// connection is read independently of the handlers, through a queue that is
+// bounded in bytes ([WithQueue]). Whenever events may have been missed, Hooks.Gap
+// tells the span; [WithBackfill] fetches the messages of it over REST, and
+// [WithPosition] makes both work over a restart of the program.
+//
+// # Errors
+//
+// Conditions to test for are sentinels such as [ErrUnauthorized]; refusals by
+// the REST API are [*APIError]; what a handler returned comes to the router's
+// error handler as [*HandlerError]. Neither errors nor logs show keys, secrets
+// or what messages say.
+//
+// # Testing
+//
+// Package crisptest is a complete Crisp on loopback, or in memory with virtual
+// time, for the tests of programs that use this package.
 package crisp

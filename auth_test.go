@@ -1,0 +1,73 @@
+package crisp_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+)
+
+func TestTokensNeverShowTheirKey(t *testing.T) {
+	const key = "s3cr3t"
+	tokens := []crisp.Token{
+		crisp.PluginToken("id", key),
+		crisp.UserToken("id", key),
+		crisp.WebsiteToken("website", "id", key),
+	}
+	for _, token := range tokens {
+		t.Run(string(token.Tier), func(t *testing.T) {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t"} {
+				for _, v := range []any{token, &token, []crisp.Token{token}, map[string]crisp.Token{"a": token}, struct{ T crisp.Token }{token}} {
+					shown := fmt.Sprintf(verb, v)
+					assert.NotContains(t, shown, key, verb)
+					assert.NotContains(t, shown, fmt.Sprintf("%x", key), verb)
+				}
+			}
+			var out bytes.Buffer
+			for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+				slog.New(handler).Info("token", "token", token, "pointer", &token, "group", slog.GroupValue(slog.Any("t", token)))
+			}
+			assert.Contains(t, out.String(), "id")
+			assert.NotContains(t, out.String(), key)
+			_, err := json.Marshal(token)
+			require.Error(t, err, "not by accident")
+			assert.NotContains(t, err.Error(), key)
+		})
+	}
+}
+
+func TestTokenTiers(t *testing.T) {
+	token := crisp.WebsiteToken("website", "id", "key")
+	assert.Equal(t, crisp.TierWebsite, token.Tier)
+	assert.Equal(t, "website", token.WebsiteID())
+	assert.Empty(t, crisp.PluginToken("id", "key").WebsiteID())
+	assert.Equal(t, crisp.TierUser, crisp.UserToken("id", "key").Tier)
+}
+
+func TestNewRefusesIncompleteTokens(t *testing.T) {
+	tests := []struct {
+		name  string
+		token crisp.Token
+		says  string
+	}{
+		{"none", crisp.Token{}, "unknown tier"},
+		{"a tier of its own", crisp.Token{Tier: "admin", Identifier: "id", Key: "s3cr3t"}, `unknown tier "admin"`},
+		{"no identifier", crisp.PluginToken("", "s3cr3t"), "no identifier"},
+		{"no key", crisp.PluginToken("id", ""), "no key"},
+		{"a colon", crisp.UserToken("i:d", "s3cr3t"), "colon"},
+		{"no website", crisp.WebsiteToken("", "id", "s3cr3t"), "website"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := crisp.New(tt.token)
+			require.ErrorContains(t, err, tt.says)
+			assert.NotContains(t, err.Error(), "s3cr3t")
+		})
+	}
+}

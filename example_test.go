@@ -1,0 +1,142 @@
+package crisp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// Receiving messages over the RTM API. The Crisp here is one on loopback; with
+// the real one, the client is crisp.New(crisp.PluginToken(identifier, key)).
+func Example() {
+	srv, err := crisptest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+
+	done := make(chan struct{})
+	router := crisp.NewRouter()
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		fmt.Printf("%s: %s\n", ev.User.Nickname, ev.Content)
+		close(done)
+		return nil
+	})
+
+	rtm, err := srv.Client().NewRTM(router)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(context.Background()) }()
+
+	if err := srv.WaitAuthenticated(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv.EmitRaw("message:send", []byte(`{"type":"text","content":"Hello!","user":{"nickname":"Ada"}}`))
+	<-done
+	_ = rtm.Shutdown(context.Background())
+	fmt.Println(errors.Is(<-ended, crisp.ErrClosed))
+	// Output:
+	// Ada: Hello!
+	// true
+}
+
+// Handlers are tested without any Crisp: Dispatch runs them.
+func ExampleRouter_Dispatch() {
+	router := crisp.NewRouter()
+	crisp.On(router, func(_ context.Context, ev *crisp.SessionSetState) error {
+		fmt.Println(ev.SessionID, "is", ev.State)
+		return nil
+	})
+	err := router.Dispatch(context.Background(), &crisp.SessionSetState{
+		SessionID: "session_1",
+		State:     crisp.SessionStateResolved,
+	})
+	fmt.Println(err)
+	// Output:
+	// session_1 is resolved
+	// <nil>
+}
+
+func ExampleOn() {
+	router := crisp.NewRouter()
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		fmt.Println("visitor:", ev.Content)
+		return nil
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageReceived) error {
+		fmt.Println("operator:", ev.Content)
+		return nil
+	})
+	fmt.Println(router.EventNames())
+	_ = router.Dispatch(context.Background(), &crisp.MessageReceived{Content: crisp.TextContent("Hi!")})
+	// Output:
+	// [message:received message:send]
+	// operator: Hi!
+}
+
+// Events that no reference lists still have a name, which can be subscribed to.
+func ExampleRouter_OnName() {
+	router := crisp.NewRouter()
+	_ = router.OnName("session:set_colour", func(_ context.Context, ev crisp.Event) error {
+		fmt.Println(ev.EventName(), string(ev.EventMeta().Raw))
+		return nil
+	})
+	ev, _ := crisp.Decode("session:set_colour", []byte(`{"colour":"red"}`))
+	_ = router.Dispatch(context.Background(), ev)
+	// Output: session:set_colour {"colour":"red"}
+}
+
+// Middleware sees every event that has a handler.
+func ExampleRouter_Use() {
+	router := crisp.NewRouter()
+	router.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			err := next(ctx, ev)
+			fmt.Println("handled", ev.EventName(), err)
+			return err
+		}
+	})
+	router.OnAny(func(context.Context, crisp.Event) error { return nil })
+	_ = router.Dispatch(context.Background(), &crisp.MessageRemoved{})
+	// Output: handled message:removed <nil>
+}
+
+// A client that never misses a message for long: gaps are told, filled over
+// REST, and known of even after a restart.
+func ExampleClient_NewRTM() {
+	client, err := crisp.New(crisp.WebsiteToken("website_id", "identifier", "key"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	router := crisp.NewRouter()
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+	rtm, err := client.NewRTM(router,
+		crisp.WithConcurrency(16),
+		crisp.WithPosition(crisp.FilePosition("/var/lib/mybot/position")),
+		crisp.WithBackfill(crisp.Backfill{}),
+		crisp.WithHooks(crisp.Hooks{
+			Gap:        func(g crisp.Gap) { fmt.Println("missed since", g.From, "because", g.Reason) },
+			Backfilled: func(b crisp.Backfilled) { fmt.Println("recovered", b.Messages, "messages") },
+		}),
+	)
+	fmt.Println(rtm.State(), err)
+	// Output: new <nil>
+}
+
+func ExampleExponentialBackoff() {
+	policy := crisp.ExponentialBackoff{Base: time.Second, Max: 30 * time.Second}
+	for attempt := 1; attempt <= 7; attempt++ {
+		fmt.Print(policy.Window(attempt), " ")
+	}
+	// Output: 0s 1s 2s 4s 8s 16s 30s
+}

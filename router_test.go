@@ -1,0 +1,271 @@
+package crisp_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+func TestDispatchOrder(t *testing.T) {
+	var got log[string]
+	add := func(name string) func(context.Context, crisp.Event) error {
+		return func(context.Context, crisp.Event) error { got.add(name); return nil }
+	}
+	router := crisp.NewRouter()
+	router.OnAny(add("any 1"))
+	require.NoError(t, router.OnName("message:send", add("named 1")))
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.add("typed 1"); return nil })
+	router.OnAny(add("any 2"))
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.add("typed 2"); return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageReceived) error { got.add("other"); return nil })
+	require.NoError(t, router.OnName("message:send", add("named 2")))
+
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
+	assert.Equal(t, []string{"typed 1", "typed 2", "named 1", "named 2", "any 1", "any 2"}, got.list())
+}
+
+func TestDispatchByName(t *testing.T) {
+	newRouter := func(t *testing.T) (*crisp.Router, *log[string]) {
+		got := new(log[string])
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.SessionUpdateVerify) error {
+			got.add("typed " + ev.EventName())
+			return nil
+		})
+		crisp.On(router, func(_ context.Context, ev *crisp.UnknownEvent) error {
+			got.add("unknown " + ev.EventName())
+			return nil
+		})
+		for _, name := range []string{"session:updated", "brand:new"} {
+			require.NoError(t, router.OnName(name, func(_ context.Context, ev crisp.Event) error {
+				got.add("named " + ev.EventName())
+				return nil
+			}))
+		}
+		return router, got
+	}
+	tests := []struct {
+		event string
+		want  []string
+	}{
+		{"session:update_verify", []string{"typed session:update_verify"}},
+		{"session:updated", []string{"typed session:updated", "named session:updated"}},
+		{"brand:new", []string{"unknown brand:new", "named brand:new"}},
+		{"never:heard:of", []string{"unknown never:heard:of"}},
+		{"message:send", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.event, func(t *testing.T) {
+			router, got := newRouter(t)
+			ev, err := crisp.Decode(tt.event, []byte(`{}`))
+			require.NoError(t, err)
+			require.NoError(t, router.Dispatch(t.Context(), ev))
+			assert.Equal(t, tt.want, got.list())
+		})
+	}
+}
+
+func TestEveryEventReachesItsTypedHandler(t *testing.T) {
+	for _, info := range crisp.Events() {
+		t.Run(info.Name, func(t *testing.T) {
+			router := crisp.NewRouter()
+			var got crisp.Event
+			require.NoError(t, router.OnName(info.Name, func(_ context.Context, ev crisp.Event) error {
+				got = ev
+				return nil
+			}))
+			sample := crisptest.Sample(info.Name)
+			require.NoError(t, router.Dispatch(t.Context(), sample))
+			assert.Same(t, sample, got)
+			assert.Equal(t, []string{info.Name}, router.EventNames())
+		})
+	}
+}
+
+func TestMiddleware(t *testing.T) {
+	var got log[string]
+	wrap := func(name string) func(crisp.Handler) crisp.Handler {
+		return func(next crisp.Handler) crisp.Handler {
+			return func(ctx context.Context, ev crisp.Event) error {
+				got.add(name + " in")
+				err := next(ctx, ev)
+				got.add(name + " out")
+				return err
+			}
+		}
+	}
+	router := crisp.NewRouter()
+	router.Use(wrap("first"), wrap("second"))
+	router.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			if ev.EventName() == "message:removed" {
+				return nil
+			}
+			return next(ctx, ev)
+		}
+	})
+	router.OnAny(func(context.Context, crisp.Event) error { got.add("handler"); return nil })
+
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
+	assert.Equal(t, []string{"first in", "second in", "handler", "second out", "first out"}, got.list())
+
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageRemoved{}))
+	assert.Equal(t, []string{"first in", "second in", "second out", "first out"}, got.list()[5:], "kept from the handlers")
+}
+
+func TestMiddlewareDecidesWhatIsAFailure(t *testing.T) {
+	var errs log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	router.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			if err := next(ctx, ev); err != nil {
+				return next(ctx, ev) // once more
+			}
+			return nil
+		}
+	})
+	failures := 1
+	router.OnAny(func(context.Context, crisp.Event) error {
+		if failures--; failures >= 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
+	assert.Empty(t, errs.list(), "what the middleware got over is no failure")
+}
+
+func TestDispatchFailures(t *testing.T) {
+	boom := errors.New("boom")
+	tests := []struct {
+		name    string
+		handler func(context.Context, crisp.Event) error
+		is      error
+		panics  bool
+	}{
+		{"an error", func(context.Context, crisp.Event) error { return boom }, boom, false},
+		{"a panic with an error", func(context.Context, crisp.Event) error { panic(boom) }, boom, true},
+		{"a panic with a value", func(context.Context, crisp.Event) error { panic("boom") }, nil, true},
+		{"a nil dereference", func(_ context.Context, ev crisp.Event) error {
+			var missing *crisp.MessageSend
+			_ = missing.SessionID
+			return nil
+		}, nil, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var errs log[error]
+			router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			ran := false
+			router.OnAny(tt.handler)
+			router.OnAny(func(context.Context, crisp.Event) error { ran = true; return nil })
+			err := router.Dispatch(t.Context(), &crisp.MessageSend{Content: crisp.TextContent("a secret")})
+			var failed *crisp.HandlerError
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, "message:send", failed.Event.EventName())
+			assert.Equal(t, tt.panics, failed.Stack != nil)
+			if tt.is != nil {
+				assert.ErrorIs(t, err, tt.is)
+			}
+			assert.True(t, ran, "the other handlers run all the same")
+			require.Len(t, errs.list(), 1)
+			assert.ErrorAs(t, errs.list()[0], &failed)
+			assert.NotContains(t, err.Error(), "a secret")
+		})
+	}
+}
+
+func TestDispatchReportsEachFailure(t *testing.T) {
+	var errs log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	for range 3 {
+		router.OnAny(func(context.Context, crisp.Event) error { return errors.New("boom") })
+	}
+	require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
+	assert.Len(t, errs.list(), 3)
+}
+
+func TestMiddlewareThatPanics(t *testing.T) {
+	var errs log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	router.Use(func(crisp.Handler) crisp.Handler {
+		return func(context.Context, crisp.Event) error { panic("middleware") }
+	})
+	router.OnAny(func(context.Context, crisp.Event) error { return nil })
+	var failed *crisp.HandlerError
+	require.ErrorAs(t, router.Dispatch(t.Context(), &crisp.MessageSend{}), &failed)
+	assert.NotEmpty(t, failed.Stack)
+	assert.Len(t, errs.list(), 1)
+}
+
+func TestRegistrationFreezes(t *testing.T) {
+	register := map[string]func(r *crisp.Router){
+		"On":     func(r *crisp.Router) { crisp.On(r, func(context.Context, *crisp.MessageSend) error { return nil }) },
+		"OnAny":  func(r *crisp.Router) { r.OnAny(func(context.Context, crisp.Event) error { return nil }) },
+		"OnName": func(r *crisp.Router) { _ = r.OnName("x", func(context.Context, crisp.Event) error { return nil }) },
+		"Use":    func(r *crisp.Router) { r.Use(func(next crisp.Handler) crisp.Handler { return next }) },
+	}
+	use := map[string]func(r *crisp.Router){
+		"Dispatch": func(r *crisp.Router) { _ = r.Dispatch(context.Background(), &crisp.MessageSend{}) },
+		"NewRTM": func(r *crisp.Router) {
+			client, err := crisp.New(crisp.PluginToken("id", "key"))
+			require.NoError(t, err)
+			_, err = client.NewRTM(r)
+			require.NoError(t, err)
+		},
+	}
+	for used, use := range use {
+		for name, register := range register {
+			t.Run(name+" after "+used, func(t *testing.T) {
+				router := crisp.NewRouter()
+				crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+				use(router)
+				assert.PanicsWithValue(t, "crisp: the router is in use already: register all handlers before Client.NewRTM and the first event",
+					func() { register(router) })
+			})
+		}
+	}
+}
+
+func TestRegistrationRefusesNonsense(t *testing.T) {
+	router := crisp.NewRouter()
+	assert.Error(t, router.OnName("", func(context.Context, crisp.Event) error { return nil }))
+	assert.Panics(t, func() { _ = router.OnName("x", nil) })
+	assert.Panics(t, func() { router.OnAny(nil) })
+	assert.Panics(t, func() { crisp.On[crisp.MessageSend](router, nil) })
+	assert.Empty(t, router.EventNames())
+}
+
+func TestEventNames(t *testing.T) {
+	router := crisp.NewRouter()
+	crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+	crisp.On(router, func(context.Context, *crisp.UnknownEvent) error { return nil })
+	require.NoError(t, router.OnName("brand:new", func(context.Context, crisp.Event) error { return nil }))
+	assert.Equal(t, []string{"brand:new", "message:send", "session:set_state"}, router.EventNames())
+
+	router.OnAny(func(context.Context, crisp.Event) error { return nil })
+	assert.Len(t, router.EventNames(), len(crisp.Events())+1, "the whole catalog, and what it does not have")
+}
+
+func TestDefaultErrorHandlerLogs(t *testing.T) {
+	var out bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	defer slog.SetDefault(before)
+
+	router := crisp.NewRouter()
+	router.OnAny(func(context.Context, crisp.Event) error { return errors.New("database down") })
+	require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{Content: crisp.TextContent("a secret")}))
+	assert.Contains(t, out.String(), "database down")
+	assert.NotContains(t, out.String(), "a secret")
+}
