@@ -52,8 +52,13 @@ type MemoryDedupe struct {
 	epoch   time.Time // times are kept as durations since then: a clock that is set doesn't move them
 
 	mu    sync.Mutex
-	done  map[DeliveryKey]time.Duration // when each was marked
-	order []DeliveryKey                 // oldest first
+	done  map[DeliveryKey]struct{}
+	order []doneDelivery // all of done, oldest first
+}
+
+type doneDelivery struct {
+	key DeliveryKey
+	at  time.Duration // since the epoch
 }
 
 // NewMemoryDedupe makes a store of so many deliveries at most, each for so
@@ -67,7 +72,7 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	if ttl < 1 {
 		ttl = defaultDedupeTTL
 	}
-	return &MemoryDedupe{entries: entries, ttl: ttl, epoch: time.Now(), done: make(map[DeliveryKey]time.Duration)}
+	return &MemoryDedupe{entries: entries, ttl: ttl, epoch: time.Now(), done: make(map[DeliveryKey]struct{})}
 }
 
 // Done tells whether a delivery was marked and not forgotten since. It never
@@ -75,7 +80,7 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetExpired()
+	s.forgetExpired(time.Since(s.epoch))
 	_, done := s.done[key]
 	return done, nil
 }
@@ -84,21 +89,21 @@ func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetExpired()
+	now := time.Since(s.epoch)
+	s.forgetExpired(now)
 	if _, done := s.done[key]; done {
 		return nil
 	}
 	if len(s.order) == s.entries {
 		s.forgetOldest()
 	}
-	s.done[key] = time.Since(s.epoch)
-	s.order = append(s.order, key)
+	s.done[key] = struct{}{}
+	s.order = append(s.order, doneDelivery{key, now})
 	return nil
 }
 
-func (s *MemoryDedupe) forgetExpired() {
-	now := time.Since(s.epoch)
-	for len(s.order) > 0 && now-s.done[s.order[0]] >= s.ttl {
+func (s *MemoryDedupe) forgetExpired(now time.Duration) {
+	for len(s.order) > 0 && now-s.order[0].at >= s.ttl {
 		s.forgetOldest()
 	}
 }
@@ -106,7 +111,7 @@ func (s *MemoryDedupe) forgetExpired() {
 // forgetOldest leaves the memory of the key behind at the front of the slice:
 // the next growth of order drops it.
 func (s *MemoryDedupe) forgetOldest() {
-	delete(s.done, s.order[0])
+	delete(s.done, s.order[0].key)
 	s.order = s.order[1:]
 }
 
