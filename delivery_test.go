@@ -163,6 +163,29 @@ func TestOverflowDropTellsOfTheLoss(t *testing.T) {
 	})
 }
 
+func TestEventsTellWhenTheyWereReceived(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var times log[time.Time]
+		router := crisp.NewRouter()
+		release := make(chan struct{})
+		router.OnAny(func(_ context.Context, ev crisp.Event) error {
+			<-release
+			times.add(ev.EventMeta().Time)
+			return nil
+		})
+		run(t, srv, router)
+		authenticated(t, srv)
+		sent := time.Now()
+		srv.EmitRaw("session:removed", []byte(`{"session_id":"s"}`))
+		srv.EmitRaw("session:removed", []byte(`{"session_id":"s"}`))
+		pass(time.Minute)
+		close(release)
+		synctest.Wait()
+		require.Len(t, times.list(), 2)
+		assert.WithinDuration(t, sent, times.list()[1], clockStep, "not when the queue got to it")
+	})
+}
+
 func TestAnEventLargerThanTheQueuePasses(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router, got := texts()

@@ -232,24 +232,24 @@ func newEvent(name string) Event {
 // it. The only error is a payload that is not valid JSON, a [*SyntaxError];
 // what else is unexpected is listed in the event's Meta. The payload is copied.
 func Decode(name string, payload []byte) (Event, error) {
-	return decodeOwned(name, slices.Clone(payload))
+	return decodeOwned(name, slices.Clone(payload), time.Now())
 }
 
 // decodeOwned is Decode for a payload that nobody else will write to: the
-// event's strings share its memory.
-func decodeOwned(name string, payload []byte) (Event, error) {
+// event's strings share its memory. It came when received says.
+func decodeOwned(name string, payload []byte, received time.Time) (Event, error) {
 	env, ok := wire.DetectEnvelope(payload)
 	if !ok {
 		env = wire.Envelope{Data: payload}
 	}
-	return decodeEnvelope(name, env)
+	return decodeEnvelope(name, env, received)
 }
 
 // decodeEnvelope makes a typed event of an envelope's data, whose memory is
 // the event's from then on.
-func decodeEnvelope(name string, env wire.Envelope) (Event, error) {
+func decodeEnvelope(name string, env wire.Envelope, received time.Time) (Event, error) {
 	ev := newEvent(name)
-	if err := decodePayload(ev, env); err != nil {
+	if err := decodePayload(ev, env, received); err != nil {
 		return nil, err
 	}
 	return ev, nil
@@ -259,7 +259,7 @@ func decodeEnvelope(name string, env wire.Envelope) (Event, error) {
 // nested values, it is larger than many an event.
 var decoders = sync.Pool{New: func() any { return new(wire.Decoder) }}
 
-func decodePayload(ev Event, env wire.Envelope) error {
+func decodePayload(ev Event, env wire.Envelope, received time.Time) error {
 	d := decoders.Get().(*wire.Decoder)
 	defer decoders.Put(d)
 	defer d.Reset(nil)
@@ -273,19 +273,19 @@ func decodePayload(ev Event, env wire.Envelope) error {
 	websiteID, at := ev.origin()
 	meta.Raw = env.Data
 	meta.WebsiteID = cmp.Or(env.WebsiteID, websiteID)
-	meta.Time = firstTime(env.Timestamp, at)
+	meta.Time = firstTime(env.Timestamp, at, received)
 	meta.Problems = fieldProblems(env.Problems, d.Problems())
 	return nil
 }
 
-// firstTime is the first that is known, now if none is.
+// firstTime is the first that is known.
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
 		if !t.IsZero() {
 			return t
 		}
 	}
-	return time.Now()
+	return time.Time{}
 }
 
 func fieldProblems(lists ...[]wire.Problem) []FieldProblem {
@@ -309,7 +309,7 @@ func marshal(v encoder) ([]byte, error) {
 
 // unmarshalEvent reads a payload into an event that is zero.
 func unmarshalEvent(ev Event, data []byte) error {
-	return decodePayload(ev, wire.Envelope{Data: slices.Clone(data)})
+	return decodePayload(ev, wire.Envelope{Data: slices.Clone(data)}, time.Now())
 }
 
 // unmarshalValue reads a part of a payload by itself. It has no Meta to list

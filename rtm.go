@@ -502,7 +502,7 @@ func (o *overflowEpisode) end() {
 
 // handle decodes an event and dispatches it, on its lane.
 func (t *RTM) handle(ctx context.Context, it *item) {
-	ev, err := decodeOwned(it.name, it.payload)
+	ev, err := decodeOwned(it.name, it.payload, it.received)
 	if err != nil {
 		t.router.onError(ctx, fmt.Errorf("crisp: event %q over RTM: %w", it.name, err))
 		return

@@ -280,7 +280,7 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 	if !wanted {
 		return nil, nil
 	}
-	ev, err := decodeEnvelope(name, envelope)
+	ev, err := decodeEnvelope(name, envelope, time.Now())
 	if err != nil {
 		return nil, err
 	}
