@@ -3117,8 +3117,12 @@ func (v *MessageSend) encode(e *wire.Encoder) {
 	e.Bool("edited", v.Edited, wire.Optional)
 	e.Bool("translated", v.Translated, wire.Optional)
 	e.Bool("automated", v.Automated, wire.Optional)
-	v.Read.encode(e, "read", wire.Optional)
-	v.Delivered.encode(e, "delivered", wire.Optional)
+	if e.Member("read", v.Read == (Receipt{}), wire.Optional) {
+		v.Read.encode(e)
+	}
+	if e.Member("delivered", v.Delivered == (Receipt{}), wire.Optional) {
+		v.Delivered.encode(e)
+	}
 	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
 	e.End()
 }
@@ -3282,8 +3286,12 @@ func (v *MessageReceived) encode(e *wire.Encoder) {
 	e.Bool("edited", v.Edited, wire.Optional)
 	e.Bool("translated", v.Translated, wire.Optional)
 	e.Bool("automated", v.Automated, wire.Optional)
-	v.Read.encode(e, "read", wire.Optional)
-	v.Delivered.encode(e, "delivered", wire.Optional)
+	if e.Member("read", v.Read == (Receipt{}), wire.Optional) {
+		v.Read.encode(e)
+	}
+	if e.Member("delivered", v.Delivered == (Receipt{}), wire.Optional) {
+		v.Delivered.encode(e)
+	}
 	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
 	e.End()
 }

@@ -1,7 +1,7 @@
 package crisp
 
 import (
-	"encoding/json"
+	"strconv"
 
 	"github.com/crisp-go/crisp/internal/wire"
 )
@@ -23,21 +23,16 @@ func (r *Receipt) decode(d *wire.Decoder, p wire.Presence) {
 	r.Done = r.Origin != ""
 }
 
-func (r *Receipt) encode(e *wire.Encoder, key string, p wire.Presence) {
+func (r *Receipt) encode(e *wire.Encoder) {
 	if r.Origin != "" {
-		e.String(key, r.Origin, p)
+		e.Text(r.Origin)
 		return
 	}
-	e.Bool(key, r.Done, p)
+	e.RawValue(strconv.AppendBool(nil, r.Done))
 }
 
 // MarshalJSON writes the origin, or a boolean where there is none.
-func (r Receipt) MarshalJSON() ([]byte, error) {
-	if r.Origin != "" {
-		return json.Marshal(r.Origin)
-	}
-	return json.Marshal(r.Done)
-}
+func (r Receipt) MarshalJSON() ([]byte, error) { return marshal(&r) }
 
 // UnmarshalJSON reads an origin or a boolean.
 func (r *Receipt) UnmarshalJSON(data []byte) error { return unmarshalValue(r, data) }

@@ -331,11 +331,9 @@ func encodeStatement(t goType, key, source string, p presence, isZero string) st
 		return fmt.Sprintf("e.String(%q, string(%s), %s)", key, source, p)
 	case kindDuration:
 		return fmt.Sprintf("e.Duration(%q, %s, %s, %s)", key, source, t.unit, p)
-	case kindReceipt:
-		return fmt.Sprintf("%s.encode(e, %q, %s)", source, key, p)
 	case kindContent:
 		return fmt.Sprintf("encodeContent(e, %q, %s, %s)", key, source, p)
-	case kindStruct:
+	case kindReceipt, kindStruct:
 		if p == required {
 			return fmt.Sprintf("e.Key(%q)\n%s.encode(e)", key, source)
 		}

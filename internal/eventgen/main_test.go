@@ -53,7 +53,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)
-		assert.True(t, string(want) == string(got), "%s is out of date: run go generate ./... in the root folder", name)
+		assert.Equal(t, string(want), string(got), "%s is out of date: run go generate ./... in the root folder", name)
 	}
 }
 

@@ -60,6 +60,7 @@ func (s *structType) comparable() bool {
 			if !f.typ.ref.comparable() {
 				return false
 			}
+		default: // the others are
 		}
 	}
 	return true

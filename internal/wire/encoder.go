@@ -223,7 +223,8 @@ func AppendString(b []byte, s string) []byte {
 		r := rune(c)
 		if c >= utf8.RuneSelf {
 			r, size = utf8.DecodeRuneInString(s[i:])
-			if !(r == utf8.RuneError && size == 1) && r != '\u2028' && r != '\u2029' {
+			invalid := r == utf8.RuneError && size == 1
+			if !invalid && r != '\u2028' && r != '\u2029' { // the two end lines in JavaScript
 				i += size
 				continue
 			}

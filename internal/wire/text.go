@@ -212,5 +212,5 @@ func unescape(raw []byte) (rune, []byte) {
 // made for this string alone, or part of the data, which the Decoder demands
 // to stay as they are.
 func alias(b []byte) string {
-	return unsafe.String(unsafe.SliceData(b), len(b))
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // sound, see above
 }
