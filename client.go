@@ -39,7 +39,7 @@ type Client struct {
 	clientConfig
 }
 
-// Option changes a default of [New]. Of the same option, the last counts.
+// Option changes a default of [New].
 type Option func(*clientConfig) error
 
 // clientConfig is what options set.

@@ -14,9 +14,9 @@ import (
 
 func ExampleNewWebhook() {
 	router := crisp.NewRouter()
-	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-		fmt.Println(ev.SessionID, "says", ev.Content)
-		return nil // an error would make Crisp deliver the event again
+	router.OnAny(func(_ context.Context, ev crisp.Event) error {
+		fmt.Println("received", ev.EventName())
+		return nil
 	})
 	hook, err := crisp.NewWebhook(router,
 		crisp.WithSigningSecrets("secret of the plugin"), // plugin hooks are signed
@@ -30,15 +30,14 @@ func ExampleNewWebhook() {
 	mux.Handle("POST /crisp", hook)
 
 	// What Crisp does:
-	body := []byte(`{"website_id":"w","event":"message:send","timestamp":1700000000000,
-		"data":{"website_id":"w","session_id":"session_1","type":"text","from":"user","content":"hello"}}`)
+	body := []byte(`{"website_id":"w","event":"session:removed","data":{"website_id":"w","session_id":"s"},"timestamp":1700000000000}`)
 	request := httptest.NewRequest(http.MethodPost, "/crisp", bytes.NewReader(body))
 	request.Header = crisp.Sign("secret of the plugin", time.Now(), body)
 	answer := httptest.NewRecorder()
 	mux.ServeHTTP(answer, request)
 	fmt.Println("answered", answer.Code)
 	// Output:
-	// session_1 says hello
+	// received session:removed
 	// answered 200
 }
 

@@ -44,8 +44,8 @@ const (
 // Deliveries run at the same time, in no order; two of the same event never
 // do. A handler's context has the values of the request's, but is not
 // cancelled when Crisp hangs up: a handler that has begun should rather
-// succeed late, which answers the redelivery, than fail half-way. Only
-// [WithHandlerTimeout] ends it.
+// succeed late, which answers the redelivery, than fail half-way. It ends with
+// [WithHandlerTimeout].
 //
 // How long a body may take to arrive is up to the server: set
 // [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
@@ -63,8 +63,7 @@ type webhookLimits struct {
 	handlerTimeout time.Duration
 }
 
-// WebhookOption changes a default of [NewWebhook]. Of the same option, the
-// last counts.
+// WebhookOption changes a default of [NewWebhook].
 type WebhookOption func(*webhookConfig) error
 
 // webhookConfig is what options set.

@@ -55,6 +55,7 @@ type engine struct {
 type frame struct {
 	kind websocket.MessageType
 	data []byte
+	bare bool // write the data beneath WebSocket
 	last bool // close the connection instead of writing
 }
 
@@ -119,18 +120,16 @@ func (e *engine) run(handle func(message []byte) error) {
 	wg.Wait()
 }
 
-// send queues a text frame. The frame is shared: nobody writes to it.
-func (e *engine) send(data []byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.push(frame{kind: websocket.MessageText, data: data})
-}
+// send queues a text frame. The data is shared: nobody writes to it.
+func (e *engine) send(data []byte) { e.sendFrame(frame{kind: websocket.MessageText, data: data}) }
 
 // finish closes the connection once all that is queued has been written.
-func (e *engine) finish() {
+func (e *engine) finish() { e.sendFrame(frame{last: true}) }
+
+func (e *engine) sendFrame(f frame) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.push(frame{last: true})
+	e.push(f)
 }
 
 // push appends to the queue; e.mu is held.
@@ -181,7 +180,7 @@ func (e *engine) write(f frame) bool {
 	if e.isMuted() {
 		return false
 	}
-	if err := e.ws.Write(context.Background(), f.kind, f.data); err != nil {
+	if err := e.put(f); err != nil {
 		return false
 	}
 	e.mu.Lock()
@@ -189,6 +188,14 @@ func (e *engine) write(f frame) bool {
 	e.backlog.Frames--
 	e.backlog.Bytes -= len(f.data)
 	return true
+}
+
+func (e *engine) put(f frame) error {
+	if f.bare {
+		_, err := e.raw.Write(f.data)
+		return err
+	}
+	return e.ws.Write(context.Background(), f.kind, f.data)
 }
 
 // waiting is what has not been handed to the kernel yet.

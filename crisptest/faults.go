@@ -2,12 +2,15 @@ package crisptest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 // faults are what goes wrong from now on; Server.mu guards them.
@@ -21,6 +24,9 @@ type faults struct {
 	broken        bool      // the announced endpoint, not its rescue
 	rest          []failure // likewise
 	slow          time.Duration
+	skew          time.Duration
+	duplicate     countdown
+	reorder       countdown
 }
 
 // countdown is how often something is to happen yet; always if negative.
@@ -263,14 +269,69 @@ func (s *Server) SlowREST(delay time.Duration) {
 	s.faults.slow = delay
 }
 
+// DuplicateHooks delivers the next n events twice to the web hooks that were
+// added; all of them, until [Server.Heal], if n is negative.
+func (s *Server) DuplicateHooks(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.duplicate = countdown(n)
+}
+
+// ReorderHooks holds the next n web hooks back and delivers them, last first,
+// when there are that many.
+func (s *Server) ReorderHooks(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.reorder = countdown(max(n, 0))
+}
+
+// SendFrame sends a text frame to every RTM connection that is open, for what
+// a server should not send: "6", "44{}", "459999-[]", no packet at all. It
+// takes its turn among the events.
+func (s *Server) SendFrame(text string) {
+	s.sendToAll(frame{kind: websocket.MessageText, data: []byte(text)})
+}
+
+// SendBinary is SendFrame for a binary frame.
+func (s *Server) SendBinary(data []byte) {
+	s.sendToAll(frame{kind: websocket.MessageBinary, data: slices.Clone(data)})
+}
+
+// SendBytes sends bytes beneath WebSocket to every RTM connection that is
+// open: what is no frame, or the beginning of one that never ends.
+func (s *Server) SendBytes(data []byte) {
+	s.sendToAll(frame{bare: true, data: slices.Clone(data)})
+}
+
+func (s *Server) sendToAll(f frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := range s.engines {
+		e.sendFrame(f)
+	}
+}
+
+// SkewClock makes the server's clock differ from the machine's, until
+// [Server.Heal]: in the signed timestamps of web hooks and in the times of
+// messages and conversations. A negative skew is a clock that is behind.
+func (s *Server) SkewClock(skew time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.skew = skew
+}
+
 // failREST does what the faults in force do to a REST request, and tells
 // whether that was the end of it.
 func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	delay := s.faults.slow
 	f, failed := next(&s.faults.rest)
+	if !failed {
+		f.status, f.retryAfter = s.rate.admit(time.Now())
+		failed = f.status != http.StatusOK
+	}
 	s.mu.Unlock()
-	if !s.sleep(r, delay) {
+	if !sleep(r.Context(), delay) {
 		return true
 	}
 	if !failed {
@@ -297,13 +358,13 @@ var reasons = map[int]string{
 	http.StatusForbidden:           "not_allowed",
 	http.StatusNotFound:            "not_found",
 	http.StatusMethodNotAllowed:    "method_not_allowed",
-	420:                            "quota_limit_exceeded",
+	statusQuota:                    "quota_limit_exceeded",
 	http.StatusTooManyRequests:     "rate_limited",
 	http.StatusInternalServerError: "internal_error",
 }
 
-// sleep waits, and tells whether the client is still there then.
-func (s *Server) sleep(r *http.Request, delay time.Duration) bool {
+// sleep waits, and tells whether there is still any use in going on then.
+func sleep(ctx context.Context, delay time.Duration) bool {
 	if delay <= 0 {
 		return true
 	}
@@ -312,8 +373,7 @@ func (s *Server) sleep(r *http.Request, delay time.Duration) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-r.Context().Done():
-	case <-s.ctx.Done():
+	case <-ctx.Done():
+		return false
 	}
-	return false
 }

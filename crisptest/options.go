@@ -23,6 +23,11 @@ type config struct {
 	authTimeout   time.Duration
 	maxSessions   int // 0: no limit
 	overLimit     OverLimit
+
+	strictSessions bool
+	rate           rateLimit
+	hookAttempts   int
+	hookDelay      time.Duration
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -32,6 +37,8 @@ func newConfig(opts []Option) (config, error) {
 		signingSecret: rand.Text(),
 		heartbeat:     heartbeat{interval: defaultPingInterval, timeout: defaultPingTimeout},
 		authTimeout:   10 * time.Second,
+		hookAttempts:  defaultHookAttempts,
+		hookDelay:     defaultHookDelay,
 	}
 	for _, opt := range opts {
 		if err := opt(&c); err != nil {
@@ -101,6 +108,17 @@ func WithWebsites(ids ...string) Option {
 	}
 }
 
+// WithStrictSessions makes REST know no conversations but those that a visitor
+// has begun ([Server.Visitor]) or that REST has created. Without it, a
+// conversation also comes into being when something is done to it, so that a
+// program can answer an event that was made up.
+func WithStrictSessions() Option {
+	return func(c *config) error {
+		c.strictSessions = true
+		return nil
+	}
+}
+
 // WithSigningSecret sets the secret that plugin web hooks are signed with. It
 // is random otherwise: see [Server.SigningSecret].
 func WithSigningSecret(secret string) Option {
@@ -142,9 +160,9 @@ func WithAuthTimeout(d time.Duration) Option {
 type OverLimit int
 
 const (
-	// OverLimitDisconnect: they are disconnected when they authenticate.
+	// OverLimitDisconnect disconnects them when they authenticate.
 	OverLimitDisconnect OverLimit = iota
-	// OverLimitSilent: their authentication is never answered.
+	// OverLimitSilent never answers their authentication.
 	OverLimitSilent
 )
 
@@ -156,6 +174,42 @@ func WithSessionLimit(n int, over OverLimit) Option {
 			return fmt.Errorf("crisptest: WithSessionLimit: %d is less than 1", n)
 		}
 		c.maxSessions, c.overLimit = n, over
+		return nil
+	}
+}
+
+// WithHookRetries sets how often a plugin's web hook is delivered at most,
+// until it is answered with a 2xx, and the delay between the attempts; 5 times
+// and 100 ms otherwise. Crisp's own delays are not documented.
+func WithHookRetries(attempts int, delay time.Duration) Option {
+	return func(c *config) error {
+		if attempts < 1 || delay < 0 {
+			return fmt.Errorf("crisptest: WithHookRetries: %d attempts, %s apart: at least 1, and no negative delay", attempts, delay)
+		}
+		c.hookAttempts, c.hookDelay = attempts, delay
+		return nil
+	}
+}
+
+// WithRateLimit makes REST answer 429 with Retry-After to what comes beyond n
+// requests in each span of time. The span begins with its first request.
+func WithRateLimit(n int, per time.Duration) Option {
+	return func(c *config) error {
+		if n < 1 || per <= 0 {
+			return fmt.Errorf("crisptest: WithRateLimit: %d requests per %s: at least 1, in a positive time", n, per)
+		}
+		c.rate = rateLimit{max: n, per: per}
+		return nil
+	}
+}
+
+// WithDailyQuota makes REST answer 420 to what comes beyond n requests in all.
+func WithDailyQuota(n int) Option {
+	return func(c *config) error {
+		if n < 1 {
+			return fmt.Errorf("crisptest: WithDailyQuota: %d is less than 1", n)
+		}
+		c.rate.quota = n
 		return nil
 	}
 }

@@ -2,6 +2,7 @@ package crisptest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,10 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	if s.failREST(recorder, r) {
 		return
 	}
+	if _, pattern := s.custom.Handler(r); pattern != "" {
+		s.custom.ServeHTTP(recorder, r)
+		return
+	}
 	s.mux.ServeHTTP(recorder, r)
 }
 
@@ -101,20 +106,21 @@ type restCall struct {
 	token crisp.Token
 }
 
-// restReply is what REST answers; with reason and data in Crisp's form.
+// restReply is what REST answers.
 type restReply struct {
 	status int
 	reason string
-	data   any
+	data   json.RawMessage
 }
 
-func done(reason string, data any) restReply {
-	return restReply{status: http.StatusOK, reason: reason, data: data}
+// reply marshals its data at once, which may be the model's.
+func reply(status int, reason string, data any) restReply {
+	return restReply{status: status, reason: reason, data: mustJSON(data)}
 }
 
-func refusal(status int, reason string) restReply {
-	return restReply{status: status, reason: reason, data: struct{}{}}
-}
+func done(reason string, data any) restReply { return reply(http.StatusOK, reason, data) }
+
+func refusal(status int, reason string) restReply { return reply(status, reason, struct{}{}) }
 
 // restHandler answers a call of one route.
 type restHandler func(call restCall) restReply
@@ -129,10 +135,32 @@ func (s *Server) restRoutes() *http.ServeMux {
 	handle("GET", "user/connect/endpoints", ofTier(crisp.TierUser, s.getEndpoints))
 	handle("GET", "website/connect/endpoints", ofTier(crisp.TierWebsite, s.getEndpoints))
 	handle("GET", "website/{website}/connect/endpoints", ofTier(crisp.TierWebsite, s.ofWebsite(s.getEndpoints)))
+	s.conversationRoutes(handle)
 	mux.Handle("/", s.authenticated(func(restCall) restReply {
 		return refusal(http.StatusNotFound, "route_not_found")
 	}))
 	return mux
+}
+
+// HandleREST answers a route that the server does not know, or answers it
+// differently. The pattern is a method and a path below the base URL, with
+// wildcards as in [http.ServeMux]:
+//
+//	srv.HandleREST("GET website/{website_id}/people/profile/{people_id}", func(r *http.Request) (int, any) {
+//		return http.StatusOK, profiles[r.PathValue("people_id")]
+//	})
+//
+// The answer is a status and the "data"; credentials, recording and faults are
+// as for other routes. It panics if the pattern is wrong or taken.
+func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status int, data any)) {
+	method, path, _ := strings.Cut(pattern, " ")
+	s.custom.Handle(method+" "+restBase+path, s.authenticated(func(call restCall) restReply {
+		status, data := answer(call.Request)
+		if status < http.StatusBadRequest {
+			return reply(status, "resolved", data)
+		}
+		return reply(status, reasons[status], data)
+	}))
 }
 
 // authenticated answers only those who hold a token of the tier they name.
@@ -179,9 +207,9 @@ func writeReply(w http.ResponseWriter, reply restReply) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(reply.status)
 	_, _ = w.Write(mustJSON(struct {
-		Error  bool   `json:"error"`
-		Reason string `json:"reason"`
-		Data   any    `json:"data"`
+		Error  bool            `json:"error"`
+		Reason string          `json:"reason"`
+		Data   json.RawMessage `json:"data"`
 	}{reply.status >= http.StatusBadRequest, reply.reason, reply.data}))
 }
 

@@ -448,13 +448,17 @@ func (s *Server) Binds() []Bind {
 }
 
 // Emit sends an event to every session that is authenticated and subscribed to
-// it, as its fields stand: change a [Sample] and the change is sent. It never
-// waits for a client; what a client has not read yet is its [Session.Backlog].
-// Events are read in the order of the calls.
+// it, and to the web hooks that were added. It goes out as its fields stand:
+// change a [Sample] and the change is sent. REST knows nothing of it; for
+// messages that are there too, see [Server.Visitor].
+//
+// Emit never waits for a client. What a client has not read yet is its
+// [Session.Backlog], which has no bound, as in socket.io. Each client gets
+// events in the order of the calls.
 func (s *Server) Emit(ev crisp.Event) { s.EmitRaw(ev.EventName(), payloadOf(ev)) }
 
 // EmitRaw is Emit for any name and payload. The payload goes out as it is,
-// valid JSON or not.
+// valid JSON or not; what is not is sent to no web hook.
 func (s *Server) EmitRaw(name string, payload []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -462,12 +466,7 @@ func (s *Server) EmitRaw(name string, payload []byte) {
 }
 
 // payloadOf is an event's payload on the wire.
-func payloadOf(ev crisp.Event) []byte {
-	if _, unknown := ev.(*crisp.UnknownEvent); unknown {
-		return ev.EventMeta().Raw
-	}
-	return mustJSON(ev)
-}
+func payloadOf(ev crisp.Event) []byte { return mustJSON(ev) }
 
 // emit is EmitRaw; s.mu is held.
 func (s *Server) emit(name string, payload []byte) {
@@ -477,6 +476,7 @@ func (s *Server) emit(name string, payload []byte) {
 			session.engine.send(em.wire())
 		}
 	}
+	s.notify(name, payload)
 }
 
 // wants tells whether a session is to get an event.

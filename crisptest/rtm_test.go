@@ -69,7 +69,7 @@ func TestWhatIsNoHandshake(t *testing.T) {
 			}
 			resp, err := srv.HTTPClient().Do(r)
 			require.NoError(t, err)
-			defer resp.Body.Close()
+			defer func() { assert.NoError(t, resp.Body.Close()) }()
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
@@ -81,9 +81,9 @@ func TestWhatIsNoHandshake(t *testing.T) {
 func TestPathIsNotTheLibrarysDefault(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	assert.NotContains(t, endpoint(t, srv), "/socket.io/")
-	_, resp, err := websocket.Dial(t.Context(), endpoint(t, srv)+"elsewhere/"+eio4, &websocket.DialOptions{HTTPClient: srv.HTTPClient()})
+	_, status, err := upgrade(t, srv, endpoint(t, srv)+"elsewhere/"+eio4)
 	require.Error(t, err)
-	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
+	assert.Equal(t, http.StatusNotFound, status)
 }
 
 // What a client may not do costs it its connection, as in socket.io.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/crisp-go/crisp"
 )
@@ -37,20 +38,26 @@ type Server struct {
 	wg      sync.WaitGroup // requests and hooks in progress
 	changes broadcast      // something that waiters look at has changed
 
-	rest  *site
-	mux   *http.ServeMux          // of REST
-	tiers map[string][]crisp.Tier // by event name; events without an entry are for all
+	rest    *site
+	mux     *http.ServeMux          // of REST
+	custom  *http.ServeMux          // of REST, by HandleREST
+	tiers   map[string][]crisp.Tier // by event name; events without an entry are for all
+	rtmOnly []string                // events that never come by web hook
 
-	mu       sync.Mutex // guards what follows; never held while user code runs
-	closed   bool
-	sites    []*site
-	rtm      *site // where RTM is now
-	engines  map[*engine]struct{}
-	sessions []*session // open, oldest first
-	past     []Session
-	binds    []Bind
-	requests []Request
-	faults   faults
+	mu          sync.Mutex // guards what follows; never held while user code runs
+	closed      bool
+	sites       []*site
+	rtm         *site // where RTM is now
+	engines     map[*engine]struct{}
+	sessions    []*session // open, oldest first
+	past        []Session
+	binds       []Bind
+	requests    []Request
+	deliveries  []Delivery
+	handled     []Handled
+	subscribers []*subscriber
+	model       model
+	faults      faults
 }
 
 // NewServer starts a server for a test, which ends with it. A failure to start
@@ -73,7 +80,13 @@ func Start(opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, tiers: tiersByEvent(), engines: make(map[*engine]struct{})}
+	s := &Server{
+		config:  c,
+		custom:  http.NewServeMux(),
+		tiers:   tiersByEvent(),
+		rtmOnly: rtmOnlyEvents(),
+		engines: make(map[*engine]struct{}),
+	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
@@ -137,6 +150,9 @@ func (s *Server) TokenFor(tier crisp.Tier) crisp.Token {
 // SigningSecret is the secret that plugin web hooks are signed with.
 func (s *Server) SigningSecret() string { return s.signingSecret }
 
+// now is the server's clock, as the wire tells it; s.mu is held.
+func (s *Server) now() time.Time { return time.Now().Add(s.faults.skew) }
+
 // HTTPClient reaches the server over its network, also if that is in memory,
 // and nothing else then. Its connections end with the server.
 func (s *Server) HTTPClient() *http.Client { return s.client }
@@ -177,8 +193,13 @@ func (s *Server) serve(handler http.Handler) (*site, error) {
 		return nil, err
 	}
 	site := &site{
-		url:  "http://" + l.Addr().String(),
-		http: &http.Server{Handler: s.tracked(handler), ConnContext: rememberConn},
+		url: "http://" + l.Addr().String(),
+		http: &http.Server{
+			Handler:           s.tracked(handler),
+			ReadHeaderTimeout: time.Minute,
+			BaseContext:       func(net.Listener) context.Context { return s.ctx }, // handlers end with the server
+			ConnContext:       rememberConn,
+		},
 		done: make(chan struct{}),
 	}
 	s.mu.Lock()

@@ -86,7 +86,7 @@ func TestServeReachesHandlersOfTheTest(t *testing.T) {
 		url := srv.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "mine") }))
 		resp, err := srv.HTTPClient().Get(url)
 		require.NoError(t, err)
-		defer resp.Body.Close()
+		defer func() { assert.NoError(t, resp.Body.Close()) }()
 		body, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
 		assert.Equal(t, "mine", string(body))

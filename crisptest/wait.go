@@ -121,3 +121,24 @@ func (s *Server) WaitBind(ctx context.Context, match func(Bind) bool) (Bind, err
 func (s *Server) WaitRequest(ctx context.Context, match func(Request) bool) (Request, error) {
 	return waiting[Request]{what: "a matching REST request", among: s.Requests, match: match}.on(ctx, s)
 }
+
+// WaitSent waits for a message that REST has accepted and that matches: for
+// what the program under test says. How long it waits is as in
+// [Server.WaitAuthenticated]; the error lists what was sent instead.
+func (s *Server) WaitSent(ctx context.Context, match func(Message) bool) (Message, error) {
+	return waiting[Message]{what: "a matching message to be sent", among: s.Sent, match: match}.on(ctx, s)
+}
+
+// WaitDelivery waits for an answered or failed delivery of a web hook that
+// matches. How long it waits is as in [Server.WaitAuthenticated]; the error
+// lists the deliveries there were.
+func (s *Server) WaitDelivery(ctx context.Context, match func(Delivery) bool) (Delivery, error) {
+	return waiting[Delivery]{what: "a matching delivery of a web hook", among: s.Deliveries, match: match}.on(ctx, s)
+}
+
+// WaitHandled waits for an event that matches to be handled by the program
+// under test, whose router must use [Server.Watch]. How long it waits is as in
+// [Server.WaitAuthenticated]; the error lists what was handled instead.
+func (s *Server) WaitHandled(ctx context.Context, match func(Handled) bool) (Handled, error) {
+	return waiting[Handled]{what: "a matching event to be handled (by a router that uses Server.Watch)", among: s.Handled, match: match}.on(ctx, s)
+}

@@ -1,0 +1,428 @@
+package crisptest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/crisp-go/crisp"
+)
+
+// Sizes of what REST lists by pages.
+const (
+	messagesPerPage      = 20
+	conversationsPerPage = 20 // unless per_page says otherwise
+	maxPerPage           = 50
+	websitesPerPage      = 20
+	pagesPerPage         = 20
+)
+
+// conversationRoutes lays out the routes of conversations. Those that only
+// look don't make a conversation, the others do unless sessions are strict.
+func (s *Server) conversationRoutes(handle func(method, path string, handler restHandler)) {
+	const conversation = "website/{website}/conversation/{session}"
+	in := func(method, path string, answer conversationHandler) {
+		handle(method, conversation+path, s.ofWebsite(s.inConversation(method != http.MethodGet, answer)))
+	}
+	handle("POST", "website/{website}/conversation", s.ofWebsite(s.createConversation))
+	handle("GET", "website/{website}/conversations/{page}", s.ofWebsite(s.listConversations))
+	handle("DELETE", conversation, s.ofWebsite(s.inConversation(false, removeConversation)))
+	in("GET", "", getConversation)
+	in("POST", "/initiate", initiateConversation)
+	in("GET", "/messages", getMessages)
+	in("POST", "/message", s.postMessage)
+	in("GET", "/message/{fingerprint}", ofMessage(getMessage))
+	in("PATCH", "/message/{fingerprint}", ofMessage(patchMessage))
+	in("DELETE", "/message/{fingerprint}", ofMessage(deleteMessage))
+	in("PATCH", "/compose", patchCompose)
+	in("PATCH", "/read", patchRead)
+	in("PATCH", "/delivered", patchDelivered)
+	in("PATCH", "/unread", patchUnread)
+	in("GET", "/state", getState)
+	in("PATCH", "/state", patchState)
+	in("GET", "/routing", getRouting)
+	in("PATCH", "/routing", patchRouting)
+	in("PATCH", "/inbox", patchInbox)
+	in("GET", "/meta", getMeta)
+	in("PATCH", "/meta", patchMeta)
+	in("GET", "/pages/{page}", getPages)
+	handle("GET", "plugin/connect/websites/all/{page}", ofTier(crisp.TierPlugin, s.listWebsites))
+}
+
+// conversationHandler answers a call within a conversation; Server.mu is held.
+type conversationHandler func(call restCall, c *conversation) restReply
+
+// inConversation finds the conversation of a call, or makes it.
+func (s *Server) inConversation(create bool, answer conversationHandler) restHandler {
+	return func(call restCall) restReply {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		website, session := call.PathValue("website"), call.PathValue("session")
+		c := s.findConversation(website, session)
+		if c == nil {
+			if !create || s.strictSessions {
+				return refusal(http.StatusNotFound, "session_not_found")
+			}
+			c = s.newConversation(website, session)
+		}
+		return answer(call, c)
+	}
+}
+
+var invalid = refusal(http.StatusBadRequest, "invalid_data")
+
+// decode reads the call's body.
+func (call restCall) decode(into any) bool {
+	return json.NewDecoder(call.Body).Decode(into) == nil
+}
+
+// page is the number of the page that is asked for, from 1.
+func (call restCall) page() (int, bool) {
+	n, err := strconv.Atoi(call.PathValue("page"))
+	return n, err == nil && n > 0
+}
+
+// pageOf cuts a page out of a list; never nil, which would be null in JSON.
+func pageOf[T any](list []T, page, size int) []T {
+	first := min((page-1)*size, len(list))
+	return append([]T{}, list[first:min(first+size, len(list))]...)
+}
+
+func (s *Server) createConversation(call restCall) restReply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.newConversation(call.PathValue("website"), "")
+	return reply(http.StatusCreated, "added", map[string]any{"session_id": c.SessionID})
+}
+
+func getConversation(_ restCall, c *conversation) restReply { return done("resolved", c.wire()) }
+
+func removeConversation(_ restCall, c *conversation) restReply {
+	c.remove()
+	return done("deleted", struct{}{})
+}
+
+func initiateConversation(_ restCall, c *conversation) restReply {
+	c.emit("session:request:initiated", nil)
+	return done("initiated", struct{}{})
+}
+
+// newMessage is the body of a message that is to be sent.
+type newMessage struct {
+	Type        string          `json:"type"`
+	From        string          `json:"from"`
+	Origin      string          `json:"origin"`
+	Content     json.RawMessage `json:"content"`
+	Fingerprint int64           `json:"fingerprint"`
+	Timestamp   int64           `json:"timestamp"`
+	User        json.RawMessage `json:"user"`
+	Mentions    []string        `json:"mentions"`
+	References  json.RawMessage `json:"references"`
+	Original    json.RawMessage `json:"original"`
+	Properties  json.RawMessage `json:"properties"`
+	Stealth     bool            `json:"stealth"`
+	Translated  bool            `json:"translated"`
+	Automated   bool            `json:"automated"`
+}
+
+// contentIsText tells for each type of message whether its content is a string
+// or an object.
+var contentIsText = map[string]bool{
+	"text": true, "note": true,
+	"file": false, "animation": false, "audio": false, "picker": false, "field": false, "carousel": false, "event": false,
+}
+
+func (m newMessage) valid() bool {
+	return isSide(m.From) && m.Origin != "" && validContent(m.Type, m.Content)
+}
+
+func isSide(from string) bool { return from == fromUser || from == fromOperator }
+
+func validContent(kind string, content json.RawMessage) bool {
+	text, known := contentIsText[kind]
+	if !known || len(content) == 0 {
+		return false
+	}
+	if text {
+		return content[0] == '"' && len(content) > len(`""`)
+	}
+	return content[0] == '{'
+}
+
+func (s *Server) postMessage(call restCall, c *conversation) restReply {
+	var body newMessage
+	if !call.decode(&body) || !body.valid() {
+		return invalid
+	}
+	m := c.say(Message{
+		Type:        body.Type,
+		From:        body.From,
+		Origin:      body.Origin,
+		Content:     body.Content,
+		Fingerprint: body.Fingerprint,
+		Timestamp:   body.Timestamp,
+		User:        body.User,
+		Mentions:    body.Mentions,
+		References:  body.References,
+		Original:    body.Original,
+		Properties:  body.Properties,
+		Stealth:     body.Stealth,
+		Translated:  body.Translated,
+		Automated:   body.Automated,
+	})
+	s.model.sent = append(s.model.sent, m)
+	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
+}
+
+// ofMessage finds the message of a call.
+func ofMessage(answer func(call restCall, c *conversation, m *Message) restReply) conversationHandler {
+	return func(call restCall, c *conversation) restReply {
+		fingerprint, err := strconv.ParseInt(call.PathValue("fingerprint"), 10, 64)
+		if err != nil {
+			return invalid
+		}
+		m := c.message(fingerprint)
+		if m == nil {
+			return refusal(http.StatusNotFound, "message_not_found")
+		}
+		return answer(call, c, m)
+	}
+}
+
+func getMessage(_ restCall, _ *conversation, m *Message) restReply { return done("resolved", *m) }
+
+func patchMessage(call restCall, c *conversation, m *Message) restReply {
+	var body struct {
+		Content json.RawMessage `json:"content"`
+	}
+	if !call.decode(&body) || !validContent(m.Type, body.Content) {
+		return invalid
+	}
+	c.update(m, body.Content)
+	return done("updated", struct{}{})
+}
+
+func deleteMessage(_ restCall, c *conversation, m *Message) restReply {
+	c.removeMessage(m)
+	return done("deleted", struct{}{})
+}
+
+// getMessages gives a page of messages, oldest first: the latest ones, or the
+// ones next to a time.
+func getMessages(call restCall, c *conversation) restReply {
+	byTime := slices.Clone(c.Messages)
+	slices.SortStableFunc(byTime, func(a, b Message) int { return int(a.Timestamp - b.Timestamp) })
+	query := call.URL.Query()
+	from, to := len(byTime)-messagesPerPage, len(byTime)
+	for _, key := range []string{"timestamp_before", "timestamp_after", "timestamp_around"} {
+		if !query.Has(key) {
+			continue
+		}
+		at, err := strconv.ParseInt(query.Get(key), 10, 64)
+		if err != nil {
+			return invalid
+		}
+		from, to = aroundTime(byTime, key, at)
+	}
+	from, to = max(from, 0), min(to, len(byTime))
+	return done("listed", append([]Message{}, byTime[from:to]...))
+}
+
+// aroundTime is the range of a page by time, which may go beyond the list.
+// Before and after leave out the time itself.
+func aroundTime(byTime []Message, key string, at int64) (from, to int) {
+	first := func(reached func(Message) bool) int {
+		if i := slices.IndexFunc(byTime, reached); i >= 0 {
+			return i
+		}
+		return len(byTime)
+	}
+	notBefore := first(func(m Message) bool { return m.Timestamp >= at })
+	switch key {
+	case "timestamp_before":
+		return notBefore - messagesPerPage, notBefore
+	case "timestamp_after":
+		after := first(func(m Message) bool { return m.Timestamp > at })
+		return after, after + messagesPerPage
+	default:
+		return notBefore - messagesPerPage/2, notBefore + messagesPerPage/2
+	}
+}
+
+func patchCompose(call restCall, c *conversation) restReply {
+	var body struct {
+		Type      string `json:"type"`
+		From      string `json:"from"`
+		Excerpt   string `json:"excerpt"`
+		Automated bool   `json:"automated"`
+	}
+	if !call.decode(&body) || !isSide(body.From) || body.Type != "start" && body.Type != "stop" {
+		return invalid
+	}
+	fields := map[string]any{}
+	if body.Excerpt != "" {
+		fields["excerpt"] = body.Excerpt
+	}
+	if body.Automated {
+		fields["automated"] = true
+	}
+	c.compose(body.From, body.Type == "start", fields)
+	return done("dispatched", struct{}{})
+}
+
+// receipts is the body that marks messages.
+type receipts struct {
+	From         string  `json:"from"`
+	Origin       string  `json:"origin"`
+	Fingerprints []int64 `json:"fingerprints"`
+}
+
+func patchRead(call restCall, c *conversation) restReply {
+	var body receipts
+	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
+		return invalid
+	}
+	c.markRead(body.From, body.Origin, body.Fingerprints)
+	return done("dispatched", struct{}{})
+}
+
+func patchDelivered(call restCall, c *conversation) restReply {
+	var body receipts
+	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
+		return invalid
+	}
+	c.markDelivered(body.From, body.Origin, body.Fingerprints)
+	return done("dispatched", struct{}{})
+}
+
+func patchUnread(call restCall, c *conversation) restReply {
+	var body receipts
+	if !call.decode(&body) || !isSide(body.From) {
+		return invalid
+	}
+	c.markUnread(body.From)
+	return done("dispatched", struct{}{})
+}
+
+func getState(_ restCall, c *conversation) restReply {
+	return done("resolved", map[string]any{"state": c.State})
+}
+
+func patchState(call restCall, c *conversation) restReply {
+	var body struct {
+		State string `json:"state"`
+	}
+	if !call.decode(&body) || !slices.Contains([]string{statePending, stateUnresolved, stateResolved}, body.State) {
+		return invalid
+	}
+	c.setState(body.State)
+	return done("updated", struct{}{})
+}
+
+func getRouting(_ restCall, c *conversation) restReply {
+	return done("resolved", map[string]any{"assigned": assignedTo(c.Assigned)})
+}
+
+// assignedTo is the routing as it is on the wire.
+func assignedTo(userID string) any {
+	if userID == "" {
+		return nil
+	}
+	return map[string]any{"user_id": userID}
+}
+
+func patchRouting(call restCall, c *conversation) restReply {
+	var body struct {
+		Assigned *struct {
+			UserID string `json:"user_id"`
+		} `json:"assigned"`
+	}
+	switch {
+	case !call.decode(&body), body.Assigned != nil && body.Assigned.UserID == "":
+		return invalid
+	case body.Assigned == nil:
+		c.setRouting("")
+	default:
+		c.setRouting(body.Assigned.UserID)
+	}
+	return done("updated", struct{}{})
+}
+
+func patchInbox(call restCall, c *conversation) restReply {
+	var body struct {
+		InboxID *string `json:"inbox_id"`
+	}
+	switch {
+	case !call.decode(&body):
+		return invalid
+	case body.InboxID == nil:
+		c.setInbox("")
+	default:
+		c.setInbox(*body.InboxID)
+	}
+	return done("updated", struct{}{})
+}
+
+func getMeta(_ restCall, c *conversation) restReply { return done("resolved", c.Meta) }
+
+func patchMeta(call restCall, c *conversation) restReply {
+	var changes map[string]any
+	if !call.decode(&changes) || changes == nil {
+		return invalid
+	}
+	c.setMeta(changes)
+	return done("updated", struct{}{})
+}
+
+func getPages(call restCall, c *conversation) restReply {
+	page, ok := call.page()
+	if !ok {
+		return invalid
+	}
+	return done("listed", pageOf(c.Pages, page, pagesPerPage))
+}
+
+func (s *Server) listWebsites(call restCall) restReply {
+	page, ok := call.page()
+	if !ok {
+		return invalid
+	}
+	var list []map[string]any
+	for _, id := range s.knownWebsites() {
+		list = append(list, map[string]any{"website_id": id, "settings": struct{}{}})
+	}
+	return done("listed", pageOf(list, page, websitesPerPage))
+}
+
+// knownWebsites are those that were named so far, or those that are fixed.
+func (s *Server) knownWebsites() []string {
+	if s.websites != nil {
+		return s.websites
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := []string{WebsiteID}
+	for _, c := range s.model.conversations {
+		if !slices.Contains(known, c.WebsiteID) {
+			known = append(known, c.WebsiteID)
+		}
+	}
+	return known
+}
+
+func (s *Server) listConversations(call restCall) restReply {
+	page, ok := call.page()
+	search, known := parseSearch(call.URL.Query())
+	if !ok || !known {
+		return invalid
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := search.in(s.model.conversations, call.PathValue("website"))
+	list := []map[string]any{}
+	for _, c := range pageOf(found, page, search.perPage) {
+		list = append(list, c.wire())
+	}
+	return done("listed", list)
+}

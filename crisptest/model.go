@@ -1,0 +1,486 @@
+package crisptest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+// Message is a message of a conversation, as REST and events carry it.
+type Message struct {
+	WebsiteID   string          `json:"website_id"`
+	SessionID   string          `json:"session_id"`
+	InboxID     string          `json:"inbox_id,omitempty"`
+	Type        string          `json:"type"` // "text", "note", "file", …
+	From        string          `json:"from"` // "user", which is the visitor, or "operator"
+	Origin      string          `json:"origin"`
+	Content     json.RawMessage `json:"content"`
+	Fingerprint int64           `json:"fingerprint"`
+	Timestamp   int64           `json:"timestamp"` // ms; each message of a conversation has a later one
+	Stamped     bool            `json:"stamped"`
+	User        json.RawMessage `json:"user,omitempty"`
+	Mentions    []string        `json:"mentions,omitempty"`
+	References  json.RawMessage `json:"references,omitempty"`
+	Original    json.RawMessage `json:"original,omitempty"`
+	Properties  json.RawMessage `json:"properties,omitempty"`
+	Edited      bool            `json:"edited,omitempty"`
+	Translated  bool            `json:"translated,omitempty"`
+	Automated   bool            `json:"automated,omitempty"`
+	Read        string          `json:"read,omitempty"`      // the origin it was read through
+	Delivered   string          `json:"delivered,omitempty"` // likewise
+	Stealth     bool            `json:"-"`                   // the visitor doesn't get it
+}
+
+// Text is the content of a text or note, and empty for other messages.
+func (m Message) Text() string {
+	var text string
+	_ = json.Unmarshal(m.Content, &text)
+	return text
+}
+
+// String tells of the message, content included, for failure messages.
+func (m Message) String() string {
+	return fmt.Sprintf("%s from %s in %s: %s", m.Type, m.From, m.SessionID, m.Content)
+}
+
+// Conversation is what the server knows of a conversation.
+type Conversation struct {
+	WebsiteID    string
+	SessionID    string
+	InboxID      string         // empty in the main inbox
+	State        string         // "pending", "unresolved" or "resolved"
+	Assigned     string         // user id of the operator it is routed to; empty if to none
+	Availability string         // of the visitor: "online" or "offline"
+	Meta         map[string]any // as REST has them: "nickname", "email", "data", "segments", …
+	Messages     []Message      // oldest first, without those that were removed
+	Pages        []Page         // that the visitor has looked at, latest first
+	Composing    []string       // who is typing: "user", "operator"
+	Unread       Unread
+	Created      time.Time
+	Updated      time.Time
+}
+
+// Unread counts the messages that one side has not read.
+type Unread struct {
+	Operator int `json:"operator"` // of the visitor's
+	Visitor  int `json:"visitor"`  // of the operators'
+}
+
+// Page is a page that a visitor has looked at.
+type Page struct {
+	Title     string `json:"page_title"`
+	URL       string `json:"page_url"`
+	Referrer  string `json:"page_referrer,omitempty"`
+	Timestamp int64  `json:"timestamp"` // ms
+}
+
+// States and sides, as they are on the wire.
+const (
+	statePending    = "pending"
+	stateUnresolved = "unresolved"
+	stateResolved   = "resolved"
+
+	fromUser     = "user"
+	fromOperator = "operator"
+)
+
+// conversation is a Conversation in the model; Server.mu guards it.
+type conversation struct {
+	Conversation
+	server *Server
+}
+
+// model is what REST and visitors share; Server.mu guards it.
+type model struct {
+	conversations   []*conversation // in the order of their creation
+	sent            []Message       // by REST, in order
+	lastFingerprint int64
+	lastSession     int
+}
+
+// Conversation gives a conversation as it is now; false if there is none.
+func (s *Server) Conversation(websiteID, sessionID string) (Conversation, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.findConversation(websiteID, sessionID)
+	if c == nil {
+		return Conversation{}, false
+	}
+	return c.snapshot(), true
+}
+
+// Sent lists the messages that REST has accepted, in order: what the program
+// under test has said.
+func (s *Server) Sent() []Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.model.sent)
+}
+
+// findConversation gives nil if there is none; s.mu is held.
+func (s *Server) findConversation(websiteID, sessionID string) *conversation {
+	i := slices.IndexFunc(s.model.conversations, func(c *conversation) bool {
+		return c.WebsiteID == websiteID && c.SessionID == sessionID
+	})
+	if i < 0 {
+		return nil
+	}
+	return s.model.conversations[i]
+}
+
+// newConversation makes one, with a session id of its own unless one is given;
+// s.mu is held.
+func (s *Server) newConversation(websiteID, sessionID string) *conversation {
+	if sessionID == "" {
+		s.model.lastSession++
+		sessionID = fmt.Sprintf("session_00000000-0000-4000-8000-%012d", s.model.lastSession)
+	}
+	now := s.now()
+	c := &conversation{server: s, Conversation: Conversation{
+		WebsiteID:    websiteID,
+		SessionID:    sessionID,
+		State:        statePending,
+		Availability: string(crisp.AvailabilityOffline),
+		Meta:         map[string]any{"nickname": "visitor", "segments": []any{}, "data": map[string]any{}},
+		Created:      now,
+		Updated:      now,
+	}}
+	s.model.conversations = append(s.model.conversations, c)
+	return c
+}
+
+// remove takes a conversation out of the model.
+func (c *conversation) remove() {
+	s := c.server
+	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *conversation) bool { return other == c })
+	c.emit("session:removed", nil)
+}
+
+// snapshot is independent of the model.
+func (c *conversation) snapshot() Conversation {
+	view := c.Conversation
+	view.Meta = maps.Clone(view.Meta)
+	view.Messages = slices.Clone(view.Messages)
+	view.Pages = slices.Clone(view.Pages)
+	view.Composing = slices.Clone(view.Composing)
+	return view
+}
+
+// emit sends an event of the conversation with these fields besides the common
+// ones, and marks the conversation changed.
+func (c *conversation) emit(name string, fields map[string]any) {
+	payload := map[string]any{"website_id": c.WebsiteID, "session_id": c.SessionID}
+	if c.InboxID != "" {
+		payload["inbox_id"] = c.InboxID
+	}
+	maps.Copy(payload, fields)
+	c.touch()
+	c.server.emit(name, mustJSON(payload))
+}
+
+// touch marks the conversation changed. The list of conversations is ordered
+// by this, so no two changes have the same time.
+func (c *conversation) touch() {
+	now := c.server.now()
+	if !now.After(c.Updated) {
+		now = c.Updated.Add(time.Millisecond)
+	}
+	c.Updated = now
+	c.server.changes.announce()
+}
+
+// say adds a message, which needs type, from, origin and content, and tells of
+// it. What it lacks of fingerprint, timestamp and user it gets.
+func (c *conversation) say(m Message) Message {
+	s := c.server
+	m.WebsiteID, m.SessionID, m.InboxID = c.WebsiteID, c.SessionID, c.InboxID
+	m.Stamped = true
+	if m.Timestamp == 0 {
+		m.Timestamp = c.nextTimestamp()
+	}
+	if m.Fingerprint == 0 {
+		m.Fingerprint = s.nextFingerprint()
+	}
+	if m.User == nil {
+		m.User = c.side(m.From)
+	}
+	c.Messages = append(c.Messages, m)
+	c.stopComposing(m.From)
+	c.touch()
+	if m.From == fromUser {
+		c.Unread.Operator++
+		s.emit("message:send", mustJSON(m))
+	} else {
+		if m.visible() {
+			c.Unread.Visitor++
+		}
+		s.emit("message:received", mustJSON(m))
+	}
+	c.follow(m)
+	return m
+}
+
+// visible tells whether the visitor gets to see a message.
+func (m Message) visible() bool { return m.Type != "note" && !m.Stealth }
+
+// follow moves the conversation to the state that a message brings about: an
+// answer takes it out of the pending ones, a new question out of the resolved
+// ones.
+func (c *conversation) follow(m Message) {
+	answered := m.From == fromOperator && m.visible() && c.State == statePending
+	reopened := m.From == fromUser && c.State == stateResolved
+	if answered || reopened {
+		c.setState(stateUnresolved)
+	}
+}
+
+// nextTimestamp is now, but after every other message of the conversation:
+// clients page by time.
+func (c *conversation) nextTimestamp() int64 {
+	now := c.server.now().UnixMilli()
+	for _, m := range c.Messages {
+		now = max(now, m.Timestamp+1)
+	}
+	return now
+}
+
+// nextFingerprint is unique in the server and below 2^53, which JavaScript can
+// hold.
+func (s *Server) nextFingerprint() int64 {
+	s.model.lastFingerprint = max(s.model.lastFingerprint+1, s.now().UnixMilli()*1000)
+	return s.model.lastFingerprint
+}
+
+// side is the user of messages that name none.
+func (c *conversation) side(from string) json.RawMessage {
+	if from == fromUser {
+		return mustJSON(map[string]any{"user_id": c.SessionID, "nickname": c.Meta["nickname"]})
+	}
+	return mustJSON(map[string]any{"type": "participant", "user_id": operatorID, "nickname": "crisptest"})
+}
+
+// operatorID is the user id of operators that have none of their own.
+const operatorID = "a4815c3b-7f20-4e96-8d1b-52c9e06fa374"
+
+func (c *conversation) message(fingerprint int64) *Message {
+	for i := range c.Messages {
+		if c.Messages[i].Fingerprint == fingerprint {
+			return &c.Messages[i]
+		}
+	}
+	return nil
+}
+
+func (c *conversation) update(m *Message, content json.RawMessage) {
+	m.Content, m.Edited = content, true
+	c.emit("message:updated", map[string]any{"fingerprint": m.Fingerprint, "content": content})
+}
+
+func (c *conversation) removeMessage(m *Message) {
+	fingerprint := m.Fingerprint
+	c.Messages = slices.DeleteFunc(c.Messages, func(m Message) bool { return m.Fingerprint == fingerprint })
+	c.emit("message:removed", map[string]any{"fingerprint": fingerprint})
+}
+
+// compose tells that a side has begun or ceased to type.
+func (c *conversation) compose(from string, typing bool, fields map[string]any) {
+	c.stopComposing(from)
+	fields["type"] = "stop"
+	if typing {
+		fields["type"] = "start"
+		c.Composing = append(c.Composing, from)
+	}
+	fields["timestamp"] = c.server.now().UnixMilli()
+	if from == fromUser {
+		c.emit("message:compose:send", fields)
+		return
+	}
+	fields["user"] = c.side(fromOperator)
+	c.emit("message:compose:receive", fields)
+}
+
+func (c *conversation) stopComposing(from string) {
+	c.Composing = slices.DeleteFunc(c.Composing, func(who string) bool { return who == from })
+}
+
+// acknowledge marks messages of one side and tells of those that were not
+// marked yet. No fingerprints means all of them.
+func (c *conversation) acknowledge(event, from, origin string, fingerprints []int64, mark func(*Message) *string) {
+	var marked []int64
+	for i := range c.Messages {
+		m := &c.Messages[i]
+		wanted := m.From == from && (fingerprints == nil || slices.Contains(fingerprints, m.Fingerprint))
+		if wanted && *mark(m) == "" {
+			*mark(m) = origin
+			marked = append(marked, m.Fingerprint)
+		}
+	}
+	if len(marked) > 0 {
+		c.emit(event, map[string]any{"origin": origin, "fingerprints": marked})
+	}
+}
+
+func (c *conversation) markRead(from, origin string, fingerprints []int64) {
+	event := "message:acknowledge:read:send"
+	if from == fromOperator {
+		event = "message:acknowledge:read:received"
+	}
+	c.acknowledge(event, from, origin, fingerprints, func(m *Message) *string { return &m.Read })
+	unread := 0
+	for _, m := range c.Messages {
+		if m.From == from && m.Read == "" && m.visible() {
+			unread++
+		}
+	}
+	if from == fromOperator {
+		c.Unread.Visitor = unread
+	} else {
+		c.Unread.Operator = unread
+	}
+}
+
+func (c *conversation) markDelivered(from, origin string, fingerprints []int64) {
+	c.acknowledge("message:acknowledge:delivered", from, origin, fingerprints, func(m *Message) *string { return &m.Delivered })
+}
+
+// markUnread makes the visitor's last message one that nobody has read. Crisp
+// has no such event for the other side.
+func (c *conversation) markUnread(from string) {
+	for _, m := range slices.Backward(c.Messages) {
+		if m.From != from {
+			continue
+		}
+		c.message(m.Fingerprint).Read = ""
+		if from == fromUser {
+			c.Unread.Operator = max(c.Unread.Operator, 1)
+			c.emit("message:acknowledge:unread:send", map[string]any{"origin": m.Origin, "fingerprints": []int64{m.Fingerprint}})
+		}
+		return
+	}
+}
+
+func (c *conversation) setState(state string) {
+	if c.State == state {
+		return
+	}
+	c.State = state
+	c.emit("session:set_state", map[string]any{"state": state})
+}
+
+// setRouting assigns the conversation to an operator, or to nobody.
+func (c *conversation) setRouting(userID string) {
+	if c.Assigned == userID {
+		return
+	}
+	fields := map[string]any{"routing_id": orNull(userID), "previous_routing_id": orNull(c.Assigned)}
+	c.Assigned = userID
+	c.emit("session:set_routing", fields)
+}
+
+func (c *conversation) setInbox(inboxID string) {
+	if c.InboxID == inboxID {
+		return
+	}
+	fields := map[string]any{"inbox_id": orNull(inboxID), "previous_inbox_id": orNull(c.InboxID)}
+	c.InboxID = inboxID
+	c.emit("session:set_inbox", fields)
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// metaEvents are the metas whose change is an event, in the order of events
+// when several change at once; each has a field of the meta's name.
+var metaEvents = []string{"email", "phone", "address", "subject", "avatar", "nickname", "origin", "data", "segments"}
+
+// setMeta merges metas, those within "data" too, and tells of each.
+func (c *conversation) setMeta(changes map[string]any) {
+	data, _ := c.Meta["data"].(map[string]any)
+	more, merges := changes["data"].(map[string]any)
+	maps.Copy(c.Meta, changes)
+	if merges {
+		merged := make(map[string]any)
+		maps.Copy(merged, data)
+		maps.Copy(merged, more)
+		c.Meta["data"] = merged
+	}
+	for _, key := range metaEvents {
+		if _, changed := changes[key]; changed {
+			c.emit("session:set_"+key, map[string]any{key: c.Meta[key]})
+		}
+	}
+	c.touch()
+}
+
+func (c *conversation) setAvailability(availability crisp.Availability) {
+	c.Availability = string(availability)
+	c.emit("session:update_availability", map[string]any{"availability": availability})
+}
+
+func (c *conversation) visit(p Page) {
+	c.Pages = slices.Insert(c.Pages, 0, p)
+	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
+}
+
+// lastText is the latest message that says something in words.
+func (c *conversation) lastText() string {
+	for _, m := range slices.Backward(c.Messages) {
+		if text := m.Text(); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func (c *conversation) contains(text string) bool {
+	return slices.ContainsFunc(c.Messages, func(m Message) bool {
+		return strings.Contains(strings.ToLower(m.Text()), strings.ToLower(text))
+	})
+}
+
+func (c *conversation) hasSegment(segment string) bool {
+	segments, _ := c.Meta["segments"].([]any)
+	return slices.Contains(segments, any(segment))
+}
+
+// wire is the conversation as REST gives it.
+func (c *conversation) wire() map[string]any {
+	compose := map[string]any{}
+	for _, who := range c.Composing {
+		side := map[string]string{fromUser: "visitor", fromOperator: "operator"}[who]
+		compose[side] = map[string]any{"type": "start"}
+	}
+	status := map[string]int{statePending: 0, stateUnresolved: 1, stateResolved: 2}
+	w := map[string]any{
+		"website_id":   c.WebsiteID,
+		"session_id":   c.SessionID,
+		"inbox_id":     orNull(c.InboxID),
+		"state":        c.State,
+		"status":       status[c.State],
+		"is_verified":  false,
+		"is_blocked":   false,
+		"availability": c.Availability,
+		"active":       map[string]any{"now": c.Availability == string(crisp.AvailabilityOnline), "last": c.Updated.UnixMilli()},
+		"last_message": c.lastText(),
+		"participants": []any{},
+		"mentions":     []any{},
+		"compose":      compose,
+		"unread":       c.Unread,
+		"meta":         c.Meta,
+		"created_at":   c.Created.UnixMilli(),
+		"updated_at":   c.Updated.UnixMilli(),
+	}
+	if c.Assigned != "" {
+		w["assigned"] = map[string]any{"user_id": c.Assigned}
+	}
+	return w
+}

@@ -1,0 +1,120 @@
+package crisptest
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// search is what the list of conversations is asked for.
+type search struct {
+	perPage    int
+	byCreation bool // latest creation first, instead of latest change
+	filters    []filterBy
+}
+
+// filterBy tells whether a conversation is asked for.
+type filterBy func(*conversation) bool
+
+// flags are the parameters that filter when they are 1.
+var flags = map[string]filterBy{
+	"filter_unread":       func(c *conversation) bool { return c.Unread.Operator > 0 },
+	"filter_resolved":     func(c *conversation) bool { return c.State == stateResolved },
+	"filter_not_resolved": func(c *conversation) bool { return c.State != stateResolved },
+	"filter_unassigned":   func(c *conversation) bool { return c.Assigned == "" },
+}
+
+// values are the parameters that filter by their value; false if that makes
+// no sense.
+var values = map[string]func(value string) (filterBy, bool){
+	"filter_inbox_id": func(id string) (filterBy, bool) {
+		return func(c *conversation) bool { return c.InboxID == id }, true
+	},
+	"filter_assigned": func(id string) (filterBy, bool) {
+		return func(c *conversation) bool { return c.Assigned == id }, true
+	},
+	"filter_date_start": func(date string) (filterBy, bool) {
+		start, err := time.Parse(time.RFC3339, date)
+		return func(c *conversation) bool { return !c.Updated.Before(start) }, err == nil
+	},
+	"filter_date_end": func(date string) (filterBy, bool) {
+		end, err := time.Parse(time.RFC3339, date)
+		return func(c *conversation) bool { return !c.Updated.After(end) }, err == nil
+	},
+}
+
+// parseSearch understands the query of the list of conversations, but not the
+// searches by criteria, search_type=filter.
+func parseSearch(query url.Values) (search, bool) {
+	s := search{perPage: conversationsPerPage, byCreation: query.Get("order_date_created") == "1"}
+	if query.Get("include_empty") != "1" {
+		s.filters = append(s.filters, func(c *conversation) bool { return len(c.Messages) > 0 })
+	}
+	for key := range query {
+		value := query.Get(key)
+		if flag, ok := flags[key]; ok && value == "1" {
+			s.filters = append(s.filters, flag)
+		}
+		if by, ok := values[key]; ok {
+			filter, ok := by(value)
+			if !ok {
+				return s, false
+			}
+			s.filters = append(s.filters, filter)
+		}
+	}
+	return s, s.parsePerPage(query) && s.parseWords(query)
+}
+
+func (s *search) parsePerPage(query url.Values) bool {
+	if !query.Has("per_page") {
+		return true
+	}
+	n, err := strconv.Atoi(query.Get("per_page"))
+	s.perPage = min(n, maxPerPage)
+	return err == nil && n > 0
+}
+
+func (s *search) parseWords(query url.Values) bool {
+	words := query.Get("search_query")
+	if words == "" {
+		return true
+	}
+	switch query.Get("search_type") {
+	case "", "text":
+		s.filters = append(s.filters, func(c *conversation) bool { return c.contains(words) })
+	case "segment":
+		s.filters = append(s.filters, func(c *conversation) bool { return c.hasSegment(words) })
+	default:
+		return false
+	}
+	return true
+}
+
+// in finds the conversations of a website that are asked for, in order.
+func (s *search) in(all []*conversation, website string) []*conversation {
+	var found []*conversation
+	for _, c := range all {
+		if c.WebsiteID == website && s.matches(c) {
+			found = append(found, c)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *conversation) int {
+		if s.byCreation {
+			return cmp.Compare(b.Created.UnixNano(), a.Created.UnixNano())
+		}
+		return cmp.Compare(b.Updated.UnixNano(), a.Updated.UnixNano())
+	})
+	return found
+}
+
+func (s *search) matches(c *conversation) bool {
+	for _, wants := range s.filters {
+		if !wants(c) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,46 @@
+package crisptest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/crisp-go/crisp"
+)
+
+// Handled is an event that the program under test has handled.
+type Handled struct {
+	Event crisp.Event
+	Err   error // what its handlers returned
+}
+
+// String names the event and the error.
+func (h Handled) String() string {
+	if h.Err != nil {
+		return fmt.Sprintf("%s, failed: %v", h.Event.EventName(), h.Err)
+	}
+	return h.Event.EventName()
+}
+
+// Watch is middleware for the router of the program under test. It lets the
+// server know what was handled, for [Server.WaitHandled]:
+//
+//	router.Use(srv.Watch)
+func (s *Server) Watch(next crisp.Handler) crisp.Handler {
+	return func(ctx context.Context, ev crisp.Event) error {
+		err := next(ctx, ev)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.handled = append(s.handled, Handled{Event: ev, Err: err})
+		s.changes.announce()
+		return err
+	}
+}
+
+// Handled lists what passed [Server.Watch], in the order in which the handlers
+// were done.
+func (s *Server) Handled() []Handled {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.handled)
+}
