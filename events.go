@@ -77,7 +77,8 @@ type Meta struct {
 	// by long.
 	Raw json.RawMessage
 	// Problems lists the fields whose JSON type was not the expected one. They
-	// were left zero; their values are still in Raw.
+	// were left zero; their values are still in Raw. Of more than 100, the last
+	// tells how many there are besides.
 	Problems []FieldProblem
 }
 
@@ -95,7 +96,7 @@ type Delivery struct {
 type FieldProblem struct {
 	Path   string // where: "user.nickname", "choices[2].label"; empty for the payload itself
 	Wanted string // the JSON type expected, e.g. "string"
-	Got    string // the JSON type found, e.g. "number"
+	Got    string // the JSON type found, e.g. "number", or "number out of range"
 }
 
 // String reads "user.nickname: wanted string, got number".

@@ -334,7 +334,7 @@ func (d *Decoder) rawKey() []byte {
 		d.fail("a member's name in quotes")
 		return nil
 	}
-	raw, _ := d.quoted()
+	raw := d.quoted()
 	d.colon()
 	return raw
 }

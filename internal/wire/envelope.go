@@ -108,7 +108,7 @@ func LookupString(obj []byte, key string) (val []byte, ok bool) {
 		if d.char() != '"' {
 			return nil, false
 		}
-		val, _ = d.quoted()
+		val = d.quoted()
 		return val, d.err == nil
 	}
 	return nil, false

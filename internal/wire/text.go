@@ -43,40 +43,38 @@ func (d *Decoder) Strings(p Presence) []string {
 func (d *Decoder) text() string {
 	start := d.pos + 1
 	end, seen := stop(d.data, start)
-	if end < len(d.data) && d.data[end] == '"' && seen&highs == 0 {
-		d.pos = end + 1
-		return alias(d.data[start:end])
+	if end == len(d.data) || d.data[end] != '"' {
+		return unquote(d.quoted())
 	}
-	raw, plain := d.quoted()
-	if plain && utf8.Valid(raw) {
+	d.pos = end + 1
+	raw := d.data[start:end]
+	if seen&highs == 0 || utf8.Valid(raw) {
 		return alias(raw)
 	}
 	return unquote(raw)
 }
 
 // quoted moves over the string at the cursor and returns what stands between
-// the quotes; plain if there are no escapes in it.
-func (d *Decoder) quoted() (raw []byte, plain bool) {
+// the quotes.
+func (d *Decoder) quoted() []byte {
 	start := d.pos + 1
-	plain = true
 	for i := start; ; {
 		i, _ = stop(d.data, i)
 		d.pos = i
 		switch d.char() {
 		case '"':
 			d.pos++
-			return d.data[start:i:i], plain
+			return d.data[start:i:i]
 		case '\\':
-			plain = false
 			n := escapeLen(d.data[i:])
 			if n == 0 {
 				d.fail("an escape that JSON has")
-				return nil, false
+				return nil
 			}
 			i += n
 		default:
 			d.fail("the end of the string, and no control character before it")
-			return nil, false
+			return nil
 		}
 	}
 }
