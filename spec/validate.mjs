@@ -15,7 +15,6 @@ const SCHEMA_EXTENSIONS = {
   'x-crisp-time': /^ms$/,
   'x-crisp-duration': /^(s|min)$/,
   'x-crisp-type': /^(content|receipt|map|raw)$/,
-  'x-crisp-nullable': /^true$/,
   'x-crisp-wrapped': /^[a-z_]+$/,
   'x-crisp-form': /^(bare|wrapped)$/,
 };
