@@ -22,6 +22,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	at     time.Time // when it came
 }
 
 // envelope is the form of every answer of Crisp's.
@@ -64,6 +65,11 @@ func (a *answer) decode(out any) error {
 	return nil
 }
 
+// retryAfter is how long the server asks to wait; 0 if it doesn't.
+func (a *answer) retryAfter() time.Duration {
+	return parseRetryAfter(a.header.Get("Retry-After"), a.at)
+}
+
 func (a *answer) success() bool { return a.status >= 200 && a.status < 300 }
 
 // parse reads the body; an error says what it is instead of an envelope.
@@ -100,7 +106,7 @@ func (a *answer) refusal(env envelope, err error) *APIError {
 		StatusCode: a.status,
 		Reason:     env.Reason,
 		Data:       env.Data,
-		RetryAfter: parseRetryAfter(a.header.Get("Retry-After"), time.Now()),
+		RetryAfter: a.retryAfter(),
 		problem:    err,
 	}
 }

@@ -2,6 +2,7 @@ package crisp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,14 +89,22 @@ func TestRefusals(t *testing.T) {
 			matching: crisp.ErrUnauthorized,
 		},
 		"rate limited": {
-			status: 429, header: http.Header{"Retry-After": {"7"}}, body: `{"error":true,"reason":"rate_limited"}`,
-			want: crisp.APIError{Reason: "rate_limited", RetryAfter: 7 * time.Second},
-			says: `crisp: POST website/w: status 429 Too Many Requests, reason "rate_limited", retry after 7s`,
+			status: 429, header: http.Header{"Retry-After": {"600"}}, body: `{"error":true,"reason":"rate_limited"}`,
+			want:     crisp.APIError{Reason: "rate_limited", RetryAfter: 10 * time.Minute},
+			says:     `crisp: POST website/w: status 429 Too Many Requests, reason "rate_limited", retry after 10m0s`,
+			matching: crisp.ErrRateLimited,
 		},
-		"rate limited by a status of its own": {
+		"over quota, by a status of its own": {
 			status: 420, body: `{"error":true,"reason":"quota_limit_exceeded"}`,
-			want: crisp.APIError{Reason: "quota_limit_exceeded"},
-			says: `crisp: POST website/w: status 420, reason "quota_limit_exceeded"`,
+			want:     crisp.APIError{Reason: "quota_limit_exceeded"},
+			says:     `crisp: POST website/w: status 420, reason "quota_limit_exceeded"`,
+			matching: crisp.ErrQuota,
+		},
+		"over quota, by the wait": {
+			status: 429, header: http.Header{"Retry-After": {"3600"}},
+			want:     crisp.APIError{RetryAfter: time.Hour},
+			says:     `crisp: POST website/w: status 429 Too Many Requests, retry after 1h0m0s`,
+			matching: crisp.ErrQuota,
 		},
 		"error with a status of success": {
 			status: 200, body: `{"error":true,"reason":"not_subscribed","data":{}}`,
@@ -147,10 +156,8 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, tt.want.Data, got.Data)
 			assert.Equal(t, tt.want.RetryAfter, got.RetryAfter)
 			assert.EqualError(t, err, tt.says)
-			if tt.matching != nil {
-				assert.ErrorIs(t, err, tt.matching)
-			} else {
-				assert.NotErrorIs(t, err, crisp.ErrUnauthorized)
+			for _, condition := range []error{crisp.ErrUnauthorized, crisp.ErrRateLimited, crisp.ErrQuota} {
+				assert.Equal(t, condition == tt.matching, errors.Is(err, condition), condition) //nolint:errorlint // compares two conditions
 			}
 		})
 	}
@@ -243,7 +250,7 @@ func TestRetryAfter(t *testing.T) {
 				}
 				client, mock := mockedClient(t)
 				mock.RegisterNoResponder(answer(429, ``).HeaderSet(http.Header{"Retry-After": {value}}))
-				err := client.Do(t.Context(), "GET", "a", nil, nil)
+				_, err := client.ConnectEndpoints(t.Context()) // which is sent once
 				var got *crisp.APIError
 				require.ErrorAs(t, err, &got)
 				assert.Equal(t, want, got.RetryAfter)

@@ -24,18 +24,24 @@ const Version = "0.1.0"
 const (
 	defaultBaseURL = "https://api.crisp.chat/v1/"
 
-	// defaultTimeout ends a REST call whose context has no deadline.
-	defaultTimeout = 30 * time.Second
+	// A REST call whose context has no deadline has answerTimeout for its answer,
+	// each time that it is sent, and callTimeout for everything.
+	answerTimeout = 30 * time.Second
+	callTimeout   = time.Minute
 
 	// maxAnswer bounds what is read of an answer to a REST call.
 	maxAnswer = 16 << 20
+
+	// maxIdleConns is how many connections are kept for the next calls.
+	maxIdleConns = 16
 )
 
 // Client calls Crisp's REST API with one token, and opens RTM sessions with it
 // ([Client.NewRTM]). It is safe for use by several goroutines at once, and
 // shares nothing with other clients.
 type Client struct {
-	token func() Token // a function: however a Client is printed, fmt can't reach the key
+	token   func() Token // a function: however a Client is printed, fmt can't reach the key
+	limiter *limiter
 	clientConfig
 }
 
@@ -70,7 +76,7 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, clientConfig: cfg}, nil
+	return &Client{token: func() Token { return token }, limiter: new(limiter), clientConfig: cfg}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.
@@ -141,8 +147,8 @@ func newHTTPClient() *http.Client {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dialer.DialContext,
 		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          16,
-		MaxIdleConnsPerHost:   16,
+		MaxIdleConns:          maxIdleConns,
+		MaxIdleConnsPerHost:   maxIdleConns,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
@@ -194,10 +200,21 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // "data" of the answer (a *[json.RawMessage] gets them as they are).
 //
 // A refusal by Crisp is an [*APIError], an answer that can't be used an
-// [*AnswerError]. Errors quote neither what was sent nor what was answered. A
-// call whose context has no deadline ends after 30 seconds. Nothing is sent
-// twice, and redirects are not followed.
+// [*AnswerError]. Errors quote neither what was sent nor what was answered.
+// Redirects are not followed.
+//
+// A call that is refused for the rate (429, 420) is sent again when Crisp or
+// the client's own pace allows, which all calls of a client keep together. GET
+// and HEAD are sent again if the network or the server fails, other methods
+// only with a context from [Idempotent]. All that ends with the context: a call
+// does not wait for what its deadline rules out. Without a deadline, each
+// sending has 30 seconds to be answered, and the call a minute for everything.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	return c.do(ctx, c.send, method, path, in, out)
+}
+
+// do makes a call in the way of send.
+func (c *Client) do(ctx context.Context, send func(context.Context, *call) (*answer, error), method, path string, in, out any) error {
 	call, err := c.newCall(method, path, in)
 	if err != nil {
 		return err
@@ -207,10 +224,11 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
 		defer cancel()
+		call.timeout = answerTimeout
 	}
-	answer, err := c.roundTrip(ctx, call)
+	answer, err := send(ctx, call)
 	if err != nil {
 		return err
 	}
@@ -219,10 +237,11 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 
 // call is a REST call, ready to be sent any number of times.
 type call struct {
-	method string
-	route  string // the path below the base URL, without query: what errors show
-	url    string
-	body   []byte // nil = none
+	method  string
+	route   string // the path below the base URL, without query: what errors show
+	url     string
+	body    []byte        // nil = none
+	timeout time.Duration // of each sending; 0 = none of its own
 }
 
 // String names the call in errors.
@@ -244,6 +263,10 @@ func (c *Client) newCall(method, path string, in any) (*call, error) {
 			return nil, fmt.Errorf("crisp: %s: the body can't be made JSON: %w", call, err)
 		}
 		call.body = body
+	}
+	// What can be wrong with a request shows now, not as a failure to send it.
+	if _, err := c.newRequest(context.Background(), call); err != nil {
+		return nil, err
 	}
 	return call, nil
 }
@@ -274,8 +297,13 @@ func needsEscape(r rune) bool {
 	return r <= ' ' || r > '~' || r == '#' || r == '\\'
 }
 
-// roundTrip sends a call once and reads its answer.
-func (c *Client) roundTrip(ctx context.Context, call *call) (*answer, error) {
+// sendOnce sends a call once and reads its answer.
+func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
+	if call.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, call.timeout)
+		defer cancel()
+	}
 	req, err := c.newRequest(ctx, call)
 	if err != nil {
 		return nil, err
@@ -286,15 +314,17 @@ func (c *Client) roundTrip(ctx context.Context, call *call) (*answer, error) {
 		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
+	now := time.Now()
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "crisp: REST call",
 		slog.String("method", call.method), slog.String("route", call.route),
-		slog.Int("status", resp.StatusCode), slog.Duration("took", time.Since(start)))
+		slog.Int("status", resp.StatusCode), slog.Duration("took", now.Sub(start)))
+	c.limiter.hear(resp.Header, now)
 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
 	}
-	return &answer{call: call, status: resp.StatusCode, header: resp.Header, body: body}, nil
+	return &answer{call: call, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -299,8 +298,8 @@ func TestNetworkErrorsTellMethodAndRouteAndNoSecret(t *testing.T) {
 	server.Close()
 	client, err := crisp.New(testToken, crisp.WithBaseURL(server.URL))
 	require.NoError(t, err)
-	err = client.Do(t.Context(), "GET", "website/w/conversations/1?search_query=private", nil, nil)
-	require.ErrorContains(t, err, "crisp: GET website/w/conversations/1: ")
+	err = client.Do(t.Context(), "DELETE", "website/w/conversations/1?search_query=private", nil, nil)
+	require.ErrorContains(t, err, "crisp: DELETE website/w/conversations/1: ")
 	assert.NotContains(t, err.Error(), "private")
 	assert.NotContains(t, err.Error(), testKey)
 	assert.ErrorContains(t, err, "connection refused")
@@ -311,16 +310,9 @@ func TestAnAnswerCutShortIsAnError(t *testing.T) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, `{"data":{}}`)
 	})
-	err := client.Do(t.Context(), "GET", "a", nil, nil)
+	err := client.Do(t.Context(), "POST", "a", nil, nil)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	assert.ErrorContains(t, err, "crisp: GET a: reading the answer")
-}
-
-func TestNothingIsSentTwice(t *testing.T) {
-	client, mock := mockedClient(t)
-	mock.RegisterNoResponder(httpmock.NewErrorResponder(errors.New("connection reset")))
-	require.Error(t, client.Do(t.Context(), "POST", "a", 1, nil))
-	assert.Equal(t, 1, mock.GetTotalCallCount())
+	assert.ErrorContains(t, err, "crisp: POST a: reading the answer")
 }
 
 func TestLoggerGetsCallsWithoutSecretsAndPayloads(t *testing.T) {

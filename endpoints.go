@@ -32,11 +32,13 @@ type RescueEndpoints struct {
 // ConnectEndpoints asks Crisp where to connect to for realtime events. An
 // answer without a usable socket.app is an [*AnswerError], which matches
 // [ErrInsecure] if the endpoint has no TLS and its host is not loopback; an
-// unusable rescue endpoint is left out. Other errors are those of [Client.Do].
+// unusable rescue endpoint is left out. Other errors are those of [Client.Do];
+// but it is asked once, whatever the answer is.
 func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	route := c.endpointsRoute()
 	endpoints := new(Endpoints)
-	if err := c.Do(ctx, http.MethodGet, route, nil, endpoints); err != nil {
+	// Whoever connects has a policy of his own for the next attempt, as RTM does.
+	if err := c.do(ctx, c.sendOnce, http.MethodGet, route, nil, endpoints); err != nil {
 		return nil, err
 	}
 	if err := checkEndpoint(endpoints.Socket.App); err != nil {

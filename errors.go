@@ -49,12 +49,25 @@ var (
 	// last run is then unknown.
 	ErrPosition = errors.New("crisp: the stored position is damaged")
 
+	// ErrRateLimited: a REST call was refused because there were too many (status
+	// 429 or 420), until the time for it was over. The client slows down and
+	// sends such calls again by itself, as long as their contexts last.
+	ErrRateLimited = errors.New("crisp: rate limited")
+
+	// ErrQuota: a REST call was refused because the token's daily quota is used
+	// up: status 429 or 420 with a reason that speaks of a quota, or with a
+	// Retry-After of more than 15 minutes, which no rate limit needs. Such calls
+	// are not sent again. Not being rate limited, it does not match
+	// [ErrRateLimited].
+	ErrQuota = errors.New("crisp: quota used up")
+
 	// ErrInsecure: an endpoint without TLS on a host that is not loopback.
 	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")
 )
 
 // APIError is Crisp's refusal of a REST call: any answer that is no success.
-// Find it with [errors.As]; 401 and 403 also match [ErrUnauthorized].
+// Find it with [errors.As]; 401 and 403 also match [ErrUnauthorized], 429 and
+// 420 either [ErrQuota] or [ErrRateLimited].
 type APIError struct {
 	Method     string          // HTTP method of the call
 	Route      string          // path of the call below the base URL, without query
@@ -90,10 +103,32 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Is makes 401 and 403 match [ErrUnauthorized].
+// Is makes statuses match [ErrUnauthorized], [ErrQuota] and [ErrRateLimited].
 func (e *APIError) Is(target error) bool {
-	return target == ErrUnauthorized &&
-		(e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+	switch target {
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+	case ErrQuota:
+		return limited(e.StatusCode) && e.overQuota()
+	case ErrRateLimited:
+		return limited(e.StatusCode) && !e.overQuota()
+	}
+	return false
+}
+
+// longestLimit is the longest wait that a rate limit asks for: what is longer
+// is a quota.
+const longestLimit = 15 * time.Minute
+
+// overQuota tells, of a refusal for too many calls, that a pause won't help.
+// Crisp documents neither the reason nor the headers of such refusals.
+func (e *APIError) overQuota() bool {
+	return strings.Contains(strings.ToLower(e.Reason), "quota") || e.RetryAfter > longestLimit
+}
+
+// limited tells whether a status refuses a call because there were too many.
+func limited(status int) bool {
+	return status == http.StatusTooManyRequests || status == statusEnhanceYourCalm
 }
 
 // AnswerError is an answer to a REST call that reports success but can't be

@@ -1,0 +1,319 @@
+package crisp_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+)
+
+// limit decides whether a server takes one more request now, and if not, after
+// what time it wants to be asked again (0 = it does not say).
+type limit func(now time.Time) (ok bool, retryAfter time.Duration)
+
+// limitedServer is a REST API with a limit, in no time but for the latency.
+type limitedServer struct {
+	latency time.Duration
+	limit   limit
+
+	mu       sync.Mutex
+	taken    map[string]int // by path
+	refused  int
+	inFlight int
+	most     int // in flight at a time
+}
+
+func (s *limitedServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.enter()
+	defer s.leave()
+	if err := elapse(r.Context(), s.latency/2); err != nil {
+		return nil, err
+	}
+	resp := s.answer(r)
+	return resp, elapse(r.Context(), s.latency/2)
+}
+
+func (s *limitedServer) enter() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight++
+	s.most = max(s.most, s.inFlight)
+}
+
+func (s *limitedServer) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight--
+}
+
+func (s *limitedServer) answer(r *http.Request) *http.Response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok, retryAfter := s.limit(time.Now())
+	if ok {
+		s.taken[r.URL.Path]++
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"data":{}}`))}
+	}
+	s.refused++
+	header := http.Header{}
+	if retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
+	}
+	return &http.Response{StatusCode: 429, Header: header, Body: http.NoBody}
+}
+
+func elapse(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func everySecond(retryAfter time.Duration) limit {
+	n := 0
+	return func(time.Time) (bool, time.Duration) {
+		n++
+		return n%2 == 0, retryAfter
+	}
+}
+
+func everySecondByChance(retryAfter time.Duration) limit {
+	random := rand.New(rand.NewPCG(1, 2))
+	return func(time.Time) (bool, time.Duration) { return random.IntN(2) == 0, retryAfter }
+}
+
+// alternating is closed for a period, then open for one, and so on.
+func alternating(period time.Duration) limit {
+	return func(now time.Time) (bool, time.Duration) { return now.UnixNano()/int64(period)%2 == 1, 0 }
+}
+
+// tokenBucket takes a burst at once and so many requests per second.
+func tokenBucket(perSecond, burst float64, says bool) limit {
+	tokens, last := burst, time.Now()
+	return func(now time.Time) (bool, time.Duration) {
+		tokens = min(burst, tokens+perSecond*now.Sub(last).Seconds())
+		last = now
+		if tokens >= 1 {
+			tokens--
+			return true, 0
+		}
+		if !says {
+			return false, 0
+		}
+		return false, time.Duration((1 - tokens) / perSecond * float64(time.Second))
+	}
+}
+
+// fixedWindow takes so many requests in each period of the clock.
+func fixedWindow(n int, period time.Duration, says bool) limit {
+	var window int64
+	taken := 0
+	return func(now time.Time) (bool, time.Duration) {
+		if w := now.UnixNano() / int64(period); w != window {
+			window, taken = w, 0
+		}
+		if taken++; taken <= n {
+			return true, 0
+		}
+		if !says {
+			return false, 0
+		}
+		return false, time.Unix(0, (window+1)*int64(period)).Sub(now)
+	}
+}
+
+// TestAThousandCallsAtOnce is what the limiter is for: whatever the server's
+// way of limiting, all calls get through, no accepted one is repeated, and few
+// requests are wasted.
+func TestAThousandCallsAtOnce(t *testing.T) {
+	const calls = 1000
+	for _, tt := range []struct {
+		name     string
+		limit    func() limit
+		latency  time.Duration
+		unbidden bool          // refusals come whatever the client does
+		within   time.Duration // of virtual time
+	}{
+		{"every second call", func() limit { return everySecond(0) }, time.Millisecond, true, 20 * time.Second},
+		{"every second call, far away", func() limit { return everySecond(0) }, 100 * time.Millisecond, true, time.Minute},
+		{"every second call, Retry-After", func() limit { return everySecond(time.Second) }, time.Millisecond, true, time.Minute},
+		{"by chance", func() limit { return everySecondByChance(0) }, 10 * time.Millisecond, true, time.Minute},
+		{"by chance, Retry-After", func() limit { return everySecondByChance(time.Second) }, 10 * time.Millisecond, true, 4 * time.Minute},
+		{"every second second", func() limit { return alternating(time.Second) }, 10 * time.Millisecond, false, time.Minute},
+		{"100/s", func() limit { return tokenBucket(100, 1, false) }, 10 * time.Millisecond, false, time.Minute},
+		{"100/s, burst", func() limit { return tokenBucket(100, 50, false) }, 10 * time.Millisecond, false, time.Minute},
+		{"100/s, burst, Retry-After", func() limit { return tokenBucket(100, 50, true) }, 10 * time.Millisecond, false, 5 * time.Minute},
+		{"10/s", func() limit { return tokenBucket(10, 1, false) }, 100 * time.Millisecond, false, 10 * time.Minute},
+		{"10/s, Retry-After", func() limit { return tokenBucket(10, 5, true) }, time.Millisecond, false, 10 * time.Minute},
+		{"1/s", func() limit { return tokenBucket(1, 1, false) }, 10 * time.Millisecond, false, time.Hour},
+		{"100 in each second", func() limit { return fixedWindow(100, time.Second, false) }, time.Millisecond, false, time.Minute},
+		{"100 in each minute", func() limit { return fixedWindow(100, time.Minute, false) }, 10 * time.Millisecond, false, 30 * time.Minute},
+		{"100 in each minute, Retry-After", func() limit { return fixedWindow(100, time.Minute, true) }, 10 * time.Millisecond, false, 30 * time.Minute},
+		{"no limit", func() limit { return fixedWindow(calls, time.Hour, false) }, 10 * time.Millisecond, false, time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &limitedServer{latency: tt.latency, limit: tt.limit(), taken: make(map[string]int)}
+				client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+				require.NoError(t, err)
+				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+				defer cancel()
+
+				began := time.Now()
+				var all sync.WaitGroup
+				for i := range calls {
+					all.Go(func() { assert.NoError(t, client.Do(ctx, "POST", fmt.Sprint("call/", i), i, nil)) })
+				}
+				all.Wait()
+
+				assert.Len(t, server.taken, calls)
+				for path, n := range server.taken {
+					assert.Equal(t, 1, n, path)
+				}
+				total, least := calls+server.refused, calls
+				if tt.unbidden {
+					least += server.refused
+				}
+				assert.LessOrEqual(t, float64(total), 1.2*float64(least))
+				assert.LessOrEqual(t, server.most, 16)
+				assert.LessOrEqual(t, time.Since(began), tt.within)
+				t.Logf("%d requests in %s", total, time.Since(began).Round(time.Millisecond))
+			})
+		})
+	}
+}
+
+// refuseAll is a limit that can be switched.
+type refuseAll struct {
+	mu sync.Mutex
+	on bool
+}
+
+func (r *refuseAll) set(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.on = on
+}
+
+func (r *refuseAll) limit(time.Time) (bool, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.on, 0
+}
+
+func TestAServerThatRefusesEverythingIsHardlyAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := refuseAll{on: true}
+		server := &limitedServer{latency: time.Millisecond, limit: closed.limit, taken: make(map[string]int)}
+		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() { assert.NoError(t, client.Do(ctx, "POST", fmt.Sprint("call/", i), i, nil)) })
+		}
+		<-time.After(10 * time.Minute)
+		assert.LessOrEqual(t, server.refused, 60, "half a minute apart, at last")
+		closed.set(false)
+		all.Wait()
+		assert.Len(t, server.taken, 100)
+	})
+}
+
+func TestCallsAreSentInTheirOrder(t *testing.T) {
+	const calls, inFlight = 100, 16
+	synctest.Test(t, func(t *testing.T) {
+		server := &limitedServer{latency: time.Millisecond, limit: fixedWindow(calls, time.Hour, false), taken: make(map[string]int)}
+		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		took := make([]time.Duration, calls)
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range calls {
+			all.Go(func() {
+				assert.NoError(t, client.Do(t.Context(), "POST", "a", i, nil))
+				took[i] = time.Since(began)
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		for i := range calls {
+			assert.Equal(t, time.Duration(i/inFlight+1)*time.Millisecond, took[i], i)
+		}
+	})
+}
+
+func TestCallsThatAreGivenUpMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &limitedServer{latency: time.Hour, limit: tokenBucket(1, 100, false), taken: make(map[string]int)}
+		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 40 { // 16 in flight, the others behind them
+			all.Go(func() { assert.ErrorIs(t, client.Do(ctx, "POST", "a", 1, nil), context.Canceled) })
+		}
+		synctest.Wait()
+		cancel()
+		all.Wait()
+
+		server.latency = 0
+		require.NoError(t, client.Do(t.Context(), "POST", "b", 1, nil))
+	})
+}
+
+func TestRateLimitIsReadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for name, tt := range map[string]struct {
+			header map[string]string
+			want   crisp.RateLimit
+		}{
+			"nothing": {},
+			"seconds to go": {
+				map[string]string{"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "30"},
+				crisp.RateLimit{Limit: 600, Remaining: 12, Reset: now.Add(30 * time.Second), Told: now},
+			},
+			"UNIX seconds": {
+				map[string]string{"RateLimit-Limit": "600, 600;w=3600", "RateLimit-Reset": "1893456000"},
+				crisp.RateLimit{Limit: 600, Reset: time.Unix(1893456000, 0), Told: now},
+			},
+			"UNIX milliseconds": {
+				map[string]string{"RateLimit-Reset": "1893456000123"},
+				crisp.RateLimit{Reset: time.UnixMilli(1893456000123), Told: now},
+			},
+			"Retry-After": {
+				map[string]string{"Retry-After": "1200"},
+				crisp.RateLimit{RetryAt: now.Add(20 * time.Minute), Told: now},
+			},
+			"nonsense": {
+				header: map[string]string{"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "-1", "Retry-After": "later"},
+			},
+		} {
+			header := http.Header{}
+			for key, value := range tt.header {
+				header.Set(key, value)
+			}
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(429, `{"error":true,"reason":"quota"}`).HeaderSet(header))
+			require.ErrorIs(t, client.Do(t.Context(), "GET", "a", nil, nil), crisp.ErrQuota)
+			assert.Equal(t, tt.want, client.RateLimit(), name)
+		}
+	})
+}

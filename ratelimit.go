@@ -1,0 +1,84 @@
+package crisp
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RateLimit is what Crisp last told of its limits, in the headers of an answer.
+// It documents none of them; the usual names are understood: Retry-After, and
+// X-RateLimit-Limit, -Remaining and -Reset, with or without the X.
+type RateLimit struct {
+	// Limit is how many calls are allowed in the current period; 0 = not told,
+	// and then Remaining isn't either.
+	Limit int
+	// Remaining is how many of them are left.
+	Remaining int
+	// Reset is when the next period begins; zero = not told.
+	Reset time.Time
+	// RetryAt is when a call that was refused may be sent again; zero = not told.
+	RetryAt time.Time
+	// Told is when this was told; zero = never.
+	Told time.Time
+}
+
+// RateLimit gives what Crisp last told of its limits. The client keeps to them
+// by itself; this is for programs that want to use up less than there is.
+func (c *Client) RateLimit() RateLimit {
+	c.limiter.mu.Lock()
+	defer c.limiter.mu.Unlock()
+	return c.limiter.told
+}
+
+// hear takes note of what an answer tells of limits, if it does.
+func (l *limiter) hear(h http.Header, now time.Time) {
+	told := parseRateLimit(h, now)
+	if told.Limit == 0 && told.Reset.IsZero() && told.RetryAt.IsZero() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = told
+}
+
+func parseRateLimit(h http.Header, now time.Time) RateLimit {
+	told := RateLimit{Told: now}
+	told.Limit = limitHeader(h, "Limit")
+	if told.Limit > 0 {
+		told.Remaining = limitHeader(h, "Remaining")
+	}
+	if reset := limitHeader(h, "Reset"); reset > 0 {
+		told.Reset = resetTime(reset, now)
+	}
+	if wait := parseRetryAfter(h.Get("Retry-After"), now); wait > 0 {
+		told.RetryAt = now.Add(wait)
+	}
+	return told
+}
+
+// limitHeader reads a count; 0 if it is absent or makes no sense. What may
+// follow it, as in "100, 100;w=60", is left out.
+func limitHeader(h http.Header, name string) int {
+	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} {
+		value, _, _ := strings.Cut(h.Get(prefix+name), ",")
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// resetTime tells by its magnitude whether a number means seconds from now, or
+// the UNIX time in seconds or milliseconds.
+func resetTime(n int, now time.Time) time.Time {
+	switch {
+	case n < 1e9:
+		return now.Add(time.Duration(n) * time.Second)
+	case n < 1e11:
+		return time.Unix(int64(n), 0)
+	default:
+		return time.UnixMilli(int64(n))
+	}
+}
