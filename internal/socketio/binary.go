@@ -9,8 +9,8 @@ import (
 // assembly is a binary packet whose attachments are still coming, each in a
 // binary frame of its own.
 type assembly struct {
-	packet      packet // nothing in it aliases the read buffer
-	attachments [][]byte
+	packet      packet   // nothing in it aliases the read buffer
+	attachments [][]byte // nil once used
 	size        int
 }
 
@@ -19,20 +19,11 @@ func newAssembly(p packet, size int) *assembly {
 	return &assembly{packet: p, size: size}
 }
 
-// wanted says whether the packet will be of any use once it is complete. The
-// attachments of the others are counted off and forgotten.
-func (a *assembly) wanted() bool {
-	return a.packet.kind == kindBinaryEvent && !a.packet.foreign
-}
-
 func (a *assembly) complete() bool { return len(a.attachments) == a.packet.attachments }
 
 func (a *assembly) add(attachment []byte) {
 	a.size += len(attachment)
-	if !a.wanted() {
-		attachment = nil
-	}
-	a.attachments = append(a.attachments, bytes.Clone(attachment))
+	a.attachments = append(a.attachments, append([]byte{}, attachment...)) // not nil, even if empty
 }
 
 // placeholder is how all known servers spell the start of the object that
@@ -52,9 +43,9 @@ func (a *assembly) data() ([]byte, error) {
 		if !found {
 			return out, nil
 		}
-		digits, after, _ := bytes.Cut(after, []byte{'}'})
+		digits, after, closed := bytes.Cut(after, []byte{'}'})
 		n, err := strconv.ParseUint(string(digits), 10, 8)
-		if err != nil || n >= uint64(len(a.attachments)) || a.attachments[n] == nil {
+		if !closed || err != nil || n >= uint64(len(a.attachments)) || a.attachments[n] == nil {
 			return nil, errPlaceholder
 		}
 		out = append(out, '"')
@@ -62,5 +53,79 @@ func (a *assembly) data() ([]byte, error) {
 		out = append(out, '"')
 		a.attachments[n] = nil
 		rest = after
+	}
+}
+
+// acceptBinary handles a binary frame, which is an attachment. Engine.IO 3 puts
+// the type of the packet in front of it.
+func (c *Conn) acceptBinary(data []byte) (Event, bool) {
+	if c.opt.Version == 3 {
+		if len(data) == 0 || data[0] != 4 {
+			return c.skip(errUnknownPacket)
+		}
+		data = data[1:]
+	}
+	return c.attachment(data)
+}
+
+// acceptText handles a text frame that is no packet, for the given reason: it
+// may be an attachment in the base64 form of Engine.IO 3.
+func (c *Conn) acceptText(data []byte, reason error) (Event, bool) {
+	encoded, found := bytes.CutPrefix(data, []byte("b4"))
+	if !found || c.opt.Version != 3 {
+		return c.skip(reason)
+	}
+	decoded, err := base64.StdEncoding.AppendDecode(nil, trimRight(encoded))
+	if err != nil {
+		return c.skip(errBase64)
+	}
+	return c.attachment(decoded)
+}
+
+func (c *Conn) attachment(data []byte) (Event, bool) {
+	if c.assembly == nil {
+		return c.skip(errStrayBinary)
+	}
+	if int64(c.assembly.size)+int64(len(data)) > c.opt.ReadLimit {
+		c.assembly = nil
+		return c.skip(errAttachmentSize)
+	}
+	c.assembly.add(data)
+	return c.finishAssembly()
+}
+
+// beginAssembly starts to collect the attachments of a binary packet.
+func (c *Conn) beginAssembly(p packet, size int) (Event, bool) {
+	c.dropAssembly()
+	c.assembly = newAssembly(p, size)
+	return c.finishAssembly()
+}
+
+// finishAssembly makes an event of the binary packet, if it is complete.
+func (c *Conn) finishAssembly() (Event, bool) {
+	a := c.assembly
+	if !a.complete() {
+		return Event{}, false
+	}
+	c.assembly = nil
+	if a.packet.foreign {
+		return c.skip(errNamespace)
+	}
+	if a.packet.kind == kindBinaryAck {
+		return c.skip(errUnaskedAck)
+	}
+	data, err := a.data()
+	if err != nil {
+		return c.skip(err)
+	}
+	a.packet.data = data
+	return c.event(a.packet, a.size)
+}
+
+// dropAssembly gives a binary packet up because another packet has begun.
+func (c *Conn) dropAssembly() {
+	if c.assembly != nil {
+		c.assembly = nil
+		c.skip(errAttachmentLost)
 	}
 }

@@ -231,9 +231,9 @@ func milliseconds(field string, ms float64) (time.Duration, error) {
 // after a recovered connection, are kept for Next.
 func (c *Conn) connect() error {
 	if c.opt.Version == 4 {
-		if err := c.writeControl([]byte("40")); err != nil {
-			return err
-		}
+		// If this fails, reading tells why: a server may explain a refusal and
+		// close the connection without waiting for the request.
+		_ = c.writeControl([]byte("40"))
 	}
 	for {
 		f, err := c.read()
@@ -253,7 +253,7 @@ func (c *Conn) connectStep(f frame) (done bool, err error) {
 	}
 	p, err := parsePacket(f.data)
 	if err != nil {
-		c.opt.OnSkip(err)
+		c.skip(err)
 		return false, nil
 	}
 	switch {
@@ -266,7 +266,8 @@ func (c *Conn) connectStep(f frame) (done bool, err error) {
 	case p.kind == kindConnectError && !p.foreign:
 		return false, &ConnectError{Message: connectMessage(p.data)}
 	}
-	return false, c.control(p)
+	c.control(p)
+	return false, nil
 }
 
 // checkConnect tells from the connect packet which version the server speaks: a

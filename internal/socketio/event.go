@@ -15,12 +15,9 @@ type Event struct {
 	Size int
 }
 
-// Arg is the first argument as raw JSON, or nil if there is none. It costs one
-// pass over that argument. The JSON is not checked: what has no clear end
-// reaches up to the end of the arguments.
-func (e Event) Arg() []byte {
-	return e.Args[:valueEnd(e.Args)]
-}
+// Arg is the first argument as raw JSON, or nil if there is none. It isn't
+// checked; what has no clear end reaches up to the end of the arguments.
+func (e Event) Arg() []byte { return firstValue(e.Args) }
 
 // parseEvent splits the JSON array of an event into its name and the rest. Only
 // the name is parsed.
@@ -36,7 +33,7 @@ func parseEvent(data []byte) (name, args []byte, err error) {
 	if len(rest) == 0 {
 		return name, nil, nil
 	}
-	args = trimLeft(rest[1:])
+	args = trimLeft(trimRight(rest[1:]))
 	if rest[0] != ',' || len(args) == 0 {
 		return nil, nil, errEventSyntax
 	}

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"sync"
@@ -79,8 +80,13 @@ func startHTTP(t *testing.T, handler http.HandlerFunc) *http.Client {
 // startServer runs script for each WebSocket that is opened.
 func startServer(t *testing.T, script func(*peer)) *http.Client {
 	t.Helper()
+	return startHTTP(t, serve(t, script))
+}
+
+func serve(t *testing.T, script func(*peer)) http.HandlerFunc {
 	var scripts sync.WaitGroup
-	client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+	t.Cleanup(scripts.Wait)
+	return func(w http.ResponseWriter, r *http.Request) {
 		scripts.Add(1)
 		defer scripts.Done()
 		ws, err := websocket.Accept(w, r, nil)
@@ -90,9 +96,7 @@ func startServer(t *testing.T, script func(*peer)) *http.Client {
 		ws.SetReadLimit(-1)
 		defer func() { _ = ws.CloseNow() }()
 		script(&peer{t: t, ws: ws, request: r})
-	})
-	t.Cleanup(scripts.Wait)
-	return client
+	}
 }
 
 // A peer is the server's end of a WebSocket. Its methods stop the script when
@@ -104,8 +108,14 @@ type peer struct {
 }
 
 // handshake opens and connects an Engine.IO 4 session.
-func (p *peer) handshake() {
+func (p *peer) handshake() { p.handshakeVersion(4) }
+
+func (p *peer) handshakeVersion(version int) {
 	p.send(openPacket)
+	if version == 3 {
+		p.send("40")
+		return
+	}
 	p.expect("40")
 	p.send(connectPacket)
 }
@@ -120,6 +130,15 @@ func (p *peer) sendBinary(frames ...string) {
 	for _, frame := range frames {
 		_ = p.ws.Write(context.Background(), websocket.MessageBinary, []byte(frame))
 	}
+}
+
+// sendAttachment3 sends a binary frame, or its text form, as Engine.IO 3 has them.
+func (p *peer) sendAttachment3(data string, asText bool) {
+	if asText {
+		p.send("b4" + base64.StdEncoding.EncodeToString([]byte(data)))
+		return
+	}
+	p.sendBinary("\x04" + data)
 }
 
 // receive returns the client's next frame, "" if it is gone.
@@ -159,10 +178,9 @@ func open(t *testing.T, client *http.Client, opt Options) *Conn {
 	return c
 }
 
-// next reads an event and copies it out of the read buffer.
-func next(t *testing.T, c *Conn) (name, args string) {
+func nextName(t *testing.T, c *Conn) string {
 	t.Helper()
 	ev, err := c.Next()
 	require.NoError(t, err)
-	return string(ev.Name), string(ev.Args)
+	return string(ev.Name)
 }

@@ -21,7 +21,7 @@ type tap struct {
 	base http.RoundTripper
 	raw  net.Conn // nil if the transport doesn't tell
 
-	start   time.Time
+	start   time.Time    // before all that is measured
 	waiting atomic.Int64 // when the current read began, 0 if there is none
 	heard   atomic.Int64 // when bytes last arrived
 }
@@ -30,7 +30,7 @@ func newTap(base http.RoundTripper) *tap {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &tap{base: base, start: time.Now()}
+	return &tap{base: base, start: time.Now().Add(-1)}
 }
 
 // RoundTrip taps the connection of an answer that switches protocols.
@@ -76,7 +76,7 @@ func (t *tap) abort() {
 
 // now is the time since start, which is cheaper to take and to keep than a
 // [time.Time]. It is never 0.
-func (t *tap) now() int64 { return int64(time.Since(t.start)) + 1 }
+func (t *tap) now() int64 { return int64(time.Since(t.start)) }
 
 // silence is for how long the current read has been waiting, 0 if none is: as
 // long as nobody listens, nothing can be said about the peer.

@@ -41,17 +41,24 @@ func encodeEvent(name string, args []any) ([]byte, error) {
 	return append(msg, ']'), nil
 }
 
-// writeControl writes a frame of the protocol itself. The server has given the
-// session up if it doesn't get such a frame within pingTimeout.
+// errWriteTimeout ends a session when the network takes no more from us.
+var errWriteTimeout = fmt.Errorf("%w: a frame could not be written in time", ErrTimeout)
+
+// writeControl writes a frame of the protocol itself. If that takes longer than
+// pingTimeout the server has given the session up anyway.
 func (c *Conn) writeControl(msg []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.handshake.PingTimeout)
 	defer cancel()
-	return c.write(ctx, msg)
+	err := c.write(ctx, msg)
+	if err != nil && ctx.Err() != nil {
+		return c.end(errWriteTimeout)
+	}
+	return err
 }
 
-// write writes a text frame. Other than the context's end in the middle of the
-// frame, an error doesn't end the session: what the server sent before it
-// closed the connection can still be read, and then the reader notices.
+// write writes a text frame. Unless the context ends in the middle of the frame,
+// an error doesn't end the session: what the server sent before it closed the
+// connection can still be read, and then the reader notices.
 func (c *Conn) write(ctx context.Context, msg []byte) error {
 	select {
 	case c.writing <- struct{}{}:
@@ -59,7 +66,6 @@ func (c *Conn) write(ctx context.Context, msg []byte) error {
 	case <-c.done:
 		return c.err()
 	case <-ctx.Done():
-		return fmt.Errorf("socketio: waiting to write: %w", context.Cause(ctx))
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("socketio: waiting to write: %w", context.Cause(ctx))
@@ -71,8 +77,8 @@ func (c *Conn) write(ctx context.Context, msg []byte) error {
 	case c.err() != nil:
 		return c.err()
 	case ctx.Err() != nil:
-		_ = c.end(fmt.Errorf("%w: a frame could not be written in time", ErrTimeout))
-		return fmt.Errorf("socketio: write cut short: %w", context.Cause(ctx))
+		_ = c.end(errWriteTimeout)
+		return fmt.Errorf("socketio: write cut off: %w", context.Cause(ctx))
 	}
 	return fmt.Errorf("socketio: write: %w", err)
 }

@@ -1,0 +1,222 @@
+package socketio
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// All of these run in virtual time, with a pingInterval of 25 s and a
+// pingTimeout of 20 s.
+const (
+	interval = 25 * time.Second
+	timeout  = 20 * time.Second
+)
+
+// TestHeartbeatAnswers lets the server ping for an hour.
+func TestHeartbeatAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startServer(t, func(p *peer) {
+			p.handshake()
+			for start := time.Now(); time.Since(start) < time.Hour; {
+				time.Sleep(interval)
+				p.send("2")
+				pinged := time.Now()
+				p.expect("3")
+				assert.Equal(t, pinged, time.Now())
+			}
+			p.send(`42["after an hour"]`)
+			p.drain()
+		})
+		c := open(t, client, Options{})
+		assert.Equal(t, "after an hour", nextName(t, c))
+	})
+}
+
+// TestEngine3Pings is the same the other way round.
+func TestEngine3Pings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startServer(t, func(p *peer) {
+			p.handshakeVersion(3)
+			start := time.Now()
+			for n := 1; n <= 100; n++ {
+				p.expect("2")
+				assert.Equal(t, time.Duration(n)*interval, time.Since(start))
+				p.send("3")
+			}
+			p.send(`42["after a while"]`)
+			p.drain()
+		})
+		c := open(t, client, Options{Version: 3})
+		assert.Equal(t, "after a while", nextName(t, c))
+	})
+}
+
+// TestSilentPeer leaves the connection open and says nothing any more.
+func TestSilentPeer(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			client := startServer(t, func(p *peer) {
+				p.handshakeVersion(version)
+				time.Sleep(7 * time.Second)
+				p.send(`42["last"]`)
+				p.drain()
+			})
+			c := open(t, client, Options{Version: version})
+			assert.Equal(t, "last", nextName(t, c))
+			heard := time.Now()
+			_, err := c.Next()
+			assert.ErrorIs(t, err, ErrTimeout)
+			assert.ErrorContains(t, err, "nothing was heard for 45s")
+			assert.Equal(t, interval+timeout, time.Since(heard))
+		})
+	}
+}
+
+// TestAnyFrameIsASignOfLife has a server that doesn't ping, but sends something
+// else now and then.
+func TestAnyFrameIsASignOfLife(t *testing.T) {
+	for _, frame := range []string{`6`, `42["a"]`, `junk`, `42/admin,["a"]`} {
+		synctest.Test(t, func(t *testing.T) {
+			client := startServer(t, func(p *peer) {
+				p.handshake()
+				go p.drain()
+				for range 10 {
+					time.Sleep(interval + timeout - time.Second)
+					p.send(frame)
+				}
+				p.send(`42["end"]`)
+			})
+			c := open(t, client, Options{})
+			for nextName(t, c) != "end" {
+			}
+		})
+	}
+}
+
+// TestSlowFrameIsASignOfLife sends an event so slowly that its parts take longer
+// than the limit for silence.
+func TestSlowFrameIsASignOfLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := upgrade(w, r)
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			go func() { _, _ = io.Copy(io.Discard, conn) }()
+			_, _ = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
+			for _, b := range textFrame(`42["a"]`) {
+				time.Sleep(interval + timeout - time.Second)
+				_, err := conn.Write([]byte{b})
+				assert.NoError(t, err)
+			}
+		})
+		c := open(t, client, Options{})
+		assert.Equal(t, "a", nextName(t, c))
+	})
+}
+
+// TestBusyOwner doesn't call Next for an hour, while events and pings pile up
+// unread. The session must survive, nothing may be lost, and the server must
+// get a heartbeat within the pingTimeout of each ping that it believes to have
+// sent.
+func TestBusyOwner(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			done := make(chan struct{})
+			client := startServer(t, func(p *peer) {
+				p.handshakeVersion(version)
+				go func() { // stuck in the network until the owner reads again
+					p.send(`42["one"]`, `2`, `42["two"]`)
+					close(done)
+				}()
+				for start := time.Now(); time.Since(start) < time.Hour; {
+					lastBeat := time.Now()
+					if version == 3 {
+						p.expect("2")
+					} else {
+						p.expect("3")
+					}
+					assert.Less(t, time.Since(lastBeat), interval+timeout)
+				}
+				p.drain()
+			})
+			c := open(t, client, Options{Version: version})
+			time.Sleep(time.Hour)
+			assert.Equal(t, "one", nextName(t, c))
+			time.Sleep(time.Hour)
+			assert.Equal(t, "two", nextName(t, c))
+			<-done
+		})
+	}
+}
+
+// TestBusyOwnerNoticesSilence checks that the watch resumes with the owner.
+func TestBusyOwnerNoticesSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startServer(t, func(p *peer) {
+			p.handshake()
+			p.drain()
+		})
+		c := open(t, client, Options{})
+		time.Sleep(time.Hour + time.Second)
+		resumed := time.Now()
+		_, err := c.Next()
+		assert.ErrorIs(t, err, ErrTimeout)
+		assert.Equal(t, interval+timeout, time.Since(resumed))
+	})
+}
+
+// TestStuckWriter has a peer that sends, but doesn't read: the heartbeat can't
+// be written, and waiting for it must not keep the session alive for ever.
+func TestStuckWriter(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			client := startServer(t, func(p *peer) {
+				p.handshakeVersion(version)
+				for p.ws.Write(t.Context(), 1, []byte(`42["a"]`)) == nil {
+					time.Sleep(time.Second)
+				}
+			})
+			c := open(t, client, Options{Version: version})
+			start := time.Now()
+			emitted := make(chan error)
+			go func() { emitted <- c.Emit(t.Context(), "stuck") }()
+
+			var err error
+			for err == nil {
+				_, err = c.Next()
+			}
+			assert.ErrorIs(t, err, ErrTimeout)
+			assert.ErrorContains(t, err, "could not be written in time")
+			assert.ErrorIs(t, <-emitted, ErrTimeout)
+			assert.LessOrEqual(t, time.Since(start), 2*(interval+timeout))
+		})
+	}
+}
+
+// TestEventsBeforeAnEndAreRead has the heartbeat fail because the server is
+// gone, with events still to be read.
+func TestEventsBeforeAnEndAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := upgrade(w, r)
+			require.NoError(t, err)
+			_, _ = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
+			_, _ = conn.Read(make([]byte, 100)) // the connect request
+			// One write, so that it is one read on the other side.
+			_, _ = conn.Write(append(textFrame(`42["one"]`), textFrame(`42["two"]`)...))
+			_ = conn.Close()
+		})
+		c := open(t, client, Options{})
+		assert.Equal(t, "one", nextName(t, c))
+		time.Sleep(time.Hour)
+		assert.Equal(t, "two", nextName(t, c))
+		_, err := c.Next()
+		assert.ErrorContains(t, err, "the server closed the connection")
+	})
+}
