@@ -75,7 +75,7 @@ func (c *Conn) acceptText(data []byte, reason error) (Event, bool) {
 	if !found || c.opt.Version != 3 {
 		return c.skip(reason)
 	}
-	decoded, err := base64.StdEncoding.AppendDecode(nil, trimRight(encoded))
+	decoded, err := base64.StdEncoding.AppendDecode(nil, encoded)
 	if err != nil {
 		return c.skip(errBase64)
 	}

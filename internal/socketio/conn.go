@@ -13,7 +13,7 @@ import (
 // are safe for concurrent use.
 type Conn struct {
 	ws        *websocket.Conn
-	tap       *tap
+	wire      *wire
 	opt       Options
 	handshake Handshake
 	heartbeat heartbeat
@@ -30,10 +30,10 @@ type Conn struct {
 	cause   atomic.Pointer[error]
 }
 
-func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
+func newConn(ws *websocket.Conn, wire *wire, opt Options) *Conn {
 	c := &Conn{
 		ws:      ws,
-		tap:     tap,
+		wire:    wire,
 		opt:     opt,
 		writing: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -46,7 +46,7 @@ func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
 func (c *Conn) Handshake() Handshake { return c.handshake }
 
 // LastHeard is when bytes last arrived from the server.
-func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
+func (c *Conn) LastHeard() time.Time { return c.wire.lastHeard() }
 
 // Idle tells whether Next is waiting for the network, and if so, when bytes last
 // arrived: all that was sent up to then has been returned by Next.
@@ -72,7 +72,7 @@ func (c *Conn) end(reason error) error {
 		c.cause.Store(&reason)
 		close(c.done)
 		c.heartbeat.timer.Stop()
-		c.tap.abort()
+		c.wire.abort()
 		_ = c.ws.CloseNow()
 	})
 	return *c.cause.Load()

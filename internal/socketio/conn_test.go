@@ -303,11 +303,16 @@ func TestEmitCutOff(t *testing.T) {
 func TestCloseIsImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, stuck(t), Options{})
-		testCloseIsImmediate(t, c)
+		var waiting sync.WaitGroup
+		waiting.Go(func() { assert.ErrorIs(t, c.Emit(context.Background(), "stuck"), ErrClosed) })
+		waiting.Go(func() { assert.ErrorIs(t, c.Emit(context.Background(), "waits"), ErrClosed) })
+		closeWhileReading(t, c)
+		waiting.Wait()
 	})
 }
 
-// Closing a TLS connection properly takes five seconds if the peer doesn't read.
+// TestCloseIsImmediateWithTLS is about the message that ends a TLS connection
+// properly: it takes five seconds if the peer doesn't read.
 func TestCloseIsImmediateWithTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
@@ -322,28 +327,42 @@ func TestCloseIsImmediateWithTLS(t *testing.T) {
 		defer server.Close()
 		defer close(stop)
 		client := server.Client()
-		client.Transport.(*http.Transport).DialContext = listener.dial
-		client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+		transport := client.Transport.(*http.Transport)
+		transport.DialContext = listener.dial
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 
 		c, err := Dial(t.Context(), "https://server.test/some/path/", Options{HTTPClient: client})
 		require.NoError(t, err)
-		testCloseIsImmediate(t, c)
+		closeWhileReading(t, c)
 	})
 }
 
-func testCloseIsImmediate(t *testing.T, c *Conn) {
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
+// untraced is a transport that doesn't tell which connection it uses.
+type untraced struct{ http.RoundTripper }
+
+func (u untraced) RoundTrip(r *http.Request) (*http.Response, error) {
+	return u.RoundTripper.RoundTrip(r.WithContext(context.Background()))
+}
+
+func TestCloseIsImmediateWithAnyTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := stuck(t)
+		client.Transport = untraced{client.Transport}
+		closeWhileReading(t, open(t, client, Options{}))
+	})
+}
+
+func closeWhileReading(t *testing.T, c *Conn) {
+	t.Helper()
+	var reading sync.WaitGroup
+	reading.Go(func() {
 		_, err := c.Next()
 		assert.ErrorIs(t, err, ErrClosed)
 	})
-	waiting.Go(func() { assert.ErrorIs(t, c.Emit(context.Background(), "stuck"), ErrClosed) })
-	waiting.Go(func() { assert.ErrorIs(t, c.Emit(context.Background(), "waits"), ErrClosed) })
 	synctest.Wait()
-
 	start := time.Now()
 	assert.NoError(t, c.Close())
-	waiting.Wait()
+	reading.Wait()
 	assert.Zero(t, time.Since(start))
 }
 

@@ -146,7 +146,10 @@ func dialURL(endpoint string, version int) (*url.URL, error) {
 }
 
 func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, error) {
-	tap := newTap(opt.HTTPClient.Transport)
+	tap := &wiretap{RoundTripper: opt.HTTPClient.Transport}
+	if tap.RoundTripper == nil {
+		tap.RoundTripper = http.DefaultTransport
+	}
 	client := *opt.HTTPClient
 	client.Transport = tap
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -158,7 +161,7 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 		return nil, dialError(resp, err)
 	}
 	ws.SetReadLimit(opt.ReadLimit)
-	return newConn(ws, tap, opt), nil
+	return newConn(ws, tap.wire, opt), nil
 }
 
 func dialError(resp *http.Response, err error) error {

@@ -120,7 +120,7 @@ func TestHandshakeFailures(t *testing.T) {
 		{"refused", 4, []string{openPacket, `44{"message":"not today","data":{}}`}, `refused the session: "not today"`, nil},
 		{"refused without a reason", 4, []string{openPacket, `44`}, `refused the session: ""`, nil},
 		{"refused by 2.x", 3, []string{openPacket, `44"not today"`}, `refused the session: "not today"`, nil},
-		{"refused at length", 4, []string{openPacket, `44"` + strings.Repeat("x", 1<<16) + `"`}, strings.Repeat("x", 200) + `"`, nil},
+		{"refused at length", 4, []string{openPacket, `44"` + strings.Repeat("x", 1<<16) + `"`}, `refused the session: "` + strings.Repeat("x", 200) + `"`, nil},
 		{"disconnected", 4, []string{openPacket, `41`}, "ended the session", ErrServerDisconnect},
 		{"closed", 4, []string{openPacket, `1`}, "ended the session", ErrServerDisconnect},
 		{"2.x server", 4, []string{openPacket, `40`}, "asked for Engine.IO 4, but the server speaks 3", nil},
@@ -259,6 +259,23 @@ func TestDialIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDialAfterItsContext has the context end while the last packet of the
+// handshake is already there.
+func TestDialAfterItsContext(t *testing.T) {
+	client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := upgrade(w, r)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		_, _ = conn.Write(textFrame(openPacket))
+		_, _ = conn.Read(make([]byte, 100)) // the connect request
+		_, _ = conn.Write(append(textFrame(`junk`), textFrame(connectPacket)...))
+		_, _ = conn.Read(make([]byte, 1))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Dial(ctx, endpoint, Options{HTTPClient: client, OnSkip: func(error) { cancel() }})
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 // TestDialWithoutDeadline leaves it to the server's own heartbeat settings.

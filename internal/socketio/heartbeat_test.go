@@ -199,6 +199,26 @@ func TestStuckWriter(t *testing.T) {
 	}
 }
 
+// TestPingFlood has pings come faster than their answers can be written. They
+// must not pile up.
+func TestPingFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startServer(t, func(p *peer) {
+			p.handshake()
+			for range 1000 {
+				p.send("2")
+			}
+			synctest.Wait()
+			p.send(`42["flooded"]`)
+			p.expect("3", `42["next"]`)
+			p.drain()
+		})
+		c := open(t, client, Options{})
+		assert.Equal(t, "flooded", nextName(t, c))
+		assert.NoError(t, c.Emit(t.Context(), "next"))
+	})
+}
+
 // TestEventsBeforeAnEndAreRead has the heartbeat fail because the server is
 // gone, with events still to be read.
 func TestEventsBeforeAnEndAreRead(t *testing.T) {

@@ -74,8 +74,6 @@ func (c *Conn) read() (frame, error) {
 func (c *Conn) readError(err error) error {
 	var closed websocket.CloseError
 	switch {
-	case c.err() != nil:
-		return c.err()
 	case errors.As(err, &closed):
 		return fmt.Errorf("socketio: the server closed the WebSocket: %w", closed)
 	case errors.Is(err, websocket.ErrMessageTooBig):
