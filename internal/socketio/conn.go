@@ -51,9 +51,9 @@ func (c *Conn) LastHeard() time.Time { return c.wire.lastHeard() }
 // Idle tells whether Next is waiting for the network, and if so, when bytes last
 // arrived: all that was sent up to then has been returned by Next.
 func (c *Conn) Idle() (heard time.Time, idle bool) {
-	heard = c.tap.lastHeard()
+	heard = c.wire.lastHeard()
 	// A read that ended in between would have made its mark on both.
-	idle = c.tap.silence() > 0 && c.tap.lastHeard().Equal(heard)
+	idle = c.wire.listening() && c.wire.lastHeard().Equal(heard)
 	return heard, idle
 }
 

@@ -428,3 +428,30 @@ func TestLastHeard(t *testing.T) {
 		assert.WithinDuration(t, start.Add(7*time.Second), c.LastHeard(), time.Microsecond)
 	})
 }
+
+// TestIdle asks while Next waits, and while an event that was sent waits for Next.
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startServer(t, func(p *peer) {
+			p.handshake()
+			p.send(`42["one"]`)
+			p.drain()
+		})
+		c := open(t, client, Options{})
+		_, idle := c.Idle()
+		assert.False(t, idle, "nobody reads")
+
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			assert.Equal(t, "one", nextName(t, c))
+			_, err := c.Next()
+			assert.ErrorIs(t, err, ErrClosed)
+		})
+		synctest.Wait()
+		heard, idle := c.Idle()
+		assert.True(t, idle)
+		assert.Equal(t, c.LastHeard(), heard)
+		require.NoError(t, c.Close())
+		reading.Wait()
+	})
+}

@@ -66,6 +66,9 @@ func (w *wire) abort() {
 // [time.Time]. It is never 0.
 func (w *wire) now() int64 { return int64(time.Since(w.start)) }
 
+// listening says whether somebody is waiting for the network.
+func (w *wire) listening() bool { return w.waiting.Load() != 0 }
+
 // silence is for how long somebody has been waiting for the network, 0 if
 // nobody is: as long as nobody listens, nothing can be said about the peer.
 func (w *wire) silence() time.Duration {
