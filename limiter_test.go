@@ -65,14 +65,14 @@ func (s *limitedServer) answer(r *http.Request) *http.Response {
 	ok, retryAfter := s.limit(time.Now())
 	if ok {
 		s.taken[r.URL.Path]++
-		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"data":{}}`))}
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"data":{}}`))}
 	}
 	s.refused++
 	header := http.Header{}
 	if retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
 	}
-	return &http.Response{StatusCode: 429, Header: header, Body: http.NoBody}
+	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: header, Body: http.NoBody}
 }
 
 func elapse(ctx context.Context, d time.Duration) error {

@@ -178,7 +178,7 @@ var failures = map[string]httpmock.Responder{
 	"status 503":      answer(503, ""),
 	"answer cut short": func(*http.Request) (*http.Response, error) {
 		body := io.NopCloser(io.MultiReader(strings.NewReader(`{"data":`), &failingReader{io.ErrUnexpectedEOF}))
-		return &http.Response{StatusCode: 200, Body: body}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
 	},
 }
 
