@@ -504,7 +504,7 @@ func (o *overflowEpisode) end() {
 func (t *RTM) handle(ctx context.Context, it *item) {
 	ev, err := decodeOwned(it.name, it.payload, it.received)
 	if err != nil {
-		t.router.onError(ctx, fmt.Errorf("crisp: event %q over RTM: %w", it.name, err))
+		t.router.onError(ctx, err)
 		return
 	}
 	ev.EventMeta().Source = SourceRTM
