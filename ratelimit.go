@@ -45,11 +45,11 @@ func (l *limiter) hear(h http.Header, now time.Time) {
 
 func parseRateLimit(h http.Header, now time.Time) RateLimit {
 	told := RateLimit{Told: now}
-	told.Limit = limitHeader(h, "Limit")
+	told.Limit = int(limitHeader(h, "Limit", strconv.IntSize))
 	if told.Limit > 0 {
-		told.Remaining = limitHeader(h, "Remaining")
+		told.Remaining = int(limitHeader(h, "Remaining", strconv.IntSize))
 	}
-	if reset := limitHeader(h, "Reset"); reset > 0 {
+	if reset := limitHeader(h, "Reset", 64); reset > 0 {
 		told.Reset = resetTime(reset, now)
 	}
 	if wait := parseRetryAfter(h.Get("Retry-After"), now); wait > 0 {
@@ -58,12 +58,12 @@ func parseRateLimit(h http.Header, now time.Time) RateLimit {
 	return told
 }
 
-// limitHeader reads a count; 0 if it is absent or makes no sense. What may
-// follow it, as in "100, 100;w=60", is left out.
-func limitHeader(h http.Header, name string) int {
+// limitHeader reads a number that fits into so many bits; 0 if it is absent or
+// makes no sense. What may follow it, as in "100, 100;w=60", is left out.
+func limitHeader(h http.Header, name string, bits int) int64 {
 	for _, prefix := range []string{"X-RateLimit-", "RateLimit-"} {
 		value, _, _ := strings.Cut(h.Get(prefix+name), ",")
-		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
+		if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, bits); err == nil && n > 0 {
 			return n
 		}
 	}
@@ -72,13 +72,13 @@ func limitHeader(h http.Header, name string) int {
 
 // resetTime tells by its magnitude whether a number means seconds from now, or
 // the UNIX time in seconds or milliseconds.
-func resetTime(n int, now time.Time) time.Time {
+func resetTime(n int64, now time.Time) time.Time {
 	switch {
 	case n < 1e9:
 		return now.Add(time.Duration(n) * time.Second)
 	case n < 1e11:
-		return time.Unix(int64(n), 0)
+		return time.Unix(n, 0)
 	default:
-		return time.UnixMilli(int64(n))
+		return time.UnixMilli(n)
 	}
 }
