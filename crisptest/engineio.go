@@ -111,7 +111,7 @@ func (e *engine) openFrame() []byte {
 }
 
 // run serves the connection until it ends, and leaves no goroutine behind.
-func (e *engine) run(handle func(message []byte) error) {
+func (e *engine) run(handle messageHandler) {
 	var wg sync.WaitGroup
 	wg.Go(e.writeLoop)
 	wg.Go(e.closeWhenDone)
@@ -208,25 +208,46 @@ func (e *engine) waiting() Backlog {
 	return e.backlog
 }
 
-// readLoop hands each Engine.IO message to handle until the connection ends or
-// the client breaks the protocol, which ends it too.
-func (e *engine) readLoop(handle func(message []byte) error) {
+// messageHandler takes an Engine.IO message. An error means that the client
+// broke the protocol, and ends the connection as it does in the real servers.
+type messageHandler func(kind websocket.MessageType, message []byte) error
+
+// readLoop hands each message to handle until the connection ends or the
+// client breaks the protocol.
+func (e *engine) readLoop(handle messageHandler) {
 	for {
 		kind, data, err := e.ws.Read(context.Background())
 		if err != nil {
 			return
 		}
-		if e.isMuted() || kind == websocket.MessageBinary { // an attachment: Crisp takes none
+		if e.isMuted() {
 			continue
 		}
-		if err := e.receive(data, handle); err != nil {
+		if kind == websocket.MessageBinary {
+			err = e.receiveBinary(data, handle)
+		} else {
+			err = e.receive(data, handle)
+		}
+		if err != nil {
 			e.closePolitely()
 			return
 		}
 	}
 }
 
-func (e *engine) receive(text []byte, handle func(message []byte) error) error {
+// receiveBinary takes what is always a message. Version 3 says so by a byte.
+func (e *engine) receiveBinary(data []byte, handle messageHandler) error {
+	e.heard(engineMessage)
+	if e.version == 3 {
+		if len(data) == 0 || data[0] != engineMessage-'0' {
+			return errProtocol
+		}
+		data = data[1:]
+	}
+	return handle(websocket.MessageBinary, data)
+}
+
+func (e *engine) receive(text []byte, handle messageHandler) error {
 	if len(text) == 0 {
 		return errProtocol
 	}
@@ -234,7 +255,7 @@ func (e *engine) receive(text []byte, handle func(message []byte) error) error {
 	e.heard(kind)
 	switch kind {
 	case engineMessage:
-		return handle(text[1:])
+		return handle(websocket.MessageText, text[1:])
 	case enginePing:
 		if e.version == 4 {
 			return errProtocol // the direction changed with version 4

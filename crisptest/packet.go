@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 )
 
@@ -34,10 +35,14 @@ const mainNamespace = "/"
 
 // packet is a Socket.IO packet as a client sends it.
 type packet struct {
-	kind      byte
-	namespace string
-	data      []byte // JSON, or empty
+	kind        byte
+	attachments int // binary frames that follow
+	namespace   string
+	data        []byte // JSON, or empty
 }
+
+// maxAttachments is socket.io's own limit.
+const maxAttachments = 10
 
 var errPacket = errors.New("crisptest: not a Socket.IO packet")
 
@@ -50,10 +55,11 @@ func parsePacket(text []byte) (packet, error) {
 	rest := text[1:]
 	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
 		count, after, ok := bytes.Cut(rest, []byte("-"))
-		if _, err := strconv.ParseUint(string(count), 10, 8); !ok || err != nil {
+		n, err := strconv.Atoi(string(count))
+		if !ok || err != nil || n < 0 || n > maxAttachments {
 			return packet{}, errPacket
 		}
-		rest = after
+		p.attachments, rest = n, after
 	}
 	if len(rest) > 0 && rest[0] == '/' {
 		name, after, _ := bytes.Cut(rest, []byte(","))
@@ -66,14 +72,25 @@ func parsePacket(text []byte) (packet, error) {
 	return p, nil
 }
 
+// reservedEvents are names that socket.io keeps for itself.
+var reservedEvents = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+
 // event takes the name and the first argument out of an event packet's data,
-// ["name", argument, …].
+// ["name", argument, …]. A name may also be a number, which is given as it is
+// written.
 func (p packet) event() (name string, argument json.RawMessage, err error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(p.data, &parts); err != nil || len(parts) == 0 {
 		return "", nil, errPacket
 	}
-	if err := json.Unmarshal(parts[0], &name); err != nil {
+	var number json.Number // takes strings of digits too, but the name comes first
+	if json.Unmarshal(parts[0], &name) != nil {
+		if json.Unmarshal(parts[0], &number) != nil || number == "" {
+			return "", nil, errPacket
+		}
+		name = number.String()
+	}
+	if slices.Contains(reservedEvents, name) {
 		return "", nil, errPacket
 	}
 	if len(parts) > 1 {

@@ -112,24 +112,39 @@ func (s *Server) end(which *session, why string) {
 
 // peer is the client's end of a connection, as its reading goroutine sees it.
 type peer struct {
-	server  *Server
-	engine  *engine
-	header  http.Header
-	session *session // the latest; nil before the first
+	server      *Server
+	engine      *engine
+	header      http.Header
+	session     *session // the latest; nil before the first
+	attachments int      // that are yet to come of a packet
 }
 
-// handle takes a Socket.IO packet. An error ends the connection, as it does in
-// the real servers.
-func (p *peer) handle(message []byte) error {
+// handle takes a Socket.IO packet, or an attachment of one: those must come
+// right after it.
+func (p *peer) handle(kind websocket.MessageType, message []byte) error {
+	attached := kind == websocket.MessageBinary
+	if attached != (p.attachments > 0) {
+		return errProtocol
+	}
+	if attached {
+		p.attachments--
+		return nil
+	}
 	pk, err := parsePacket(message)
 	if err != nil {
 		return err
 	}
+	p.attachments = pk.attachments
+	return p.take(pk)
+}
+
+// take does what a packet says.
+func (p *peer) take(pk packet) error {
 	if pk.namespace != mainNamespace {
 		return p.foreign(pk)
 	}
 	if !p.server.holds(p.session) {
-		if pk.kind != packetConnect || p.engine.version == 3 {
+		if pk.kind != packetConnect {
 			return errProtocol
 		}
 		p.connect()

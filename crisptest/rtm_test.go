@@ -102,7 +102,9 @@ func TestProtocolViolationsEndTheConnection(t *testing.T) {
 		{name: "no JSON", query: eio3, frame: "42[oops"},
 		{name: "no array", query: eio3, frame: `42{"a":1}`},
 		{name: "no event name", query: eio3, frame: `42[]`},
-		{name: "event name of another type", query: eio3, frame: `42[1]`},
+		{name: "event name of another type", query: eio3, frame: `42[{}]`},
+		{name: "no event name at all", query: eio3, frame: `42[null]`},
+		{name: "reserved event", query: eio3, frame: `42["disconnect"]`},
 		{name: "server's packet", query: eio3, frame: `44{}`},
 		{name: "event of a foreign namespace", query: eio3, frame: `42/admin,["x"]`},
 		{name: "attachments without end", query: eio3, frame: `459999999999-["x"]`},
@@ -118,13 +120,37 @@ func TestProtocolViolationsEndTheConnection(t *testing.T) {
 	}
 }
 
+func TestAttachmentsMustFollowTheirPacket(t *testing.T) {
+	tests := map[string]func(c *rawClient) error{
+		"none was announced": func(c *rawClient) error {
+			return c.ws.Write(t.Context(), websocket.MessageBinary, []byte{4, 1})
+		},
+		"text instead": func(c *rawClient) error {
+			c.write(`451-["x",{"_placeholder":true,"num":0}]`)
+			return c.ws.Write(t.Context(), websocket.MessageText, []byte(`42["x"]`))
+		},
+		"no message": func(c *rawClient) error {
+			c.write(`451-["x",{"_placeholder":true,"num":0}]`)
+			return c.ws.Write(t.Context(), websocket.MessageBinary, []byte{1})
+		},
+	}
+	for name, violate := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, crisptest.NewServer(t), eio3)
+			require.NoError(t, violate(c))
+			_, err := c.readEnd()
+			assert.Equal(t, websocket.StatusNoStatusRcvd, websocket.CloseStatus(err), "%v", err)
+		})
+	}
+}
+
 func TestWhatIsTolerated(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	c := connect(t, srv, eio3)
-	for _, frame := range []string{"6", "5", "1", `451-["x",{"_placeholder":true,"num":0}]`, "43[]", "431[true]", `42["unheard:of",1]`, `427["acks","are not given"]`} {
+	for _, frame := range []string{"6", "5", "1", "43[]", "431[true]", `42["unheard:of",1]`, "42[1]", `427["acks","are not given"]`, `451-["x",{"_placeholder":true,"num":0}]`} {
 		c.write(frame)
 	}
-	require.NoError(t, c.ws.Write(t.Context(), websocket.MessageBinary, []byte{4, 1, 2, 3}))
+	require.NoError(t, c.ws.Write(t.Context(), websocket.MessageBinary, []byte{4, 1, 2, 3})) // the attachment
 	c.write("2")
 	assert.Equal(t, "3", c.read())
 }
