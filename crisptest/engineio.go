@@ -53,10 +53,11 @@ type engine struct {
 
 // frame is one WebSocket message that waits to be written.
 type frame struct {
-	kind websocket.MessageType
-	data []byte
-	bare bool // write the data beneath WebSocket
-	last bool // close the connection instead of writing
+	kind    websocket.MessageType
+	data    []byte
+	bare    bool   // write the data beneath WebSocket
+	last    bool   // close the connection instead of writing
+	written func() // called when it has been; may be nil
 }
 
 // Backlog is what waits to be written to a session.
@@ -184,9 +185,12 @@ func (e *engine) write(f frame) bool {
 		return false
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.backlog.Frames--
 	e.backlog.Bytes -= len(f.data)
+	e.mu.Unlock()
+	if f.written != nil {
+		f.written()
+	}
 	return true
 }
 

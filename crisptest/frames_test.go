@@ -3,7 +3,6 @@ package crisptest_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,44 +35,6 @@ func TestFramesThatNoServerShouldSend(t *testing.T) {
 		_, err = c.readEnd()
 		require.Error(t, err)
 	})
-}
-
-// A hundred servers at once, each with a client that talks to it alone.
-func TestManyServersAtOnce(t *testing.T) {
-	began := time.Now()
-	var busy sync.WaitGroup
-	for i := range 100 {
-		srv := crisptest.NewServer(t)
-		busy.Go(func() { talk(t, srv, strings.Repeat("x", i+1)) })
-	}
-	busy.Wait()
-	t.Logf("took %s", time.Since(began))
-}
-
-// talk has a visitor say a text to a program that listens to the server.
-func talk(t *testing.T, srv *crisptest.Server, text string) {
-	router := crisp.NewRouter()
-	router.Use(srv.Watch)
-	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
-	rtm, err := srv.Client().NewRTM(router)
-	if !assert.NoError(t, err) {
-		return
-	}
-	var running sync.WaitGroup
-	running.Go(func() { _ = rtm.Run(context.Background()) })
-	defer func() {
-		assert.NoError(t, rtm.Close())
-		running.Wait()
-	}()
-
-	if !assert.NoError(t, srv.WaitAuthenticated(t.Context())) {
-		return
-	}
-	srv.Visitor().Say(text)
-	handled, err := srv.WaitHandled(t.Context(), func(crisptest.Handled) bool { return true })
-	if assert.NoError(t, err) {
-		assert.Equal(t, crisp.TextContent(text), handled.Event.(*crisp.MessageSend).Content)
-	}
 }
 
 // Every method from many goroutines at once: the race detector is the judge.

@@ -83,12 +83,13 @@ func (p packet) event() (name string, argument json.RawMessage, err error) {
 	if err := json.Unmarshal(p.data, &parts); err != nil || len(parts) == 0 {
 		return "", nil, errPacket
 	}
-	var number json.Number // takes strings of digits too, but the name comes first
-	if json.Unmarshal(parts[0], &name) != nil {
-		if json.Unmarshal(parts[0], &number) != nil || number == "" {
-			return "", nil, errPacket
-		}
-		name = number.String()
+	switch first := parts[0][0]; {
+	case first == '"':
+		_ = json.Unmarshal(parts[0], &name) // it is a string
+	case first == '-' || first >= '0' && first <= '9':
+		name = string(parts[0])
+	default:
+		return "", nil, errPacket
 	}
 	if slices.Contains(reservedEvents, name) {
 		return "", nil, errPacket

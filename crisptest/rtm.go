@@ -26,6 +26,8 @@ type Session struct {
 	Opened        time.Time
 	Backlog       Backlog // what it has not read yet
 	Ended         string  // why it is over; empty for one that is open
+
+	told bool // that it is authenticated
 }
 
 // String tells the session's state, for failure messages.
@@ -39,6 +41,8 @@ func (s Session) String() string {
 	}
 	return fmt.Sprintf("session %s, Engine.IO %d, opened %s: %s", s.ID, s.EngineIO, s.Opened.Format("15:04:05.000"), state)
 }
+
+func (s Session) is(other Session) bool { return s.ID == other.ID }
 
 // session is what the server keeps of a Session; Server.mu guards it.
 type session struct {
@@ -285,7 +289,20 @@ func (s *Server) authenticate(from *session, argument json.RawMessage) {
 	}
 	from.Authenticated, from.Tier, from.website = true, token.Tier, token.WebsiteID()
 	from.apply(asked.filter)
-	from.engine.send(eventFrame("authenticated", []byte("true")))
+	from.engine.sendFrame(frame{
+		kind:    websocket.MessageText,
+		data:    eventFrame("authenticated", []byte("true")),
+		written: func() { s.confirm(from) },
+	})
+}
+
+// confirm notes that a session was told. A test that has waited for it may
+// lose its connection next, and the client must know then that it had one.
+func (s *Server) confirm(authenticated *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	authenticated.told = true
+	s.changes.announce()
 }
 
 // reject answers that the credentials are wrong; s.mu is held.

@@ -3,9 +3,9 @@ package crisptest_test
 import (
 	"context"
 	"fmt"
-	"go/build"
 	"io"
 	"net/http"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -121,49 +121,34 @@ func TestCloseDoesNotWaitForSlowAnswers(t *testing.T) {
 
 // Programs that use Start must not get package testing, and its flags, with it.
 func TestPackageTestingIsNotImported(t *testing.T) {
-	seen := make(map[string]bool)
-	var visit func(path string)
-	visit = func(path string) {
-		known := seen[path]
-		seen[path] = true
-		if known || !strings.Contains(path, ".") { // the standard library imports no testing by itself
-			return
-		}
-		pkg, err := build.Import(path, ".", 0)
-		require.NoError(t, err)
-		for _, imported := range pkg.Imports {
-			visit(imported)
-		}
-	}
-	visit("github.com/crisp-go/crisp/crisptest")
-	assert.NotContains(t, seen, "testing")
-	assert.NotContains(t, seen, "net/http/httptest")
+	deps, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(deps))
+	assert.Contains(t, packages, "github.com/crisp-go/crisp")
+	assert.NotContains(t, packages, "testing")
+	assert.NotContains(t, packages, "net/http/httptest")
 }
 
 // The library's RTM client in its own words, over both versions and networks.
-func TestTheLibrarySession(t *testing.T) {
+func TestTheLibrarysSession(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		onEachNetwork(t, func(t *testing.T, opts ...crisptest.Option) {
 			srv := crisptest.NewServer(t, opts...)
 			router := crisp.NewRouter()
 			got := make(chan crisp.Event)
-			require.NoError(t, router.OnName("message:send", func(_ context.Context, ev crisp.Event) error {
+			crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 				got <- ev
 				return nil
-			}))
+			})
 			rtm, err := srv.Client().NewRTM(router, crisp.WithEngineIO(version))
 			require.NoError(t, err)
-			ran := make(chan error)
-			go func() { ran <- rtm.Run(context.Background()) }()
-
+			srv.Run(t, rtm)
 			for range 3 {
 				require.NoError(t, srv.WaitAuthenticated(t.Context()))
-				srv.EmitRaw("message:send", []byte(`{"website_id":"w"}`))
-				assert.JSONEq(t, `{"website_id":"w"}`, string((<-got).EventMeta().Raw))
+				srv.Emit(sampleMessage())
+				assert.JSONEq(t, string(sampleMessage().Raw), string((<-got).EventMeta().Raw))
 				srv.MoveEndpoint()
 			}
-			require.NoError(t, rtm.Close())
-			require.ErrorIs(t, <-ran, crisp.ErrClosed)
 		})
 	}
 }

@@ -62,7 +62,7 @@ func (w waiting[T]) on(ctx context.Context, s *Server) (found T, err error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return found, w.failure(ctx.Err())
+			return found, w.failure(context.Cause(ctx))
 		case <-s.ctx.Done():
 			return found, w.failure(errClosed)
 		}
@@ -103,10 +103,12 @@ func (s *Server) WaitSession(ctx context.Context, match func(Session) bool) (Ses
 }
 
 func (s *Server) waitSession(ctx context.Context, what string, match func(Session) bool) (Session, error) {
-	w := waiting[Session]{what: what, among: s.Sessions, match: match, seen: func() []Session {
-		return append(s.PastSessions(), s.Sessions()...)
-	}}
-	return w.on(ctx, s)
+	return waiting[Session]{
+		what:  what,
+		among: s.Sessions,
+		match: func(session Session) bool { return session.told == session.Authenticated && match(session) },
+		seen:  func() []Session { return append(s.PastSessions(), s.Sessions()...) },
+	}.on(ctx, s)
 }
 
 // WaitBind waits for a change of filters that matches. How long it waits is as

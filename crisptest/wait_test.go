@@ -97,6 +97,7 @@ func TestWaitingEndsWithTheServer(t *testing.T) {
 func TestWhatIsThereIsNotWaitedFor(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	authenticate(t, srv, srv.Token(), "")
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, srv.WaitAuthenticated(ctx))

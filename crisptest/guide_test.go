@@ -1,0 +1,160 @@
+package crisptest_test
+
+// The tests of this file are those of docs/testing.md, which has them word for
+// word.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// newBot is the program under test: it greets whoever writes.
+func newBot(client *crisp.Client) *crisp.Router {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		route := fmt.Sprintf("website/%s/conversation/%s/message", ev.WebsiteID, ev.SessionID)
+		greeting := map[string]string{"type": "text", "from": "operator", "origin": "chat", "content": "Hello!"}
+		return client.Do(ctx, http.MethodPost, route, greeting, nil)
+	})
+	return router
+}
+
+func TestBotGreets(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	client := srv.Client()
+	rtm, err := client.NewRTM(newBot(client))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	visitor := srv.Visitor()
+	visitor.Say("Anybody there?")
+
+	answer, err := visitor.WaitAnswer(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "Hello!", answer.Text())
+}
+
+// newHooks is a program that fails the first time.
+func newHooks(secret string) http.Handler {
+	router := crisp.NewRouter()
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		if ev.Delivery.Attempt == 1 {
+			return errors.New("the database is away")
+		}
+		return nil
+	})
+	webhook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		panic(err)
+	}
+	return webhook
+}
+
+func TestHookIsRefusedUnlessSigned(t *testing.T) {
+	hooks := newHooks("secret")
+	ev := crisptest.Sample("session:set_email")
+
+	answer := httptest.NewRecorder()
+	hooks.ServeHTTP(answer, crisptest.NewHookRequest("secret", ev))
+	assert.Equal(t, http.StatusOK, answer.Code)
+
+	answer = httptest.NewRecorder()
+	hooks.ServeHTTP(answer, crisptest.NewHookRequest("another secret", ev))
+	assert.Equal(t, http.StatusUnauthorized, answer.Code)
+}
+
+func TestHookIsHandledWhenItComesAgain(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	srv.AddPluginHook(srv.Serve(newHooks(srv.SigningSecret())), "message:send")
+	srv.Visitor().Say("Anybody there?")
+
+	first, err := srv.WaitDelivery(t.Context(), func(d crisptest.Delivery) bool { return d.Attempt == 1 })
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusInternalServerError, first.Status)
+	_, err = srv.WaitDelivery(t.Context(), func(d crisptest.Delivery) bool { return d.Attempt == 2 && d.Delivered() })
+	require.NoError(t, err)
+}
+
+func TestBotReconnects(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	client := srv.Client()
+	rtm, err := client.NewRTM(newBot(client))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	srv.MoveEndpoint() // the connection is lost, and the next one must go elsewhere
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+
+	visitor := srv.Visitor()
+	visitor.Say("Still there?")
+	_, err = visitor.WaitAnswer(t.Context())
+	require.NoError(t, err)
+}
+
+func TestBotAnswersWhatItMissed(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	client := srv.Client()
+	rtm, err := client.NewRTM(newBot(client), crisp.WithBackfill(crisp.Backfill{}))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	srv.TakeDown()
+	visitor := srv.Visitor()
+	visitor.Say("You can't hear me now")
+	srv.BringUp()
+
+	answer, err := visitor.WaitAnswer(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "Hello!", answer.Text())
+}
+
+func TestBotOutlivesAnHourWithoutCrisp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := crisptest.NewServer(t, crisptest.InMemory())
+		client := srv.Client()
+		rtm, err := client.NewRTM(newBot(client))
+		require.NoError(t, err)
+		srv.Run(t, rtm)
+
+		srv.TakeDown()
+		srv.FailREST(http.StatusServiceUnavailable, -1)
+		<-time.After(time.Hour)
+		assert.Less(t, len(srv.Requests()), 300, "the bot is gentle")
+		srv.Heal()
+
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		require.NoError(t, srv.WaitAuthenticated(ctx))
+	})
+}
+
+// What the guide shows is what is tested.
+func TestTheGuideShowsTheseTests(t *testing.T) {
+	guide, err := os.ReadFile("../docs/testing.md")
+	require.NoError(t, err)
+	source, err := os.ReadFile("guide_test.go")
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(guide, -1)
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		assert.Contains(t, string(source), string(block[1]))
+	}
+	bot := regexp.MustCompile(`(?s)func TestBotGreets.*?\n}\n`).FindString(string(guide))
+	require.NotEmpty(t, bot)
+	assert.Less(t, strings.Count(bot, "\n"), 25, "a bot's test is short")
+}
