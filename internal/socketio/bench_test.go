@@ -1,12 +1,12 @@
 package socketio
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -43,36 +43,36 @@ func textFrame(payload string) []byte {
 }
 
 // upgrade answers a WebSocket request and returns the bare connection.
-func upgrade(w http.ResponseWriter, r *http.Request) (net.Conn, *bufio.ReadWriter, error) {
+func upgrade(tb testing.TB, w http.ResponseWriter, r *http.Request) net.Conn {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + guid))
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return nil, nil, err
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+			"Sec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(accept[:])+"\r\n\r\n")
 	}
-	_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(accept[:])+"\r\n\r\n")
-	return conn, buffered, err
+	if err != nil {
+		tb.Error(err)
+		panic(http.ErrAbortHandler)
+	}
+	return conn
 }
 
 // startFlood serves, on TCP, a session of the same event over and over, as fast
 // as the client reads, at next to no cost of its own.
-func startFlood(b testing.TB, event string) (url string) {
-	b.Helper()
+func startFlood(tb testing.TB, event string) (url string) {
+	tb.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, _, err := upgrade(w, r)
-		if err != nil {
-			return
-		}
+		conn := upgrade(tb, w, r)
 		defer func() { _ = conn.Close() }()
-		_, err = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
+		_, err := conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
 		frame := textFrame(event)
 		chunk := bytes.Repeat(frame, 1+(256<<10)/len(frame))
 		for err == nil {
 			_, err = conn.Write(chunk)
 		}
 	}))
-	b.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	return server.URL
 }
 
@@ -80,7 +80,7 @@ func startFlood(b testing.TB, event string) (url string) {
 // read the frames into a reused buffer.
 func BenchmarkRead(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
-		ws, _, err := websocket.Dial(b.Context(), startFlood(b, messageSend), nil)
+		ws, _, err := websocket.Dial(b.Context(), startFlood(b, messageSend), nil) //nolint:bodyclose // it is closed by Dial
 		require.NoError(b, err)
 		defer func() { _ = ws.CloseNow() }()
 		buf := make([]byte, 64<<10)
@@ -91,10 +91,10 @@ func BenchmarkRead(b *testing.B) {
 				m, err = r.Read(buf[n:])
 				n += m
 			}
-			if err != io.EOF {
-				return err
+			if errors.Is(err, io.EOF) {
+				return nil
 			}
-			return nil
+			return err
 		})
 	})
 	b.Run("next", func(b *testing.B) {

@@ -75,8 +75,8 @@ type Handshake struct {
 // The context bounds Dial only.
 //
 // Errors: [*UpgradeError], [*VersionError], [*ConnectError], [ErrHandshake],
-// [ErrServerDisconnect], [ErrTimeout], the context's error, or that of the network. None contains
-// the URL's path, query or user information.
+// [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], the context's error, or
+// that of the network. None contains the URL's path, query or user information.
 func Dial(ctx context.Context, endpoint string, opt Options) (*Conn, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
@@ -153,7 +153,7 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 	client := *opt.HTTPClient
 	client.Transport = tap
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{ //nolint:bodyclose // it is closed by Dial
 		HTTPClient: &client,
 		HTTPHeader: opt.Header,
 	})

@@ -265,8 +265,7 @@ func TestDialIsBounded(t *testing.T) {
 // handshake is already there.
 func TestDialAfterItsContext(t *testing.T) {
 	client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
-		conn, _, err := upgrade(w, r)
-		require.NoError(t, err)
+		conn := upgrade(t, w, r)
 		defer func() { _ = conn.Close() }()
 		_, _ = conn.Write(textFrame(openPacket))
 		_, _ = conn.Read(make([]byte, 100)) // the connect request

@@ -22,6 +22,7 @@ func (e Event) Arg() []byte { return firstValue(e.Args) }
 // parseEvent splits the JSON array of an event into its name and the rest. Only
 // the name is parsed.
 func parseEvent(data []byte) (name, args []byte, err error) {
+	data = trimLeft(data)
 	if len(data) < 2 || data[0] != '[' || data[len(data)-1] != ']' {
 		return nil, nil, errEventSyntax
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // All of these run in virtual time, with a pingInterval of 25 s and a
@@ -104,8 +103,7 @@ func TestAnyFrameIsASignOfLife(t *testing.T) {
 func TestSlowFrameIsASignOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
-			conn, _, err := upgrade(w, r)
-			require.NoError(t, err)
+			conn := upgrade(t, w, r)
 			defer func() { _ = conn.Close() }()
 			go func() { _, _ = io.Copy(io.Discard, conn) }()
 			_, _ = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
@@ -224,8 +222,7 @@ func TestPingFlood(t *testing.T) {
 func TestEventsBeforeAnEndAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
-			conn, _, err := upgrade(w, r)
-			require.NoError(t, err)
+			conn := upgrade(t, w, r)
 			_, _ = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
 			_, _ = conn.Read(make([]byte, 100)) // the connect request
 			// One write, so that it is one read on the other side.

@@ -21,7 +21,9 @@ func (c *Conn) nextFrame() (frame, error) {
 		return c.read()
 	}
 	f := c.early[0]
-	c.early = c.early[1:]
+	if c.early = c.early[1:]; len(c.early) == 0 {
+		c.early = nil // with all that it held
+	}
 	return f, c.err()
 }
 
@@ -40,9 +42,10 @@ func (c *Conn) accept(f frame) (Event, bool) {
 		return c.event(p, len(f.data))
 	case kindBinaryEvent, kindBinaryAck:
 		return c.beginAssembly(p, len(f.data))
+	default:
+		c.control(p)
+		return Event{}, false
 	}
-	c.control(p)
-	return Event{}, false
 }
 
 // skip reports a packet that is of no use.

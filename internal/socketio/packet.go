@@ -13,7 +13,8 @@ const (
 	kindPong
 	kindUpgrade
 	kindNoop
-	kindConnect
+
+	kindConnect // from here on in the order of Socket.IO's own numbers
 	kindDisconnect
 	kindEvent
 	kindAck
