@@ -9,6 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// Tokens that every server accepts, and websites that it knows.
+const otherWebsite = "0b7e0a54-21ac-4c6f-9d47-6f2a0f7b5d10"
+
+var (
+	pluginToken  = crisp.PluginToken("plugin-identifier", "plugin-key")
+	userToken    = crisp.UserToken("user-identifier", "user-key")
+	websiteToken = crisp.WebsiteToken(crisptest.WebsiteID, "website-identifier", "website-key")
+	allTokens    = []crisp.Token{pluginToken, userToken, websiteToken}
 )
 
 // bot is a program that uses the library, and tells the test what it sees.

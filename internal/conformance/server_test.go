@@ -53,16 +53,6 @@ type token struct {
 	Website    string     `json:"website,omitempty"`
 }
 
-// Tokens that every server accepts, and websites that it knows.
-const otherWebsite = "0b7e0a54-21ac-4c6f-9d47-6f2a0f7b5d10"
-
-var (
-	pluginToken  = crisp.PluginToken("plugin-identifier", "plugin-key")
-	userToken    = crisp.UserToken("user-identifier", "user-key")
-	websiteToken = crisp.WebsiteToken(crisptest.WebsiteID, "website-identifier", "website-key")
-	allTokens    = []crisp.Token{pluginToken, userToken, websiteToken}
-)
-
 // report is what a server tells of its clients.
 type report struct {
 	Report   string
