@@ -18,17 +18,18 @@ const (
 	pagesPerPage         = 20
 )
 
-// conversationRoutes lays out the routes of conversations. Those that only
-// look don't make a conversation, the others do unless sessions are strict.
+// conversationRoutes lays out the routes of conversations. Those that add
+// something make the conversation if need be, unless sessions are strict.
 func (s *Server) conversationRoutes(handle func(method, path string, handler restHandler)) {
 	const conversation = "website/{website}/conversation/{session}"
 	in := func(method, path string, answer conversationHandler) {
-		handle(method, conversation+path, s.ofWebsite(s.inConversation(method != http.MethodGet, answer)))
+		makes := method == http.MethodPost || method == http.MethodPatch
+		handle(method, conversation+path, s.ofWebsite(s.inConversation(makes, answer)))
 	}
 	handle("POST", "website/{website}/conversation", s.ofWebsite(s.createConversation))
 	handle("GET", "website/{website}/conversations/{page}", s.ofWebsite(s.listConversations))
-	handle("DELETE", conversation, s.ofWebsite(s.inConversation(false, removeConversation)))
 	in("GET", "", getConversation)
+	in("DELETE", "", removeConversation)
 	in("POST", "/initiate", initiateConversation)
 	in("GET", "/messages", getMessages)
 	in("POST", "/message", s.postMessage)
@@ -388,27 +389,13 @@ func (s *Server) listWebsites(call restCall) restReply {
 	if !ok {
 		return invalid
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var list []map[string]any
 	for _, id := range s.knownWebsites() {
 		list = append(list, map[string]any{"website_id": id, "settings": struct{}{}})
 	}
 	return done("listed", pageOf(list, page, websitesPerPage))
-}
-
-// knownWebsites are those that were named so far, or those that are fixed.
-func (s *Server) knownWebsites() []string {
-	if s.websites != nil {
-		return s.websites
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known := []string{WebsiteID}
-	for _, c := range s.model.conversations {
-		if !slices.Contains(known, c.WebsiteID) {
-			known = append(known, c.WebsiteID)
-		}
-	}
-	return known
 }
 
 func (s *Server) listConversations(call restCall) restReply {

@@ -5,7 +5,14 @@
 //	srv := crisptest.NewServer(t)
 //	rtm, err := srv.Client().NewRTM(router)
 //	…
-//	srv.Emit(ev)
+//	srv.Run(t, rtm)
+//	visitor := srv.Visitor()
+//	visitor.Say("Where is my order?")
+//	answer, err := visitor.WaitAnswer(t.Context())
+//
+// What the program under test does over REST has the effects that it has with
+// Crisp: its messages are in the conversation, and come back over RTM and by web
+// hook. [Server.Emit] sends any other event.
 //
 // It speaks the real protocol, so that any program that can be told a URL can
 // be tested with it, whatever SDK it uses: [Server.URL] is the REST API, which

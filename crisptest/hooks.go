@@ -79,7 +79,7 @@ func newPluginHook(secret string, at time.Time, event string, payload []byte) *h
 //
 // To send it with an HTTP client, set its URL to the handler's.
 func NewHookRequest(secret string, ev crisp.Event, opts ...HookOption) *http.Request {
-	h := newPluginHook(secret, time.Now(), ev.EventName(), payloadOf(ev))
+	h := newPluginHook(secret, time.Now(), ev.EventName(), mustJSON(ev))
 	for _, opt := range opts {
 		opt(h)
 	}
@@ -134,7 +134,7 @@ func sign(secret, timestamp string, body []byte) string {
 // has been read already and needs no Close. The error is that of the HTTP
 // client. It counts among the [Server.Deliveries].
 func (s *Server) PostHook(ctx context.Context, url string, ev crisp.Event, opts ...HookOption) (*http.Response, error) {
-	h := newPluginHook(s.signingSecret, s.clock(), ev.EventName(), payloadOf(ev))
+	h := newPluginHook(s.signingSecret, s.clock(), ev.EventName(), mustJSON(ev))
 	for _, opt := range opts {
 		opt(h)
 	}

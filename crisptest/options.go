@@ -17,7 +17,7 @@ type Option func(*config) error
 type config struct {
 	network       network
 	tokens        []crisp.Token // the first is Server.Token's
-	websites      []string      // nil: any website exists
+	websites      reach         // nil: any website exists; Server.mu guards it
 	signingSecret string
 	heartbeat     heartbeat
 	authTimeout   time.Duration

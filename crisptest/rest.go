@@ -3,6 +3,7 @@ package crisptest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,9 +18,9 @@ import (
 type Request struct {
 	Time   time.Time
 	Method string
-	Path   string // below the base URL, without its slash: "website/…/message"
-	Query  string // without its question mark
-	Header http.Header
+	Path   string      // below the base URL, as it was sent: "website/…/message"
+	Query  string      // without its question mark
+	Header http.Header // Authorization too
 	Body   []byte
 	Status int // of the answer; 0 while there is none
 }
@@ -47,9 +48,13 @@ func (s *Server) Requests() []Request {
 // serveREST records a request and answers it.
 func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
 		writeReply(w, refusal(http.StatusRequestEntityTooLarge, "invalid_data"))
 		return
+	}
+	if err != nil {
+		return // the client hung up
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
@@ -71,7 +76,7 @@ func (s *Server) recordRequest(r *http.Request, body []byte) (number int) {
 	s.requests = append(s.requests, Request{
 		Time:   time.Now(),
 		Method: r.Method,
-		Path:   strings.TrimPrefix(r.URL.Path, restBase),
+		Path:   strings.TrimPrefix(r.URL.EscapedPath(), restBase),
 		Query:  r.URL.RawQuery,
 		Header: r.Header.Clone(),
 		Body:   body,
@@ -192,13 +197,17 @@ func ofTier(tier crisp.Tier, handler restHandler) restHandler {
 func (s *Server) ofWebsite(handler restHandler) restHandler {
 	return func(call restCall) restReply {
 		website := call.PathValue("website")
-		if !s.sees("", website) {
+		s.mu.Lock()
+		exists, seen := s.websites.covers(website), s.reachOf(call.token).covers(website)
+		s.mu.Unlock()
+		switch {
+		case !exists:
 			return refusal(http.StatusNotFound, "website_not_found")
-		}
-		if !s.sees(call.token.WebsiteID(), website) {
+		case !seen:
 			return refusal(http.StatusForbidden, "not_allowed")
+		default:
+			return handler(call)
 		}
-		return handler(call)
 	}
 }
 

@@ -1,7 +1,6 @@
 package crisptest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -48,8 +47,9 @@ func (s Session) is(other Session) bool { return s.ID == other.ID }
 type session struct {
 	Session
 	engine      *engine
-	asked       bool // it has sent its authentication
-	website     string
+	asked       bool        // it has sent its authentication
+	token       crisp.Token // what it has authenticated with
+	reach       reach       // the token's websites when it last asked
 	authTimeout *time.Timer
 }
 
@@ -64,18 +64,19 @@ func (s *Server) serveRTM(w http.ResponseWriter, r *http.Request) {
 	}
 	e := newEngine(engineVersion(r.URL.Query()), ws, connOf(r), s.heartbeat, s.changes.announce)
 	p := &peer{server: s, engine: e, header: r.Header.Clone()}
-	if s.adopt(e) && e.version == 3 {
+	if s.adopt(e, r.URL.Path) && e.version == 3 {
 		p.connect() // clients of version 4 ask for it
 	}
 	e.run(p.handle)
 	s.forget(e)
 }
 
-// adopt takes a new connection in, as the faults in force have it.
-func (s *Server) adopt(e *engine) bool {
+// adopt takes a new connection in, unless RTM went down or elsewhere during its
+// handshake.
+func (s *Server) adopt(e *engine, path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.faults.down || path != s.rtm.path {
 		e.cut()
 		return false
 	}
@@ -202,7 +203,7 @@ func (p *peer) connect() {
 func (s *Server) expire(which *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !which.asked {
+	if !which.asked && s.isOpen(which) {
 		s.disconnect(which, "it did not authenticate in time")
 	}
 }
@@ -226,14 +227,18 @@ func (s *Server) left(which *session) {
 func (s *Server) holds(which *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Contains(s.sessions, which)
+	return s.isOpen(which)
 }
+
+// isOpen is holds; s.mu is held.
+func (s *Server) isOpen(which *session) bool { return slices.Contains(s.sessions, which) }
 
 // heard takes an event that a client has sent.
 func (s *Server) heard(from *session, name string, argument json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case !s.isOpen(from): // it has ended a moment ago
 	case name == "authentication" && !from.asked:
 		from.asked = true
 		s.authenticate(from, argument)
@@ -243,123 +248,9 @@ func (s *Server) heard(from *session, name string, argument json.RawMessage) {
 	s.changes.announce()
 }
 
-// authentication is the argument of the event of that name.
-type authentication struct {
-	Tier     crisp.Tier `json:"tier"`
-	Username string     `json:"username"`
-	Password string     `json:"password"`
-	filter
-}
-
-// filter is what a session wants to receive, as clients send it.
-type filter struct {
-	Events  []string `json:"events"`
-	Rooms   []string `json:"rooms"`
-	Inboxes []string `json:"inboxes"`
-}
-
-// authenticate answers a session's credentials; s.mu is held.
-func (s *Server) authenticate(from *session, argument json.RawMessage) {
-	if s.faults.ignoreAuth.take() {
-		return
-	}
-	if s.faults.rejectAuth {
-		s.reject(from, s.faults.rejectMessage)
-		return
-	}
-	var asked authentication
-	if err := json.Unmarshal(argument, &asked); err != nil {
-		s.reject(from, "the authentication is malformed")
-		return
-	}
-	token, ok := s.findToken(asked.Tier, asked.Username, asked.Password)
-	if !ok {
-		s.reject(from, "invalid authentication")
-		return
-	}
-	if room, ok := s.foreignRoom(token, asked.Rooms); ok {
-		s.reject(from, fmt.Sprintf("not subscribed to website %q", room))
-		return
-	}
-	if s.maxSessions > 0 && s.countAuthenticated() >= s.maxSessions {
-		if s.overLimit == OverLimitDisconnect {
-			s.disconnect(from, "too many sessions")
-		}
-		return
-	}
-	from.Authenticated, from.Tier, from.website = true, token.Tier, token.WebsiteID()
-	from.apply(asked.filter)
-	from.engine.sendFrame(frame{
-		kind:    websocket.MessageText,
-		data:    eventFrame("authenticated", []byte("true")),
-		written: func() { s.confirm(from) },
-	})
-}
-
-// confirm notes that a session was told. A test that has waited for it may
-// lose its connection next, and the client must know then that it had one.
-func (s *Server) confirm(authenticated *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	authenticated.told = true
-	s.changes.announce()
-}
-
-// reject answers that the credentials are wrong; s.mu is held.
-func (s *Server) reject(from *session, message string) {
-	from.engine.send(eventFrame("unauthorized", mustJSON(struct {
-		Message string `json:"message"`
-	}{message})))
-	s.disconnect(from, "unauthorized: "+message)
-}
-
-// findToken looks for credentials. The quickstart's example names no tier:
-// then that of the token counts.
-func (s *Server) findToken(tier crisp.Tier, identifier, key string) (crisp.Token, bool) {
-	for _, token := range s.tokens {
-		if token.Identifier == identifier && token.Key == key && (tier == "" || tier == token.Tier) {
-			return token, true
-		}
-	}
-	return crisp.Token{}, false
-}
-
-// foreignRoom finds a website that the token may not listen to.
-func (s *Server) foreignRoom(token crisp.Token, rooms []string) (string, bool) {
-	for _, room := range rooms {
-		if !s.sees(token.WebsiteID(), room) {
-			return room, true
-		}
-	}
-	return "", false
-}
-
-// sees tells whether a website exists, and is within those of a token: only,
-// if that is not empty, or all.
-func (s *Server) sees(only, website string) bool {
-	if only != "" && website != only {
-		return false
-	}
-	return s.websites == nil || slices.Contains(s.websites, website)
-}
-
-func (s *Server) countAuthenticated() int {
-	n := 0
-	for _, session := range s.sessions {
-		if session.receives() {
-			n++
-		}
-	}
-	return n
-}
-
 // receives tells whether events reach the session's client.
 func (session *session) receives() bool {
 	return session.Authenticated && session.engine.alive()
-}
-
-func (session *session) apply(f filter) {
-	session.Events, session.Rooms, session.Inboxes = f.Events, f.Rooms, f.Inboxes
 }
 
 // snapshot copies what is told of the session.
@@ -371,83 +262,6 @@ func (session *session) snapshot() Session {
 	view.Header = view.Header.Clone()
 	view.Backlog = session.engine.waiting()
 	return view
-}
-
-// Bind is a change of a session's filters that its client has asked for.
-type Bind struct {
-	SessionID string
-	Kind      string   // "socket:bind", "socket:bind:push" or "socket:bind:pop"
-	Events    []string // as sent; nil if there were none
-	Rooms     []string // as sent; nil if there were none
-	Inboxes   []string // as sent; nil if there were none
-	Refused   bool     // it named a website that the token may not listen to
-	Time      time.Time
-}
-
-// String tells what was asked for, for failure messages.
-func (b Bind) String() string {
-	return fmt.Sprintf("%s by session %s: events %q, rooms %q, inboxes %q", b.Kind, b.SessionID, b.Events, b.Rooms, b.Inboxes)
-}
-
-const (
-	bindSet  = "socket:bind"
-	bindPush = "socket:bind:push"
-	bindPop  = "socket:bind:pop"
-)
-
-func isBind(name string) bool { return name == bindSet || name == bindPush || name == bindPop }
-
-// bind changes a session's filters; s.mu is held. An empty argument asks to
-// look up the token's websites anew and changes no filter.
-func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
-	var asked filter
-	_ = json.Unmarshal(argument, &asked) // "" asks for nothing
-	_, refused := s.foreignRoom(crisp.WebsiteToken(from.website, "", ""), asked.Rooms)
-	s.binds = append(s.binds, Bind{
-		SessionID: from.ID,
-		Kind:      kind,
-		Events:    asked.Events,
-		Rooms:     asked.Rooms,
-		Inboxes:   asked.Inboxes,
-		Refused:   refused,
-		Time:      time.Now(),
-	})
-	switch {
-	case refused:
-	case kind == bindPush && from.Events != nil: // to all events nothing can be added
-		from.Events = union(from.Events, asked.Events)
-	case kind == bindPop:
-		from.Events = without(from.wanted(), asked.Events)
-	case kind == bindSet && (asked.Events != nil || asked.Rooms != nil || asked.Inboxes != nil):
-		from.apply(asked)
-	}
-}
-
-// wanted lists the events that a session wants by name.
-func (session *session) wanted() []string {
-	if session.Events != nil {
-		return session.Events
-	}
-	var names []string
-	for _, info := range crisp.Events() {
-		names = append(names, info.Name)
-	}
-	return names
-}
-
-func union(a, b []string) []string {
-	return append(slices.Clip(a), without(b, a)...)
-}
-
-// without gives a less what is in b; never nil, which would mean all.
-func without(a, b []string) []string {
-	left := []string{}
-	for _, s := range a {
-		if !slices.Contains(b, s) {
-			left = append(left, s)
-		}
-	}
-	return left
 }
 
 // Sessions lists the RTM sessions that are open, oldest first, authenticated
@@ -470,126 +284,4 @@ func (s *Server) PastSessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.past)
-}
-
-// Binds lists all changes of filters that clients have asked for.
-func (s *Server) Binds() []Bind {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.binds)
-}
-
-// Emit sends an event to every session that is authenticated and subscribed to
-// it, and to the web hooks that were added. It goes out as its fields stand:
-// change a [Sample] and the change is sent. REST knows nothing of it; for
-// messages that are there too, see [Server.Visitor].
-//
-// Emit never waits for a client. What a client has not read yet is its
-// [Session.Backlog], which has no bound, as in socket.io. Each client gets
-// events in the order of the calls.
-func (s *Server) Emit(ev crisp.Event) { s.EmitRaw(ev.EventName(), payloadOf(ev)) }
-
-// EmitRaw is Emit for any name and payload. The payload goes out as it is,
-// valid JSON or not; what is not is sent to no web hook.
-func (s *Server) EmitRaw(name string, payload []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.emit(name, payload)
-}
-
-// payloadOf is an event's payload on the wire.
-func payloadOf(ev crisp.Event) []byte { return mustJSON(ev) }
-
-// emit is EmitRaw; s.mu is held.
-func (s *Server) emit(name string, payload []byte) {
-	em := emission{name: name, payload: payload, tiers: s.tiers[name]}
-	for _, session := range s.sessions {
-		if s.wants(session, &em) {
-			session.engine.send(em.wire())
-		}
-	}
-	s.notify(name, payload)
-}
-
-// wants tells whether a session is to get an event.
-func (s *Server) wants(session *session, em *emission) bool {
-	if !session.receives() || !em.isFor(session.Tier) {
-		return false
-	}
-	if session.Events != nil && !slices.Contains(session.Events, em.name) {
-		return false
-	}
-	if s.websites == nil && session.website == "" && len(session.Rooms) == 0 && len(session.Inboxes) == 0 {
-		return true // without a look into the payload
-	}
-	scope := em.scope()
-	if scope.WebsiteID != "" && !s.sees(session.website, scope.WebsiteID) {
-		return false
-	}
-	return scope.passes(session.Rooms, session.Inboxes)
-}
-
-// emission is an event on its way to the sessions.
-type emission struct {
-	name    string
-	payload []byte
-	tiers   []crisp.Tier // those that may receive it; nil means all
-	frame   []byte       // made when the first session wants it
-	place   *scope       // likewise
-}
-
-func (em *emission) isFor(tier crisp.Tier) bool {
-	return em.tiers == nil || slices.Contains(em.tiers, tier)
-}
-
-func (em *emission) wire() []byte {
-	if em.frame == nil {
-		em.frame = eventFrame(em.name, em.payload)
-	}
-	return em.frame
-}
-
-// scope is what of a payload the filters go by.
-type scope struct {
-	WebsiteID string
-	SessionID string
-	InboxID   string
-}
-
-func (em *emission) scope() scope {
-	if em.place == nil {
-		em.place = &scope{}
-		em.place.read(em.payload)
-	}
-	return *em.place
-}
-
-// read leaves empty what the payload lacks or has as another type.
-func (sc *scope) read(payload []byte) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(payload, &fields) != nil {
-		return
-	}
-	text := func(raw json.RawMessage) (s string) {
-		_ = json.Unmarshal(raw, &s)
-		return s
-	}
-	sc.WebsiteID = text(fields["website_id"])
-	sc.SessionID = text(fields["session_id"])
-	sc.InboxID = text(fields["inbox_id"])
-	if resource := fields["resource"]; sc.WebsiteID == "" && bytes.HasPrefix(resource, []byte("{")) {
-		var of struct{ Type, ID string } // a bucket's: it has no website_id
-		if json.Unmarshal(resource, &of) == nil && of.Type == "website" {
-			sc.WebsiteID = of.ID
-		}
-	}
-}
-
-// passes applies a session's filters. What belongs to no website passes that
-// by rooms, what belongs to no conversation that by inboxes.
-func (sc scope) passes(rooms, inboxes []string) bool {
-	if len(rooms) > 0 && sc.WebsiteID != "" && !slices.Contains(rooms, sc.WebsiteID) {
-		return false
-	}
-	return len(inboxes) == 0 || sc.SessionID == "" || slices.Contains(inboxes, sc.InboxID)
 }

@@ -365,6 +365,42 @@ func TestBinds(t *testing.T) {
 	}
 }
 
+func TestSessionKeepsItsWebsitesUntilItBinds(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithWebsites("w1"))
+	c := connect(t, srv, eio3)
+	c.write(authentication(srv.Token(), ""))
+	require.Equal(t, `42["authenticated",true]`, c.read())
+	emit := func() {
+		for _, website := range []string{"w1", "w2"} {
+			srv.EmitRaw("message:send", []byte(`{"website_id":"`+website+`"}`))
+		}
+		srv.EmitRaw("end", nil)
+	}
+	srv.SetWebsites("w2")
+	emit()
+	assert.Equal(t, []string{`42["message:send",{"website_id":"w1"}]`}, c.readTo(`42["end"]`))
+	c.write(`42["socket:bind",{}]`)
+	c.write("2")
+	require.Equal(t, "3", c.read())
+	emit()
+	assert.Equal(t, []string{`42["message:send",{"website_id":"w2"}]`}, c.readTo(`42["end"]`))
+
+	srv.SetWebsites()
+	c.write(`42["socket:bind",""]`)
+	c.write("2")
+	require.Equal(t, "3", c.read())
+	emit()
+	assert.Len(t, c.readTo(`42["end"]`), 2)
+}
+
+func TestWebsiteTokenOfAWebsiteThatIsGone(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithWebsites("w1"))
+	c := authenticate(t, srv, srv.TokenFor(crisp.TierWebsite), "")
+	srv.EmitRaw("message:send", []byte(`{"website_id":"`+crisptest.WebsiteID+`"}`))
+	srv.EmitRaw("end", nil)
+	assert.Empty(t, c.readTo(`42["end"]`))
+}
+
 func TestEventsComeInOrderAndWaitForASlowReader(t *testing.T) {
 	srv := crisptest.NewServer(t, crisptest.InMemory())
 	c := authenticate(t, srv, srv.Token(), "")

@@ -125,7 +125,6 @@ func (s *Server) Close() {
 	}
 	s.client.CloseIdleConnections()
 	s.wg.Wait()
-	s.changes.announce()
 }
 
 // URL is the base of the REST API, as [crisp.WithBaseURL] takes it:

@@ -18,18 +18,12 @@ type Visitor struct {
 	given  map[int64]bool // fingerprints of what WaitAnswer has given; Server.mu guards it
 }
 
-// Visitor opens the chat of a website, [WebsiteID] unless another is given.
-// No event tells of that alone.
+// Visitor opens the chat of a website: the one that is given, the first of
+// those that are fixed, or [WebsiteID]. No event tells of that alone.
 func (s *Server) Visitor(websiteID ...string) *Visitor {
-	website := WebsiteID
-	switch {
-	case len(websiteID) > 0:
-		website = websiteID[0]
-	case len(s.websites) > 0:
-		website = s.websites[0]
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	website := slices.Concat(websiteID, s.knownWebsites())[0]
 	c := s.newConversation(website, "")
 	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, given: make(map[int64]bool)}
 }

@@ -1,0 +1,95 @@
+package crisptest
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/coder/websocket"
+
+	"github.com/crisp-go/crisp"
+)
+
+// authentication is the argument of the event of that name.
+type authentication struct {
+	Tier     crisp.Tier `json:"tier"`
+	Username string     `json:"username"`
+	Password string     `json:"password"`
+	filter
+}
+
+// authenticate answers a session's credentials; s.mu is held.
+func (s *Server) authenticate(from *session, argument json.RawMessage) {
+	if s.faults.ignoreAuth.take() {
+		return
+	}
+	if s.faults.rejectAuth {
+		s.reject(from, s.faults.rejectMessage)
+		return
+	}
+	var asked authentication
+	if err := json.Unmarshal(argument, &asked); err != nil {
+		s.reject(from, "the authentication is malformed")
+		return
+	}
+	token, ok := s.findToken(asked.Tier, asked.Username, asked.Password)
+	if !ok {
+		s.reject(from, "invalid authentication")
+		return
+	}
+	reach := s.reachOf(token)
+	if room, ok := reach.beyond(asked.Rooms); ok {
+		s.reject(from, fmt.Sprintf("not subscribed to website %q", room))
+		return
+	}
+	if s.maxSessions > 0 && s.countAuthenticated() >= s.maxSessions {
+		if s.overLimit == OverLimitDisconnect {
+			s.disconnect(from, "too many sessions")
+		}
+		return
+	}
+	from.Authenticated, from.Tier, from.token, from.reach = true, token.Tier, token, reach
+	from.apply(asked.filter)
+	from.engine.sendFrame(frame{
+		kind:    websocket.MessageText,
+		data:    eventFrame("authenticated", []byte("true")),
+		written: func() { s.confirm(from) },
+	})
+}
+
+// confirm notes that a session was told. A test that has waited for it may
+// lose its connection next, and the client must know then that it had one.
+func (s *Server) confirm(authenticated *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	authenticated.told = true
+	s.changes.announce()
+}
+
+// reject answers that the credentials are wrong; s.mu is held.
+func (s *Server) reject(from *session, message string) {
+	from.engine.send(eventFrame("unauthorized", mustJSON(struct {
+		Message string `json:"message"`
+	}{message})))
+	s.disconnect(from, "unauthorized: "+message)
+}
+
+// findToken looks for credentials. The quickstart's example names no tier:
+// then that of the token counts.
+func (s *Server) findToken(tier crisp.Tier, identifier, key string) (crisp.Token, bool) {
+	for _, token := range s.tokens {
+		if token.Identifier == identifier && token.Key == key && (tier == "" || tier == token.Tier) {
+			return token, true
+		}
+	}
+	return crisp.Token{}, false
+}
+
+func (s *Server) countAuthenticated() int {
+	n := 0
+	for _, session := range s.sessions {
+		if session.receives() {
+			n++
+		}
+	}
+	return n
+}
