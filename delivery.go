@@ -11,22 +11,6 @@ import (
 	"github.com/crisp-go/crisp/internal/wire"
 )
 
-// Overflow is what happens when the queue between the reader and the handlers
-// is full.
-type Overflow int
-
-// Ways to overflow.
-const (
-	// OverflowBlock stops reading until handlers have caught up with half of
-	// the queue. Events wait in the server and in TCP's buffers; heartbeats go
-	// on. Nothing is lost as long as the server has the patience.
-	OverflowBlock Overflow = iota
-	// OverflowDrop goes on reading and drops what comes while the queue is
-	// full. The loss is reported as [ErrSlowConsumer], to Hooks.Dropped, and as
-	// a gap.
-	OverflowDrop
-)
-
 const (
 	defaultQueueBytes = 64 << 20
 	// itemOverhead is what an event in the queue costs besides its payload,
@@ -39,42 +23,47 @@ const (
 // errGoexit is reported when a handler ended its goroutine.
 var errGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
 
-// item is an event on its way to the handlers, or a mark.
+// item is an event on its way to the handlers, or a signal to a lane.
 type item struct {
+	signal   signal
 	name     string
 	payload  []byte
-	received time.Time
-
-	fill *fill      // what recovered it; nil for live events
-	ref  SessionRef // of a recovered message, which may itself not say
-
-	mark    *mark // if not nil, this is no event but a mark
-	settles bool  // if true, this is no event but the end of what fill recovered of ref's session
+	received int64     // UNIX ns
+	recovery *recovery // what a recovered message, or a signal, belongs to
+	fill     *fill     // of the gap before a mark that is lifted
 }
 
 func (it *item) cost() int64 { return int64(len(it.payload)) + itemOverhead }
 
-// mark holds back what comes behind it, in every lane, until it is lifted: the
-// hooks that tell of a connection or a gap return before the first event after
-// it is handled.
-type mark struct {
-	lifted chan struct{}
-	fill   *fill // what is recovered of the gap before it, if anything is
+// decode makes an event of it. The event shares the memory of the payload.
+func (it *item) decode() (Event, error) {
+	ev, err := decodeOwned(it.name, it.payload, time.Unix(0, it.received))
+	if err != nil {
+		return nil, err
+	}
+	ev.EventMeta().Source = SourceRTM
+	if it.recovery != nil {
+		it.recovery.complete(ev)
+	}
+	return ev, nil
 }
 
-// injection is what a fill hands to a session's lane, to be handled before the
-// live events that the lane holds for that session.
-type injection struct {
-	fill    *fill
-	session string
-	items   []item
-}
+// signal is what an item tells a lane, if it is no event.
+type signal uint8
+
+const (
+	noSignal      signal = iota
+	signalMark           // hold back what comes behind, until the hooks that tell of a connection or a gap have returned
+	signalLift           // of the oldest mark
+	signalMissed         // what a session has missed is there
+	signalSettled        // and is handled
+)
 
 // delivery brings events from the reading goroutine to the handlers: a queue
 // bounded in bytes, spread over lanes. A session's events share a lane, which
 // keeps them in order.
 //
-// put and mark are for the reading goroutine alone; the rest is safe from any.
+// put is for the reading goroutine alone; the rest is safe from any.
 type delivery struct {
 	ctx    context.Context // of the handlers; its end abandons what is queued
 	handle func(ctx context.Context, it *item)
@@ -87,7 +76,7 @@ type delivery struct {
 
 	used    atomic.Int64  // bytes queued and in handling
 	queued  atomic.Int64  // events queued and in handling
-	waiting atomic.Bool   // the reader wants to know when there is space
+	waiting atomic.Bool   // somebody wants to know when there is space
 	space   chan struct{} // capacity 1
 }
 
@@ -106,54 +95,70 @@ func newDelivery(ctx context.Context, lanes int, limit int64, handle func(contex
 		d.wg.Add(1)
 		go d.lanes[i].run()
 	}
+	context.AfterFunc(ctx, func() {
+		for _, l := range d.lanes {
+			l.wake()
+		}
+	})
 	return d
 }
 
 // fits tells whether an item may be queued. One that is larger than the whole
 // queue passes when the queue is empty.
-func (d *delivery) fits(it *item) bool {
+func (d *delivery) fits(cost int64) bool {
 	used := d.used.Load()
-	return used == 0 || used+it.cost() <= d.limit
+	return used == 0 || used+cost <= d.limit
 }
 
-// put queues an event, which must fit.
+// put queues an event, which should fit.
 func (d *delivery) put(it item) {
 	d.used.Add(it.cost())
 	d.queued.Add(1)
 	d.lanes[d.laneOf(it.payload)].put(it)
 }
 
-// mark holds all lanes back until the mark is lifted.
-func (d *delivery) mark(m *mark) {
+// mark holds all lanes back behind what is queued now, until lift.
+func (d *delivery) mark() {
 	for _, l := range d.lanes {
-		l.put(item{mark: m, received: time.Now()})
+		l.put(item{signal: signalMark})
 	}
 }
 
-// inject gives a lane what was recovered of a session. It is not counted
-// towards the queue's bound: what is held in the queue waits for it.
-func (d *delivery) inject(in injection) {
-	d.lanes[d.laneOfKey([]byte(in.session))].inject(in)
+// lift ends the oldest mark.
+func (d *delivery) lift(f *fill) {
+	for _, l := range d.lanes {
+		l.put(item{signal: signalLift, fill: f})
+	}
+}
+
+// recover hands over what a session has missed. It is not counted towards the
+// queue's bound: what is held in the queue waits for it.
+func (d *delivery) recover(r *recovery) {
+	d.lanes[d.laneOfKey([]byte(r.of.SessionID))].put(item{signal: signalMissed, recovery: r})
 }
 
 // oldest is when the oldest event that is not handled yet was received; zero
 // if there is none.
 func (d *delivery) oldest() time.Time {
-	var oldest time.Time
+	var oldest int64
 	for _, l := range d.lanes {
-		if at := l.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+		if at := l.oldest(); at != 0 && (oldest == 0 || at < oldest) {
 			oldest = at
 		}
 	}
-	return oldest
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, oldest)
 }
 
-// wait returns when handlers have caught up with half of the queue, or the
-// context ends. Half, so that the reader does not stop and go for each event.
-func (d *delivery) wait(ctx context.Context) error {
+// wait returns when handlers have caught up with half of the queue and an
+// event of this cost fits, or the context ends. Half, so that the reader does
+// not stop and go for each event. It is for one goroutine at a time.
+func (d *delivery) wait(ctx context.Context, cost int64) error {
 	d.waiting.Store(true)
 	defer d.waiting.Store(false)
-	for d.used.Load() > d.limit/2 {
+	for d.used.Load() > d.limit/2 || !d.fits(cost) {
 		select {
 		case <-d.space:
 		case <-ctx.Done():
@@ -227,231 +232,4 @@ func (d *delivery) done() <-chan struct{} {
 		close(done)
 	}()
 	return done
-}
-
-// lane handles its events one after the other.
-type lane struct {
-	d *delivery
-
-	mu         sync.Mutex
-	nonEmpty   sync.Cond
-	inbox      []item
-	injections []injection
-	finished   bool
-	injected   chan struct{} // capacity 1: wakes a lane that waits at a mark
-	inHand     atomic.Int64  // when the event at hand was received, UNIX ns; 0 between batches
-
-	// For the lane's goroutine alone.
-	batch   []item // taken from the inbox, handled up to next
-	next    int
-	current *item             // in handling
-	at      *mark             // that the lane waits at
-	fill    *fill             // the latest that the lane takes part in
-	todo    []item            // injected: goes before the batch
-	held    map[string][]item // live events of sessions that fill is not done with
-}
-
-func newLane(d *delivery) *lane {
-	l := &lane{d: d, injected: make(chan struct{}, 1), held: make(map[string][]item)}
-	l.nonEmpty.L = &l.mu
-	return l
-}
-
-func (l *lane) put(it item) {
-	l.mu.Lock()
-	l.inbox = append(l.inbox, it)
-	l.mu.Unlock()
-	l.nonEmpty.Signal()
-}
-
-func (l *lane) inject(in injection) {
-	l.mu.Lock()
-	l.injections = append(l.injections, in)
-	l.mu.Unlock()
-	l.nonEmpty.Signal()
-	select {
-	case l.injected <- struct{}{}:
-	default:
-	}
-}
-
-func (l *lane) finish() {
-	l.mu.Lock()
-	l.finished = true
-	l.mu.Unlock()
-	l.nonEmpty.Signal()
-}
-
-// oldest is when the oldest event of the lane that is not handled yet was
-// received; zero if there is none. What is held does not count here: its fill
-// does.
-func (l *lane) oldest() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if ns := l.inHand.Load(); ns != 0 {
-		return time.Unix(0, ns)
-	}
-	if len(l.inbox) > 0 {
-		return l.inbox[0].received
-	}
-	return time.Time{}
-}
-
-// run handles events until the lane is finished and empty, or abandoned.
-func (l *lane) run() {
-	ended := false
-	defer func() {
-		if ended {
-			l.d.wg.Done()
-			return
-		}
-		// A handler ended this goroutine. The lane must not die with it.
-		l.settle()
-		l.d.report(errGoexit)
-		go l.run()
-	}()
-	for l.more() {
-		l.step()
-	}
-	ended = true
-}
-
-// more tells whether there is anything to handle, and waits until it knows.
-func (l *lane) more() bool {
-	for l.d.ctx.Err() == nil {
-		if l.fill != nil || l.at != nil {
-			l.takeInjections()
-		}
-		switch {
-		case len(l.todo) > 0:
-			return true
-		case l.at != nil:
-			l.wait()
-		case l.next < len(l.batch):
-			return true
-		case !l.take():
-			return false
-		}
-	}
-	return false
-}
-
-// step handles one item: of what was injected, if there is any, else of the
-// batch.
-func (l *lane) step() {
-	if len(l.todo) > 0 {
-		it := l.todo[0]
-		l.todo = l.todo[1:]
-		if it.settles {
-			l.release(&it)
-			return
-		}
-		l.handle(&it)
-		return
-	}
-	it := &l.batch[l.next]
-	l.next++
-	switch {
-	case it.mark != nil:
-		l.at = it.mark
-		*it = item{}
-	case l.fill != nil && l.hold(it):
-		*it = item{}
-	default:
-		l.inHand.Store(it.received.UnixNano())
-		l.handle(it)
-	}
-}
-
-func (l *lane) handle(it *item) {
-	l.current = it
-	l.d.handle(l.d.ctx, it)
-	l.settle()
-}
-
-// settle accounts for the item in handling and forgets it.
-func (l *lane) settle() {
-	if l.current == nil {
-		return
-	}
-	if l.current.fill == nil {
-		l.d.release(l.current)
-	}
-	*l.current = item{} // the batch must not keep the payload alive
-	l.current = nil
-}
-
-// wait waits at a mark until it is lifted, or something was injected by a fill
-// from before it.
-func (l *lane) wait() {
-	select {
-	case <-l.at.lifted:
-		l.takeInjections()
-		if l.at.fill != nil {
-			l.fill = l.at.fill
-		}
-		l.at = nil
-	case <-l.injected:
-	case <-l.d.ctx.Done():
-	}
-}
-
-// hold keeps a live event back if what its session missed is not there yet.
-func (l *lane) hold(it *item) bool {
-	if l.fill.over() {
-		l.fill = nil
-		return false
-	}
-	session := string(sessionOf(it.payload))
-	if session == "" || !l.fill.holds(session) {
-		return false
-	}
-	l.held[session] = append(l.held[session], *it)
-	return true
-}
-
-// takeInjections queues what was recovered of sessions.
-func (l *lane) takeInjections() {
-	l.mu.Lock()
-	injections := l.injections
-	l.injections = nil
-	l.mu.Unlock()
-	for _, in := range injections {
-		l.todo = append(l.todo, in.items...)
-		l.todo = append(l.todo, item{fill: in.fill, ref: SessionRef{SessionID: in.session}, settles: true})
-	}
-}
-
-// release lets go what was held of a session, once all that it missed is
-// handled.
-func (l *lane) release(it *item) {
-	session := it.ref.SessionID
-	l.todo = append(l.held[session], l.todo...)
-	delete(l.held, session)
-	it.fill.settle(session)
-}
-
-// take swaps the handled batch for what has come meanwhile, so that reader and
-// lane meet once per batch, not once per event. It waits for items, and gives
-// false when there will be none.
-func (l *lane) take() bool {
-	spare := l.batch[:0]
-	if cap(spare) > keptItems {
-		spare = nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.batch, l.next = nil, 0
-	l.inHand.Store(0)
-	for len(l.inbox) == 0 && len(l.injections) == 0 {
-		if l.finished && len(l.held) == 0 {
-			return false
-		}
-		l.nonEmpty.Wait()
-	}
-	l.batch, l.inbox = l.inbox, spare
-	if len(l.batch) > 0 {
-		l.inHand.Store(l.batch[0].received.UnixNano())
-	}
-	return true
 }

@@ -60,25 +60,6 @@ type Retrying struct {
 	Err     error         // what ended the session or the attempt before
 }
 
-// Gap is a span of time in which events may have been missed. Crisp does not
-// keep events for clients that are away.
-type Gap struct {
-	From   time.Time // the last moment at which nothing can have been missed
-	To     time.Time // from here on events are received again
-	Reason GapReason
-}
-
-// GapReason tells why events may have been missed.
-type GapReason string
-
-// Reasons of a gap.
-const (
-	GapDisconnected GapReason = "disconnected" // the connection was lost
-	GapOverflow     GapReason = "overflow"     // the queue was full (OverflowDrop)
-	GapSkipped      GapReason = "skipped"      // a frame was over the size limit or unreadable
-	GapRestarted    GapReason = "restarted"    // the program was not running
-)
-
 // Dropped tells of events that were received but not handled.
 type Dropped struct {
 	Count int

@@ -24,7 +24,8 @@ type Position struct {
 }
 
 // PositionStore keeps a [Position] between runs of a program. Load gives the
-// zero Position if there is none yet. The client calls one method at a time.
+// zero Position if there is none yet. The client calls one method at a time; a
+// Save has 10 s, by its context.
 type PositionStore interface {
 	Load(ctx context.Context) (Position, error)
 	Save(ctx context.Context, p Position) error
@@ -43,8 +44,12 @@ func WithPosition(store PositionStore) RTMOption {
 	}
 }
 
-// positionInterval is how often a changed position is saved.
-const positionInterval = 5 * time.Second
+const (
+	// positionInterval is how often a changed position is saved.
+	positionInterval = 5 * time.Second
+	// saveTimeout is how long that may take, also at the end of a run.
+	saveTimeout = 10 * time.Second
+)
 
 // FilePosition keeps a position in a file. Saving is atomic: a new file is
 // written and synced, then takes the old one's place, and the folder is synced.
@@ -166,7 +171,7 @@ func (t *RTM) keepPosition() (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		var saved time.Time
+		var saved savedPosition
 		for {
 			select {
 			case <-ticker.C:
@@ -184,24 +189,33 @@ func (t *RTM) keepPosition() (stop func()) {
 	}
 }
 
-// savePosition saves the position if it is later than the one saved before,
-// and gives what is saved now.
-func (t *RTM) savePosition(saved time.Time) time.Time {
-	at := t.handledUpTo()
-	if !at.After(saved) {
+// savedPosition is what is known of the position that was saved last.
+type savedPosition struct {
+	at       time.Time
+	messages uint64 // handled up to then
+}
+
+// savePosition saves the position if it is not the one that is saved, and gives
+// what is saved now. It may be at the same time as before: while a gap is being
+// filled, it is the messages handled that change.
+func (t *RTM) savePosition(saved savedPosition) savedPosition {
+	now := savedPosition{at: t.handledUpTo()}
+	p := Position{Time: now.at}
+	if t.recent != nil {
+		p.Handled, now.messages = t.recent.keys()
+	}
+	if now.at.IsZero() || now.messages == saved.messages && now.at.Equal(saved.at) {
 		return saved
 	}
-	p := Position{Time: at}
-	if t.recent != nil {
-		p.Handled = t.recent.keys()
-	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.stopped), saveTimeout)
+	defer cancel()
 	// A position that is not saved costs a longer gap after a restart; the
 	// program that runs need not end for it.
-	if err := t.cfg.position.Save(context.WithoutCancel(t.stopped), p); err != nil {
+	if err := t.cfg.position.Save(ctx, p); err != nil {
 		t.report(err)
 		return saved
 	}
-	return at
+	return now
 }
 
 // handledUpTo is the last moment before which nothing is left to handle; zero
@@ -213,14 +227,7 @@ func (t *RTM) handledUpTo() time.Time {
 	if oldest := t.delivery.oldest(); !oldest.IsZero() && oldest.Before(at) {
 		at = oldest
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, f := range t.fills { // what a gap still lacks counts as not handled
-		if f.gap.From.Before(at) {
-			at = f.gap.From
-		}
-	}
-	return at
+	return t.gaps.bound(at)
 }
 
 // readUpTo is the last moment before which everything was read. A connection

@@ -15,10 +15,11 @@ const recentKept = 1 << 15
 // that a backfill repeats none of them, and none of the backfill comes again
 // live. A message that Crisp sends live twice is not its business.
 type recent struct {
-	mu   sync.Mutex
-	from map[uint64]Source
-	ring []uint64 // the keys of from, oldest at next once it is full
-	next int
+	mu    sync.Mutex
+	from  map[uint64]Source
+	ring  []uint64 // the keys of from, oldest at next once it is full
+	next  int
+	added uint64
 }
 
 func newRecent() *recent { return &recent{from: make(map[uint64]Source)} }
@@ -34,13 +35,22 @@ func messageKey(ref SessionRef, fingerprint int64) uint64 {
 
 // keyOf gives the key of an event that is a message.
 func keyOf(ev Event) (uint64, bool) {
+	fingerprint, ok := fingerprintOf(ev)
+	if !ok {
+		return 0, false
+	}
+	return messageKey(ev.(SessionEvent).Session(), fingerprint), true
+}
+
+// fingerprintOf gives the fingerprint of an event that is a message.
+func fingerprintOf(ev Event) (fingerprint int64, ok bool) {
 	switch ev := ev.(type) {
 	case *MessageSend:
-		return messageKey(ev.Session(), ev.Fingerprint), ev.Fingerprint != 0
+		fingerprint = ev.Fingerprint
 	case *MessageReceived:
-		return messageKey(ev.Session(), ev.Fingerprint), ev.Fingerprint != 0
+		fingerprint = ev.Fingerprint
 	}
-	return 0, false
+	return fingerprint, fingerprint != 0
 }
 
 // repeats tells whether a message that comes from source was handled already
@@ -60,6 +70,7 @@ func (r *recent) add(key uint64, source Source) {
 		return
 	}
 	r.from[key] = source
+	r.added++
 	if len(r.ring) < recentKept {
 		r.ring = append(r.ring, key)
 		return
@@ -69,12 +80,13 @@ func (r *recent) add(key uint64, source Source) {
 	r.next = (r.next + 1) % recentKept
 }
 
-// keys lists what a stored position needs: the latest, oldest first.
-func (r *recent) keys() []uint64 {
+// keys lists what a stored position needs: the latest, oldest first. The count
+// of all that were added tells one list from another.
+func (r *recent) keys() (keys []uint64, added uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := append(append([]uint64(nil), r.ring[r.next:]...), r.ring[:r.next]...)
-	return all[max(0, len(all)-recentStored):]
+	return all[max(0, len(all)-recentStored):], r.added
 }
 
 // recentStored bounds what of it a stored position holds, about 40 KiB.

@@ -50,9 +50,12 @@ type RTM struct {
 	missedBinds []func() any
 	lastLive    time.Time // up to when the sessions before were complete
 	delivery    *delivery
-	fills       []*fill // gaps that are not recovered yet, oldest first
+	fill        *fill // the latest; nil if there was none
 
-	recent *recent // only with a backfill
+	gaps     openGaps
+	resuming sync.Mutex // taken by resume alone
+	episode  episode    // of overflow
+	recent   *recent    // only with a backfill
 }
 
 // State is what an RTM client is doing.
@@ -271,14 +274,16 @@ func (t *RTM) Run(ctx context.Context) error {
 		t.abandon(cause)
 	})
 	defer unlink()
+	stopKeeping := func() {}
 	gap, err := t.loadPosition()
 	if err == nil {
-		stopKeeping := t.keepPosition()
+		stopKeeping = t.keepPosition()
 		err = t.supervise(gap)
-		defer stopKeeping()
 	}
 	t.stop(err)
 	t.drain()
+	stopKeeping()
+	t.end()
 	return err
 }
 
@@ -360,6 +365,11 @@ func (t *RTM) pause(tries *retries, cause error) error {
 // live makes a session the current one. What it receives waits until the hooks
 // have told of it.
 func (t *RTM) live(s *session, info Connected, gap Gap) {
+	from := gap.From
+	if from.IsZero() {
+		from = s.since
+	}
+	open := t.gaps.add(from) // before the session counts for the stored position
 	t.mu.Lock()
 	t.conn = s.conn
 	t.state = StateConnected
@@ -368,38 +378,16 @@ func (t *RTM) live(s *session, info Connected, gap Gap) {
 
 	t.emitMissedBinds()
 	if gap.From.IsZero() {
-		t.afterHooks(nil, func() { notify(t.hooks, t.cfg.hooks.Connected, info) })
+		t.resume(open, nil, func() { notify(t.hooks, t.cfg.hooks.Connected, info) })
 		return
 	}
 	if gap.Reason != GapRestarted {
 		t.reconnects.Add(1)
 	}
-	t.afterHooks(&gap, func() {
+	t.resume(open, &gap, func() {
 		notify(t.hooks, t.cfg.hooks.Connected, info)
 		notify(t.hooks, t.cfg.hooks.Gap, gap)
 	})
-}
-
-// afterHooks posts hooks, and holds back what is received from here on until
-// they have returned, and until it is known what a gap must be filled with.
-func (t *RTM) afterHooks(gap *Gap, post func()) {
-	m := &mark{lifted: make(chan struct{})}
-	told := m.lifted
-	if gap != nil && t.cfg.backfill != nil {
-		told = make(chan struct{})
-		t.startFill(*gap, m, told)
-	}
-	t.delivery.mark(m)
-	post()
-	t.hooks.post(func() { close(told) })
-}
-
-// gapReason tells why a session's end leaves a gap.
-func gapReason(err error) GapReason {
-	if errors.Is(err, ErrTooLarge) {
-		return GapSkipped
-	}
-	return GapDisconnected
 }
 
 // receive reads a session's events until it ends, and says why it did.
@@ -428,8 +416,6 @@ func (t *RTM) receive(s *session) error {
 // read hands events to the delivery. It is the only place that reads the
 // connection and must never wait for user code, except when the queue is full.
 func (t *RTM) read(s *session) error {
-	overflow := overflowEpisode{rtm: t}
-	defer overflow.end()
 	for {
 		ev, err := s.conn.Next()
 		s.lastLive = s.conn.LastHeard()
@@ -443,79 +429,28 @@ func (t *RTM) read(s *session) error {
 			}
 			continue
 		}
+		received := s.lastLive.UnixNano()
 		t.received.Add(1)
-		t.lastEvent.Store(s.lastLive.UnixNano())
-		it := item{name: name, payload: slices.Clone(ev.Arg()), received: s.lastLive}
-		if !t.delivery.fits(&it) && !t.makeRoom(s, &overflow) {
-			continue
+		t.lastEvent.Store(received)
+		it := item{name: name, payload: slices.Clone(ev.Arg()), received: received}
+		if t.admit(&it) {
+			t.delivery.put(it)
 		}
-		overflow.end()
-		t.delivery.put(it)
 	}
-}
-
-// makeRoom does what the overflow policy says, and tells whether the event at
-// hand may be queued.
-func (t *RTM) makeRoom(s *session, overflow *overflowEpisode) bool {
-	if t.cfg.overflow == OverflowDrop {
-		overflow.drop(s.lastLive)
-		return false
-	}
-	// The connection keeps its heartbeats up while nobody reads it.
-	return t.delivery.wait(t.stopped) == nil
-}
-
-// overflowEpisode is a run of events dropped because the queue was full. Each
-// is reported once: at its start as a slow consumer, at its end as a gap.
-type overflowEpisode struct {
-	rtm   *RTM
-	count int
-	from  time.Time
-	until time.Time
-}
-
-func (o *overflowEpisode) drop(at time.Time) {
-	t := o.rtm
-	t.dropped.Add(1)
-	if o.count == 0 {
-		o.from = at
-		t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.delivery.used.Load()))
-		t.hooks.post(func() { t.report(ErrSlowConsumer) })
-	}
-	o.count++
-	o.until = at
-}
-
-func (o *overflowEpisode) end() {
-	if o.count == 0 {
-		return
-	}
-	t := o.rtm
-	dropped := Dropped{Count: o.count, Err: ErrSlowConsumer}
-	gap := Gap{From: o.from, To: o.until, Reason: GapOverflow}
-	t.afterHooks(&gap, func() {
-		notify(t.hooks, t.cfg.hooks.Dropped, dropped)
-		notify(t.hooks, t.cfg.hooks.Gap, gap)
-	})
-	o.count = 0
 }
 
 // handle decodes an event and dispatches it, on its lane.
 func (t *RTM) handle(ctx context.Context, it *item) {
-	ev, err := decodeOwned(it.name, it.payload, it.received)
+	ev, err := it.decode()
 	if err != nil {
 		t.router.onError(ctx, err)
 		return
 	}
-	ev.EventMeta().Source = SourceRTM
-	if it.fill != nil {
-		it.fill.complete(ev, it.ref)
-	}
 	if t.recent != nil && t.handledAlready(ev) {
 		return
 	}
-	if it.fill != nil {
-		it.fill.messages.Add(1)
+	if it.recovery != nil {
+		it.recovery.count()
 	}
 	_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
 	if t.recent != nil {
@@ -564,6 +499,7 @@ func (t *RTM) heartbeats(s *session) (stop func()) {
 // drain lets handlers finish what is queued, unless they are to stop.
 func (t *RTM) drain() {
 	t.setState(StateDraining)
+	t.endEpisode()
 	t.awaitFills()
 	t.delivery.finish()
 	select {
@@ -576,6 +512,10 @@ func (t *RTM) drain() {
 			notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: int(n), Err: cause})
 		}
 	}
+}
+
+// end tells those who wait for the end of the run, and what is left of it.
+func (t *RTM) end() {
 	t.abandon(ErrClosed)
 	t.setState(StateClosed)
 	close(t.runEnded)

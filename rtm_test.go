@@ -39,7 +39,12 @@ type running struct {
 // run starts an RTM client, which the test's end closes.
 func run(t *testing.T, srv *crisptest.Server, router *crisp.Router, opts ...crisp.RTMOption) *running {
 	t.Helper()
-	rtm, err := srv.Client().NewRTM(router, opts...)
+	return runClient(t, srv.Client(), router, opts...)
+}
+
+func runClient(t *testing.T, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
+	t.Helper()
+	rtm, err := client.NewRTM(router, opts...)
 	require.NoError(t, err)
 	r := &running{RTM: rtm, err: make(chan error, 1)}
 	go func() { r.err <- rtm.Run(t.Context()) }()

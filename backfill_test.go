@@ -1,0 +1,941 @@
+package crisp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// heard is a message that reached its handler.
+type heard struct {
+	session string
+	text    string
+	source  crisp.Source
+}
+
+// conversations makes a router that collects all messages, and the state
+// changes between them, as texts.
+func conversations(opts ...crisp.RouterOption) (*crisp.Router, *log[heard]) {
+	got := new(log[heard])
+	return conversationsInto(got, opts...), got
+}
+
+func conversationsInto(got *log[heard], opts ...crisp.RouterOption) *crisp.Router {
+	router := crisp.NewRouter(opts...)
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		text, _ := ev.Content.(crisp.TextContent)
+		got.add(heard{ev.SessionID, string(text), ev.Source})
+		return nil
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageReceived) error {
+		text, _ := ev.Content.(crisp.TextContent)
+		got.add(heard{ev.SessionID, string(text), ev.Source})
+		return nil
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.SessionSetState) error {
+		got.add(heard{ev.SessionID, string(ev.State), ev.Source})
+		return nil
+	})
+	return router
+}
+
+// of gives what was heard of a session, as "text" or, if it was recovered,
+// "text (backfill)".
+func of(all []heard, session string) []string {
+	var texts []string
+	for _, h := range all {
+		if h.session != session {
+			continue
+		}
+		if h.source == crisp.SourceBackfill {
+			h.text += " (backfill)"
+		}
+		texts = append(texts, h.text)
+	}
+	return texts
+}
+
+// intercepted is an HTTP client whose requests a test sees first: it may delay
+// them, or answer them itself.
+type intercepted struct {
+	http.RoundTripper
+	see func(req *http.Request) *http.Response
+}
+
+func (i *intercepted) RoundTrip(req *http.Request) (*http.Response, error) {
+	if resp := i.see(req); resp != nil {
+		resp.Request = req
+		return resp, nil
+	}
+	return i.RoundTripper.RoundTrip(req)
+}
+
+func reply(status int, body string) *http.Response {
+	return &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Content-Type": {"application/json"}},
+		Body:       io.NopCloser(strings.NewReader(body)),
+	}
+}
+
+// runVia is run with a look at the requests.
+func runVia(t *testing.T, srv *crisptest.Server, see func(*http.Request) *http.Response, router *crisp.Router, opts ...crisp.RTMOption) *running {
+	t.Helper()
+	client := &http.Client{Transport: &intercepted{RoundTripper: srv.HTTPClient().Transport, see: see}}
+	return runClient(t, srv.Client(crisp.WithHTTPClient(client)), router, opts...)
+}
+
+// isList and isMessages tell the requests of a backfill apart.
+func isList(req *http.Request) bool     { return strings.Contains(req.URL.Path, "/conversations/") }
+func isMessages(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/messages") }
+
+// slowly delays the requests that match, until the test lets them go or their
+// context ends.
+func slowly(delay time.Duration, match func(*http.Request) bool) func(*http.Request) *http.Response {
+	return func(req *http.Request) *http.Response {
+		if match(req) {
+			select {
+			case <-time.After(delay):
+			case <-req.Context().Done():
+			}
+		}
+		return nil
+	}
+}
+
+// outage lets things happen while RTM is down.
+func outage(t *testing.T, srv *crisptest.Server, happens func()) {
+	t.Helper()
+	synctest.Wait() // until what was said before has arrived
+	srv.TakeDown()
+	synctest.Wait()
+	happens()
+	srv.BringUp()
+	authenticated(t, srv)
+}
+
+// visitors are n of them.
+func visitors(srv *crisptest.Server, n int) []*crisptest.Visitor {
+	all := make([]*crisptest.Visitor, n)
+	for i := range all {
+		all[i] = srv.Visitor()
+	}
+	return all
+}
+
+// say lets a visitor say numbers.
+func say(v *crisptest.Visitor, from, to int) {
+	for n := from; n < to; n++ {
+		v.Say(fmt.Sprint(n))
+	}
+}
+
+func filled(numbers ...string) []string {
+	for i := range numbers {
+		numbers[i] += " (backfill)"
+	}
+	return numbers
+}
+
+func join(lists ...[]string) []string {
+	var all []string
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// watch gives hooks that collect the gaps and what became of them.
+func watch() (crisp.RTMOption, *log[crisp.Gap], *log[crisp.Backfilled]) {
+	gaps, outcomes := new(log[crisp.Gap]), new(log[crisp.Backfilled])
+	return crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Backfilled: outcomes.add}), gaps, outcomes
+}
+
+func TestBackfillRecoversMessages(t *testing.T) {
+	for _, lanes := range []int{1, 8} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				hooks, gaps, outcomes := watch()
+				run(t, srv, router, hooks, crisp.WithConcurrency(lanes), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+
+				const sessions = 70 // more than a page
+				all := visitors(srv, sessions)
+				operator := srv.Operator("anna")
+				for _, v := range all {
+					say(v, 0, 2)
+				}
+				outage(t, srv, func() {
+					for _, v := range all {
+						say(v, 2, 4)
+						operator.Say(v, "answer")
+						pass(time.Second)
+					}
+				})
+				for _, v := range all {
+					say(v, 4, 6)
+				}
+				synctest.Wait()
+
+				for _, v := range all {
+					want := join(numbers(0, 2), filled("2", "3", "answer"), numbers(4, 6))
+					// The answer makes an unresolved conversation of a pending one,
+					// an event that Crisp does not keep.
+					assert.Equal(t, want, of(got.list(), v.SessionID))
+				}
+				require.Len(t, gaps.list(), 1)
+				require.Len(t, outcomes.list(), 1)
+				outcome := outcomes.list()[0]
+				assert.NoError(t, outcome.Err)
+				assert.True(t, outcome.Complete)
+				assert.Equal(t, gaps.list()[0], outcome.Gap)
+				assert.Equal(t, 3*sessions, outcome.Messages)
+				assert.Equal(t, sessions, outcome.Conversations)
+				assert.LessOrEqual(t, outcome.Requests, 2*sessions+8)
+			})
+		})
+	}
+}
+
+func TestBackfillCompletesTheEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var got log[*crisp.MessageSend]
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error { got.add(ev); return nil })
+		run(t, srv, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		var sent crisptest.Message
+		outage(t, srv, func() { sent = v.Say("hello") })
+		require.Len(t, got.list(), 1)
+		ev := got.list()[0]
+		assert.Equal(t, crisp.SourceBackfill, ev.Source)
+		assert.Equal(t, crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}, ev.Session())
+		assert.Equal(t, v.WebsiteID, ev.Meta.WebsiteID)
+		assert.Equal(t, sent.Fingerprint, ev.Fingerprint)
+		assert.Equal(t, sent.Timestamp, ev.Meta.Time.UnixMilli())
+		assert.Empty(t, ev.Problems)
+		assert.NotEmpty(t, ev.Raw)
+	})
+}
+
+func TestBackfillReadsManyPagesOfMessages(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() {
+			say(v, 0, 19)
+			// Three at the same time, of which the page of 20 has one.
+			at := time.Now().Add(time.Second).UnixMilli()
+			for n := 19; n < 22; n++ {
+				postMessage(t, srv, v, map[string]any{"type": "text", "from": "user", "origin": "chat", "content": fmt.Sprint(n), "timestamp": at})
+			}
+			pass(2 * time.Second)
+			say(v, 22, 95)
+		})
+		assert.Equal(t, filled(numbers(0, 95)...), of(got.list(), v.SessionID))
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+		assert.Equal(t, 95, outcomes.list()[0].Messages)
+	})
+}
+
+// postMessage sends a message by REST.
+func postMessage(t *testing.T, srv *crisptest.Server, v *crisptest.Visitor, body map[string]any) {
+	t.Helper()
+	route := fmt.Sprintf("website/%s/conversation/%s/message", v.WebsiteID, v.SessionID)
+	require.NoError(t, srv.Client().Do(t.Context(), http.MethodPost, route, body, nil))
+}
+
+func TestBackfillComesBeforeNewerLiveEvents(t *testing.T) {
+	for _, lanes := range []int{1, 8} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				see := slowly(10*time.Second, func(req *http.Request) bool { return isList(req) || isMessages(req) })
+				runVia(t, srv, see, router, hooks, crisp.WithConcurrency(lanes), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				all := visitors(srv, 5)
+				outage(t, srv, func() {
+					for _, v := range all {
+						say(v, 0, 2)
+					}
+				})
+				for n := 2; n < 30; n++ { // over the time that the backfill takes
+					for _, v := range all {
+						say(v, n, n+1)
+					}
+					pass(5 * time.Second)
+				}
+				pass(time.Minute)
+				for _, v := range all {
+					want := join(filled(numbers(0, 2)...), numbers(2, 30))
+					assert.Equal(t, want, of(got.list(), v.SessionID))
+				}
+				require.Len(t, outcomes.list(), 1)
+				assert.Equal(t, 10, outcomes.list()[0].Messages)
+			})
+		})
+	}
+}
+
+func TestBackfillLeavesLiveMessagesWhereTheyCame(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		see := slowly(10*time.Second, isMessages)
+		runVia(t, srv, see, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v, operator := srv.Visitor(), srv.Operator("anna")
+		outage(t, srv, func() { say(v, 0, 1) })
+		say(v, 1, 2)
+		operator.Resolve(v)
+		say(v, 2, 3) // which REST knows when it is asked, as it knows the one before
+		pass(time.Minute)
+		want := []string{"0 (backfill)", "1", "resolved", "2", "unresolved"}
+		assert.Equal(t, want, of(got.list(), v.SessionID), "a session's events stay in order, of whatever kind")
+	})
+}
+
+func TestBackfillHoldsOnlyTheSessionsThatMissed(t *testing.T) {
+	for _, lanes := range []int{1, 8} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				see := slowly(10*time.Second, isMessages)
+				runVia(t, srv, see, router, crisp.WithConcurrency(lanes), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				all := visitors(srv, 20)
+				other := srv.Visitor()
+				outage(t, srv, func() {
+					for _, v := range all {
+						say(v, 0, 1)
+					}
+				})
+				last := all[0] // the list has the latest change first
+				other.Say("at once")
+				last.Say("1")
+				synctest.Wait()
+				assert.Equal(t, []string{"at once"}, of(got.list(), other.SessionID), "not concerned")
+				assert.Empty(t, of(got.list(), last.SessionID))
+
+				pass(31 * time.Second)
+				assert.Equal(t, []string{"0 (backfill)", "1"}, of(got.list(), last.SessionID), "those who wait are served first")
+				pass(10 * time.Minute)
+				for _, v := range all {
+					assert.Contains(t, of(got.list(), v.SessionID), "0 (backfill)")
+				}
+			})
+		})
+	}
+}
+
+func TestBackfillRepeatsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		say(v, 0, 3) // live, within the overlap of the backfill
+		var missed crisptest.Message
+		outage(t, srv, func() { missed = v.Say("3") })
+		// What is on its way twice: Crisp tells of it live after REST did.
+		srv.EmitRaw("message:send", fmt.Appendf(nil,
+			`{"website_id":%q,"session_id":%q,"type":"text","from":"user","origin":"chat","content":"3","fingerprint":%d,"timestamp":%d}`,
+			v.WebsiteID, v.SessionID, missed.Fingerprint, missed.Timestamp))
+		say(v, 4, 5)
+		synctest.Wait()
+		assert.Equal(t, []string{"0", "1", "2", "3 (backfill)", "4"}, of(got.list(), v.SessionID))
+		require.Len(t, outcomes.list(), 1)
+		assert.Equal(t, 1, outcomes.list()[0].Messages)
+	})
+}
+
+func TestBackfillFindsConversationsThatMoveMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		all := visitors(srv, 130) // three pages
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		var move sync.Once
+		runVia(t, srv, func(req *http.Request) *http.Response {
+			if strings.HasSuffix(req.URL.Path, "/conversations/2") {
+				move.Do(func() { // from the last page to the first
+					for _, v := range all[:3] {
+						v.Say("1")
+					}
+				})
+			}
+			return nil
+		}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		outage(t, srv, func() {
+			for _, v := range all {
+				pass(time.Millisecond)
+				v.Say("0")
+			}
+		})
+		for i, v := range all {
+			want := []string{"0 (backfill)"}
+			if i < 3 {
+				want = append(want, "1")
+			}
+			assert.Equal(t, want, of(got.list(), v.SessionID))
+		}
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+	})
+}
+
+func TestBackfillTellsWhatIsMissing(t *testing.T) {
+	tests := []struct {
+		name     string
+		backfill crisp.Backfill
+		see      func(*http.Request) *http.Response
+		within   time.Duration // live events go on
+		most     int           // messages
+		says     string
+		is       error
+	}{
+		{
+			name:     "the budget",
+			backfill: crisp.Backfill{MaxRequests: 5},
+			within:   time.Second,
+			most:     2,
+			says:     "MaxRequests",
+		},
+		{
+			name: "REST fails from the start",
+			see: func(req *http.Request) *http.Response {
+				if isList(req) {
+					return reply(500, `{"error":true,"reason":"internal_error","data":{}}`)
+				}
+				return nil
+			},
+			within: time.Minute,
+			says:   "500",
+		},
+		{
+			name: "REST fails on the way",
+			see: func(req *http.Request) *http.Response {
+				if isMessages(req) {
+					return reply(502, `<html>bad gateway</html>`)
+				}
+				return nil
+			},
+			within: time.Minute,
+			says:   "502",
+		},
+		{
+			name:   "REST hangs",
+			see:    slowly(time.Hour, isMessages),
+			within: time.Minute,
+			is:     context.DeadlineExceeded,
+		},
+		{
+			name:     "patience",
+			backfill: crisp.Backfill{Patience: 10 * time.Second},
+			see:      slowly(time.Hour, isList),
+			within:   10 * time.Second,
+			is:       context.DeadlineExceeded,
+		},
+		{
+			name: "a token without the scope",
+			see: func(req *http.Request) *http.Response {
+				if isList(req) {
+					return reply(403, `{"error":true,"reason":"not_allowed","data":{}}`)
+				}
+				return nil
+			},
+			within: time.Second,
+			is:     crisp.ErrUnauthorized,
+		},
+		{
+			name:     "age",
+			backfill: crisp.Backfill{MaxAge: 30 * time.Minute},
+			within:   time.Second,
+			most:     10, // those who spoke of late
+			says:     "MaxAge",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				see := tt.see
+				if see == nil {
+					see = func(*http.Request) *http.Response { return nil }
+				}
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				runVia(t, srv, see, router, hooks, crisp.WithBackfill(tt.backfill))
+				authenticated(t, srv)
+				all := visitors(srv, 10)
+				outage(t, srv, func() {
+					for _, v := range all {
+						v.Say("0")
+					}
+					pass(time.Hour)
+					for _, v := range all {
+						v.Say("1")
+					}
+				})
+				for _, v := range all {
+					v.Say("2")
+				}
+				pass(tt.within)
+
+				require.Len(t, outcomes.list(), 1)
+				outcome := outcomes.list()[0]
+				assert.False(t, outcome.Complete)
+				assert.LessOrEqual(t, outcome.Messages, tt.most)
+				require.Error(t, outcome.Err)
+				assert.ErrorContains(t, outcome.Err, tt.says)
+				if tt.is != nil {
+					assert.ErrorIs(t, outcome.Err, tt.is)
+				}
+				for _, v := range all {
+					list := of(got.list(), v.SessionID)
+					require.NotEmpty(t, list)
+					assert.Equal(t, "2", list[len(list)-1], "what is there is handled all the same")
+				}
+			})
+		})
+	}
+}
+
+func TestBackfillSkipsWhatItCanNotRead(t *testing.T) {
+	const ok = `{"error":false,"reason":"listed","data":%s}`
+	tests := []struct {
+		name     string
+		match    func(*http.Request) bool
+		data     string
+		complete bool
+	}{
+		{"a conversation without an id", isList, `[{"session_id":"session_other","updated_at":%d},{"updated_at":%d}]`, false},
+		{"a conversation with a date of another type", isList, `[{"session_id":"session_other","updated_at":%d},{"session_id":"s","updated_at":"%d"}]`, false},
+		{"null in the list", isList, `[{"session_id":"session_other","updated_at":%d},null]`, false},
+		{"messages with fields of other types", isMessages, `[{"from":7,"fingerprint":"x","timestamp":"%d","content":"0"},null,3]`, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				v := srv.Visitor()
+				router, _ := conversations(crisp.WithErrorHandler(func(context.Context, error) {}))
+				hooks, _, outcomes := watch()
+				runVia(t, srv, func(req *http.Request) *http.Response {
+					if tt.match(req) {
+						data := strings.ReplaceAll(tt.data, "%d", fmt.Sprint(time.Now().UnixMilli()))
+						return reply(200, fmt.Sprintf(ok, data))
+					}
+					return nil
+				}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				outage(t, srv, func() { v.Say("0") })
+				require.Len(t, outcomes.list(), 1, "it comes to an end")
+				assert.Error(t, outcomes.list()[0].Err)
+				assert.LessOrEqual(t, outcomes.list()[0].Requests, 6)
+			})
+		})
+	}
+}
+
+func TestBackfillIsNotDisturbedByOneConversation(t *testing.T) {
+	tests := []struct {
+		name     string
+		reply    *http.Response
+		complete bool
+	}{
+		{"removed meanwhile", reply(404, `{"error":true,"reason":"session_not_found","data":{}}`), true},
+		{"not allowed", reply(403, `{"error":true,"reason":"not_allowed","data":{}}`), false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				all := visitors(srv, 3)
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				runVia(t, srv, func(req *http.Request) *http.Response {
+					if isMessages(req) && strings.Contains(req.URL.Path, all[1].SessionID) {
+						return tt.reply
+					}
+					return nil
+				}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				outage(t, srv, func() {
+					for _, v := range all {
+						v.Say("0")
+					}
+				})
+				assert.Equal(t, filled("0"), of(got.list(), all[0].SessionID))
+				assert.Equal(t, filled("0"), of(got.list(), all[2].SessionID))
+				require.Len(t, outcomes.list(), 1)
+				assert.Equal(t, tt.complete, outcomes.list()[0].Complete)
+			})
+		})
+	}
+}
+
+func TestBackfillOfASecondGapMeanwhile(t *testing.T) {
+	for _, lanes := range []int{1, 8} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				hooks, gaps, outcomes := watch()
+				see := slowly(10*time.Second, func(req *http.Request) bool { return isList(req) || isMessages(req) })
+				runVia(t, srv, see, router, hooks, crisp.WithConcurrency(lanes), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				all := visitors(srv, 5)
+				next := 0
+				everybody := func(n int) {
+					for _, v := range all {
+						say(v, next, next+n)
+					}
+					next += n
+				}
+				everybody(1)
+				for _, wait := range []time.Duration{time.Second, 25 * time.Second, time.Second} {
+					outage(t, srv, func() { everybody(2) })
+					everybody(1)
+					pass(wait) // not long enough for the backfill
+				}
+				pass(time.Hour)
+				everybody(1)
+				synctest.Wait()
+				for _, v := range all {
+					list := of(got.list(), v.SessionID)
+					for i := range list {
+						list[i] = strings.TrimSuffix(list[i], " (backfill)")
+					}
+					assert.Equal(t, numbers(0, next), list, "once, and in order")
+				}
+				assert.Len(t, gaps.list(), 3)
+				require.Len(t, outcomes.list(), 3)
+				for i, outcome := range outcomes.list() {
+					assert.True(t, outcome.Complete)
+					assert.Equal(t, gaps.list()[i], outcome.Gap)
+				}
+			})
+		})
+	}
+}
+
+func TestBackfillRecoversWhatWasDropped(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const events = 400
+		release := make(chan struct{})
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		got := new(log[heard])
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			<-release
+			text, _ := ev.Content.(crisp.TextContent)
+			got.add(heard{ev.SessionID, string(text), ev.Source})
+			return nil
+		})
+		hooks, gaps, outcomes := watch()
+		rtm := run(t, srv, router, hooks, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		say(v, 0, events)
+		synctest.Wait()
+		lost := int(rtm.Stats().Dropped)
+		require.Positive(t, lost)
+		assert.Empty(t, gaps.list(), "it goes on")
+		close(release)
+		synctest.Wait() // no other event comes that could end it
+		require.Len(t, gaps.list(), 1)
+		assert.Equal(t, crisp.GapOverflow, gaps.list()[0].Reason)
+		want := join(numbers(0, events-lost), filled(numbers(events-lost, events)...))
+		assert.Equal(t, want, of(got.list(), v.SessionID))
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+		assert.Equal(t, lost, outcomes.list()[0].Messages)
+	})
+}
+
+func TestBackfillAfterARestart(t *testing.T) {
+	for name, end := range map[string]func(*running) error{
+		"Shutdown": func(r *running) error { return r.Shutdown(context.Background()) },
+		"Close":    func(r *running) error { return r.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				store := new(memoryPosition)
+				router, got := conversations()
+				rtm := run(t, srv, router, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v := srv.Visitor()
+				say(v, 0, 5)
+				synctest.Wait()
+				require.NoError(t, end(rtm))
+				require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+				say(v, 5, 8)
+				pass(time.Hour)
+				say(v, 8, 10)
+
+				router = conversationsInto(got)
+				hooks, gaps, outcomes := watch()
+				run(t, srv, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				say(v, 10, 12)
+				synctest.Wait()
+				want := join(numbers(0, 5), filled(numbers(5, 10)...), numbers(10, 12))
+				assert.Equal(t, want, of(got.list(), v.SessionID))
+				require.Len(t, gaps.list(), 1)
+				assert.Equal(t, crisp.GapRestarted, gaps.list()[0].Reason)
+				require.Len(t, outcomes.list(), 1)
+				assert.True(t, outcomes.list()[0].Complete)
+			})
+		})
+	}
+}
+
+func TestBackfillThatTheEndOfTheProgramCutsShort(t *testing.T) {
+	for name, end := range map[string]func(*running) error{
+		"Shutdown": func(r *running) error { return r.Shutdown(context.Background()) },
+		"Close":    func(r *running) error { return r.Close() },
+	} {
+		for phase, match := range map[string]func(*http.Request) bool{"listing": isList, "fetching": isMessages} {
+			t.Run(name+" while "+phase, func(t *testing.T) {
+				// Then the list has not come, or one of three sessions is done.
+				after := map[string]time.Duration{"listing": 5 * time.Second, "fetching": 25 * time.Second}[phase]
+				bubble(t, func(t *testing.T, srv *crisptest.Server) {
+					store := new(memoryPosition)
+					router, got := conversations()
+					hooks, gaps, outcomes := watch()
+					see := slowly(10*time.Second, match)
+					rtm := runVia(t, srv, see, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+					authenticated(t, srv)
+					all := visitors(srv, 3)
+					for _, v := range all {
+						say(v, 0, 1)
+					}
+					pass(time.Minute)
+					outage(t, srv, func() {
+						for _, v := range all {
+							say(v, 1, 2)
+						}
+					})
+					for _, v := range all {
+						say(v, 2, 3)
+					}
+					pass(after)
+					require.NoError(t, end(rtm))
+					require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+					synctest.Wait()
+					require.Len(t, gaps.list(), 1)
+					require.Len(t, outcomes.list(), 1, "the outcome is told all the same")
+					assert.False(t, outcomes.list()[0].Complete)
+					assert.ErrorContains(t, outcomes.list()[0].Err, "stopped")
+					assert.False(t, store.last().After(gaps.list()[0].From), "the position stays before the gap")
+
+					router = conversationsInto(got)
+					hooks, _, outcomes = watch()
+					run(t, srv, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+					authenticated(t, srv)
+					require.Len(t, outcomes.list(), 1)
+					assert.True(t, outcomes.list()[0].Complete)
+					for _, v := range all {
+						list := of(got.list(), v.SessionID)
+						for i := range list {
+							list[i] = strings.TrimSuffix(list[i], " (backfill)")
+						}
+						assert.ElementsMatch(t, numbers(0, 3), list, "nothing is lost, nothing repeated")
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestBackfillKeepsToTheFilter(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router := crisp.NewRouter()
+		got := new(log[heard])
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			text, _ := ev.Content.(crisp.TextContent)
+			got.add(heard{ev.SessionID, string(text), ev.Source})
+			return nil
+		})
+		hooks, _, outcomes := watch()
+		run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}),
+			crisp.WithFilter(crisp.Filter{Rooms: []string{"website_a", "website_b"}, Inboxes: []string{"inbox_1"}}))
+		authenticated(t, srv)
+		in, out := srv.Visitor("website_a"), srv.Visitor("website_a")
+		elsewhere := srv.Visitor("website_c")
+		for v, inbox := range map[*crisptest.Visitor]string{in: "inbox_1", out: "inbox_2", elsewhere: "inbox_1"} {
+			route := fmt.Sprintf("website/%s/conversation/%s/inbox", v.WebsiteID, v.SessionID)
+			require.NoError(t, srv.Client().Do(t.Context(), http.MethodPatch, route, map[string]any{"inbox_id": inbox}, nil))
+		}
+		outage(t, srv, func() {
+			for _, v := range []*crisptest.Visitor{in, out, elsewhere} {
+				v.Say("0")
+				srv.Operator("anna").Say(v, "not subscribed to")
+			}
+		})
+		assert.Equal(t, []heard{{in.SessionID, "0", crisp.SourceBackfill}}, got.list())
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+		for _, req := range srv.Requests() {
+			if req.Method == http.MethodGet {
+				assert.NotContains(t, req.Path, "website_c")
+			}
+		}
+	})
+}
+
+func TestBackfillOfEachTier(t *testing.T) {
+	tests := []struct {
+		tier     crisp.Tier
+		filter   crisp.Filter
+		websites []string
+	}{
+		{crisp.TierPlugin, crisp.Filter{}, []string{crisptest.WebsiteID, "website_b"}},
+		{crisp.TierPlugin, crisp.Filter{Rooms: []string{"website_b"}}, []string{"website_b"}},
+		{crisp.TierWebsite, crisp.Filter{}, []string{crisptest.WebsiteID}},
+		{crisp.TierUser, crisp.Filter{Rooms: []string{crisptest.WebsiteID}}, []string{crisptest.WebsiteID}},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.tier, tt.filter.Rooms), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				run(t, srv, router, hooks, crisp.WithFilter(tt.filter), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				outage(t, srv, func() {
+					srv.Visitor().Say(crisptest.WebsiteID)
+					srv.Visitor("website_b").Say("website_b")
+				})
+				var websites []string
+				for _, h := range got.list() {
+					websites = append(websites, h.text)
+				}
+				assert.ElementsMatch(t, tt.websites, websites)
+				require.Len(t, outcomes.list(), 1)
+				assert.NoError(t, outcomes.list()[0].Err)
+			}, crisptest.WithTier(tt.tier))
+		})
+	}
+	t.Run("user without rooms", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			router, _ := conversations()
+			_, err := srv.Client().NewRTM(router, crisp.WithBackfill(crisp.Backfill{}))
+			require.ErrorContains(t, err, "Rooms")
+
+			hooks, _, outcomes := watch()
+			rtm := run(t, srv, router, hooks, crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID}}), crisp.WithBackfill(crisp.Backfill{}))
+			authenticated(t, srv)
+			require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{}))
+			srv.DropConnections()
+			synctest.Wait()
+			authenticated(t, srv)
+			require.Len(t, outcomes.list(), 1)
+			assert.ErrorContains(t, outcomes.list()[0].Err, "Rooms")
+		}, crisptest.WithTier(crisp.TierUser))
+	})
+}
+
+func TestBackfillToleratesClocksThatDiffer(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Minute, time.Minute} {
+		t.Run(skew.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				srv.SkewClock(skew)
+				router, got := conversations()
+				run(t, srv, router, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v := srv.Visitor()
+				say(v, 0, 2)
+				outage(t, srv, func() { say(v, 2, 4) })
+				say(v, 4, 6)
+				synctest.Wait()
+				assert.Equal(t, join(numbers(0, 2), filled(numbers(2, 4)...), numbers(4, 6)), of(got.list(), v.SessionID))
+			})
+		})
+	}
+}
+
+func TestBackfillGoesOnAfterAHandlerFails(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var errs log[error]
+		router, got := conversations(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			if ev.Source == crisp.SourceBackfill && ev.Content == crisp.TextContent("1") {
+				panic("no")
+			}
+			return nil
+		})
+		hooks, _, outcomes := watch()
+		run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() { say(v, 0, 3) })
+		say(v, 3, 4)
+		synctest.Wait()
+		assert.Equal(t, join(filled(numbers(0, 3)...), numbers(3, 4)), of(got.list(), v.SessionID))
+		require.Len(t, outcomes.list(), 1)
+		assert.Equal(t, 3, outcomes.list()[0].Messages)
+		require.Len(t, errs.list(), 1)
+		var failed *crisp.HandlerError
+		assert.True(t, errors.As(errs.list()[0], &failed))
+	})
+}
+
+// A slow handler of one session must not keep what others missed from them.
+func TestBackfillIsNotHeldUpByOneLane(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const sessions = 60
+		all := visitors(srv, sessions)
+		release := make(chan struct{})
+		var got log[heard]
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			if ev.SessionID == all[0].SessionID {
+				<-release
+			}
+			text, _ := ev.Content.(crisp.TextContent)
+			got.add(heard{ev.SessionID, string(text), ev.Source})
+			return nil
+		})
+		run(t, srv, router, crisp.WithConcurrency(2), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		say(all[0], 0, 1)
+		outage(t, srv, func() {
+			for _, v := range all {
+				say(v, 1, 3)
+			}
+		})
+		for _, v := range all {
+			say(v, 3, 4)
+		}
+		synctest.Wait()
+		done := 0
+		for _, v := range all {
+			if list := of(got.list(), v.SessionID); len(list) > 0 {
+				done++
+				assert.Equal(t, []string{"1 (backfill)", "2 (backfill)", "3"}, list)
+			}
+		}
+		assert.Greater(t, done, sessions/5, "those of the other lane, about half")
+		close(release)
+		synctest.Wait()
+		for _, v := range all[1:] {
+			assert.Equal(t, []string{"1 (backfill)", "2 (backfill)", "3"}, of(got.list(), v.SessionID))
+		}
+	})
+}

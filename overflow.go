@@ -1,0 +1,95 @@
+package crisp
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Overflow is what happens when the queue between the reader and the handlers
+// is full.
+type Overflow int
+
+// Ways to overflow.
+const (
+	// OverflowBlock stops reading until handlers have caught up with half of
+	// the queue. Events wait in the server and in TCP's buffers; heartbeats go
+	// on. Nothing is lost as long as the server has the patience.
+	OverflowBlock Overflow = iota
+	// OverflowDrop goes on reading and drops what comes until handlers have
+	// caught up with half of the queue. The loss is reported as
+	// [ErrSlowConsumer], to Hooks.Dropped, and as a gap.
+	OverflowDrop
+)
+
+// episode is a run of events that are dropped because the queue is full: from
+// the first that does not fit until handlers have caught up with half of it.
+// The zero value is none.
+type episode struct {
+	mu    sync.Mutex
+	count int
+	gap   *openGap
+}
+
+// admit does what the overflow policy says of an event, and tells whether it
+// may be queued. It may wait.
+func (t *RTM) admit(it *item) bool {
+	if t.cfg.overflow == OverflowDrop {
+		return !t.drop(it)
+	}
+	if !t.delivery.fits(it.cost()) {
+		// The connection keeps its heartbeats up while nobody reads it. An event
+		// that was read is queued even if the client is stopped meanwhile.
+		_ = t.delivery.wait(t.stopped, it.cost())
+	}
+	return true
+}
+
+// drop tells whether an event has to be dropped, and counts it.
+func (t *RTM) drop(it *item) bool {
+	e := &t.episode
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.count == 0 {
+		if t.delivery.fits(it.cost()) {
+			return false
+		}
+		e.gap = t.gaps.add(time.Unix(0, it.received))
+		t.hooks.post(t.tellSlowConsumer)
+		go t.awaitRoom()
+	}
+	e.count++
+	t.dropped.Add(1)
+	return true
+}
+
+func (t *RTM) tellSlowConsumer() {
+	t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.delivery.used.Load()))
+	t.report(ErrSlowConsumer)
+}
+
+// awaitRoom ends the episode when there is room. It does not leave that to the
+// next event: a quiet website may not have one for hours, and what was dropped
+// shall be recovered.
+func (t *RTM) awaitRoom() {
+	if t.delivery.wait(t.stopped, 0) == nil {
+		t.endEpisode()
+	}
+}
+
+// endEpisode reports what was dropped, if anything was.
+func (t *RTM) endEpisode() {
+	e := &t.episode
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.count == 0 {
+		return
+	}
+	dropped := Dropped{Count: e.count, Err: ErrSlowConsumer}
+	gap := Gap{From: e.gap.from, To: time.Now(), Reason: GapOverflow}
+	t.resume(e.gap, &gap, func() {
+		notify(t.hooks, t.cfg.hooks.Dropped, dropped)
+		notify(t.hooks, t.cfg.hooks.Gap, gap)
+	})
+	e.count, e.gap = 0, nil
+}
