@@ -7,10 +7,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log"
-	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 
@@ -39,10 +36,8 @@ func newBot(client *crisp.Client) *crisp.Router {
 		if !ok {
 			return nil
 		}
-		path := fmt.Sprintf("website/%s/conversation/%s/message", url.PathEscape(ev.WebsiteID), url.PathEscape(ev.SessionID))
-		return client.Do(ctx, http.MethodPost, path, map[string]any{
-			"type": text.ContentType(), "from": crisp.FromOperator, "origin": "chat", "content": text, "automated": true,
-		}, nil)
+		_, err := client.Reply(ctx, ev, text)
+		return err
 	})
 	return router
 }

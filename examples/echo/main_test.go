@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,24 +12,16 @@ import (
 
 func TestEcho(t *testing.T) {
 	srv := crisptest.NewServer(t)
+	visitor := srv.Visitor()
 	bot := newBot(srv.Client())
-	ev := &crisp.MessageSend{WebsiteID: crisptest.WebsiteID, SessionID: "session_1", Content: crisp.TextContent("hi")}
-	// Whether this Crisp knows the conversation does not matter: what the bot
-	// asked for does.
-	_ = bot.Dispatch(t.Context(), ev)
-	requests := srv.Requests()
-	require.Len(t, requests, 1)
-	assert.True(t, strings.HasSuffix(requests[0].Path, "website/"+crisptest.WebsiteID+"/conversation/session_1/message"), requests[0].Path)
-	var sent struct {
-		Content   string
-		From      string
-		Automated bool
-	}
-	require.NoError(t, json.Unmarshal(requests[0].Body, &sent))
-	assert.Equal(t, "hi", sent.Content)
-	assert.Equal(t, "operator", sent.From)
-	assert.True(t, sent.Automated)
+	ev := &crisp.MessageSend{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID, Content: crisp.TextContent("hi")}
+	require.NoError(t, bot.Dispatch(t.Context(), ev))
+	answers := visitor.Answers()
+	require.Len(t, answers, 1)
+	assert.Equal(t, "hi", answers[0].Text())
+	assert.True(t, answers[0].Automated)
 
-	require.NoError(t, bot.Dispatch(t.Context(), &crisp.MessageSend{Content: &crisp.FileContent{}}))
-	assert.Len(t, srv.Requests(), 1, "only texts are echoed")
+	ev.Content = &crisp.FileContent{}
+	require.NoError(t, bot.Dispatch(t.Context(), ev))
+	assert.Len(t, visitor.Answers(), 1, "only texts are echoed")
 }
