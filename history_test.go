@@ -34,16 +34,16 @@ func (a *archive) serve(r *http.Request) (*http.Response, error) {
 	beyond := func(at int64) bool { return at > bound }
 	switch {
 	case key == "timestamp_before" && a.inclusive:
-		to = index(a.at, beyond)
+		to = firstOf(a.at, beyond)
 		from = to - a.perPage
 	case key == "timestamp_before":
-		to = index(a.at, reached)
+		to = firstOf(a.at, reached)
 		from = to - a.perPage
 	case key == "timestamp_after" && a.inclusive:
-		from = index(a.at, reached)
+		from = firstOf(a.at, reached)
 		to = from + a.perPage
 	case key == "timestamp_after":
-		from = index(a.at, beyond)
+		from = firstOf(a.at, beyond)
 		to = from + a.perPage
 	}
 	var page []string
@@ -54,7 +54,7 @@ func (a *archive) serve(r *http.Request) (*http.Response, error) {
 	return httpmock.NewStringResponse(200, `{"data":[`+strings.Join(page, ",")+`]}`), nil
 }
 
-func index(list []int64, of func(int64) bool) int {
+func firstOf(list []int64, of func(int64) bool) int {
 	if i := slices.IndexFunc(list, of); i >= 0 {
 		return i
 	}
