@@ -52,16 +52,18 @@ func TestWhatIsNoHandshake(t *testing.T) {
 	tests := []struct {
 		name, query string
 		upgrade     bool
+		method      string
 		body        string
 	}{
 		{name: "long-polling", query: "?EIO=4&transport=polling", body: `{"code":0,"message":"Transport unknown"}`},
 		{name: "no transport", query: "?EIO=4", upgrade: true, body: `{"code":0,"message":"Transport unknown"}`},
 		{name: "upgrade of a session", query: "?EIO=4&transport=websocket&sid=abc", upgrade: true, body: `{"code":1,"message":"Session ID unknown"}`},
+		{name: "POST", query: "?EIO=4&transport=websocket", method: http.MethodPost, body: `{"code":2,"message":"Bad handshake method"}`},
 		{name: "no upgrade", query: "?EIO=4&transport=websocket", body: `{"code":3,"message":"Bad request"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, endpoint(t, srv)+test.query, nil)
+			r, err := http.NewRequestWithContext(t.Context(), test.method, endpoint(t, srv)+test.query, nil)
 			require.NoError(t, err)
 			if test.upgrade {
 				r.Header.Set("Connection", "Upgrade")
@@ -363,6 +365,16 @@ func TestBinds(t *testing.T) {
 		assert.Equal(t, test.events, session.Events, test.frame)
 		assert.Equal(t, test.rooms, session.Rooms, test.frame)
 	}
+}
+
+func TestPopFromAllEvents(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	c := authenticate(t, srv, srv.Token(), "")
+	c.write(`42["socket:bind:pop",{"events":["message:send"]}]`)
+	session, err := srv.WaitSession(t.Context(), func(s crisptest.Session) bool { return s.Events != nil })
+	require.NoError(t, err)
+	assert.Len(t, session.Events, 81, "the catalog has 82")
+	assert.NotContains(t, session.Events, "message:send")
 }
 
 func TestSessionKeepsItsWebsitesUntilItBinds(t *testing.T) {

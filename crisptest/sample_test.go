@@ -84,6 +84,13 @@ func TestEmitSendsTheFieldsAsTheyStand(t *testing.T) {
 	assert.Equal(t, `42["new:event",{"a":"<b>"}]`, c.read())
 }
 
+func TestEmitOfWhatIsNoJSON(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	assert.Panics(t, func() {
+		srv.Emit(&crisp.UnknownEvent{Name: "new:event", Meta: crisp.Meta{Raw: []byte("{")}})
+	})
+}
+
 func TestTiersOfEvents(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	tests := []struct {

@@ -29,6 +29,11 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"no heartbeat timeout": crisptest.WithHeartbeat(time.Second, 0),
 		"no authentication":    crisptest.WithAuthTimeout(0),
 		"no sessions":          crisptest.WithSessionLimit(0, crisptest.OverLimitSilent),
+		"no attempts":          crisptest.WithHookRetries(0, time.Second),
+		"negative delay":       crisptest.WithHookRetries(1, -time.Second),
+		"no requests":          crisptest.WithRateLimit(0, time.Minute),
+		"no span of time":      crisptest.WithRateLimit(1, 0),
+		"no quota":             crisptest.WithDailyQuota(0),
 	}
 	for name, opt := range tests {
 		t.Run(name, func(t *testing.T) {
