@@ -124,7 +124,7 @@ func TestEventsOfOtherForms(t *testing.T) {
 
 		srv.do("ask", map[string]any{"name": "message:send", "args": []any{sample}})
 		assertSample(t, "message:send", b.events.next(t), crisp.SourceRTM)
-		assert.JSONEq(t, `[]`, string(srv.acks.next(t).Answers))
+		assert.JSONEq(t, `[]`, string(srv.next("ack").Answers))
 
 		srv.emit("plugin:channel", map[string]any{
 			"website_id": crisptest.WebsiteID,

@@ -4,7 +4,6 @@ package conformance
 
 import (
 	"encoding/json"
-	"net/url"
 	"syscall"
 	"testing"
 	"time"
@@ -56,20 +55,13 @@ func TestMovedEndpoint(t *testing.T) {
 	})
 }
 
-func hostOf(t *testing.T, at string) string {
-	t.Helper()
-	u, err := url.Parse(at)
-	require.NoError(t, err)
-	return u.Host
-}
-
 // A server that crashes takes nothing but its own time.
 func TestRestartedServer(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, g generation) {
 		srv := g.start(t)
 		b := g.bot(t, srv, pluginToken)
 		b.connect()
-		srv.node.kill()
+		srv.kill()
 		for range 3 { // attempts at a server that is not there
 			b.retrying.next(t)
 		}
@@ -85,9 +77,9 @@ func TestHangingServer(t *testing.T) {
 		srv := g.start(t, heartbeat(500*time.Millisecond, 1500*time.Millisecond))
 		b := g.bot(t, srv, pluginToken, crisp.WithConnectTimeout(2*time.Second))
 		b.connect()
-		require.NoError(t, srv.node.cmd.Process.Signal(syscall.SIGSTOP))
+		require.NoError(t, srv.cmd.Process.Signal(syscall.SIGSTOP))
 		assert.ErrorContains(t, b.disconnected.next(t).Err, "stopped responding")
-		require.NoError(t, srv.node.cmd.Process.Signal(syscall.SIGCONT))
+		require.NoError(t, srv.cmd.Process.Signal(syscall.SIGCONT))
 		assertBack(t, srv, b)
 	})
 }

@@ -5,8 +5,6 @@ package conformance
 import (
 	"context"
 	"encoding/json"
-	"net/url"
-	"strconv"
 	"testing"
 	"time"
 
@@ -82,7 +80,7 @@ func TestFilterAndBind(t *testing.T) {
 		filter := crisp.Filter{Events: []string{"message:send", "session:removed"}, Rooms: []string{crisptest.WebsiteID}}
 		b := g.bot(t, srv, pluginToken, crisp.WithFilter(filter))
 		b.connect()
-		authenticated := srv.authenticated.next(t)
+		authenticated := srv.next("authenticated")
 		assert.Equal(t, g.engineIO, authenticated.EngineIO)
 		assertFilter(t, filter, authenticated.Filter)
 
@@ -99,7 +97,7 @@ func TestFilterAndBind(t *testing.T) {
 
 		filter = crisp.Filter{Events: []string{"message:removed"}, Rooms: []string{otherWebsite}}
 		require.NoError(t, b.rtm.Bind(t.Context(), filter))
-		assertFilter(t, filter, srv.binds.next(t).Filter)
+		assertFilter(t, filter, srv.next("bind").Filter)
 		send(crisptest.WebsiteID, all...)
 		send(otherWebsite, all...)
 		removed := b.events.next(t)
@@ -107,11 +105,11 @@ func TestFilterAndBind(t *testing.T) {
 		assert.Equal(t, otherWebsite, removed.EventMeta().WebsiteID)
 
 		require.NoError(t, b.rtm.Rebind(t.Context()))
-		assert.JSONEq(t, `{}`, string(srv.binds.next(t).Filter))
+		assert.JSONEq(t, `{}`, string(srv.next("bind").Filter))
 
 		srv.endSessions("terminate")
 		b.connected.next(t)
-		assertFilter(t, filter, srv.authenticated.next(t).Filter)
+		assertFilter(t, filter, srv.next("authenticated").Filter)
 		send(otherWebsite, "message:removed")
 		assert.Equal(t, "message:removed", b.events.next(t).EventName())
 		assert.Empty(t, b.events.take())
@@ -155,7 +153,7 @@ func TestHeartbeats(t *testing.T) {
 		b := g.bot(t, srv, pluginToken)
 		b.connect()
 		for range intervals {
-			srv.heartbeats.next(t)
+			srv.next("heartbeat")
 		}
 		srv.emit("message:send", samplePayload("message:send"))
 		assertSample(t, "message:send", b.events.next(t), crisp.SourceRTM)
@@ -191,8 +189,8 @@ func TestBackpressure(t *testing.T) {
 		<-begun
 
 		blocked := time.Now()
-		for srv.heartbeats.take(); time.Since(blocked) <= interval+timeout; {
-			srv.heartbeats.next(t)
+		for srv.take("heartbeat"); time.Since(blocked) <= interval+timeout; {
+			srv.next("heartbeat")
 		}
 		assert.Less(t, b.rtm.Stats().Received, uint64(count), "the server is being held up")
 		close(resume)
@@ -201,17 +199,8 @@ func TestBackpressure(t *testing.T) {
 			require.True(t, ok)
 			require.EqualValues(t, i+1, message.Fingerprint)
 		}
-		assert.Empty(t, srv.ends.take())
+		assert.Empty(t, srv.take("end"))
 		assert.Empty(t, b.gaps.take())
 		assert.Empty(t, b.dropped.take())
 	})
-}
-
-func portOf(t *testing.T, at string) int {
-	t.Helper()
-	u, err := url.Parse(at)
-	require.NoError(t, err)
-	port, err := strconv.Atoi(u.Port())
-	require.NoError(t, err)
-	return port
 }

@@ -1,10 +1,4 @@
-// A Crisp on top of a real Socket.IO server, for the Go tests that start it:
-//
-//   node server.mjs '{"socketIO": 4, …}'
-//
-// Commands come as lines of JSON on stdin, {"id", "do", …}; answers {"id", "result"} or {"id", "error"}, and reports
-// {"report", …} of what clients do, leave as lines of JSON on stdout. The process ends when stdin does, so that it never
-// outlives a test.
+// A Crisp on top of a real Socket.IO server.
 //
 // Options, all required:
 //   socketIO       2, 3 or 4: the generation of Socket.IO
@@ -17,24 +11,15 @@
 import { createHmac } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
+import { obey, options, report } from './remote.mjs';
 
-const options = JSON.parse(process.argv[2]);
 const socketIO = createRequire(import.meta.url)(`socket.io-${options.socketIO}`);
 
 const sessions = new Map(); // by socket
 let relay; // where RTM is now: {http, io, url}
 let relays = 0;
 let policy = { answer: 'accept' }; // how authentications are answered
-
-function write(line) {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-function report(what, details) {
-  write({ report: what, ...details });
-}
 
 function listen(server, port) {
   return new Promise((resolve, reject) => {
@@ -151,7 +136,7 @@ async function postHook({ url, secret, body }) {
     method: 'POST',
     headers: {
       'Content-Type': 'application/json',
-      'X-Crisp-Hook-Origin': 'urn:plugin',
+      'X-Crisp-Hook-Origin': 'plugin',
       'X-Crisp-Request-Timestamp': timestamp,
       'X-Crisp-Signature': createHmac('sha256', secret).update(`[${timestamp};${text}]`).digest('hex'),
       'X-Delivery-Attempt-Count': '1',
@@ -162,7 +147,11 @@ async function postHook({ url, secret, body }) {
   return response.status;
 }
 
-const commands = {
+relay = await openRelay(options.relayPort);
+const restPort = await listen(createServer(serveREST), options.restPort);
+report('ready', { rest: `http://127.0.0.1:${restPort}/v1/`, relay: relay.url });
+
+obey({
   // Sends an event with any arguments.
   emit({ name, args }) {
     for (const socket of audience(name, args[0]?.website_id)) socket.emit(name, ...args);
@@ -204,26 +193,4 @@ const commands = {
   },
 
   hook: postHook,
-};
-
-// {"$bytes": base64} stands for binary data.
-function parse(line) {
-  return JSON.parse(line, (key, value) => (value?.$bytes === undefined ? value : Buffer.from(value.$bytes, 'base64')));
-}
-
-async function obey(line) {
-  const { id, do: name, ...args } = parse(line);
-  try {
-    write({ id, result: (await commands[name](args)) ?? null });
-  } catch (error) {
-    write({ id, error: String(error.stack) });
-  }
-}
-
-const stdin = createInterface({ input: process.stdin });
-stdin.on('line', obey);
-stdin.on('close', () => process.exit());
-
-relay = await openRelay(options.relayPort);
-const restPort = await listen(createServer(serveREST), options.restPort);
-report('ready', { rest: `http://127.0.0.1:${restPort}/v1/`, relay: relay.url });
+});
