@@ -90,8 +90,8 @@ func Start(opts ...Option) (*Server, error) {
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
-	if s.rest, err = s.serve(http.HandlerFunc(s.serveREST)); err == nil {
-		s.rtm, err = s.openRTM()
+	if s.rtm, err = s.openRTM(); err == nil { // REST tells of it from its first request on
+		s.rest, err = s.serve(http.HandlerFunc(s.serveREST))
 	}
 	if err != nil {
 		s.Close()
