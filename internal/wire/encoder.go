@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -197,13 +198,18 @@ func (e *Encoder) Raws(key string, v []json.RawMessage, p Presence) {
 	}
 }
 
-// value writes any value as encoding/json does.
+// value writes any value as encoding/json does without its escaping for HTML.
 func (e *Encoder) value(v any) {
-	text, err := json.Marshal(v)
-	if err != nil && e.err == nil {
-		e.err = err
+	buf := bytes.NewBuffer(e.buf)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		if e.err == nil {
+			e.err = err
+		}
+		return
 	}
-	e.buf = append(e.buf, text...)
+	e.buf = bytes.TrimSuffix(buf.Bytes(), []byte{'\n'})
 }
 
 const hexDigits = "0123456789abcdef"
