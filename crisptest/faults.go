@@ -18,15 +18,13 @@ type faults struct {
 	rejectAuth    bool
 	rejectMessage string
 	ignoreAuth    countdown
-	upgrade       []failure // in the order they were asked for
 	hangUp        countdown
 	down          bool
 	broken        bool      // the announced endpoint, not its rescue
-	rest          []failure // likewise
+	upgrade       []failure // in the order they were asked for
+	rest          []failure // in the order they were asked for
 	slow          time.Duration
 	skew          time.Duration
-	duplicate     countdown
-	reorder       countdown
 }
 
 // countdown is how often something is to happen yet; always if negative.
@@ -61,11 +59,15 @@ func next(queue *[]failure) (failure, bool) {
 }
 
 // Heal ends all faults that last: whatever is not healthy yet by itself. Lost
-// connections stay lost, silent ones silent.
+// connections stay lost, silent ones silent. Hooks that were held back are
+// delivered.
 func (s *Server) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = faults{}
+	for _, sub := range s.subscribers {
+		sub.heal()
+	}
 }
 
 // Drop is a way to lose a connection.
@@ -269,20 +271,24 @@ func (s *Server) SlowREST(delay time.Duration) {
 	s.faults.slow = delay
 }
 
-// DuplicateHooks delivers the next n events twice to the web hooks that were
-// added; all of them, until [Server.Heal], if n is negative.
+// DuplicateHooks delivers the next n events twice to each of the web hooks that
+// were added; all of them, until [Server.Heal], if n is negative.
 func (s *Server) DuplicateHooks(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.duplicate = countdown(n)
+	for _, sub := range s.subscribers {
+		sub.duplicate = countdown(n)
+	}
 }
 
-// ReorderHooks holds the next n web hooks back and delivers them, last first,
-// when there are that many.
+// ReorderHooks holds the next n events back from each of the web hooks that
+// were added, and delivers them, last first, when there are that many.
 func (s *Server) ReorderHooks(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.reorder = countdown(max(n, 0))
+	for _, sub := range s.subscribers {
+		sub.reorder = countdown(max(n, 0))
+	}
 }
 
 // SendFrame sends a text frame to every RTM connection that is open, for what

@@ -274,6 +274,20 @@ func TestHookFaults(t *testing.T) {
 		srv.Heal()
 		emit("i")
 		assert.Equal(t, []string{"g", "g", "h", "h", "i"}, eventNames(srv)[7:])
+
+		srv.ReorderHooks(3)
+		emit("j", "k")
+		assert.Len(t, eventNames(srv), 12, "held back")
+		srv.Heal()
+		emit("l")
+		assert.Equal(t, []string{"k", "j", "l"}, eventNames(srv)[12:])
+	})
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		srv.AddPluginHook(newSink(srv).url)
+		srv.AddPluginHook(newSink(srv).url, "a")
+		srv.DuplicateHooks(1)
+		srv.EmitRaw("a", []byte(`{}`))
+		assert.Len(t, eventNames(srv), 4, "each hook has its own count")
 	})
 }
 

@@ -40,8 +40,11 @@ type subscriber struct {
 	limit  int      // of attempts
 	events []string // empty: all
 	queue  []*hook
-	held   []*hook // back, to be reordered
 	wake   chan struct{}
+
+	duplicate countdown
+	reorder   countdown
+	held      []*hook // back, to be reordered
 }
 
 func (s *Server) addSubscriber(sub *subscriber) {
@@ -83,22 +86,31 @@ func rtmOnlyEvents() []string {
 
 // add queues a hook, as the faults in force have it; Server.mu is held.
 func (sub *subscriber) add(h *hook) {
-	faults := &sub.server.faults
-	if faults.reorder.take() {
+	if sub.reorder.take() {
 		sub.held = append(sub.held, h)
-		if faults.reorder != 0 {
-			return
+		if sub.reorder == 0 {
+			sub.release()
 		}
-		slices.Reverse(sub.held)
-		sub.push(sub.held...)
-		sub.held = nil
 		return
 	}
 	sub.push(h)
-	if faults.duplicate.take() {
+	if sub.duplicate.take() {
 		again := *h
 		sub.push(&again)
 	}
+}
+
+// release queues what was held back, last first; Server.mu is held.
+func (sub *subscriber) release() {
+	slices.Reverse(sub.held)
+	sub.push(sub.held...)
+	sub.held = nil
+}
+
+// heal ends the faults; Server.mu is held.
+func (sub *subscriber) heal() {
+	sub.duplicate, sub.reorder = 0, 0
+	sub.release()
 }
 
 // push puts hooks at the end of the queue; Server.mu is held.
