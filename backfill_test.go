@@ -520,6 +520,39 @@ func TestBackfillTellsWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestBackfillBearsRateLimits(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const sessions = 30
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		all := visitors(srv, sessions)
+		outage(t, srv, func() {
+			for _, v := range all {
+				say(v, 0, 2)
+			}
+		})
+		for _, v := range all {
+			say(v, 2, 3)
+		}
+		pass(30 * time.Minute)
+		for _, v := range all {
+			assert.Equal(t, join(filled(numbers(0, 2)...), numbers(2, 3)), of(got.list(), v.SessionID))
+		}
+		require.Len(t, outcomes.list(), 1)
+		assert.NoError(t, outcomes.list()[0].Err)
+		refused := 0
+		for _, req := range srv.Requests() {
+			if req.Status == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		assert.Positive(t, refused)
+		assert.LessOrEqual(t, refused, 10, "it keeps to the pace that REST bears")
+	}, crisptest.WithRateLimit(10, 20*time.Second))
+}
+
 func TestBackfillSkipsWhatItCanNotRead(t *testing.T) {
 	const ok = `{"error":false,"reason":"listed","data":%s}`
 	tests := []struct {

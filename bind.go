@@ -34,6 +34,9 @@ func WithFilter(f Filter) RTMOption {
 // the official Node SDK.
 const bindInterval = 2500 * time.Millisecond
 
+// bindTimeout is how long a new session's first bind may take to be written.
+const bindTimeout = 10 * time.Second
+
 // Names of Socket.IO events that are not Crisp events.
 const (
 	eventAuthentication = "authentication"
@@ -131,8 +134,10 @@ func (t *RTM) emitMissedBinds() {
 	missed := t.missedBinds
 	t.missedBinds = nil
 	t.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.stopped, bindTimeout) // nothing is read, so that no heartbeat notices a dead peer
+	defer cancel()
 	for _, arg := range missed {
-		if err := t.emitBind(t.stopped, arg()); err != nil {
+		if err := t.emitBind(ctx, arg()); err != nil {
 			t.client.logger.Warn("crisp: RTM bind", "error", err) // the session has ended: the next subscribes anew
 			return
 		}

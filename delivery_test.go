@@ -403,34 +403,75 @@ func TestCallsAtOddTimes(t *testing.T) {
 	})
 }
 
-func TestHooksThatPanic(t *testing.T) {
+// What was read is handled, also if the queue had no room for it yet when the
+// program was stopped.
+func TestShutdownHandlesTheEventThatWaitsForRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) { panic("hook") }}))
+		router, got, release := blockable()
+		rtm := run(t, srv, router, crisp.WithQueue(2000, crisp.OverflowBlock))
 		authenticated(t, srv)
-		emit(srv, "session_a", 0, 1)
+		emit(srv, "session_a", 0, 100)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		require.Len(t, errs.list(), 1)
-		assert.ErrorContains(t, errs.list()[0], "hook")
+		received := int(rtm.Stats().Received)
+		require.Less(t, received, 100, "the queue is full")
+		ended := make(chan error, 1)
+		go func() { ended <- rtm.Shutdown(t.Context()) }()
+		synctest.Wait()
+		close(release)
+		require.NoError(t, <-ended)
+		assert.Equal(t, numbers(0, received), got.list())
 	})
 }
 
-func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
+// Handlers that are a little too slow for ever must not make an episode of
+// each event.
+func TestOverflowDropInEpisodes(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(c crisp.Connected) {
-			assert.Equal(t, 1, c.Attempt)
-			pass(time.Minute) // heartbeats go on
-			assert.Empty(t, got.list())
-		}}))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		require.NoError(t, srv.WaitAuthenticated(ctx))
-		emit(srv, "session_a", 0, 1)
-		time.Sleep(61 * time.Second) // virtual
+		const events = 5000
+		var errs log[error]
+		var gaps log[crisp.Gap]
+		var dropped log[crisp.Dropped]
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+			time.Sleep(3 * time.Millisecond) // virtual
+			return nil
+		})
+		rtm := run(t, srv, router, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Dropped: dropped.add}))
+		authenticated(t, srv)
+		for n := range events {
+			emit(srv, "session_a", n, n+1)
+			pass(time.Millisecond)
+		}
+		pass(time.Minute)
+		// Half of the queue is some 70 events, which take 200 ms.
+		assert.Less(t, len(gaps.list()), 30)
+		assert.Equal(t, len(gaps.list()), len(errs.list()))
+		total := 0
+		for _, d := range dropped.list() {
+			total += d.Count
+		}
+		assert.EqualValues(t, rtm.Stats().Dropped, total)
+		assert.EqualValues(t, events, rtm.Stats().Received)
+		for i, gap := range gaps.list() {
+			assert.True(t, gap.From.Before(gap.To))
+			if i > 0 {
+				assert.False(t, gap.From.Before(gaps.list()[i-1].To))
+			}
+		}
+	})
+}
+
+func TestOverflowIsToldWithoutFurtherEvents(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		router, _, release := blockable(crisp.WithErrorHandler(func(context.Context, error) {}))
+		run(t, srv, router, crisp.WithQueue(10_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1000)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
+		assert.Empty(t, gaps.list())
+		close(release)
+		synctest.Wait()
+		require.Len(t, gaps.list(), 1)
+	})
 }

@@ -99,7 +99,7 @@ func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error)
 // skipped hears, on the reading goroutine, of packets that made no sense.
 func (t *RTM) skipped(err error) {
 	t.client.logger.Debug("crisp: RTM packet skipped", "error", err)
-	notify(t.hooks, t.cfg.hooks.Skipped, err)
+	notifySome(t.hooks, t.cfg.hooks.Skipped, err)
 }
 
 // authenticate sends the credentials with the subscription and waits for the

@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -31,7 +32,8 @@ type Hooks struct {
 	// Dropped: events that had been received will reach no handler.
 	Dropped func(Dropped)
 	// Skipped: a packet from the server made no sense and was skipped; the
-	// session goes on. The error quotes nothing of the packet's payload.
+	// session goes on. The error quotes nothing of the packet's payload. Of a
+	// flood of them not every one is told.
 	Skipped func(error)
 	// Heartbeat: the session is alive, told once per ping interval of the
 	// server (25 s by default). A website on which nothing happens looks the
@@ -72,6 +74,10 @@ type Heartbeat struct {
 	SinceFrame time.Duration // since anything came, heartbeats included
 }
 
+// maxPosted is how many calls of hooks may wait while more are posted that a
+// server can cause at will.
+const maxPosted = 1000
+
 // notifier runs hooks in order without making anybody wait. Its goroutine
 // exists only while there is something to tell.
 type notifier struct {
@@ -85,6 +91,19 @@ type notifier struct {
 func (n *notifier) post(fn func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.push(fn)
+}
+
+// postSome posts unless too much is waiting already.
+func (n *notifier) postSome(fn func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.queue) < maxPosted {
+		n.push(fn)
+	}
+}
+
+func (n *notifier) push(fn func()) {
 	n.queue = append(n.queue, fn)
 	if !n.running {
 		n.running = true
@@ -93,33 +112,57 @@ func (n *notifier) post(fn func()) {
 }
 
 func (n *notifier) run() {
-	for {
-		n.mu.Lock()
-		if len(n.queue) == 0 {
-			n.queue, n.running = nil, false
-			n.mu.Unlock()
+	for fn := n.next(); fn != nil; fn = n.next() {
+		if !n.call(fn) {
 			return
 		}
-		fn := n.queue[0]
-		n.queue = n.queue[1:]
-		n.mu.Unlock()
-		n.protect(fn)
 	}
 }
 
-func (n *notifier) protect(fn func()) {
+// next takes the oldest call; nil if there is none, and the goroutine ends.
+func (n *notifier) next() func() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.queue) == 0 {
+		n.queue, n.running = nil, false
+		return nil
+	}
+	fn := n.queue[0]
+	n.queue = n.queue[1:]
+	return fn
+}
+
+// call runs a hook and outlives what it does.
+func (n *notifier) call(fn func()) (returned bool) {
 	defer func() {
-		if v := recover(); v != nil {
+		switch v := recover(); {
+		case v != nil:
 			n.report(fmt.Errorf("crisp: a hook panicked: %w\n%s", panicError(v), debug.Stack()))
+			returned = true
+		case !returned:
+			n.report(errHookGoexit)
+			go n.run() // the hook has ended this goroutine
 		}
 	}()
 	fn()
+	return true
 }
+
+// errHookGoexit is reported when a hook ended its goroutine.
+var errHookGoexit = errors.New("crisp: a hook called runtime.Goexit (testing's FailNow does)")
 
 // notify posts a call of a hook, if there is one.
 func notify[T any](n *notifier, hook func(T), arg T) {
 	if hook != nil {
 		n.post(func() { hook(arg) })
+	}
+}
+
+// notifySome is notify for what a server can cause at will: if hooks are too
+// slow for it, some calls are left out.
+func notifySome[T any](n *notifier, hook func(T), arg T) {
+	if hook != nil {
+		n.postSome(func() { hook(arg) })
 	}
 }
 

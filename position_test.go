@@ -168,3 +168,124 @@ func TestPositionThatCanNotBeLoaded(t *testing.T) {
 		})
 	})
 }
+
+func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
+	for name, opts := range map[string][]crisp.RTMOption{
+		"without backfill": nil,
+		"with backfill":    {crisp.WithBackfill(crisp.Backfill{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				store := new(memoryPosition)
+				var gaps log[crisp.Gap]
+				router, got := texts()
+				run(t, srv, router, append(opts, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: func(g crisp.Gap) {
+					gaps.add(g)
+					time.Sleep(time.Minute) // virtual
+				}}))...)
+				authenticated(t, srv)
+				pass(time.Minute)
+				srv.DropConnections()
+				synctest.Wait()
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 1)
+				pass(50 * time.Second)
+				require.Len(t, gaps.list(), 1)
+				assert.Empty(t, got.list())
+				assert.False(t, store.last().After(gaps.list()[0].From), "who is not told of the gap must be after a restart")
+				pass(time.Minute)
+				assert.Equal(t, numbers(0, 1), got.list())
+				assert.True(t, store.last().After(gaps.list()[0].To))
+			})
+		})
+	}
+}
+
+func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store := new(memoryPosition)
+		router, got := texts()
+		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) {
+			time.Sleep(10 * time.Minute) // virtual
+		}}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, srv.WaitAuthenticated(ctx))
+		emit(srv, "session_a", 0, 1)
+		received := time.Now()
+		pass(9 * time.Minute)
+		assert.Empty(t, got.list())
+		assert.False(t, store.last().After(received.Add(clockStep)))
+		pass(2 * time.Minute)
+		assert.Equal(t, numbers(0, 1), got.list())
+		assert.True(t, store.last().After(received.Add(clockStep)))
+	})
+}
+
+func TestPositionIsSavedBeforeShutdownReturns(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store := &slowPosition{took: 3 * time.Second}
+		router, _ := texts()
+		rtm := run(t, srv, router, crisp.WithPosition(store))
+		authenticated(t, srv)
+		pass(time.Minute)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		handled := time.Now()
+		require.NoError(t, rtm.Shutdown(t.Context()))
+		assert.WithinDuration(t, handled, store.last(), clockStep)
+	})
+}
+
+func TestPositionStoreThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var errs log[error]
+		router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		rtm := run(t, srv, router, crisp.WithPosition(&slowPosition{took: time.Hour}))
+		authenticated(t, srv)
+		pass(time.Minute)
+		assert.NotEmpty(t, errs.list())
+		began := time.Now()
+		require.NoError(t, rtm.Close())
+		<-rtm.err
+		assert.LessOrEqual(t, time.Since(began), 21*time.Second, "a save under way, and the last")
+	})
+}
+
+// slowPosition takes its time to save.
+type slowPosition struct {
+	memoryPosition
+	took time.Duration
+}
+
+func (s *slowPosition) Save(ctx context.Context, p crisp.Position) error {
+	select {
+	case <-time.After(s.took):
+		return s.memoryPosition.Save(ctx, p)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store := new(memoryPosition)
+		var gaps log[crisp.Gap]
+		router, got := texts()
+		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		whole := time.Now()
+		pass(time.Second)
+		srv.SendBytes([]byte("\x81\x7e\x01\x00" + `42["message:send",{"session_id":"session_a","content":"1`)) // of 256 bytes
+		pass(20 * time.Second)
+		assert.WithinDuration(t, whole, store.last(), clockStep)
+		srv.DropConnections(crisptest.DropCut)
+		synctest.Wait()
+		authenticated(t, srv)
+		require.Len(t, gaps.list(), 1)
+		assert.WithinDuration(t, whole, gaps.list()[0].From, clockStep, "the event that was cut off lies in the gap")
+		assert.Equal(t, numbers(0, 1), got.list())
+	})
+}

@@ -418,15 +418,15 @@ func (t *RTM) receive(s *session) error {
 func (t *RTM) read(s *session) error {
 	for {
 		ev, err := s.conn.Next()
-		s.lastLive = s.conn.LastHeard()
+		s.lastLive = s.conn.PassedOn()
 		if err != nil {
 			return t.sessionError(err)
 		}
+		if err := controlEvent(ev); err != nil {
+			return err
+		}
 		name, wanted := t.router.wants(ev.Name)
 		if !wanted {
-			if err := controlEvent(ev); err != nil {
-				return err
-			}
 			continue
 		}
 		received := s.lastLive.UnixNano()
@@ -446,16 +446,16 @@ func (t *RTM) handle(ctx context.Context, it *item) {
 		t.router.onError(ctx, err)
 		return
 	}
-	if t.recent != nil && t.handledAlready(ev) {
-		return
+	if t.recent != nil {
+		if t.handledAlready(ev) {
+			return
+		}
+		defer t.remember(ev) // also if a handler ends the goroutine
 	}
 	if it.recovery != nil {
 		it.recovery.count()
 	}
 	_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
-	if t.recent != nil {
-		t.remember(ev)
-	}
 }
 
 // sessionError says in this package's terms why a connection ended.
@@ -484,7 +484,7 @@ func (t *RTM) heartbeats(s *session) (stop func()) {
 				if ns := t.lastEvent.Load(); ns > event.UnixNano() {
 					event = time.Unix(0, ns)
 				}
-				notify(t.hooks, t.cfg.hooks.Heartbeat, Heartbeat{SinceEvent: now.Sub(event), SinceFrame: now.Sub(s.conn.LastHeard())})
+				notifySome(t.hooks, t.cfg.hooks.Heartbeat, Heartbeat{SinceEvent: now.Sub(event), SinceFrame: now.Sub(s.conn.LastHeard())})
 			case <-quit:
 				return
 			}
@@ -524,8 +524,8 @@ func (t *RTM) end() {
 // Shutdown stops receiving, waits until handlers are done with what was
 // received, and ends [RTM.Run] with [ErrClosed]. If ctx ends first, what is
 // left is dropped (Hooks.Dropped tells how many events), and Shutdown returns
-// ctx's cause. A handler must not wait for Shutdown, which waits for the
-// handler; it can call [RTM.Close].
+// ctx's cause. A handler or hook must not wait for Shutdown, which waits for
+// the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
 	t.stop(ErrClosed)
 	if !t.isRunning() {

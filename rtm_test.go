@@ -416,6 +416,26 @@ func TestRTMFrameOverTheLimit(t *testing.T) {
 	})
 }
 
+// A session may be refused later than at its beginning, whatever the router
+// listens to.
+func TestRTMUnauthorizedMeanwhile(t *testing.T) {
+	anything := crisp.NewRouter()
+	anything.OnAny(func(context.Context, crisp.Event) error { return nil })
+	messages, _ := texts()
+	for name, router := range map[string]*crisp.Router{"typed handlers": messages, "OnAny": anything} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				rtm := run(t, srv, router)
+				authenticated(t, srv)
+				srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
+				err := <-rtm.err
+				require.ErrorIs(t, err, crisp.ErrUnauthorized)
+				assert.ErrorContains(t, err, "token_revoked")
+			})
+		})
+	}
+}
+
 func TestRTMHandlerFailures(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var errs log[error]

@@ -28,6 +28,8 @@ type Conn struct {
 	endOnce sync.Once
 	done    chan struct{} // closed at the end of the session
 	cause   atomic.Pointer[error]
+
+	passedOn atomic.Int64 // see PassedOn; in the wire's time
 }
 
 func newConn(ws *websocket.Conn, wire *wire, opt Options) *Conn {
@@ -48,13 +50,16 @@ func (c *Conn) Handshake() Handshake { return c.handshake }
 // LastHeard is when bytes last arrived from the server.
 func (c *Conn) LastHeard() time.Time { return c.wire.lastHeard() }
 
-// Idle tells whether Next is waiting for the network, and if so, when bytes last
-// arrived: all that was sent up to then has been returned by Next.
-func (c *Conn) Idle() (heard time.Time, idle bool) {
-	heard = c.wire.lastHeard()
-	// A read that ended in between would have made its mark on both.
-	idle = c.wire.listening() && c.wire.lastHeard().Equal(heard)
-	return heard, idle
+// PassedOn is up to when everything has been passed on: when the bytes arrived
+// that completed the last packet which Next has dealt with. What arrived later
+// belongs to a packet that is not complete, or waits for Next.
+func (c *Conn) PassedOn() time.Time { return c.wire.start.Add(time.Duration(c.passedOn.Load())) }
+
+// Idle tells whether Next is waiting for the network, so that whoever calls it
+// is done with all events up to then, and gives PassedOn.
+func (c *Conn) Idle() (passedOn time.Time, idle bool) {
+	passedOn = c.PassedOn() // first: what comes in between makes it earlier than it could be, never later
+	return passedOn, c.wire.listening()
 }
 
 // Close ends the session at once, from any goroutine: Next and Emit return

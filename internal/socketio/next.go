@@ -10,7 +10,11 @@ func (c *Conn) Next() (Event, error) {
 		if err != nil {
 			return Event{}, c.end(err)
 		}
-		if ev, ok := c.accept(f); ok {
+		ev, ok := c.accept(f)
+		if c.assembly == nil {
+			c.passedOn.Store(c.wire.heard.Load())
+		}
+		if ok {
 			return ev, nil
 		}
 	}

@@ -1,0 +1,141 @@
+package crisp_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+func TestHooksThatFail(t *testing.T) {
+	for name, fail := range map[string]func(){
+		"panic":  func() { panic("hook") },
+		"Goexit": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				var (
+					errs log[error]
+					gaps log[crisp.Gap]
+				)
+				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+				run(t, srv, router, crisp.WithHooks(crisp.Hooks{
+					Connected: func(crisp.Connected) { fail() },
+					Gap:       gaps.add,
+				}))
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 1)
+				synctest.Wait()
+				srv.DropConnections()
+				synctest.Wait()
+				authenticated(t, srv)
+				emit(srv, "session_a", 1, 2)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, 2), got.list())
+				assert.Len(t, gaps.list(), 1, "the other hooks are told all the same")
+				require.Len(t, errs.list(), 2, "once per connection")
+				assert.ErrorContains(t, errs.list()[0], "hook")
+			})
+		})
+	}
+}
+
+func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(c crisp.Connected) {
+			assert.Equal(t, 1, c.Attempt)
+			pass(time.Minute) // heartbeats go on
+			assert.Empty(t, got.list())
+		}}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, srv.WaitAuthenticated(ctx))
+		emit(srv, "session_a", 0, 1)
+		time.Sleep(61 * time.Second) // virtual
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
+}
+
+// A hook that hangs must not keep the program from ending.
+func TestCloseWhileAHookHangs(t *testing.T) {
+	for name, opts := range map[string][]crisp.RTMOption{
+		"without backfill": nil,
+		"with backfill":    {crisp.WithBackfill(crisp.Backfill{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				release := make(chan struct{})
+				defer close(release)
+				router, got := texts()
+				rtm := run(t, srv, router, append(opts, crisp.WithHooks(crisp.Hooks{Gap: func(crisp.Gap) { <-release }}))...)
+				authenticated(t, srv)
+				srv.DropConnections()
+				synctest.Wait()
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 1)
+				synctest.Wait()
+
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				assert.ErrorIs(t, rtm.Shutdown(ctx), context.DeadlineExceeded)
+				assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+				assert.Empty(t, got.list(), "the hook did not return")
+			})
+		})
+	}
+}
+
+func TestSkippedHook(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const flood = 50_000
+		var skipped log[error]
+		release := make(chan struct{})
+		router, got := texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Skipped: func(err error) {
+			<-release
+			skipped.add(err)
+		}}))
+		authenticated(t, srv)
+		for range flood {
+			srv.SendFrame("z" + strings.Repeat("secret", 10))
+		}
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list(), "a slow hook holds no event up")
+		close(release)
+		synctest.Wait()
+		assert.NotEmpty(t, skipped.list())
+		assert.Less(t, len(skipped.list()), flood/10, "a flood is not kept")
+		assert.NotContains(t, skipped.list()[0].Error(), "secret")
+	})
+}
+
+func TestHeartbeatHook(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var beats log[crisp.Heartbeat]
+		router, _ := texts()
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		pass(time.Second)
+		pass(time.Hour)
+		list := beats.list()
+		require.Len(t, list, 144, "one per ping interval")
+		last := list[len(list)-1]
+		assert.InDelta(t, time.Hour, last.SinceEvent, float64(time.Minute), "authenticated, but silent")
+		assert.LessOrEqual(t, last.SinceFrame, 25*time.Second, "and yet alive")
+		require.NoError(t, rtm.Close())
+		pass(time.Hour)
+		assert.Len(t, beats.list(), 144)
+	}, crisptest.WithHeartbeat(25*time.Second, 20*time.Second))
+}
