@@ -124,12 +124,18 @@ func TestContentOfAnotherJSONType(t *testing.T) {
 }
 
 func TestProblemsInsideContent(t *testing.T) {
-	ev := decodeAs[*crisp.MessageSend](t, "message:send",
-		`{"content":{"id":"size","text":null,"choices":[{"label":"Small"},{"value":"l","label":5}],"required":"yes"},"type":"picker"}`)
-	assert.Equal(t, []crisp.FieldProblem{
-		{"content.text", "string", "null"}, {"content.choices[1].label", "string", "number"}, {"content.required", "boolean", "string"},
-	}, ev.Problems)
-	assert.Equal(t, &crisp.PickerContent{ID: "size", Choices: []crisp.PickerChoice{{Label: "Small"}, {Value: "l"}}}, ev.Content)
+	const content = `{"id":"size","text":null,"choices":[{"label":"Small"},{"value":"l","label":5}],"required":"yes"}`
+	for name, payload := range map[string]string{
+		"message:send":     `{"content":` + content + `,"type":"picker"}`,
+		"message:received": `{"type":"picker","content":` + content + `}`,
+		"message:updated":  `{"content":` + content + `,"fingerprint":5}`, // told by its shape
+	} {
+		ev := decode(t, name, payload)
+		assert.Equal(t, []crisp.FieldProblem{
+			{"content.text", "string", "null"}, {"content.choices[1].label", "string", "number"}, {"content.required", "boolean", "string"},
+		}, ev.EventMeta().Problems, name)
+		assert.Equal(t, &crisp.PickerContent{ID: "size", Choices: []crisp.PickerChoice{{Label: "Small"}, {Value: "l"}}}, contentOf(ev), name)
+	}
 }
 
 // Without its message's type, content is told by its shape.

@@ -2925,6 +2925,7 @@ type MessageUpdated struct {
 func (*MessageUpdated) EventName() string { return "message:updated" }
 
 func (v *MessageUpdated) decode(d *wire.Decoder) {
+	var content wire.Place
 	if !d.Object(wire.Required) {
 		return
 	}
@@ -2939,13 +2940,14 @@ func (v *MessageUpdated) decode(d *wire.Decoder) {
 		case "fingerprint":
 			v.Fingerprint = d.Int64(wire.Required)
 		case "content":
-			v.Content = decodeContent(d, d.Later(), "")
+			content = d.Later()
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(wire.Optional)
 		default:
 			d.Skip()
 		}
 	}
+	v.Content = decodeContent(d, content, "")
 }
 
 func (v *MessageUpdated) encode(e *wire.Encoder) {

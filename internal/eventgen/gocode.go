@@ -224,7 +224,7 @@ func (g *printer) decoder(s *structType, params string) {
 		presence = "p"
 		g.line("*v = %s{}", s.name)
 	}
-	content := typedContent(s)
+	content := contentOf(s)
 	if content != nil {
 		g.line("var content wire.Place")
 	}
@@ -240,23 +240,29 @@ func (g *printer) decoder(s *structType, params string) {
 	}
 	g.line("default:\nd.Skip()\n}\n}")
 	if content != nil {
-		g.line("v.%s = decodeContent(d, content, v.Type)", content.name)
+		g.line("v.%s = decodeContent(d, content, %s)", content.name, contentType(s))
 	}
 	g.line("}")
 }
 
-// typedContent is the content of a message that says its type, which may come
-// behind the content.
-func typedContent(s *structType) *field {
-	if s.field("type") == nil {
-		return nil
-	}
+// contentOf is the content of a message, read last: what type it has may stand
+// behind it.
+func contentOf(s *structType) *field {
 	for _, f := range s.fields {
 		if f.typ.kind == kindContent {
 			return f
 		}
 	}
 	return nil
+}
+
+// contentType is the expression for the type of a message's content, empty if
+// the message does not say.
+func contentType(s *structType) string {
+	if s.field("type") == nil {
+		return `""`
+	}
+	return "v.Type"
 }
 
 func (g *printer) decodeField(f *field) {
@@ -287,8 +293,6 @@ func decodeStatement(t goType, target string, p presence) string {
 		return fmt.Sprintf("%s = d.Duration(%s, %s)", target, p, t.unit)
 	case kindRaw:
 		return fmt.Sprintf("%s = d.Raw()", target)
-	case kindContent:
-		return fmt.Sprintf(`%s = decodeContent(d, d.Later(), "")`, target)
 	case kindReceipt, kindStruct:
 		return fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindSlice:
