@@ -149,6 +149,24 @@ func TestRTMRefusedCredentialsEndRun(t *testing.T) {
 	})
 }
 
+// An OnAny handler wants all events, but this is none.
+func TestRTMEndsWhenALiveSessionLosesItsRights(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := crisp.NewRouter(), new(log[string])
+		router.OnAny(func(_ context.Context, ev crisp.Event) error {
+			got.add(ev.EventName())
+			return nil
+		})
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
+		err := <-rtm.err
+		require.ErrorIs(t, err, crisp.ErrUnauthorized)
+		assert.ErrorContains(t, err, "token_revoked")
+		assert.Empty(t, got.list())
+	})
+}
+
 func TestRTMRefusedByRESTEndsRun(t *testing.T) {
 	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
