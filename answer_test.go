@@ -111,6 +111,11 @@ func TestRefusals(t *testing.T) {
 			want: crisp.APIError{Reason: "not_subscribed", Data: json.RawMessage(`{}`)},
 			says: `crisp: POST website/w: status 200 OK, reason "not_subscribed"`,
 		},
+		"endless reason": {
+			status: 400, body: `{"error":true,"reason":"` + strings.Repeat("r", 1000) + `"}`,
+			want: crisp.APIError{Reason: strings.Repeat("r", 1000)},
+			says: `crisp: POST website/w: status 400 Bad Request, reason "` + strings.Repeat("r", 200) + `"`,
+		},
 		"HTML of a gateway": {
 			status: 502, header: http.Header{"Retry-After": {"30"}}, body: "\n<html><body>private</body></html>",
 			want: crisp.APIError{RetryAfter: 30 * time.Second},

@@ -79,8 +79,8 @@ type APIError struct {
 	problem error // what the answer was instead of Crisp's; nil if it was Crisp's
 }
 
-// Error gives method, route, status and reason. The data stay out of it: they
-// may repeat what was sent.
+// Error gives method, route, status and the beginning of the reason. The data
+// stay out of it: they may repeat what was sent.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	b.WriteString("crisp: ")
@@ -92,7 +92,7 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + text)
 	}
 	if e.Reason != "" {
-		fmt.Fprintf(&b, ", reason %q", e.Reason)
+		fmt.Fprintf(&b, ", reason %.200q", e.Reason)
 	}
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
