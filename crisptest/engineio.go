@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -405,20 +406,26 @@ func refuseHandshake(w http.ResponseWriter, r *http.Request) bool {
 	query := r.URL.Query()
 	switch {
 	case query.Get("transport") != "websocket":
-		writeEngineError(w, unknownTransport, "Transport unknown")
+		writeEngineError(w, r, unknownTransport, "Transport unknown")
 	case query.Get("sid") != "":
-		writeEngineError(w, unknownSID, "Session ID unknown")
+		writeEngineError(w, r, unknownSID, "Session ID unknown")
 	case r.Method != http.MethodGet:
-		writeEngineError(w, badMethod, "Bad handshake method")
+		writeEngineError(w, r, badMethod, "Bad handshake method")
 	case r.Header.Get("Upgrade") == "":
-		writeEngineError(w, badRequest, "Bad request")
+		writeEngineError(w, r, badRequest, "Bad request")
 	default:
 		return false
 	}
 	return true
 }
 
-func writeEngineError(w http.ResponseWriter, code int, message string) {
+func writeEngineError(w http.ResponseWriter, r *http.Request, code int, message string) {
+	if r.Header.Get("Upgrade") != "" {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, message)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusBadRequest)
 	_, _ = w.Write(mustJSON(struct {

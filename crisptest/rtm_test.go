@@ -56,8 +56,8 @@ func TestWhatIsNoHandshake(t *testing.T) {
 		body        string
 	}{
 		{name: "long-polling", query: "?EIO=4&transport=polling", body: `{"code":0,"message":"Transport unknown"}`},
-		{name: "no transport", query: "?EIO=4", upgrade: true, body: `{"code":0,"message":"Transport unknown"}`},
-		{name: "upgrade of a session", query: "?EIO=4&transport=websocket&sid=abc", upgrade: true, body: `{"code":1,"message":"Session ID unknown"}`},
+		{name: "no transport", query: "?EIO=4", upgrade: true, body: "Transport unknown"},
+		{name: "upgrade of a session", query: "?EIO=4&transport=websocket&sid=abc", upgrade: true, body: "Session ID unknown"},
 		{name: "POST", query: "?EIO=4&transport=websocket", method: http.MethodPost, body: `{"code":2,"message":"Bad handshake method"}`},
 		{name: "no upgrade", query: "?EIO=4&transport=websocket", body: `{"code":3,"message":"Bad request"}`},
 	}
@@ -75,7 +75,7 @@ func TestWhatIsNoHandshake(t *testing.T) {
 			body, err := io.ReadAll(resp.Body)
 			require.NoError(t, err)
 			assert.Equal(t, http.StatusBadRequest, resp.StatusCode)
-			assert.JSONEq(t, test.body, string(body))
+			assert.Equal(t, test.body, string(body))
 		})
 	}
 }
