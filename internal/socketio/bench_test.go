@@ -42,14 +42,19 @@ func textFrame(payload string) []byte {
 	return append(frame, payload...)
 }
 
-// upgrade answers a WebSocket request and returns the bare connection.
-func upgrade(tb testing.TB, w http.ResponseWriter, r *http.Request) net.Conn {
+// acceptKey is what a server answers a WebSocket request with.
+func acceptKey(r *http.Request) string {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + guid))
+	return base64.StdEncoding.EncodeToString(accept[:])
+}
+
+// upgrade answers a WebSocket request and returns the bare connection.
+func upgrade(tb testing.TB, w http.ResponseWriter, r *http.Request) net.Conn {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err == nil {
 		_, err = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-			"Sec-WebSocket-Accept: "+base64.StdEncoding.EncodeToString(accept[:])+"\r\n\r\n")
+			"Sec-WebSocket-Accept: "+acceptKey(r)+"\r\n\r\n")
 	}
 	if err != nil {
 		tb.Error(err)

@@ -51,8 +51,17 @@ func (b *readBuffer) free() []byte {
 	return b.bytes[b.size:]
 }
 
-// read reads the next frame into the buffer, where it stays until the next read.
+// read reads the next frame, which stays valid until the next read.
 func (c *Conn) read() (frame, error) {
+	if text, ok := c.wire.text(c.opt.ReadLimit); ok {
+		return frame{data: text}, c.err()
+	}
+	return c.readByLibrary()
+}
+
+// readByLibrary reads the next frame into the buffer. What goes wrong with the
+// connection shows here, whoever reads.
+func (c *Conn) readByLibrary() (frame, error) {
 	typ, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return frame{}, c.readError(err)

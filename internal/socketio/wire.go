@@ -3,7 +3,10 @@ package socketio
 import (
 	"bufio"
 	"crypto/tls"
+	"encoding/binary"
+	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -11,19 +14,20 @@ import (
 	"time"
 )
 
-// readAhead is how much is read from the network at a time, which is more than
-// the WebSocket library asks for. With a burst of events, the system calls saved
-// outweigh all that Next costs on top of reading a frame. More gains little.
-const readAhead = 16 << 10
+// readAhead is how much is read from the network at a time, and the largest
+// message that is read in place. With a burst of events, each system call that
+// is saved counts. More gains little.
+const readAhead = 64 << 10
 
 // A wire is the connection below the WebSocket. It reads ahead, and it sees what
-// the WebSocket library doesn't show: whether and since when somebody waits for
-// the network, when bytes last arrived, and the connection below TLS. None of
-// this costs anything per frame.
+// the WebSocket library doesn't show: where frames begin, whether and since when
+// somebody waits for the network, when bytes last arrived, and the connection
+// below TLS.
 type wire struct {
 	io.ReadWriteCloser
 	raw   net.Conn // below TLS, nil if the HTTP transport doesn't tell
 	ahead *bufio.Reader
+	rest  int64 // of the frame that the WebSocket library is reading
 
 	start   time.Time    // before all that is measured
 	waiting atomic.Int64 // when the current read began, 0 if there is none
@@ -39,9 +43,92 @@ func newWire(conn io.ReadWriteCloser, raw net.Conn) *wire {
 	return w
 }
 
-func (w *wire) Read(p []byte) (int, error) { return w.ahead.Read(p) }
+// text returns the next message without the WebSocket library's help, if it is
+// a plain one: a text in a single frame that fits the buffer. It is valid until
+// the next read. Anything else, errors included, is left for the library, which
+// would take three times as long for a plain one.
+//
+// It is for between two messages only.
+func (w *wire) text(limit int64) (message []byte, ok bool) {
+	h, err := w.header()
+	if err != nil || !h.plainText || h.payload > limit {
+		return nil, false
+	}
+	size := int64(h.size) + h.payload
+	if size > readAhead {
+		return nil, false
+	}
+	frame, err := w.ahead.Peek(int(size))
+	if err != nil {
+		return nil, false
+	}
+	_, _ = w.ahead.Discard(len(frame)) // can't fail, and leaves the buffer as it is
+	return frame[h.size:], true
+}
 
-// network is the reading side of a wire without the reading ahead.
+// Read is for the WebSocket library. It gets no byte beyond the frame that it
+// reads, so that it never holds the start of a message that is read in place.
+func (w *wire) Read(p []byte) (int, error) {
+	if w.rest == 0 {
+		h, err := w.header()
+		if err != nil {
+			return 0, err
+		}
+		w.rest = int64(h.size) + h.payload
+	}
+	n, err := w.ahead.Read(p[:min(int64(len(p)), w.rest)])
+	w.rest -= int64(n)
+	return n, err
+}
+
+// frameHeader is what a wire has to know of a frame.
+type frameHeader struct {
+	size      int   // of the header itself
+	payload   int64 // the size of what follows
+	plainText bool  // a message by itself: unfragmented, unmasked text, without extensions
+}
+
+// header looks at the header of the next frame.
+func (w *wire) header() (frameHeader, error) {
+	const (
+		finalText  = 0x81
+		masked     = 0x80
+		lengthBits = 0x7f
+		length16   = 126
+		length64   = 127
+		maskSize   = 4
+		maxHeader  = 2 + 8 + maskSize
+	)
+	b, err := w.ahead.Peek(2)
+	if err != nil {
+		return frameHeader{}, err
+	}
+	h := frameHeader{size: 2, payload: int64(b[1] & lengthBits), plainText: b[0] == finalText && b[1]&masked == 0}
+	switch h.payload {
+	case length16:
+		h.size += 2
+	case length64:
+		h.size += 8
+	}
+	if b, err = w.ahead.Peek(h.size); err != nil {
+		return frameHeader{}, err
+	}
+	switch h.payload {
+	case length16:
+		h.payload = int64(binary.BigEndian.Uint16(b[2:]))
+	case length64:
+		// A length that is no int64 is for the library to refuse.
+		h.payload = int64(min(binary.BigEndian.Uint64(b[2:]), math.MaxInt64-maxHeader))
+	}
+	if b[1]&masked != 0 {
+		h.size += maskSize
+	}
+	return h, nil
+}
+
+// network is the reading side of a wire without the reading ahead. Its end is
+// always io.ErrUnexpectedEOF: the WebSocket library takes an io.EOF within a
+// message for the end of that message.
 type network struct{ *wire }
 
 func (n network) Read(p []byte) (int, error) {
@@ -50,6 +137,9 @@ func (n network) Read(p []byte) (int, error) {
 	n.waiting.Store(0)
 	if size > 0 {
 		n.heard.Store(n.now())
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
 	return size, err
 }
