@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"unicode"
@@ -152,23 +153,28 @@ func hex4(data []byte) (rune, bool) {
 // what is no UTF-8 and for lone surrogates, as encoding/json does.
 func unquote(raw []byte) string {
 	text := make([]byte, 0, len(raw))
+	for {
+		plain := bytes.IndexByte(raw, '\\')
+		if plain < 0 {
+			return alias(appendUTF8(text, raw))
+		}
+		text = appendUTF8(text, raw[:plain])
+		var r rune
+		r, raw = unescape(raw[plain:])
+		text = utf8.AppendRune(text, r)
+	}
+}
+
+func appendUTF8(text, raw []byte) []byte {
+	if utf8.Valid(raw) {
+		return append(text, raw...)
+	}
 	for len(raw) > 0 {
-		if raw[0] == '\\' {
-			var r rune
-			r, raw = unescape(raw)
-			text = utf8.AppendRune(text, r)
-			continue
-		}
-		if raw[0] < utf8.RuneSelf {
-			text = append(text, raw[0])
-			raw = raw[1:]
-			continue
-		}
 		r, size := utf8.DecodeRune(raw)
 		text = utf8.AppendRune(text, r)
 		raw = raw[size:]
 	}
-	return alias(text)
+	return text
 }
 
 // unescape reads the escape sequence, or the pair of them, that raw begins
