@@ -274,9 +274,10 @@ func guard(ctx context.Context, ev Event, h Handler) (err error) {
 			err = &HandlerError{Event: ev, Err: panicError(v), Stack: debug.Stack()}
 		}
 	}()
-	err = h(ctx, ev)
-	var failed *HandlerError
-	if err == nil || errors.As(err, &failed) { // the latter passed an inner guard
+	if err = h(ctx, ev); err == nil {
+		return nil
+	}
+	if failed := (*HandlerError)(nil); errors.As(err, &failed) { // it passed an inner guard
 		return err
 	}
 	return &HandlerError{Event: ev, Err: err}
