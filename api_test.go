@@ -32,7 +32,7 @@ var (
 	_ func(...crisp.RouterOption) *crisp.Router                                          = crisp.NewRouter
 	_ func(*crisp.Router, func(context.Context, *crisp.MessageSend) error)               = crisp.On
 	_ func(*crisp.Router, func(context.Context, crisp.Event) error)                      = (*crisp.Router).OnAny
-	_ func(*crisp.Router, string, func(context.Context, crisp.Event) error) error        = (*crisp.Router).OnName
+	_ func(*crisp.Router, string, func(context.Context, crisp.Event) error)              = (*crisp.Router).OnName
 	_ func(*crisp.Router, ...func(crisp.Handler) crisp.Handler)                          = (*crisp.Router).Use
 	_ func(*crisp.Router) []string                                                       = (*crisp.Router).EventNames
 	_ func(*crisp.Router, context.Context, crisp.Event) error                            = (*crisp.Router).Dispatch

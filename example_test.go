@@ -86,7 +86,7 @@ func ExampleOn() {
 // Events that no reference lists still have a name, which can be subscribed to.
 func ExampleRouter_OnName() {
 	router := crisp.NewRouter()
-	_ = router.OnName("session:set_colour", func(_ context.Context, ev crisp.Event) error {
+	router.OnName("session:set_colour", func(_ context.Context, ev crisp.Event) error {
 		fmt.Println(ev.EventName(), string(ev.EventMeta().Raw))
 		return nil
 	})

@@ -112,17 +112,13 @@ func (r *Router) OnAny(fn func(ctx context.Context, ev Event) error) {
 	r.register(func() { r.any = append(r.any, fn) })
 }
 
-// OnName registers a handler by the event's name on the wire and subscribes
-// to it, whether the catalog has it or not. The only error is an empty name.
-func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) error {
-	if name == "" {
-		return errors.New(`crisp: OnName needs the event's name on the wire, such as "message:send"`)
-	}
-	if fn == nil {
-		panic("crisp: OnName needs a handler, not nil")
+// OnName registers a handler by the event's name on the wire, such as
+// "message:send", and subscribes to it, whether the catalog has it or not.
+func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) {
+	if name == "" || fn == nil {
+		panic("crisp: OnName needs the event's name on the wire and a handler, not nil")
 	}
 	r.register(func() { r.named[name] = append(r.named[name], fn) })
-	return nil
 }
 
 // Use adds middleware around the handlers of each event: the first added is
@@ -130,6 +126,11 @@ func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) erro
 // event from all handlers. Events that no handler wants are not decoded and
 // pass no middleware.
 func (r *Router) Use(mw ...func(Handler) Handler) {
+	for _, m := range mw {
+		if m == nil {
+			panic("crisp: Use needs middleware, not nil")
+		}
+	}
 	r.register(func() { r.middleware = append(r.middleware, mw...) })
 }
 

@@ -474,10 +474,10 @@ func (l *connListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestEventsWithoutHandlersAreAnsweredAsDelivered(t *testing.T) {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { t.Error(err) }))
-	require.NoError(t, router.OnName("session:removed", func(context.Context, crisp.Event) error {
+	router.OnName("session:removed", func(context.Context, crisp.Event) error {
 		t.Error("the handler of another event ran")
 		return nil
-	}))
+	})
 	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
 	require.NoError(t, err)
 	for _, event := range []string{"message:send", "no:such:event"} {
