@@ -10,12 +10,13 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/crisp-go/crisp"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")))
 	if err != nil {
@@ -25,7 +26,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Print(rtm.Run(ctx))
+	// A signal ends the program once everything that was received is handled; a
+	// second one ends it at once.
+	context.AfterFunc(ctx, func() {
+		stop()
+		_ = rtm.Shutdown(context.Background())
+	})
+	log.Print(rtm.Run(context.Background()))
 }
 
 // newBot makes the router of the bot.

@@ -13,12 +13,13 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/crisp-go/crisp"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")))
 	if err != nil {
@@ -29,7 +30,13 @@ func main() {
 		log.Fatal(err)
 	}
 	go control(ctx, rtm, os.Getenv("CRISP_WEBSITE_ID"), os.Stdin)
-	log.Print(rtm.Run(ctx))
+	// A signal ends the program once everything that was received is handled; a
+	// second one ends it at once.
+	context.AfterFunc(ctx, func() {
+		stop()
+		_ = rtm.Shutdown(context.Background())
+	})
+	log.Print(rtm.Run(context.Background()))
 }
 
 // quiet is messages only, of one website.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -18,6 +19,7 @@ const drainTimeout = 10 * time.Second
 func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAddr string) error {
 	p := newPrinter(w)
 	router := p.router()
+	p.others(router)
 	client, err := newClient(getenv)
 	if err != nil {
 		return err
@@ -82,15 +84,18 @@ func serveHooks(router *crisp.Router, p *printer, secret, addr string) (stop fun
 	if err != nil {
 		return nil, fmt.Errorf("-hooks needs CRISP_SIGNING_SECRET: %w", err)
 	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("-hooks: %w", err)
+	}
 	server := &http.Server{
-		Addr:              addr,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 	}
-	p.note("web hooks are served at %s", addr)
+	p.note("web hooks are served at %s", listener.Addr())
 	go func() {
-		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			p.note("web hooks: %v", err)
 		}
 	}()

@@ -79,12 +79,14 @@ func TestLive(t *testing.T) {
 		}
 		t.Errorf("the output ended before a line with %q", part)
 	}
-	until("web hooks are served")
+	until("web hooks are served at 127.0.0.1:")
 	until("connected and authenticated")
 	srv.Emit(crisptest.Sample("message:send"))
 	until("message:send")
 	srv.Emit(crisptest.Sample("session:set_state"))
 	until("session:set_state")
+	srv.Emit(crisptest.Sample("website:update_visitors_count"))
+	until(`website:update_visitors_count {"website_id":`)
 	run.stop()
 	until("disconnected")
 	require.False(t, lines.Scan(), "nothing after it")
@@ -114,6 +116,7 @@ func TestLiveRefusesWhatCanNotWork(t *testing.T) {
 		{"an unknown tier", env("CRISP_TIER", "admin"), "", "CRISP_TIER"},
 		{"no website", env("CRISP_TIER", "website"), "", "website"},
 		{"hooks without a secret", env(), "127.0.0.1:0", "CRISP_SIGNING_SECRET"},
+		{"hooks at no address", env("CRISP_SIGNING_SECRET", "secret"), "127.0.0.1", "-hooks: listen"},
 		{"wrong credentials", env("CRISP_KEY", "wrong"), "", http.StatusText(http.StatusUnauthorized)},
 	}
 	for _, tt := range tests {

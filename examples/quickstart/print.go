@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/crisp-go/crisp"
 )
@@ -83,6 +86,22 @@ func (p *printer) router() *crisp.Router {
 	return router
 }
 
+// others prints the events too that the router has no typed handler for, with
+// their fields as JSON. Unknown events are among them.
+func (p *printer) others(router *crisp.Router) {
+	typed := router.EventNames()
+	router.OnAny(func(_ context.Context, ev crisp.Event) error {
+		if slices.Contains(typed, ev.EventName()) {
+			return nil
+		}
+		fields, err := json.Marshal(ev)
+		if err != nil {
+			return err
+		}
+		return p.event(ev, string(fields))
+	})
+}
+
 // describe shows a content by its type.
 func describe(content crisp.Content) string {
 	switch c := content.(type) {
@@ -104,14 +123,14 @@ func describe(content crisp.Content) string {
 // hooks tells of connections and gaps.
 func (p *printer) hooks() crisp.Hooks {
 	return crisp.Hooks{
-		Connected: func(c crisp.Connected) { p.note("  connected and authenticated at %s", c.Endpoint) },
-		Disconnected: func(d crisp.Disconnected) {
-			p.note("  disconnected: %v", d.Err)
+		Connected:    func(c crisp.Connected) { p.note("  connected and authenticated at %s", c.Endpoint) },
+		Disconnected: func(d crisp.Disconnected) { p.note("  disconnected after %s", d.Lived.Round(time.Millisecond)) },
+		Retrying: func(r crisp.Retrying) {
+			p.note("  attempt %d in %s, because of: %v", r.Attempt, r.Delay.Round(time.Millisecond), r.Err)
 		},
 		Gap: func(g crisp.Gap) {
 			p.note("  gap: events between %s and %s may have been missed (%s)",
 				g.From.Format("15:04:05.000"), g.To.Format("15:04:05.000"), g.Reason)
 		},
-		Retrying: func(r crisp.Retrying) { p.note("  attempt %d in %s", r.Attempt, r.Delay) },
 	}
 }
