@@ -42,6 +42,7 @@ const (
 type Client struct {
 	token   func() Token // a function: however a Client is printed, fmt can't reach the key
 	limiter *limiter
+	sent    *sent
 	clientConfig
 }
 
@@ -76,7 +77,7 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, limiter: new(limiter), clientConfig: cfg}, nil
+	return &Client{token: func() Token { return token }, limiter: new(limiter), sent: newSent(), clientConfig: cfg}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.

@@ -61,6 +61,10 @@ var (
 	// [ErrRateLimited].
 	ErrQuota = errors.New("crisp: quota used up")
 
+	// ErrReplyLimit: a handler would have sent more messages into a conversation
+	// than [LimitReplies] allows.
+	ErrReplyLimit = errors.New("crisp: reply limit of the conversation reached")
+
 	// ErrInsecure: an endpoint without TLS on a host that is not loopback.
 	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")
 )

@@ -37,15 +37,24 @@ func (c *Client) SendMessage(ctx context.Context, websiteID, sessionID string, m
 	if err := check.err(); err != nil {
 		return 0, err
 	}
-	route := ref.path("message")
+	if err := countReply(ctx, sessionID); err != nil {
+		return 0, err
+	}
+	c.sent.begin(sessionID)
+	defer func() { c.sent.end(sessionID, fingerprint) }()
+	return c.postMessage(ctx, ref, m.body())
+}
+
+func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
+	path := ref.path("message")
 	var sent struct {
 		Fingerprint int64 `json:"fingerprint"`
 	}
-	if err := c.Do(ctx, http.MethodPost, route, m.body(), &sent); err != nil {
+	if err := c.Do(ctx, http.MethodPost, path, body, &sent); err != nil {
 		return 0, err
 	}
 	if sent.Fingerprint == 0 {
-		return 0, fmt.Errorf("crisp: POST %s: %w", route, errNoFingerprint)
+		return 0, fmt.Errorf("crisp: POST %s: %w", path, errNoFingerprint)
 	}
 	return sent.Fingerprint, nil
 }

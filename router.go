@@ -37,6 +37,7 @@ type Router struct {
 	unknown    []Handler
 	any        []Handler
 	middleware []func(Handler) Handler
+	watchers   map[string][]watcher // by the name in the catalog
 
 	// Made when the router freezes, read without the lock from then on.
 	freezeOnce sync.Once
@@ -59,7 +60,11 @@ func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 
 // NewRouter makes a router without handlers.
 func NewRouter(opts ...RouterOption) *Router {
-	r := &Router{typed: make(map[string][]Handler), named: make(map[string][]Handler)}
+	r := &Router{
+		typed:    make(map[string][]Handler),
+		named:    make(map[string][]Handler),
+		watchers: make(map[string][]watcher),
+	}
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -134,6 +139,15 @@ func (r *Router) Use(mw ...func(Handler) Handler) {
 	r.register(func() { r.middleware = append(r.middleware, mw...) })
 }
 
+// watcher learns of events. It decides nothing, and so can't fail.
+type watcher func(ctx context.Context, ev Event)
+
+// watch lets a watcher learn of the events of a name, before any middleware can
+// hold them back. They are subscribed to as if they had a handler.
+func (r *Router) watch(name string, w watcher) {
+	r.register(func() { r.watchers[name] = append(r.watchers[name], w) })
+}
+
 func (r *Router) register(add func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,6 +177,7 @@ func (r *Router) registeredNames() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	names := slices.AppendSeq(slices.Collect(maps.Keys(r.typed)), maps.Keys(r.named))
+	names = slices.AppendSeq(names, maps.Keys(r.watchers))
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -196,12 +211,27 @@ func (r *Router) freeze() {
 		for _, mw := range slices.Backward(r.middleware) {
 			r.run = mw(r.run)
 		}
+		r.run = r.watched(r.run)
 	})
+}
+
+// watched lets the watchers know before anything else.
+func (r *Router) watched(next Handler) Handler {
+	if len(r.watchers) == 0 {
+		return next
+	}
+	return func(ctx context.Context, ev Event) error {
+		for _, w := range r.watchers[canonicalName(ev.EventName())] {
+			w(ctx, ev)
+		}
+		return next(ctx, ev)
+	}
 }
 
 // chain is what runs for the events of a name.
 type chain struct {
 	name     string
+	wanted   bool // by a handler or a watcher
 	handlers []Handler
 }
 
@@ -210,7 +240,9 @@ func (r *Router) addChain(name string) {
 	if !known(name) {
 		typed = r.unknown
 	}
-	r.chains[name] = chain{name, slices.Concat(typed, r.named[name], r.any)}
+	handlers := slices.Concat(typed, r.named[name], r.any)
+	watched := len(r.watchers[canonicalName(name)]) > 0
+	r.chains[name] = chain{name, watched || len(handlers) > 0, handlers}
 }
 
 // handlersOf is what runs for an event of that name; the router is frozen.
@@ -221,17 +253,24 @@ func (r *Router) handlersOf(name string) []Handler {
 	return r.rest
 }
 
-// wants tells whether any handler would run for a name, before anything of the
+// wants tells whether anything would run for a name, before anything of the
 // event is copied or decoded, and gives the name as a string that is not
 // allocated for each event. The router is frozen.
 func (r *Router) wants(name []byte) (string, bool) {
 	if c, ok := r.chains[string(name)]; ok {
-		return c.name, len(c.handlers) > 0
+		return c.name, c.wanted
 	}
 	if len(r.rest) == 0 {
 		return "", false
 	}
 	return string(name), true
+}
+
+func (r *Router) wantsEvent(name string) bool {
+	if c, ok := r.chains[name]; ok {
+		return c.wanted
+	}
+	return len(r.rest) > 0
 }
 
 // Dispatch runs the handlers of an event and returns their errors joined, each
@@ -240,7 +279,7 @@ func (r *Router) wants(name []byte) (string, bool) {
 // and the seam to test handlers by.
 func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	r.freeze()
-	if len(r.handlersOf(ev.EventName())) == 0 {
+	if !r.wantsEvent(ev.EventName()) {
 		return nil
 	}
 	if problems := ev.EventMeta().Problems; len(problems) > 0 {
