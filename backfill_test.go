@@ -2,7 +2,6 @@ package crisp_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -227,7 +226,7 @@ func TestBackfillCompletesTheEvent(t *testing.T) {
 		assert.Equal(t, crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}, ev.Session())
 		assert.Equal(t, v.WebsiteID, ev.Meta.WebsiteID)
 		assert.Equal(t, sent.Fingerprint, ev.Fingerprint)
-		assert.Equal(t, sent.Timestamp, ev.Meta.Time.UnixMilli())
+		assert.Equal(t, sent.Timestamp, ev.Time.UnixMilli())
 		assert.Empty(t, ev.Problems)
 		assert.NotEmpty(t, ev.Raw)
 	})
@@ -925,7 +924,7 @@ func TestBackfillGoesOnAfterAHandlerFails(t *testing.T) {
 		assert.Equal(t, 3, outcomes.list()[0].Messages)
 		require.Len(t, errs.list(), 1)
 		var failed *crisp.HandlerError
-		assert.True(t, errors.As(errs.list()[0], &failed))
+		assert.ErrorAs(t, errs.list()[0], &failed)
 	})
 }
 

@@ -247,7 +247,7 @@ func TestPositionStoreThatHangs(t *testing.T) {
 		assert.NotEmpty(t, errs.list())
 		began := time.Now()
 		require.NoError(t, rtm.Close())
-		<-rtm.err
+		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
 		assert.LessOrEqual(t, time.Since(began), 21*time.Second, "a save under way, and the last")
 	})
 }

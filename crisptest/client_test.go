@@ -68,7 +68,7 @@ type rawClient struct {
 // answer; 0 if there was none.
 func upgrade(t *testing.T, srv *crisptest.Server, url string) (ws *websocket.Conn, status int, err error) {
 	t.Helper()
-	ws, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: srv.HTTPClient()}) //nolint:bodyclose // Dial closes it or has it read
+	ws, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: srv.HTTPClient()})
 	if resp != nil {
 		status = resp.StatusCode
 	}

@@ -154,7 +154,7 @@ func (sub *subscriber) attempt(h *hook) {
 	s := sub.server
 	ctx, cancel := context.WithTimeout(s.ctx, hookTimeout)
 	defer cancel()
-	_, d := s.deliver(ctx, sub.url, h) //nolint:bodyclose // deliver has read it
+	_, d := s.deliver(ctx, sub.url, h)
 	if d.Delivered() || h.attempt >= h.limit || !s.begin() {
 		return
 	}

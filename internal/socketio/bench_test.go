@@ -85,7 +85,7 @@ func startFlood(tb testing.TB, event string) (url string) {
 // read the frames into a reused buffer.
 func BenchmarkRead(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
-		ws, _, err := websocket.Dial(b.Context(), startFlood(b, messageSend), nil) //nolint:bodyclose // it is closed by Dial
+		ws, _, err := websocket.Dial(b.Context(), startFlood(b, messageSend), nil)
 		require.NoError(b, err)
 		defer func() { _ = ws.CloseNow() }()
 		buf := make([]byte, 64<<10)

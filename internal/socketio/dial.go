@@ -153,7 +153,7 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 	client := *opt.HTTPClient
 	client.Transport = tap
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{ //nolint:bodyclose // it is closed by Dial
+	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
 		HTTPClient: &client,
 		HTTPHeader: opt.Header,
 	})

@@ -58,7 +58,7 @@ type message struct {
 func readsOfLibrary(t *testing.T, network canned, limit int64) (all []message) {
 	t.Helper()
 	options := &websocket.DialOptions{HTTPClient: &http.Client{Transport: network}}
-	ws, _, err := websocket.Dial(t.Context(), endpoint, options) //nolint:bodyclose // the WebSocket owns it
+	ws, _, err := websocket.Dial(t.Context(), endpoint, options)
 	require.NoError(t, err)
 	defer func() { _ = ws.CloseNow() }()
 	ws.SetReadLimit(limit)
