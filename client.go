@@ -126,9 +126,10 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithLogger sets the logger for what happens behind the API: calls at debug
-// level, trouble that the library gets over by itself at warning level. Keys
-// and payloads are never logged. The default is silence.
+// WithLogger sets the logger for what happens behind the API: REST calls at
+// debug level, RTM sessions at info level, trouble that the library gets over
+// by itself at warning level, what ends [RTM.Run] at error level. Keys and
+// payloads are never logged. The default is silence.
 func WithLogger(logger *slog.Logger) Option {
 	return func(cfg *clientConfig) error {
 		if logger == nil {

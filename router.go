@@ -20,9 +20,9 @@ type Handler = func(ctx context.Context, ev Event) error
 // need not know, how an event came.
 //
 // Register with [On], [Router.OnAny], [Router.OnName] and [Router.Use] first.
-// Registration freezes when the router is first used, by [Client.NewRTM] or
-// [Router.Dispatch]; registering later panics, because a handler that comes
-// too late would miss events in silence.
+// Registration freezes when the router is first used: by [Client.NewRTM],
+// [Router.Dispatch], or the first authentic web hook. Registering later panics,
+// because a handler that comes too late would miss events in silence.
 //
 // An event runs, one after the other, its typed handlers, those registered for
 // its name, and those for any event, each kind in the order of registration.

@@ -167,7 +167,7 @@ func checkAge(age, tolerance time.Duration) error {
 	case tolerance == 0, age.Abs() <= tolerance:
 		return nil
 	case age < 0:
-		return fmt.Errorf("%w of %s: it is %s ahead of this machine's clock", ErrStale, tolerance, -age)
+		return fmt.Errorf("%w of %s: it is %s ahead of this machine's clock", ErrStale, tolerance, age.Abs())
 	default:
 		return fmt.Errorf("%w of %s: it is %s old", ErrStale, tolerance, age)
 	}

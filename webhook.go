@@ -41,8 +41,8 @@ const (
 //     authentic, but no event. The router's error handler hears of each of
 //     these, except 405, as a [*WebhookError].
 //
-// Deliveries run at the same time, in no order; two of the same event never
-// do. A handler's context has the values of the request's, but is not
+// Deliveries run at the same time, in no order, except that those of the same
+// event wait for each other. A handler's context has the values of the request's, but is not
 // cancelled when Crisp hangs up: a handler that has begun should rather
 // succeed late, which answers the redelivery, than fail half-way. It ends with
 // [WithHandlerTimeout].
