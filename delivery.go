@@ -16,8 +16,6 @@ const (
 	// itemOverhead is what an event in the queue costs besides its payload,
 	// counted so that a flood of tiny events can't exceed the bound.
 	itemOverhead = 160
-	// keptItems is how large a lane's list may stay once it has run empty.
-	keptItems = 1024
 )
 
 // errGoexit is reported when a handler ended its goroutine.
@@ -63,7 +61,7 @@ const (
 // bounded in bytes, spread over lanes. A session's events share a lane, which
 // keeps them in order.
 //
-// put is for the reading goroutine alone; the rest is safe from any.
+// put and flush are for the reading goroutine alone; the rest is safe from any.
 type delivery struct {
 	ctx    context.Context // of the handlers; its end abandons what is queued
 	handle func(ctx context.Context, it *item)
@@ -73,6 +71,8 @@ type delivery struct {
 	lanes []*lane
 	seed  maphash.Seed
 	wg    sync.WaitGroup
+
+	unflushed []*lane // those that have pending events; for the reading goroutine alone
 
 	used    atomic.Int64  // bytes queued and in handling
 	queued  atomic.Int64  // events queued and in handling
@@ -110,11 +110,30 @@ func (d *delivery) fits(cost int64) bool {
 	return used == 0 || used+cost <= d.limit
 }
 
-// put queues an event, which should fit.
+// put queues an event, which should fit. The lane sees it after the next flush
+// at the latest, which must come before the reading goroutine waits for anything.
 func (d *delivery) put(it item) {
 	d.used.Add(it.cost())
 	d.queued.Add(1)
-	d.lanes[d.laneOf(it.payload)].put(it)
+	l := d.lanes[d.laneOf(it.payload)]
+	if len(l.pending) == 0 {
+		d.unflushed = append(d.unflushed, l)
+	}
+	l.pending = append(l.pending, it)
+	if len(l.pending) == chunkItems {
+		d.flush()
+	}
+}
+
+// flush hands over what was put, so that reader and lane meet once per burst of
+// events, not once per event.
+func (d *delivery) flush() {
+	for _, l := range d.unflushed {
+		l.put(l.pending...)
+		clear(l.pending)
+		l.pending = l.pending[:0]
+	}
+	d.unflushed = d.unflushed[:0]
 }
 
 // mark holds all lanes back behind what is queued now, until lift.

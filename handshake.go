@@ -93,6 +93,7 @@ func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error)
 		Header:     http.Header{"User-Agent": {t.client.userAgent}},
 		ReadLimit:  t.cfg.readLimit,
 		OnSkip:     t.skipped,
+		OnWait:     t.delivery.flush,
 	})
 }
 

@@ -1,7 +1,6 @@
 package crisp
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -11,14 +10,17 @@ import (
 type lane struct {
 	d *delivery
 
+	pending []item // not in the inbox yet; for the reading goroutine alone
+
 	mu       sync.Mutex
 	nonEmpty sync.Cond
-	inbox    []item
+	inbox    inbox
 	finished bool
 	inHand   atomic.Int64 // when the oldest event of the batch was received, UNIX ns; 0 if there is none
 
 	// For the lane's goroutine alone.
-	batch   []item // taken from the inbox, handled up to next
+	taken   *chunk // from the inbox
+	batch   []item // of it, and of what was held back before; handled up to next
 	next    int
 	current item // in handling, while busy
 	busy    bool
@@ -35,9 +37,9 @@ func newLane(d *delivery) *lane {
 	return l
 }
 
-func (l *lane) put(it item) {
+func (l *lane) put(items ...item) {
 	l.mu.Lock()
-	l.inbox = append(l.inbox, it)
+	l.inbox.put(items)
 	l.mu.Unlock()
 	l.nonEmpty.Signal()
 }
@@ -65,17 +67,7 @@ func (l *lane) oldest() int64 {
 	if ns := l.inHand.Load(); ns != 0 {
 		return ns
 	}
-	return oldestOf(l.inbox)
-}
-
-// oldestOf gives when the first event of a list was received, UNIX ns; 0 if
-// there is none.
-func oldestOf(items []item) int64 {
-	i := slices.IndexFunc(items, func(it item) bool { return it.signal == noSignal })
-	if i < 0 {
-		return 0
-	}
-	return items[i].received
+	return l.inbox.oldest()
 }
 
 // run handles events until the lane is finished and empty, or abandoned.
@@ -105,25 +97,22 @@ func (l *lane) more() bool {
 	return len(l.first) > 0 || l.next < len(l.batch) || l.take()
 }
 
-// take swaps the handled batch for what has come meanwhile, so that reader and
-// lane meet once per batch, not once per event. It waits for items, and gives
+// take makes the next chunk of the inbox the batch. It waits for one, and gives
 // false when there will be none.
 func (l *lane) take() bool {
-	spare := l.batch[:0]
-	if cap(spare) > keptItems {
-		spare = nil
-	}
+	l.taken.free()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.batch, l.next = nil, 0
+	l.taken, l.batch, l.next = nil, nil, 0
 	l.inHand.Store(0)
-	for len(l.inbox) == 0 {
+	for l.inbox.empty() {
 		if l.d.ctx.Err() != nil || l.finished && !l.holding && len(l.held) == 0 {
 			return false
 		}
 		l.nonEmpty.Wait()
 	}
-	l.batch, l.inbox = l.inbox, spare
+	l.taken = l.inbox.take()
+	l.batch = l.taken.items()
 	l.inHand.Store(oldestOf(l.batch))
 	return true
 }

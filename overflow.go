@@ -34,10 +34,14 @@ type episode struct {
 // admit does what the overflow policy says of an event, and tells whether it
 // may be queued. It may wait.
 func (t *RTM) admit(it *item) bool {
+	fits := t.delivery.fits(it.cost())
+	if !fits {
+		t.delivery.flush() // the lanes can't make room by what they don't have
+	}
 	if t.cfg.overflow == OverflowDrop {
 		return !t.drop(it)
 	}
-	if !t.delivery.fits(it.cost()) {
+	if !fits {
 		// The connection keeps its heartbeats up while nobody reads it. An event
 		// that was read is queued even if the client is stopped meanwhile.
 		_ = t.delivery.wait(t.stopped, it.cost())

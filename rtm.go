@@ -416,7 +416,8 @@ func (t *RTM) receive(s *session) error {
 // read hands events to the delivery. It is the only place that reads the
 // connection and must never wait for user code, except when the queue is full.
 func (t *RTM) read(s *session) error {
-	for {
+	defer t.delivery.flush()
+	for t.stopped.Err() == nil { // what was read ahead is not received yet
 		ev, err := s.conn.Next()
 		s.lastLive = s.conn.PassedOn()
 		if err != nil {
@@ -437,6 +438,7 @@ func (t *RTM) read(s *session) error {
 			t.delivery.put(it)
 		}
 	}
+	return context.Cause(t.stopped)
 }
 
 // handle decodes an event and dispatches it, on its lane.

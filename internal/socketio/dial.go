@@ -36,6 +36,10 @@ type Options struct {
 	// It is called on the goroutine that calls Dial or Next and has to be cheap.
 	// The errors never contain anything that the server sent.
 	OnSkip func(error)
+	// OnWait, if set, is called by Next, on its goroutine, before it may have to
+	// wait for the network: there is no event left that has come and is complete.
+	// It has to be cheap.
+	OnWait func()
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -53,6 +57,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.OnSkip == nil {
 		o.OnSkip = func(error) {}
+	}
+	if o.OnWait == nil {
+		o.OnWait = func() {}
 	}
 	return o, nil
 }
@@ -146,7 +153,7 @@ func dialURL(endpoint string, version int) (*url.URL, error) {
 }
 
 func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, error) {
-	tap := &wiretap{RoundTripper: opt.HTTPClient.Transport}
+	tap := &wiretap{RoundTripper: opt.HTTPClient.Transport, onWait: opt.OnWait}
 	if tap.RoundTripper == nil {
 		tap.RoundTripper = http.DefaultTransport
 	}

@@ -29,16 +29,17 @@ type wire struct {
 	ahead *bufio.Reader
 	rest  int64 // of the frame that the WebSocket library is reading
 
+	onWait  func()       // see Options
 	start   time.Time    // before all that is measured
 	waiting atomic.Int64 // when the current read began, 0 if there is none
 	heard   atomic.Int64 // when bytes last arrived
 }
 
-func newWire(conn io.ReadWriteCloser, raw net.Conn) *wire {
+func newWire(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *wire {
 	if c, ok := raw.(*tls.Conn); ok {
 		raw = c.NetConn()
 	}
-	w := &wire{ReadWriteCloser: conn, raw: raw, start: time.Now().Add(-1)}
+	w := &wire{ReadWriteCloser: conn, raw: raw, onWait: onWait, start: time.Now().Add(-1)}
 	w.ahead = bufio.NewReaderSize(network{w}, readAhead)
 	return w
 }
@@ -132,6 +133,7 @@ func (w *wire) header() (frameHeader, error) {
 type network struct{ *wire }
 
 func (n network) Read(p []byte) (int, error) {
+	n.onWait()
 	n.waiting.Store(n.now())
 	size, err := n.ReadWriteCloser.Read(p)
 	n.waiting.Store(0)
@@ -174,7 +176,8 @@ func (w *wire) lastHeard() time.Time { return w.start.Add(time.Duration(w.heard.
 // A wiretap is an [http.RoundTripper] that puts a wire below a WebSocket.
 type wiretap struct {
 	http.RoundTripper
-	wire *wire // nil until an answer switches protocols
+	onWait func()
+	wire   *wire // nil until an answer switches protocols
 }
 
 func (t *wiretap) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -186,7 +189,7 @@ func (t *wiretap) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
 		// From here on the connection is no longer the transport's but ours.
-		t.wire = newWire(conn, raw)
+		t.wire = newWire(conn, raw, t.onWait)
 		resp.Body = t.wire
 	}
 	return resp, nil

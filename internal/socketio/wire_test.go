@@ -74,7 +74,7 @@ func readsOfLibrary(t *testing.T, network canned, limit int64) (all []message) {
 // readsOfConn lists what a Conn reads, in place where it can.
 func readsOfConn(t *testing.T, network canned, limit int64) (all []message) {
 	t.Helper()
-	c := dialCanned(t, network, limit)
+	c := dialCanned(t, network, Options{ReadLimit: limit})
 	for {
 		f, err := c.read()
 		if err != nil {
@@ -89,11 +89,14 @@ func readsOfConn(t *testing.T, network canned, limit int64) (all []message) {
 }
 
 // dialCanned opens a WebSocket without a Socket.IO session.
-func dialCanned(t *testing.T, network canned, limit int64) *Conn {
+func dialCanned(t *testing.T, network canned, opt Options) *Conn {
 	t.Helper()
 	target, err := url.Parse(endpoint)
 	require.NoError(t, err)
-	c, err := dialWebSocket(t.Context(), target, Options{HTTPClient: &http.Client{Transport: network}, ReadLimit: limit})
+	opt.HTTPClient = &http.Client{Transport: network}
+	opt, err = opt.withDefaults()
+	require.NoError(t, err)
+	c, err := dialWebSocket(t.Context(), target, opt)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	return c
@@ -183,7 +186,7 @@ func FuzzReadAgreesWithLibrary(f *testing.F) {
 func TestCutOffIsNoMessage(t *testing.T) {
 	for _, stream := range []string{"\x81", "\x81\x05", "\x81\x05ab", "\x01\x02ab", "\x01\x02ab\x80\x02", "\x82\x02"} {
 		for _, atOnce := range []int{1, 100} {
-			c := dialCanned(t, canned{stream, atOnce, io.EOF}, 1000)
+			c := dialCanned(t, canned{stream, atOnce, io.EOF}, Options{})
 			_, err := c.read()
 			assert.ErrorIs(t, err, io.ErrUnexpectedEOF, "%q", stream)
 		}
@@ -193,7 +196,7 @@ func TestCutOffIsNoMessage(t *testing.T) {
 // TestTextIsReadInPlace makes sure that the usual message takes the short way.
 func TestTextIsReadInPlace(t *testing.T) {
 	stream := string(textFrame("hello")) + fragments + string(textFrame(messageSend))
-	c := dialCanned(t, canned{stream, 1 << 20, io.EOF}, 1000)
+	c := dialCanned(t, canned{stream, 1 << 20, io.EOF}, Options{})
 	for _, want := range []struct {
 		text    string
 		inPlace bool
@@ -204,4 +207,21 @@ func TestTextIsReadInPlace(t *testing.T) {
 		assert.Equal(t, want.text, string(f.data))
 		assert.Equal(t, want.inPlace, c.buf.bytes == nil)
 	}
+}
+
+// TestOnWait has three events come at once, and one later.
+func TestOnWait(t *testing.T) {
+	event := string(textFrame(`42["a"]`))
+	returned := 0
+	var waits []int
+	network := canned{event + event + event + event[:5], 1 << 20, io.EOF}
+	c := dialCanned(t, network, Options{OnWait: func() { waits = append(waits, returned) }})
+	for range 3 {
+		nextName(t, c)
+		returned++
+	}
+	_, err := c.Next()
+	require.Error(t, err)
+	assert.Equal(t, 0, waits[0])
+	assert.Equal(t, 3, waits[1], "not before all that came was returned")
 }
