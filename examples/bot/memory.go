@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+// forgetAfter is how long a conversation that goes on without a word is kept.
+const forgetAfter = 24 * time.Hour
+
+// memory is what the bot knows of all conversations. Handlers of different
+// conversations may run at the same time.
+type memory struct {
+	path string // empty: it does not outlive the program
+
+	mu    sync.Mutex
+	known map[crisp.SessionRef]entry
+	since map[crisp.SessionRef]time.Time // pauses, as loaded
+}
+
+type entry struct {
+	Dialogue dialogue  `json:"dialogue"`
+	Time     time.Time `json:"time"` // of the last message
+}
+
+// stored is the form of a conversation in the file.
+type stored struct {
+	Session crisp.SessionRef `json:"session"`
+	entry
+	Paused time.Time `json:"paused,omitzero"`
+}
+
+// loadMemory reads the memory from a file, which need not exist yet.
+func loadMemory(path string) (*memory, error) {
+	m := &memory{path: path, known: make(map[crisp.SessionRef]entry), since: make(map[crisp.SessionRef]time.Time)}
+	if path == "" {
+		return m, nil
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []stored
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if !s.Time.IsZero() {
+			m.known[s.Session] = s.entry
+		}
+		if !s.Paused.IsZero() {
+			m.since[s.Session] = s.Paused
+		}
+	}
+	return m, nil
+}
+
+// save replaces the file at once, so that a crash leaves the old or the new.
+func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
+	if m.path == "" {
+		return nil
+	}
+	data, err := json.Marshal(m.list(maps.Collect(paused)))
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(m.path), filepath.Base(m.path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return os.Rename(tmp.Name(), m.path)
+}
+
+func (m *memory) list(paused map[crisp.SessionRef]time.Time) []stored {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.known, func(_ crisp.SessionRef, e entry) bool { return time.Since(e.Time) > forgetAfter })
+	all := []stored{}
+	for ref, e := range m.known {
+		all = append(all, stored{Session: ref, entry: e, Paused: paused[ref]})
+		delete(paused, ref)
+	}
+	for ref, since := range paused { // an operator began them, not the bot
+		all = append(all, stored{Session: ref, Paused: since})
+	}
+	return all
+}
+
+// paused are the pauses that were loaded.
+func (m *memory) paused() iter.Seq2[crisp.SessionRef, time.Time] { return maps.All(m.since) }
+
+// update changes what is known of a conversation.
+func (m *memory) update(ref crisp.SessionRef, change func(*dialogue)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.known[ref]
+	change(&e.Dialogue)
+	e.Time = time.Now()
+	m.known[ref] = e
+}
+
+func (m *memory) get(ref crisp.SessionRef) dialogue {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known[ref].Dialogue
+}
+
+func (m *memory) forget(ref crisp.SessionRef) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, ref)
+}
