@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/examples/internal/fromenv"
+)
+
+const (
+	// handlerTimeout ends a handler before Crisp loses its patience.
+	handlerTimeout = 8 * time.Second
+
+	// drainTimeout is how long requests may take that are being answered when
+	// the program is told to end.
+	drainTimeout = 10 * time.Second
+)
+
+// newServer mounts the hooks beside other routes. Any framework that takes an
+// http.Handler will do as well.
+func newServer(d *desk, opts ...crisp.WebhookOption) (*http.Server, error) {
+	hooks, err := crisp.NewWebhook(d.router(), append(opts, crisp.WithHandlerTimeout(handlerTimeout))...)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/crisp", hooks)
+	mux.HandleFunc("GET /tickets", d.list)
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      20 * time.Second,
+		IdleTimeout:       time.Minute,
+	}, nil
+}
+
+// serve serves until ctx ends, and then answers what has come in.
+func serve(ctx context.Context, server *http.Server, l net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		return errors.Join(fmt.Errorf("not everything was answered in time: %w", err), server.Close())
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// live serves the web hooks of the real Crisp until ctx ends.
+func live(ctx context.Context, getenv func(string) string, l net.Listener) error {
+	client, err := fromenv.Client(getenv)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	server, err := newServer(&desk{client: client}, secrets(getenv)...)
+	if err != nil {
+		return fmt.Errorf("%w (CRISP_SIGNING_SECRET and CRISP_URL_SECRET set them)", err)
+	}
+	return serve(ctx, server, l)
+}
+
+// secrets are what the hooks are verified by, as far as the environment tells.
+func secrets(getenv func(string) string) (opts []crisp.WebhookOption) {
+	if secret := getenv("CRISP_SIGNING_SECRET"); secret != "" {
+		opts = append(opts, crisp.WithSigningSecrets(secret))
+	}
+	if secret := getenv("CRISP_URL_SECRET"); secret != "" {
+		opts = append(opts, crisp.WithURLSecrets("key", secret))
+	}
+	return opts
+}
