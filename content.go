@@ -123,6 +123,12 @@ func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Con
 	if shape == "" {
 		shape = shapeOf(at.Raw)
 	}
+	switch text, ok := at.Text(); {
+	case ok && shape == MessageTypeText:
+		return TextContent(text)
+	case ok && shape == MessageTypeNote:
+		return NoteContent(text)
+	}
 	d.Revisit(at, func(d *wire.Decoder) { content = decodeShape(d, shape) })
 	if content == nil {
 		return &UnknownContent{Type: string(typ), Raw: at.Raw}
@@ -130,20 +136,14 @@ func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Con
 	return content
 }
 
-// decodeShape reads content of a known shape. There is none if the shape is
-// not known, or if the content has another JSON type, which is a problem.
+// decodeShape reads content of a known shape, other than text. There is none if
+// the shape is not known, or if the content has another JSON type, which is a
+// problem.
 func decodeShape(d *wire.Decoder, shape MessageType) Content {
 	kind := d.Kind()
 	if shape == MessageTypeText || shape == MessageTypeNote {
-		text := d.String(wire.Required)
-		switch {
-		case kind != wire.String:
-			return nil
-		case shape == MessageTypeNote:
-			return NoteContent(text)
-		default:
-			return TextContent(text)
-		}
+		d.String(wire.Required)
+		return nil
 	}
 	content := newContent(shape)
 	if content == nil {

@@ -6,6 +6,7 @@ import "encoding/json"
 // to read it depends on what comes later.
 type Place struct {
 	Raw   json.RawMessage // the value as it stands
+	text  string
 	pos   int
 	depth int
 	at    step
@@ -15,10 +16,22 @@ type Place struct {
 // is none.
 func (p Place) Found() bool { return p.Raw != nil }
 
+// Text is the value, if it is a string.
+func (p Place) Text() (text string, ok bool) {
+	return p.text, p.Found() && p.Raw[0] == '"'
+}
+
 // Later skips the value at the cursor, to be read by Revisit.
 func (d *Decoder) Later() Place {
 	p := Place{pos: d.pos, depth: d.depth, at: d.at}
-	p.Raw = d.Skip()
+	if d.char() != '"' {
+		p.Raw = d.Skip()
+		return p
+	}
+	p.text = d.text() // what it is good for, comes later or not: it is read once
+	if d.err == nil {
+		p.Raw = d.data[p.pos:d.pos:d.pos]
+	}
 	return p
 }
 

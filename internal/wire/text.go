@@ -45,7 +45,7 @@ func (d *Decoder) text() string {
 	start := d.pos + 1
 	end, seen := stop(d.data, start)
 	if end == len(d.data) || d.data[end] != '"' {
-		return unquote(d.quoted())
+		return unquote(d.quotedFrom(start, end))
 	}
 	d.pos = end + 1
 	raw := d.data[start:end]
@@ -59,8 +59,14 @@ func (d *Decoder) text() string {
 // the quotes.
 func (d *Decoder) quoted() []byte {
 	start := d.pos + 1
-	for i := start; ; {
-		i, _ = stop(d.data, i)
+	end, _ := stop(d.data, start)
+	return d.quotedFrom(start, end)
+}
+
+// quotedFrom is quoted for a string that starts at start and whose first stop
+// is at i.
+func (d *Decoder) quotedFrom(start, i int) []byte {
+	for ; ; i, _ = stop(d.data, i) {
 		d.pos = i
 		switch d.char() {
 		case '"':
