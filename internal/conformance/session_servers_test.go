@@ -73,6 +73,17 @@ func TestVersionMismatch(t *testing.T) {
 	assert.ErrorContains(t, err, "speaks 3")
 }
 
+// A server that lets no clients of Engine.IO 3 in accepts the WebSocket and
+// then puts a plain HTTP error on it. That could have other reasons: the client
+// asks the question, and tries again.
+func TestOldVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t, 4, nil)
+	b := newBot(t, srv.rest, pluginToken, crisp.WithEngineIO(3))
+	b.start()
+	assert.ErrorContains(t, b.retrying.next(t).Err, "does the server speak Engine.IO 3?")
+}
+
 // The subscription reaches the server, which applies it; Bind replaces it.
 func TestFilterAndBind(t *testing.T) {
 	eachGeneration(t, func(t *testing.T, g generation) {
