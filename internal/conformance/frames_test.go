@@ -37,7 +37,7 @@ type target struct {
 const (
 	frameInterval = 40 * time.Second
 	frameTimeout  = 30 * time.Second
-	lateness      = 2 * time.Second // when a session is late with its authentication
+	lateness      = 5 * time.Second // when a session is late with its authentication
 )
 
 func realTarget(t *testing.T, g generation) target {
