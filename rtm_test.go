@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -377,6 +379,34 @@ func TestRTMFallsBackToTheRescueEndpoint(t *testing.T) {
 	})
 }
 
+// always is a backoff that knows one delay.
+type always time.Duration
+
+func (d always) Delay(int) time.Duration { return time.Duration(d) }
+
+// Where the server has judged the credentials or counted the connections,
+// another endpoint of it would do the same.
+func TestRTMAsksNoRescueForASecondOpinion(t *testing.T) {
+	for name, fault := range map[string]func(*crisptest.Server){
+		"refused": func(srv *crisptest.Server) { srv.RejectAuth() },
+		"silent":  func(srv *crisptest.Server) { srv.IgnoreAuth(2) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				endpoints, err := srv.Client().ConnectEndpoints(t.Context())
+				require.NoError(t, err)
+				endpoints.Rescue.Socket = endpoints.Socket
+				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) { return http.StatusOK, endpoints })
+				fault(srv)
+				router, _ := texts()
+				run(t, srv, router, crisp.WithBackoff(always(time.Hour)))
+				pass(time.Minute)
+				assert.Len(t, srv.PastSessions(), 1)
+			})
+		})
+	}
+}
+
 func TestRTMToleratesPayloads(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var (
@@ -528,6 +558,60 @@ func TestRTMBind(t *testing.T) {
 		srv.DropConnections()
 		authenticated(t, srv)
 		assert.Equal(t, []string{"message:removed"}, srv.Sessions()[0].Events, "kept for reconnections")
+	})
+}
+
+// lateReader is a connection that reads nothing new for a while, once it has
+// written so often.
+type lateReader struct {
+	net.Conn
+	writes *atomic.Int32
+	after  int32
+	until  <-chan struct{}
+}
+
+func (c *lateReader) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+func (c *lateReader) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.writes.Load() >= c.after {
+		<-c.until
+	}
+	return n, err
+}
+
+// hearingLate is an HTTP client whose connections to RTM hear nothing, from
+// their authentication on, until the channel is closed.
+func hearingLate(srv *crisptest.Server, until <-chan struct{}) *http.Client {
+	const handshakes = 2 // HTTP's and Socket.IO's
+	transport := srv.HTTPClient().Transport.(*http.Transport).Clone()
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return &lateReader{Conn: conn, writes: new(atomic.Int32), after: handshakes + 1, until: until}, err
+	}
+	return &http.Client{Transport: transport}
+}
+
+func TestRTMBindWhileASessionIsMade(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, _ := texts()
+		hear := make(chan struct{})
+		client := srv.Client(crisp.WithHTTPClient(hearingLate(srv, hear)))
+		defer client.CloseIdleConnections()
+		rtm, err := client.NewRTM(router)
+		require.NoError(t, err)
+		srv.Run(t, rtm)
+		synctest.Wait()
+		require.Equal(t, crisp.StateConnecting, rtm.State(), "it has subscribed, and waits for the answer")
+		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:received"}}))
+		close(hear)
+		synctest.Wait()
+		assert.Equal(t, crisp.StateConnected, rtm.State())
+		assert.Equal(t, []string{"message:received"}, srv.Sessions()[0].Events)
 	})
 }
 
