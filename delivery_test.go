@@ -212,6 +212,32 @@ func TestGoroutinesStayConstantUnderLoad(t *testing.T) {
 	})
 }
 
+// The queue's bound is one of memory, too, whatever the size of the events.
+func TestMemoryStaysWithinTheBound(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const (
+			events   = 100_000
+			bound    = 64 << 20 // the default
+			overhead = 16 << 20 // of the tests, the server and the garbage collector
+		)
+		router, got, release := blockable()
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		goroutines, before := runtime.NumGoroutine(), heap()
+		emit(srv, "session_a", 0, events)
+		pass(10 * time.Second)
+		taken := heap() - before
+		t.Logf("%d events queued count %d bytes and take %d bytes of heap, in %d goroutines",
+			rtm.Stats().QueuedEvents, rtm.Stats().QueuedBytes, taken, runtime.NumGoroutine())
+		assert.LessOrEqual(t, taken, int64(bound+overhead))
+		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, events), got.list(), "none lost, none out of order")
+	})
+}
+
 func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var errs log[error]
