@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,8 +34,9 @@ const (
 	defaultPatience    = time.Minute
 
 	// aheadShare of the queue's bound is what recovered messages may take up
-	// besides, on their way through the lanes.
+	// besides, on their way through the lanes, but not less than minAhead.
 	aheadShare = 4
+	minAhead   = 1 << 20
 )
 
 // WithBackfill fetches, after each [Gap], the messages that were missed, by
@@ -108,25 +110,29 @@ type fill struct {
 	before *fill         // nil for the first
 	told   chan struct{} // closed when the gap's hooks have returned
 	done   chan struct{}
+	over   atomic.Bool   // no session is pending, or will be
+	moved  chan struct{} // capacity 1: something has changed that the fill waits for
 
 	mu       sync.Mutex
-	pending  map[string]*conversation // by session id
-	queue    []*conversation          // to be fetched
+	known    map[string]*conversation // those found, by session id
+	queue    []*conversation          // of these, to be fetched
+	partial  bool                     // the list may lack some
+	lanes    int                      // that are still behind the mark
 	ahead    int64                    // bytes on their way through the lanes
-	settled  chan struct{}            // capacity 1: ahead has become less
 	messages int
 }
 
 // startFill begins to recover a gap.
 func (t *RTM) startFill(gap Gap, open *openGap, told chan struct{}) {
 	f := &fill{
-		rtm:     t,
-		gap:     gap,
-		open:    open,
-		told:    told,
-		done:    make(chan struct{}),
-		pending: make(map[string]*conversation),
-		settled: make(chan struct{}, 1),
+		rtm:   t,
+		gap:   gap,
+		open:  open,
+		told:  told,
+		done:  make(chan struct{}),
+		moved: make(chan struct{}, 1),
+		known: make(map[string]*conversation),
+		lanes: len(t.delivery.lanes),
 	}
 	t.mu.Lock()
 	f.before, t.fill = t.fill, f
@@ -154,7 +160,11 @@ func (f *fill) recover(s *search) bool {
 		return false
 	}
 	t.delivery.lift(f)
-	for c := f.next(); c != nil; c = f.next() {
+	for {
+		c, ok := f.next()
+		if !ok {
+			return f.over.Load()
+		}
 		for messages := range s.messages(t.stopped, c) {
 			if !f.hand(&recovery{fill: f, of: c, messages: messages}) {
 				return false
@@ -164,16 +174,6 @@ func (f *fill) recover(s *search) bool {
 			return false
 		}
 	}
-	return f.makeRoom(t.delivery.limit) // there is so much when the lanes have handled it all
-}
-
-// hand gives what was found to the session's lane.
-func (f *fill) hand(r *recovery) bool {
-	if !f.makeRoom(r.cost()) {
-		return false
-	}
-	f.rtm.delivery.recover(r)
-	return true
 }
 
 // await waits for others, unless the lanes are abandoned.
@@ -186,22 +186,50 @@ func (f *fill) await(done <-chan struct{}) bool {
 	}
 }
 
-// expect makes sessions pending.
-func (f *fill) expect(conversations []*conversation) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.queue = conversations
-	for _, c := range conversations {
-		f.pending[c.SessionID] = c
+// move tells the fill that something has changed.
+func (f *fill) move() {
+	select {
+	case f.moved <- struct{}{}:
+	default:
 	}
 }
 
-// holds tells whether a live event must wait.
+// expect makes the sessions of a list pending.
+func (f *fill) expect(list []*conversation, partial bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.partial = partial
+	for _, c := range list {
+		f.add(c)
+	}
+}
+
+func (f *fill) add(c *conversation) {
+	f.known[c.SessionID] = c
+	f.queue = append(f.queue, c)
+}
+
+// enter notes that a lane has come past the mark.
+func (f *fill) enter() {
+	f.mu.Lock()
+	f.lanes--
+	f.mu.Unlock()
+	f.move()
+}
+
+// holds tells whether a live event must wait. If the list may lack
+// conversations because they changed while it was read, those that have events
+// now are suspects: they are fetched, too.
 func (f *fill) holds(session string, it *item) bool {
 	f.mu.Lock()
-	c := f.pending[session]
-	f.mu.Unlock()
-	if c == nil {
+	defer f.mu.Unlock()
+	c, known := f.known[session]
+	if !known && f.partial && !f.over.Load() {
+		c = &conversation{conversationHead: conversationHead{SessionID: session}, website: string(websiteOf(it.payload))}
+		f.add(c)
+		f.move()
+	}
+	if c == nil || c.settled {
 		return false
 	}
 	c.await(it)
@@ -209,11 +237,24 @@ func (f *fill) holds(session string, it *item) bool {
 }
 
 // next takes a conversation out of the queue, one that live events wait for if
-// there is any; nil if the queue is empty.
-func (f *fill) next() *conversation {
+// there is any. It waits for more as long as there may be any, and is false when
+// there won't be: the fill is over then, or the lanes were abandoned.
+func (f *fill) next() (*conversation, bool) {
+	for {
+		if c := f.pop(); c != nil {
+			return c, true
+		}
+		if f.over.Load() || !f.await(f.moved) {
+			return nil, false
+		}
+	}
+}
+
+func (f *fill) pop() *conversation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.queue) == 0 {
+		f.over.Store(f.ahead == 0 && f.lanes == 0)
 		return nil
 	}
 	i := max(0, slices.IndexFunc(f.queue, (*conversation).isAwaited))
@@ -222,22 +263,27 @@ func (f *fill) next() *conversation {
 	return c
 }
 
-// makeRoom waits until the lanes have handled so much of what was recovered
-// that more may follow. It is false if they were abandoned.
-func (f *fill) makeRoom(cost int64) bool {
-	limit := f.rtm.delivery.limit / aheadShare
-	for {
-		f.mu.Lock()
-		if f.ahead == 0 || f.ahead+cost <= limit {
-			f.ahead += cost
-			f.mu.Unlock()
-			return true
-		}
-		f.mu.Unlock()
-		if !f.await(f.settled) {
+// hand gives what was found to the session's lane, when the lanes have handled
+// so much of what was recovered before that there is room for it. It is false
+// if they were abandoned.
+func (f *fill) hand(r *recovery) bool {
+	for !f.fits(r.cost()) {
+		if !f.await(f.moved) {
 			return false
 		}
 	}
+	f.rtm.delivery.recover(r)
+	return true
+}
+
+func (f *fill) fits(cost int64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ahead > 0 && f.ahead+cost > max(f.rtm.delivery.limit/aheadShare, minAhead) {
+		return false
+	}
+	f.ahead += cost
+	return true
 }
 
 // finish tells the outcome. A fill that was cut short by the end of the program
@@ -254,26 +300,16 @@ func (f *fill) finish(s *search, handled bool) {
 		t.client.logger.Warn("crisp: backfill incomplete", "error", err)
 	}
 	f.mu.Lock()
-	messages := f.messages
+	messages, conversations := f.messages, len(f.known)
 	f.mu.Unlock()
 	notify(t.hooks, t.cfg.hooks.Backfilled, Backfilled{
 		Gap:           f.gap,
 		Complete:      err == nil,
 		Messages:      messages,
-		Conversations: s.found,
+		Conversations: conversations,
 		Requests:      s.requests,
 		Err:           err,
 	})
-}
-
-// over tells whether no session is pending any more.
-func (f *fill) over() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
-	}
 }
 
 // awaitFills returns when no fill is running any more, or handlers are to
@@ -338,15 +374,10 @@ func (r *recovery) lineUp(held []item) []item {
 func (r *recovery) settle() {
 	f := r.fill
 	f.mu.Lock()
-	if r.last {
-		delete(f.pending, r.of.SessionID)
-	}
+	r.of.settled = r.of.settled || r.last
 	f.ahead -= r.cost()
 	f.mu.Unlock()
-	select {
-	case f.settled <- struct{}{}:
-	default:
-	}
+	f.move()
 }
 
 // fingerprint is that of the message, if the event is one.

@@ -53,6 +53,7 @@ const (
 	noSignal      signal = iota
 	signalMark           // hold back what comes behind, until the hooks that tell of a connection or a gap have returned
 	signalLift           // of the oldest mark
+	signalLifted         // all that came behind that mark has been looked at
 	signalMissed         // what a session has missed is there
 	signalSettled        // and is handled
 )
@@ -219,6 +220,11 @@ func sessionKey(payload []byte) []byte {
 	if session := sessionOf(payload); session != nil {
 		return session
 	}
+	return websiteOf(payload)
+}
+
+// websiteOf finds the website of an event; nil if it has none.
+func websiteOf(payload []byte) []byte {
 	website, _ := wire.LookupString(payload, "website_id")
 	return website
 }

@@ -501,3 +501,54 @@ func TestOverflowIsToldWithoutFurtherEvents(t *testing.T) {
 		require.Len(t, gaps.list(), 1)
 	})
 }
+
+func TestGapDoesNotReachBackToALagThatIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		store := new(memoryPosition)
+		router, got, release := blockable()
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		stopped := time.Now()
+		for n := range 3600 {
+			emit(srv, "session_a", n, n+1)
+			pass(time.Second)
+		}
+		close(release)
+		synctest.Wait() // it has caught up, all of an hour
+		assert.Len(t, got.list(), 3600)
+		pass(time.Minute)
+		assert.WithinDuration(t, time.Now(), store.last(), 26*time.Second)
+		emit(srv, "session_a", 3600, 3601)
+		synctest.Wait()
+		srv.DropConnections()
+		synctest.Wait()
+		authenticated(t, srv)
+		require.Len(t, gaps.list(), 1)
+		assert.WithinDuration(t, time.Now(), gaps.list()[0].From, time.Second, "the lag is over")
+		assert.True(t, gaps.list()[0].From.After(stopped.Add(time.Hour)))
+	})
+}
+
+// What waits in the server because handlers are slow, and is lost when the
+// connection ends, was sent long before the client read anything last.
+func TestGapReachesBackToWhereTheReaderStopped(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		store := new(memoryPosition)
+		router, got, release := blockable()
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 2000) // more than fits into queue and network
+		synctest.Wait()
+		stopped := time.Now()
+		pass(time.Hour)
+		srv.DropConnections(crisptest.DropCut)
+		close(release)
+		synctest.Wait()
+		authenticated(t, srv)
+		assert.Less(t, len(got.list()), 2000)
+		require.Len(t, gaps.list(), 1)
+		assert.False(t, gaps.list()[0].From.After(stopped.Add(clockStep)), "when the others were sent")
+	})
+}

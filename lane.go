@@ -129,6 +129,8 @@ func (l *lane) step() {
 	switch {
 	case it.signal == signalLift:
 		l.lift(it.fill)
+	case it.signal == signalLifted:
+		it.fill.enter()
 	case it.signal == signalMissed:
 		l.recover(it.recovery)
 	case l.holding:
@@ -175,6 +177,7 @@ func (l *lane) lift(f *fill) {
 	l.holding = false
 	if f != nil {
 		l.fill = f
+		l.behind = append(l.behind, item{signal: signalLifted, fill: f})
 	}
 	l.batch, l.next, l.behind = append(l.behind, l.batch[l.next:]...), 0, nil
 	l.inHand.Store(oldestOf(l.batch))
@@ -186,7 +189,7 @@ func (l *lane) withhold(it *item) bool {
 	if l.fill == nil {
 		return false
 	}
-	if l.fill.over() {
+	if l.fill.over.Load() {
 		l.fill = nil
 		return false
 	}

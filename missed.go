@@ -23,8 +23,8 @@ type search struct {
 	cfg    Backfill
 	filter Filter
 	since  time.Time
+	latest float64 // change of a conversation in the list, ms by Crisp's clock
 
-	found    int   // conversations
 	requests int   // made
 	err      error // the first that left something out
 	over     bool  // after an error that all further calls would meet too
@@ -66,23 +66,29 @@ func (s *search) stop(err error) {
 	s.over = true
 }
 
-// get makes a REST call out of the budget.
+// get makes a REST call out of the budget, and makes it again as long as it
+// fails for reasons that may pass and patience lasts. A longer patience than the
+// client's own is due here: the network that was just lost may go again.
 func (s *search) get(ctx context.Context, route string, out any) error {
-	if s.over {
-		return s.err
-	}
-	if s.requests >= s.cfg.MaxRequests {
-		s.stop(errFillBudget)
-		return s.err
-	}
-	s.requests++
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
-	err := s.client.Do(ctx, http.MethodGet, route, nil, out)
-	if err != nil && !refusesOne(err) {
-		s.stop(err)
+	for failures := 1; !s.over; failures++ {
+		if s.requests >= s.cfg.MaxRequests {
+			s.stop(errFillBudget)
+			break
+		}
+		s.requests++
+		err := s.client.Do(ctx, http.MethodGet, route, nil, out)
+		switch {
+		case err == nil || refusesOne(err):
+			return err
+		case errors.Is(err, ErrQuota) || errors.Is(err, ErrRateLimited):
+			s.stop(err)
+		case sleep(ctx, backoffAfter(failures, minFailureWait, maxFailureWait)) != nil:
+			s.stop(err)
+		}
 	}
-	return err
+	return s.err
 }
 
 // refusesOne tells whether an error concerns one website or conversation, and
@@ -96,6 +102,7 @@ func refusesOne(err error) bool {
 type conversation struct {
 	conversationHead
 	website string
+	settled bool // nothing is missing of it any more; the fill's mutex guards this
 
 	mu      sync.Mutex
 	awaited bool           // live events of it wait
@@ -144,14 +151,15 @@ func (c *conversation) cameLive(m missed) bool {
 	return c.live[m.Fingerprint]
 }
 
-// conversations lists those that have changed since the gap began.
-func (s *search) conversations(ctx context.Context) []*conversation {
-	var all []*conversation
+// conversations lists those that have changed since the gap began. The list is
+// partial if some may have changed so often while it was read that they escaped.
+func (s *search) conversations(ctx context.Context) (list []*conversation, partial bool) {
 	for _, website := range s.websites(ctx) {
-		all = append(all, s.changed(ctx, website)...)
+		found, exact := s.changed(ctx, website)
+		list = append(list, found...)
+		partial = partial || !exact
 	}
-	s.found = len(all)
-	return all
+	return list, partial
 }
 
 // websites are those of the filter, or all that the token sees.
@@ -187,16 +195,20 @@ func (s *search) websites(ctx context.Context) []string {
 // changed walks a website's list, latest change first. A conversation that
 // changes meanwhile moves to the front, so that a walk of several pages may
 // miss it: the walk is repeated, as far back as the one before has seen, until
-// one page is enough or nothing has moved.
-func (s *search) changed(ctx context.Context, website string) []*conversation {
+// one page is enough. Where too much changes for that, the list is not exact.
+func (s *search) changed(ctx context.Context, website string) (found []*conversation, exact bool) {
 	w := walk{search: s, website: website, seen: make(map[string]bool)}
-	for until := float64(s.since.UnixMilli()); ; until = w.latest {
-		before := len(w.seen)
-		if pages := w.run(ctx, until); pages <= 1 || len(w.seen) == before {
-			return w.found
+	until := float64(s.since.UnixMilli())
+	for range maxWalks {
+		if pages := w.run(ctx, until); pages <= 1 {
+			return w.found, true
 		}
+		until = w.latest
 	}
+	return w.found, false
 }
+
+const maxWalks = 4
 
 // walk goes through a website's list of conversations.
 type walk struct {
@@ -224,9 +236,9 @@ func (w *walk) run(ctx context.Context, until float64) (pages int) {
 		case len(w.found) > w.cfg.MaxRequests: // they could not be fetched anyway
 			w.fail(errFillBudget)
 			return 0
-		case len(w.seen) == before: // or there is no such page
+		case len(list) == 0:
 			return page - 1
-		case list[len(list)-1].UpdatedAt < until:
+		case len(w.seen) == before, list[len(list)-1].UpdatedAt < until:
 			return page
 		}
 	}
@@ -264,6 +276,7 @@ func (w *walk) add(c conversationHead, until float64) {
 	}
 	w.seen[c.SessionID] = true
 	w.latest = max(w.latest, c.UpdatedAt)
+	w.search.latest = max(w.search.latest, c.UpdatedAt)
 	if len(w.filter.Inboxes) > 0 && !slices.Contains(w.filter.Inboxes, c.InboxID) {
 		return
 	}
@@ -286,8 +299,12 @@ type messageHead struct {
 }
 
 // messages gives a conversation's messages since the gap began that are
-// subscribed to, oldest first, page by page, up to where all has come live.
+// subscribed to, oldest first, page by page, up to where all has come live. What
+// was sent after the conversations were listed comes live, too, or belongs to a
+// later gap; without that bound, a backfill that is slower than the conversation
+// would never end.
 func (s *search) messages(ctx context.Context, c *conversation) iter.Seq[[]missed] {
+	until := s.latest + float64(s.cfg.Overlap.Milliseconds())
 	return func(yield func([]missed) bool) {
 		seen := make(map[messageHead]bool)
 		for after := s.since.UnixMilli() - 1; ; {
@@ -295,6 +312,7 @@ func (s *search) messages(ctx context.Context, c *conversation) iter.Seq[[]misse
 			if err != nil && !gone(err) {
 				s.fail(err)
 			}
+			page = slices.DeleteFunc(page, func(m missed) bool { return m.Timestamp > until })
 			if len(page) == 0 {
 				return
 			}

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/socketio"
 )
 
 // Overflow is what happens when the queue between the reader and the handlers
@@ -42,11 +44,58 @@ func (t *RTM) admit(it *item) bool {
 		return !t.drop(it)
 	}
 	if !fits {
+		t.lag.begin(time.Unix(0, it.received))
 		// The connection keeps its heartbeats up while nobody reads it. An event
 		// that was read is queued even if the client is stopped meanwhile.
 		_ = t.delivery.wait(t.stopped, it.cost())
+		t.lag.resume()
 	}
 	return true
+}
+
+// lag is the time for which the reader is behind the server, because it had to
+// wait for handlers. What it reads then may have been sent long before, and
+// what is lost if the connection ends then, too.
+type lag struct {
+	mu      sync.Mutex
+	from    time.Time // zero = there is none
+	resumed time.Time // when the reader went on
+}
+
+func (l *lag) begin(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.from.IsZero() {
+		l.from = at
+	}
+	l.resumed = time.Time{}
+}
+
+func (l *lag) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resumed = time.Now()
+}
+
+// bound gives the beginning of the lag if it is before the given time. The lag
+// is over when the connection was found quiet after it.
+func (l *lag) bound(at time.Time, conn *socketio.Conn) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.resumed.IsZero() && conn.LastQuiet().After(l.resumed) {
+		l.from, l.resumed = time.Time{}, time.Time{}
+	}
+	if !l.from.IsZero() && l.from.Before(at) {
+		return l.from
+	}
+	return at
+}
+
+// end forgets the lag, with the connection that it was of.
+func (l *lag) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.from, l.resumed = time.Time{}, time.Time{}
 }
 
 // drop tells whether an event has to be dropped, and counts it.

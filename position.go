@@ -18,8 +18,8 @@ import (
 type Position struct {
 	// Time is the last moment before which nothing is left to handle.
 	Time time.Time `json:"time"`
-	// Handled are the keys of messages that were handled around Time, so that
-	// a backfill with its overlap does not repeat them.
+	// Handled are the keys of messages that were handled around Time and later,
+	// 32,768 at most, so that a backfill with its overlap does not repeat them.
 	Handled []uint64 `json:"handled,omitempty"`
 }
 
@@ -200,12 +200,17 @@ type savedPosition struct {
 // filled, it is the messages handled that change.
 func (t *RTM) savePosition(saved savedPosition) savedPosition {
 	now := savedPosition{at: t.handledUpTo()}
-	p := Position{Time: now.at}
 	if t.recent != nil {
-		p.Handled, now.messages = t.recent.keys()
+		now.messages = t.recent.count()
 	}
 	if now.at.IsZero() || now.messages == saved.messages && now.at.Equal(saved.at) {
 		return saved
+	}
+	p := Position{Time: now.at}
+	if t.recent != nil {
+		// A backfill looks for what was sent up to an overlap before, by Crisp's
+		// clock, and the clocks may differ by as much.
+		p.Handled = t.recent.since(now.at.Add(-2 * t.cfg.backfill.Overlap))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.stopped), saveTimeout)
 	defer cancel()
@@ -239,11 +244,11 @@ func (t *RTM) readUpTo() time.Time {
 	if conn == nil {
 		return at
 	}
-	if heard, idle := conn.Idle(); idle {
-		return heard
+	if passedOn, idle := conn.Idle(); idle {
+		return t.lag.bound(passedOn, conn)
 	}
 	if ns := t.lastEvent.Load(); ns > at.UnixNano() {
-		return time.Unix(0, ns)
+		at = time.Unix(0, ns)
 	}
-	return at
+	return t.lag.bound(at, conn)
 }

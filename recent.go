@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"sync"
+	"time"
 )
 
 // recentKept is how many messages are remembered to tell live ones and
@@ -17,9 +18,14 @@ const recentKept = 1 << 15
 type recent struct {
 	mu    sync.Mutex
 	from  map[uint64]Source
-	ring  []uint64 // the keys of from, oldest at next once it is full
+	ring  []remembered // what from has, oldest at next once it is full
 	next  int
 	added uint64
+}
+
+type remembered struct {
+	key uint64
+	at  int64 // when it was handled, UNIX ns
 }
 
 func newRecent() *recent { return &recent{from: make(map[uint64]Source)} }
@@ -71,26 +77,35 @@ func (r *recent) add(key uint64, source Source) {
 	}
 	r.from[key] = source
 	r.added++
+	entry := remembered{key, time.Now().UnixNano()}
 	if len(r.ring) < recentKept {
-		r.ring = append(r.ring, key)
+		r.ring = append(r.ring, entry)
 		return
 	}
-	delete(r.from, r.ring[r.next])
-	r.ring[r.next] = key
+	delete(r.from, r.ring[r.next].key)
+	r.ring[r.next] = entry
 	r.next = (r.next + 1) % recentKept
 }
 
-// keys lists what a stored position needs: the latest, oldest first. The count
-// of all that were added tells one list from another.
-func (r *recent) keys() (keys []uint64, added uint64) {
+// count is how many were added so far: it tells one state from another.
+func (r *recent) count() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := append(append([]uint64(nil), r.ring[r.next:]...), r.ring[:r.next]...)
-	return all[max(0, len(all)-recentStored):], r.added
+	return r.added
 }
 
-// recentStored bounds what of it a stored position holds, about 40 KiB.
-const recentStored = 2048
+// since lists those that were handled after a time, oldest first.
+func (r *recent) since(at time.Time) []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var keys []uint64
+	for i := range r.ring {
+		if entry := r.ring[(r.next+i)%len(r.ring)]; entry.at >= at.UnixNano() {
+			keys = append(keys, entry.key)
+		}
+	}
+	return keys
+}
 
 // restore remembers what a stored position lists.
 func (r *recent) restore(keys []uint64) {

@@ -55,7 +55,8 @@ type RTM struct {
 	gaps     openGaps
 	resuming sync.Mutex // taken by resume alone
 	episode  episode    // of overflow
-	recent   *recent    // only with a backfill
+	lag      lag
+	recent   *recent // only with a backfill
 }
 
 // State is what an RTM client is doing.
@@ -399,11 +400,13 @@ func (t *RTM) receive(s *session) error {
 	defer stopBeats()
 
 	err := t.read(s)
+	s.lastLive = t.lag.bound(s.lastLive, s.conn)
 	_ = s.conn.Close()
 
 	t.mu.Lock()
 	t.conn, t.lastLive = nil, s.lastLive
 	t.mu.Unlock()
+	t.lag.end()
 	if cause := context.Cause(t.stopped); cause != nil {
 		err = cause
 	}
@@ -452,12 +455,24 @@ func (t *RTM) handle(ctx context.Context, it *item) {
 		if t.handledAlready(ev) {
 			return
 		}
-		defer t.remember(ev) // also if a handler ends the goroutine
 	}
 	if it.recovery != nil {
 		it.recovery.count()
 	}
-	_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
+	t.dispatch(ctx, ev)
+}
+
+// dispatch runs the handlers. A message whose handlers gave up because the
+// client was closed is not remembered: it shall come again after a restart.
+func (t *RTM) dispatch(ctx context.Context, ev Event) {
+	interrupted := false
+	defer func() { // also if a handler ends the goroutine
+		if t.recent != nil && !interrupted {
+			t.remember(ev)
+		}
+	}()
+	err := t.router.Dispatch(ctx, ev) // the router has told its error handler
+	interrupted = err != nil && ctx.Err() != nil
 }
 
 // sessionError says in this package's terms why a connection ended.

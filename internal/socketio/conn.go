@@ -55,6 +55,12 @@ func (c *Conn) LastHeard() time.Time { return c.wire.lastHeard() }
 // belongs to a packet that is not complete, or waits for Next.
 func (c *Conn) PassedOn() time.Time { return c.wire.start.Add(time.Duration(c.passedOn.Load())) }
 
+// LastQuiet is when bytes last arrived after a while in which there were none,
+// though Next waited for them: the peer had nothing more to send then. It matters
+// to those who didn't call Next for some time, since what they read afterwards
+// may have waited for them.
+func (c *Conn) LastQuiet() time.Time { return c.wire.lastQuiet() }
+
 // Idle tells whether Next is waiting for the network, so that whoever calls it
 // is done with all events up to then, and gives PassedOn.
 func (c *Conn) Idle() (passedOn time.Time, idle bool) {

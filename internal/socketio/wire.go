@@ -33,7 +33,12 @@ type wire struct {
 	start   time.Time    // before all that is measured
 	waiting atomic.Int64 // when the current read began, 0 if there is none
 	heard   atomic.Int64 // when bytes last arrived
+	quiet   atomic.Int64 // when bytes last arrived that somebody had waited for for a while
 }
+
+// aWhile is longer than a peer that has more to send would pause, and than TCP
+// needs to send a lost segment again.
+const aWhile = 500 * time.Millisecond
 
 func newWire(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *wire {
 	if c, ok := raw.(*tls.Conn); ok {
@@ -134,11 +139,16 @@ type network struct{ *wire }
 
 func (n network) Read(p []byte) (int, error) {
 	n.onWait()
-	n.waiting.Store(n.now())
+	began := n.now()
+	n.waiting.Store(began)
 	size, err := n.ReadWriteCloser.Read(p)
 	n.waiting.Store(0)
+	now := n.now()
 	if size > 0 {
-		n.heard.Store(n.now())
+		n.heard.Store(now)
+		if now-began >= int64(aWhile) {
+			n.quiet.Store(now)
+		}
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
@@ -172,6 +182,8 @@ func (w *wire) silence() time.Duration {
 }
 
 func (w *wire) lastHeard() time.Time { return w.start.Add(time.Duration(w.heard.Load())) }
+
+func (w *wire) lastQuiet() time.Time { return w.start.Add(time.Duration(w.quiet.Load())) }
 
 // A wiretap is an [http.RoundTripper] that puts a wire below a WebSocket.
 type wiretap struct {
