@@ -1,0 +1,103 @@
+package chaos
+
+import (
+	"flag"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+var (
+	virtual = flag.Duration("virtual", 15*time.Second, "how long rounds in virtual time are played, in real time")
+	sockets = flag.Duration("real", 10*time.Second, "how long rounds over real sockets are played")
+	seed    = flag.Uint64("seed", rand.Uint64N(1<<32), "of the first round; each next has the next")
+	rounds  = flag.Int("rounds", 0, "how many rounds, instead of a time; 0 = by the time")
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// TestVirtual plays rounds in virtual time: real protocol, no real network.
+func TestVirtual(t *testing.T) {
+	soak(t, *virtual, func(t *testing.T, seed uint64) (report Report) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlan(seed, time.Second)
+			server := crisptest.NewServer(t, crisptest.InMemory(), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
+			report = playOn(t, p, server, memoryPair)
+		})
+		return report
+	})
+}
+
+// TestSockets plays rounds over TCP, where a second is 20 ms.
+func TestSockets(t *testing.T) {
+	soak(t, *sockets, func(t *testing.T, seed uint64) Report {
+		p := newPlan(seed, 20*time.Millisecond)
+		p.length = min(p.length, 10*time.Second)
+		server := crisptest.NewServer(t, crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
+		return playOn(t, p, server, tcpPair)
+	})
+}
+
+// playOn plays a plan, and fails with all that does not add up.
+func playOn(t *testing.T, p plan, server *crisptest.Server, pair pairFunc) Report {
+	t.Helper()
+	transport, ok := server.HTTPClient().Transport.(*http.Transport)
+	require.True(t, ok)
+	n := &network{dial: transport.DialContext, pair: pair, ledger: newLedger()}
+	report, err := play(t.Context(), p, server, n)
+	require.NoError(t, err, "%s", p)
+	if !assert.Empty(t, report.Violations, "%s", p) {
+		for _, gap := range n.ledger.earliest() {
+			t.Logf("gap %s from %s to %s", gap.Reason, gap.From.Format(clock), gap.To.Format(clock))
+		}
+		t.FailNow()
+	}
+	return report
+}
+
+// soak plays rounds for some time, and watches what they leave behind.
+func soak(t *testing.T, length time.Duration, play func(t *testing.T, seed uint64) Report) {
+	t.Logf("the first seed is %d", *seed)
+	const warmUp = 5
+	var (
+		total      Report
+		memory     uint64
+		goroutines int
+	)
+	began, played := time.Now(), 0
+	for more := true; more; played++ {
+		report := play(t, *seed+uint64(played))
+		total.add(report)
+		if played == warmUp {
+			memory, goroutines = heap(), runtime.NumGoroutine()
+		}
+		more = time.Since(began) < length
+		if *rounds > 0 {
+			more = played+1 < *rounds
+		}
+	}
+	t.Logf("%d rounds in %s: %s", played, time.Since(began).Round(time.Second), total)
+	if played > warmUp {
+		t.Logf("heap %d KiB after %d rounds, %d KiB at the end; goroutines %d and %d", memory>>10, warmUp, heap()>>10, goroutines, runtime.NumGoroutine())
+		assert.Less(t, heap(), memory+8<<20, "memory stays flat")
+		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines+2, "and so do goroutines")
+	}
+}
+
+// heap is what is in use, in bytes.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // pools keep what they have over the first
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}

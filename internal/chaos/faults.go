@@ -1,0 +1,119 @@
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// fault is something that goes wrong.
+type fault func(r *round, ctx context.Context, rng *rand.Rand)
+
+// faults are all that may happen. Those that last end by themselves.
+var faults = []fault{
+	// The network.
+	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).close) },
+	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).reset) },
+	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).halfOpen) },
+	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).cutShort) },
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.network.setDelay(rand.N(r.most()))
+		_ = sleep(ctx, r.upTo(rng, 30))
+		r.network.setDelay(0)
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.network.setDown(true)
+		r.network.each((*link).close)
+		_ = sleep(ctx, r.upTo(rng, 60))
+		r.network.setDown(false)
+	},
+	// Crisp.
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut, crisptest.DropReset, crisptest.DropPacket))
+	},
+	func(r *round, _ context.Context, _ *rand.Rand) { r.server.GoSilent() },
+	func(r *round, _ context.Context, _ *rand.Rand) { r.server.MoveEndpoint() },
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.server.TakeDown()
+		_ = sleep(ctx, r.upTo(rng, 60))
+		r.server.BringUp()
+	},
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.RefuseUpgrade(http.StatusServiceUnavailable, rng.IntN(4))
+		r.server.DropConnections()
+	},
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.HangUp(rng.IntN(4))
+		r.server.DropConnections()
+	},
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.FailREST(http.StatusBadGateway, rng.IntN(6))
+		r.server.DropConnections()
+	},
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.GarbleREST("<html>", rng.IntN(4))
+		r.server.DropConnections(crisptest.DropCut)
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.server.SlowREST(r.upTo(rng, 3))
+		r.server.DropConnections(crisptest.DropReset)
+		_ = sleep(ctx, r.upTo(rng, 30))
+		r.server.SlowREST(0)
+	},
+	// What no server should send.
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		for range rng.IntN(50) {
+			r.server.SendFrame(pick(rng, "", "z", "6", "44{}", "4599999-[]", `42["message:send",null`, "42/x,[]", "45", "43", strings.Repeat("[", 1000)))
+			r.server.SendBinary([]byte("stray"))
+		}
+	},
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.server.SendBytes([]byte(pick(rng, "\xff\xff\xff", "\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff", "\x81\x7e\x04\x00half")))
+	},
+	func(r *round, _ context.Context, _ *rand.Rand) {
+		r.server.SendFrame("42" + strings.Repeat("x", 17<<20))
+	},
+	// The program itself.
+	func(r *round, _ context.Context, rng *rand.Rand) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.blocked = time.Now().Add(r.upTo(rng, 30))
+	},
+	func(r *round, ctx context.Context, _ *rand.Rand) {
+		rtm, _ := r.client()
+		ctx, cancel := context.WithTimeout(ctx, 5*r.unit)
+		defer cancel()
+		_ = rtm.Rebind(ctx)
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		if !r.restarts {
+			return
+		}
+		drain := rng.IntN(2) == 0
+		if err := r.stop(context.WithoutCancel(ctx), drain); err != nil {
+			panic(err)
+		}
+		_ = sleep(ctx, r.upTo(rng, 60))
+		if err := r.start(); err != nil {
+			panic(err)
+		}
+	},
+}
+
+func (r *round) upTo(rng *rand.Rand, units int) time.Duration {
+	return time.Duration(rng.Int64N(int64(units) * int64(r.unit)))
+}
+
+// disturb lets one thing after the other go wrong, some of them at once.
+func (r *round) disturb(ctx context.Context) {
+	rng := rand.New(rand.NewPCG(r.seed, 2))
+	for sleep(ctx, time.Duration(rng.ExpFloat64()*float64(r.faults))) == nil {
+		for range 1 + rng.IntN(3)/2 {
+			pick(rng, faults...)(r, ctx, rng)
+		}
+	}
+}

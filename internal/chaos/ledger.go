@@ -1,0 +1,274 @@
+package chaos
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp"
+)
+
+// ledger is what happened in a round, written down where it happened.
+type ledger struct {
+	mu       sync.Mutex
+	sent     map[string][]time.Time // by session; the index is the number
+	came     map[event]bool         // whole, on connections that the client read to their end
+	handled  map[string][]handled   // by session, in order
+	gaps     []told
+	outcomes []crisp.Backfilled
+	dropped  int // received, but not handled
+	stops    int // of the client
+	closes   int // of these, without a drain
+	skipped  int
+	moments  int
+}
+
+// handled is an event that its handler was done with.
+type handled struct {
+	number int
+	moment int // what came first, it or a gap's hook
+	at     time.Time
+	source crisp.Source
+}
+
+// told is a gap that its hook was called with.
+type told struct {
+	crisp.Gap
+	moment int
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		sent:    make(map[string][]time.Time),
+		came:    make(map[event]bool),
+		handled: make(map[string][]handled),
+	}
+}
+
+// next gives the number that a session says next, and takes it for sent.
+func (l *ledger) next(session string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[session] = append(l.sent[session], time.Now())
+	return len(l.sent[session]) - 1
+}
+
+func (l *ledger) arrived(events []event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, ev := range events {
+		l.came[ev] = true
+	}
+}
+
+func (l *ledger) handle(ev *crisp.MessageSend) {
+	text, _ := ev.Content.(crisp.TextContent)
+	number, err := strconv.Atoi(string(text))
+	if err != nil {
+		number = -1 // nobody said that
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moments++
+	l.handled[ev.SessionID] = append(l.handled[ev.SessionID], handled{number, l.moments, time.Now(), ev.Source})
+}
+
+func (l *ledger) gap(g crisp.Gap) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moments++
+	l.gaps = append(l.gaps, told{g, l.moments})
+}
+
+func (l *ledger) hooks() crisp.Hooks {
+	locked := func(do func()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		do()
+	}
+	return crisp.Hooks{
+		Gap:        l.gap,
+		Backfilled: func(b crisp.Backfilled) { locked(func() { l.outcomes = append(l.outcomes, b) }) },
+		Dropped:    func(d crisp.Dropped) { locked(func() { l.dropped += d.Count }) },
+		Skipped:    func(error) { locked(func() { l.skipped++ }) },
+	}
+}
+
+// Report sums a round up.
+type Report struct {
+	Sent       int
+	Live       int // handled as they came
+	Recovered  int // handled by a backfill
+	Missing    int // never handled
+	Gaps       int
+	Incomplete int // backfills
+	Dropped    int
+	Skipped    int
+	Stops      int
+	Violations []string
+}
+
+// rules are what a round must keep to, as its plan has it.
+type rules struct {
+	backfill bool
+	lanes    int
+	slack    time.Duration // the longest time from Crisp to the client
+}
+
+// audit looks for what does not add up.
+func (l *ledger) audit(r rules) Report {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := audit{ledger: l, rules: r}
+	a.Gaps, a.Dropped, a.Skipped, a.Stops = len(l.gaps), l.dropped, l.skipped, l.stops
+	for _, outcome := range l.outcomes {
+		if !outcome.Complete {
+			a.Incomplete++
+		}
+	}
+	if r.backfill && len(l.outcomes) != len(l.gaps) {
+		a.violated("%d gaps, but the outcomes of %d backfills", len(l.gaps), len(l.outcomes))
+	}
+	repeats := 0
+	for session, sent := range l.sent {
+		repeats += a.session(session, sent)
+	}
+	// Close interrupts handlers; what they had in hand may come again.
+	if repeats > l.closes*r.lanes {
+		a.violated("%d events were handled twice, with %d handlers interrupted at most", repeats, l.closes*r.lanes)
+	}
+	for session := range l.handled {
+		if _, ok := l.sent[session]; !ok {
+			a.violated("events of session %s, which said nothing", session)
+		}
+	}
+	slices.Sort(a.Violations)
+	return a.Report
+}
+
+type audit struct {
+	*ledger
+	rules
+	Report
+}
+
+func (a *audit) violated(format string, args ...any) {
+	a.Violations = append(a.Violations, fmt.Sprintf(format, args...))
+}
+
+// session checks one session, and tells how many events were handled twice.
+func (a *audit) session(session string, sent []time.Time) (repeats int) {
+	a.Sent += len(sent)
+	first := make(map[int]handled)
+	latest, inOrder := -1, true
+	for _, h := range a.handled[session] {
+		if _, again := first[h.number]; again {
+			repeats++
+			continue
+		}
+		first[h.number] = h
+		if h.source == crisp.SourceBackfill {
+			a.Recovered++
+		} else {
+			a.Live++
+		}
+		if h.number < 0 || h.number >= len(sent) {
+			a.violated("%s: handled %d, which was not said", session, h.number)
+		}
+		inOrder = inOrder && h.number > latest
+		latest = max(latest, h.number)
+	}
+	// A backfill that was cut short leaves what it lacks to the next run, which
+	// comes after newer events then.
+	if !inOrder && (!a.backfill || a.Incomplete == 0) {
+		a.violated("%s: out of order: %v", session, disorder(a.handled[session], sent))
+	}
+	a.missing(session, sent, first)
+	return repeats
+}
+
+// missing looks at what a session said and nobody handled.
+func (a *audit) missing(session string, sent []time.Time, first map[int]handled) {
+	for n, at := range sent {
+		if _, ok := first[n]; ok {
+			continue
+		}
+		a.Missing++
+		if a.backfill && a.Incomplete == 0 {
+			a.violated("%s: %d is missing in spite of the backfill", session, n)
+		}
+		before := a.before(n, len(sent), first)
+		gap := slices.IndexFunc(a.gaps, func(g told) bool {
+			return g.moment < before && !at.Before(g.From.Add(-a.slack)) && !at.After(g.To)
+		})
+		if gap < 0 {
+			a.violated("%s: %d, said at %s, is missing and lies in no gap that was told of before the next", session, n, at.Format(clock))
+		} else if a.came[event{session, strconv.Itoa(n)}] && !a.excused(a.gaps[gap].Gap) {
+			a.violated("%s: %d had come, and was not handled", session, n)
+		}
+	}
+}
+
+// excused tells whether a gap may have events that had reached the client: they
+// were dropped, or were not read before the client was stopped.
+func (a *audit) excused(g crisp.Gap) bool {
+	return g.Reason == crisp.GapRestarted || g.Reason == crisp.GapOverflow
+}
+
+// before is the moment when the next event after n was handled.
+func (a *audit) before(n, count int, first map[int]handled) int {
+	for n++; n < count; n++ {
+		if h, ok := first[n]; ok {
+			return h.moment
+		}
+	}
+	return a.moments + 1
+}
+
+const clock = "15:04:05.000000"
+
+// disorder gives the numbers around the first that came too late.
+func disorder(list []handled, sent []time.Time) []string {
+	latest := -1
+	for i, h := range list {
+		if h.number < latest {
+			var around []string
+			for _, h := range list[max(0, i-10):min(i+10, len(list))] {
+				around = append(around, fmt.Sprint(h.number, " ", h.source, " sent ", sent[h.number].Format(clock), " handled ", h.at.Format(clock)))
+			}
+			return around
+		}
+		latest = h.number
+	}
+	return nil
+}
+
+// add sums reports up.
+func (r *Report) add(other Report) {
+	r.Sent += other.Sent
+	r.Live += other.Live
+	r.Recovered += other.Recovered
+	r.Missing += other.Missing
+	r.Gaps += other.Gaps
+	r.Incomplete += other.Incomplete
+	r.Dropped += other.Dropped
+	r.Skipped += other.Skipped
+	r.Stops += other.Stops
+}
+
+func (r Report) String() string {
+	return fmt.Sprintf("%d events sent: %d handled live, %d recovered, %d missing in %d gaps (%d backfills incomplete, %d events dropped, %d packets skipped, %d restarts)",
+		r.Sent, r.Live, r.Recovered, r.Missing, r.Gaps, r.Incomplete, r.Dropped, r.Skipped, r.Stops)
+}
+
+// earliest gives gaps in order of their beginning, for a report.
+func (l *ledger) earliest() []told {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gaps := slices.Clone(l.gaps)
+	slices.SortFunc(gaps, func(a, b told) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
+	return gaps
+}
