@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 // drainTimeout is how long handlers may take to finish after Ctrl-C.
@@ -20,7 +21,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	p := newPrinter(w)
 	router := p.router()
 	p.others(router)
-	client, err := newClient(getenv)
+	client, err := fromenv.Client(getenv)
 	if err != nil {
 		return err
 	}
@@ -51,28 +52,6 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 		return err
 	}
 	return nil
-}
-
-// newClient makes a client of what the environment tells. CRISP_BASE_URL is for
-// a Crisp elsewhere, such as crisptest's.
-func newClient(getenv func(string) string) (*crisp.Client, error) {
-	var token crisp.Token
-	identifier, key := getenv("CRISP_IDENTIFIER"), getenv("CRISP_KEY")
-	switch tier := crisp.Tier(getenv("CRISP_TIER")); tier {
-	case crisp.TierPlugin, "":
-		token = crisp.PluginToken(identifier, key)
-	case crisp.TierUser:
-		token = crisp.UserToken(identifier, key)
-	case crisp.TierWebsite:
-		token = crisp.WebsiteToken(getenv("CRISP_WEBSITE_ID"), identifier, key)
-	default:
-		return nil, fmt.Errorf("CRISP_TIER is %q: plugin, user or website", tier)
-	}
-	var opts []crisp.Option
-	if url := getenv("CRISP_BASE_URL"); url != "" {
-		opts = append(opts, crisp.WithBaseURL(url))
-	}
-	return crisp.New(token, opts...)
 }
 
 // serveHooks serves web hooks at an address, if there is one.
