@@ -50,12 +50,24 @@
 // tells the span; [WithBackfill] fetches the messages of it over REST, and
 // [WithPosition] makes both work over a restart of the program.
 //
+// # Acting
+//
+// [Client.Reply] answers into the session of an event. Other methods of [Client]
+// are for messages, conversations and the websites of a plugin; [Client.Do]
+// reaches every route of the REST API. All calls of a client keep to one pace,
+// which Crisp's refusals set, and a call that may have had its effect is not
+// repeated unless its context says that this is harmless ([Idempotent]).
+//
+// A bot that is left running needs guards: [IgnoreOperators], [IgnoreAutomated],
+// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing].
+//
 // # Errors
 //
 // Conditions to test for are sentinels such as [ErrUnauthorized]; refusals by
-// the REST API are [*APIError]; what a handler returned comes to the router's
-// error handler as [*HandlerError]. Neither errors nor logs show keys, secrets
-// or what messages say.
+// the REST API are [*APIError], arguments that it would refuse [*InvalidError];
+// what a handler returned comes to the router's error handler as
+// [*HandlerError]. Neither errors nor logs show keys, secrets or what messages
+// say.
 //
 // # Testing
 //
