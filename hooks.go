@@ -29,7 +29,8 @@ type Hooks struct {
 	// Backfilled: what was missed in a gap has been fetched, as far as it can
 	// be; only with [WithBackfill].
 	Backfilled func(Backfilled)
-	// Dropped: events that had been received will reach no handler.
+	// Dropped: events that had been received will not be handled, or not to the
+	// end: one whose handler was running when the client was closed counts too.
 	Dropped func(Dropped)
 	// Skipped: a packet from the server made no sense and was skipped; the
 	// session goes on. The error quotes nothing of the packet's payload. Of a
@@ -65,7 +66,7 @@ type Retrying struct {
 // Dropped tells of events that were received but not handled.
 type Dropped struct {
 	Count int
-	Err   error // [ErrSlowConsumer], or [ErrClosed] for what was queued when the client was closed
+	Err   error // [ErrSlowConsumer]; at the end of a run [ErrClosed], or the cause of its context's end
 }
 
 // Heartbeat tells how long a live session has been quiet.

@@ -263,7 +263,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 // Everything else (network, TLS and HTTP failures, a silent server) is retried
 // for ever, by the [Backoff]; Hooks.Retrying and the logger tell of it.
 //
-// A handler that ignores its context may still be running when Run returns.
+// Where Run returns without having drained the queue, a hook, or a handler that
+// ignores its context, may still be running.
 func (t *RTM) Run(ctx context.Context) error {
 	if err := t.start(ctx); err != nil {
 		return err
@@ -521,13 +522,13 @@ func (t *RTM) drain() {
 	t.delivery.finish()
 	select {
 	case <-t.delivery.done():
-		t.hooks.flush(t.handling)
 	case <-t.handling.Done():
-		if n := t.delivery.queued.Load(); n > 0 {
-			cause := context.Cause(t.handling)
-			t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int64("dropped", n))
-			notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: int(n), Err: cause})
-		}
+	}
+	t.hooks.flush(t.handling)
+	if n := t.delivery.queued.Load(); n > 0 {
+		cause := context.Cause(t.handling)
+		t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int64("dropped", n))
+		notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: int(n), Err: cause})
 	}
 }
 
