@@ -437,12 +437,21 @@ func (t *RTM) read(s *session) error {
 		received := s.lastLive.UnixNano()
 		t.received.Add(1)
 		t.lastEvent.Store(received)
-		it := item{name: name, payload: slices.Clone(ev.Arg()), received: received}
+		it := item{name: name, payload: payloadOf(ev), received: received}
 		if t.admit(&it) {
 			t.delivery.put(it)
 		}
 	}
 	return context.Cause(t.stopped)
+}
+
+// payloadOf copies an event's payload out of the read buffer. An event without
+// any argument has none: it reaches its handler as one whose payload is null.
+func payloadOf(ev socketio.Event) []byte {
+	if arg := ev.Arg(); len(arg) > 0 {
+		return slices.Clone(arg)
+	}
+	return []byte("null")
 }
 
 // handle decodes an event and dispatches it, on its lane.

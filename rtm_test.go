@@ -444,6 +444,20 @@ func TestRTMToleratesPayloads(t *testing.T) {
 	})
 }
 
+func TestRTMEventWithoutAnArgument(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var events log[crisp.Event]
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
+		run(t, srv, router)
+		authenticated(t, srv)
+		srv.SendFrame(`42["message:send"]`)
+		synctest.Wait()
+		require.Len(t, events.list(), 1)
+		assert.Equal(t, []crisp.FieldProblem{{Wanted: "object", Got: "null"}}, events.list()[0].EventMeta().Problems)
+	})
+}
+
 func TestRTMFrameOverTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var gaps log[crisp.Gap]
