@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -220,6 +221,11 @@ func TestRegistrationFreezes(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.NewRTM(r)
 			require.NoError(t, err)
+		},
+		"a web hook": func(r *crisp.Router) {
+			hook, err := crisp.NewWebhook(r, crisp.WithSigningSecrets(signingSecret))
+			require.NoError(t, err)
+			hook.ServeHTTP(httptest.NewRecorder(), hookRequest(hookBody("hello")))
 		},
 	}
 	for used, use := range use {
