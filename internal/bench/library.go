@@ -37,11 +37,23 @@ func newSession(url string, load workload, s setup, each func(*crisp.MessageSend
 	crisp.On(router, b.last)
 	registerMore(router, load.Event, s.Registered)
 	events := append(router.EventNames(), load.Event)
+	events = slices.DeleteFunc(events, func(name string) bool { return !receivable(name) })
 	slices.Sort(events)
 	b.rtm, err = client.NewRTM(router,
 		crisp.WithFilter(crisp.Filter{Events: slices.Compact(events)}),
 		crisp.WithConcurrency(max(1, s.Lanes)))
 	return b, err
+}
+
+// receivable tells whether the token of the measurements, an operator's, may
+// receive an event. No tier receives all of them.
+func receivable(name string) bool {
+	for _, info := range crisp.Events() {
+		if info.Name == name {
+			return slices.Contains(info.Tiers, crisp.TierUser)
+		}
+	}
+	return true
 }
 
 // handle registers the handler that a program would have for the stream's
