@@ -488,6 +488,18 @@ func TestEventsWithoutHandlersAreAnsweredAsDelivered(t *testing.T) {
 	}
 }
 
+// Whether somebody handles it or not: what is no event is refused.
+func TestMalformedHooksWithoutHandlersAreRefused(t *testing.T) {
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
+	require.NoError(t, err)
+	for _, body := range []string{`{"event":"message:send"}`, `{"event":"message:send","data":{}`, `{"data":{}}`} {
+		w := httptest.NewRecorder()
+		hook.ServeHTTP(w, hookRequest([]byte(body)))
+		assert.Equal(t, http.StatusBadRequest, w.Code, body)
+	}
+}
+
 func TestUnknownEventsReachHandlersOfAnyEvent(t *testing.T) {
 	rec := newReceiver(t)
 	resp := rec.post(hookRequest([]byte(`{"website_id":"w","event":"no:such:event","data":[1, "a"],"timestamp":1}`)))
