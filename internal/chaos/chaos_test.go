@@ -2,8 +2,10 @@ package chaos
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -20,10 +22,19 @@ var (
 	virtual = flag.Duration("virtual", 15*time.Second, "how long rounds in virtual time are played, in real time")
 	sockets = flag.Duration("real", 10*time.Second, "how long rounds over real sockets are played")
 	seed    = flag.Uint64("seed", rand.Uint64N(1<<32), "of the first round; each next has the next")
+	blocked = flag.Duration("blocked", 2*time.Second, "how long handlers hang in TestBlockedHandlers")
 	rounds  = flag.Int("rounds", 0, "how many rounds, instead of a time; 0 = by the time")
 )
 
-func TestMain(m *testing.M) { leakcheck.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(floodVariable) == "" {
+		leakcheck.Main(m)
+	}
+	if err := flood(); err != nil {
+		fmt.Fprintln(os.Stderr, "flood:", err)
+		os.Exit(1)
+	}
+}
 
 // TestVirtual plays rounds in virtual time: real protocol, no real network.
 func TestVirtual(t *testing.T) {

@@ -156,7 +156,10 @@ type audit struct {
 }
 
 func (a *audit) violated(format string, args ...any) {
-	a.Violations = append(a.Violations, fmt.Sprintf(format, args...))
+	const enough = 10
+	if len(a.Violations) < enough {
+		a.Violations = append(a.Violations, fmt.Sprintf(format, args...))
+	}
 }
 
 // session checks one session, and tells how many events were handled twice.
@@ -200,22 +203,26 @@ func (a *audit) missing(session string, sent []time.Time, first map[int]handled)
 		if a.backfill && a.Incomplete == 0 {
 			a.violated("%s: %d is missing in spite of the backfill", session, n)
 		}
-		before := a.before(n, len(sent), first)
-		gap := slices.IndexFunc(a.gaps, func(g told) bool {
-			return g.moment < before && !at.Before(g.From.Add(-a.slack)) && !at.After(g.To)
-		})
-		if gap < 0 {
+		lies, excused := a.inGap(at, a.before(n, len(sent), first))
+		if !lies {
 			a.violated("%s: %d, said at %s, is missing and lies in no gap that was told of before the next", session, n, at.Format(clock))
-		} else if a.came[event{session, strconv.Itoa(n)}] && !a.excused(a.gaps[gap].Gap) {
-			a.violated("%s: %d had come, and was not handled", session, n)
+		} else if a.came[event{session, strconv.Itoa(n)}] && !excused {
+			a.violated("%s: %d, said at %s, had come, and was not handled", session, n, at.Format(clock))
 		}
 	}
 }
 
-// excused tells whether a gap may have events that had reached the client: they
-// were dropped, or were not read before the client was stopped.
-func (a *audit) excused(g crisp.Gap) bool {
-	return g.Reason == crisp.GapRestarted || g.Reason == crisp.GapOverflow
+// inGap tells whether a time lies in a gap that was told of before a moment,
+// and whether that may have events that had reached the client: they were
+// dropped, or were not read before the client was stopped.
+func (a *audit) inGap(at time.Time, before int) (lies, excused bool) {
+	for _, g := range a.gaps {
+		if g.moment < before && !at.Before(g.From.Add(-a.slack)) && !at.After(g.To) {
+			lies = true
+			excused = excused || g.Reason == crisp.GapRestarted || g.Reason == crisp.GapOverflow
+		}
+	}
+	return lies, excused
 }
 
 // before is the moment when the next event after n was handled.
