@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,12 +66,8 @@ func playOn(t *testing.T, p plan, server *crisptest.Server, pair pairFunc) Repor
 	require.True(t, ok)
 	n := &network{dial: transport.DialContext, pair: pair, ledger: newLedger()}
 	report, err := play(t.Context(), p, server, n)
-	require.NoError(t, err, "%s", p)
-	if !assert.Empty(t, report.Violations, "%s", p) {
-		for _, gap := range n.ledger.earliest() {
-			t.Logf("gap %s from %s to %s", gap.Reason, gap.From.Format(clock), gap.To.Format(clock))
-		}
-		t.FailNow()
+	if err != nil || len(report.Violations) > 0 {
+		t.Fatalf("%s\n%v\n%s\n%s", p, err, strings.Join(report.Violations, "\n"), n.ledger.story())
 	}
 	return report
 }

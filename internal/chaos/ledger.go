@@ -1,10 +1,10 @@
 package chaos
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +23,14 @@ type ledger struct {
 	stops    int // of the client
 	closes   int // of these, without a drain
 	skipped  int
+	trouble  []trouble
 	moments  int
+}
+
+// trouble is why the client had to connect again.
+type trouble struct {
+	at time.Time
+	crisp.Retrying
 }
 
 // handled is an event that its handler was done with.
@@ -94,6 +101,7 @@ func (l *ledger) hooks() crisp.Hooks {
 		Backfilled: func(b crisp.Backfilled) { locked(func() { l.outcomes = append(l.outcomes, b) }) },
 		Dropped:    func(d crisp.Dropped) { locked(func() { l.dropped += d.Count }) },
 		Skipped:    func(error) { locked(func() { l.skipped++ }) },
+		Retrying:   func(r crisp.Retrying) { locked(func() { l.trouble = append(l.trouble, trouble{time.Now(), r}) }) },
 	}
 }
 
@@ -271,11 +279,23 @@ func (r Report) String() string {
 		r.Sent, r.Live, r.Recovered, r.Missing, r.Gaps, r.Incomplete, r.Dropped, r.Skipped, r.Stops)
 }
 
-// earliest gives gaps in order of their beginning, for a report.
-func (l *ledger) earliest() []told {
+// story tells what went wrong in a round, for somebody who looks for the reason
+// of a violation.
+func (l *ledger) story() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	gaps := slices.Clone(l.gaps)
-	slices.SortFunc(gaps, func(a, b told) int { return cmp.Compare(a.From.UnixNano(), b.From.UnixNano()) })
-	return gaps
+	var b strings.Builder
+	for _, g := range l.gaps {
+		fmt.Fprintf(&b, "gap %s from %s to %s\n", g.Reason, g.From.Format(clock), g.To.Format(clock))
+	}
+	for _, o := range l.outcomes {
+		fmt.Fprintf(&b, "backfill of the gap from %s: %d messages of %d conversations, %d requests, error %v\n", o.Gap.From.Format(clock), o.Messages, o.Conversations, o.Requests, o.Err)
+	}
+	for session, sent := range l.sent {
+		fmt.Fprintf(&b, "%s: %d sent, %d handled, the last at %s\n", session, len(sent), len(l.handled[session]), sent[len(sent)-1].Format(clock))
+	}
+	for _, t := range l.trouble {
+		fmt.Fprintf(&b, "%s attempt %d in %s: %v\n", t.at.Format(clock), t.Attempt, t.Delay, t.Err)
+	}
+	return b.String()
 }

@@ -168,6 +168,7 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 		return nil, dialError(resp, err)
 	}
 	ws.SetReadLimit(opt.ReadLimit)
+	tap.wire.limit = opt.ReadLimit
 	return newConn(ws, tap.wire, opt), nil
 }
 

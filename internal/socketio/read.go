@@ -85,7 +85,7 @@ func (c *Conn) readError(err error) error {
 	switch {
 	case errors.As(err, &closed):
 		return fmt.Errorf("socketio: the server closed the WebSocket: %w", closed)
-	case errors.Is(err, websocket.ErrMessageTooBig):
+	case errors.Is(err, websocket.ErrMessageTooBig), errors.Is(err, errFrameTooLarge):
 		return fmt.Errorf("%w: more than %d bytes from the server", ErrTooLarge, c.opt.ReadLimit)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("socketio: the server closed the connection: %w", io.ErrUnexpectedEOF)

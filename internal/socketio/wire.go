@@ -28,6 +28,7 @@ type wire struct {
 	raw   net.Conn // below TLS, nil if the HTTP transport doesn't tell
 	ahead *bufio.Reader
 	rest  int64 // of the frame that the WebSocket library is reading
+	limit int64 // of a frame's payload
 
 	onWait  func()       // see Options
 	start   time.Time    // before all that is measured
@@ -80,6 +81,9 @@ func (w *wire) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
+		if h.payload > w.limit { // at once, not when so much has come: it may take for ever
+			return 0, errFrameTooLarge
+		}
 		w.rest = int64(h.size) + h.payload
 	}
 	n, err := w.ahead.Read(p[:min(int64(len(p)), w.rest)])
@@ -131,6 +135,8 @@ func (w *wire) header() (frameHeader, error) {
 	}
 	return h, nil
 }
+
+var errFrameTooLarge = errors.New("socketio: frame over the read limit")
 
 // network is the reading side of a wire without the reading ahead. Its end is
 // always io.ErrUnexpectedEOF: the WebSocket library takes an io.EOF within a
