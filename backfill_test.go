@@ -403,6 +403,110 @@ func TestBackfillFindsConversationsThatMoveMeanwhile(t *testing.T) {
 	})
 }
 
+// So much changes while the list is read that no walk through it is exact.
+func TestBackfillOfAWebsiteThatIsNeverQuiet(t *testing.T) {
+	for _, lanes := range []int{1, 8} {
+		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				all := visitors(srv, 120)
+				said := make([]int, len(all))
+				everyOther := func(from int) {
+					for i := from; i < len(all); i += 2 {
+						say(all[i], said[i], said[i]+1)
+						said[i]++
+					}
+				}
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				var (
+					mu    sync.Mutex
+					lists int
+				)
+				runVia(t, srv, func(req *http.Request) *http.Response {
+					mu.Lock()
+					defer mu.Unlock()
+					if isList(req) {
+						everyOther(lists % 2)
+						lists++
+					}
+					return nil
+				}, router, hooks, crisp.WithConcurrency(lanes), crisp.WithBackfill(crisp.Backfill{MaxRequests: 5000}))
+				authenticated(t, srv)
+				outage(t, srv, func() {
+					everyOther(0)
+					pass(time.Second)
+					everyOther(1)
+				})
+				for i, v := range all {
+					list := of(got.list(), v.SessionID)
+					require.NotEmpty(t, list)
+					assert.Equal(t, "0 (backfill)", list[0])
+					for i := range list {
+						list[i] = strings.TrimSuffix(list[i], " (backfill)")
+					}
+					assert.Equal(t, numbers(0, said[i]), list)
+				}
+				assert.Less(t, lists, 20, "it does not go on for ever")
+				require.Len(t, outcomes.list(), 1)
+				assert.NoError(t, outcomes.list()[0].Err)
+			})
+		})
+	}
+}
+
+// REST is slower than the conversation, and what waits in the queue for the
+// backfill keeps the reader from what comes live.
+func TestBackfillSlowerThanTheConversationEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		runVia(t, srv, slowly(10*time.Second, isMessages), router, hooks,
+			crisp.WithQueue(2000, crisp.OverflowBlock), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() { say(v, 0, 5) })
+		const seconds = 1200
+		for n := 5; n < seconds; n++ {
+			say(v, n, n+1)
+			pass(time.Second)
+		}
+		require.Len(t, outcomes.list(), 1)
+		assert.NoError(t, outcomes.list()[0].Err)
+		assert.Less(t, outcomes.list()[0].Messages, 200, "the others came live")
+		list := of(got.list(), v.SessionID)
+		for i := range list {
+			list[i] = strings.TrimSuffix(list[i], " (backfill)")
+		}
+		assert.Equal(t, numbers(0, seconds), list)
+	})
+}
+
+// What fails for a while, as it may when the network has just come back, is no
+// reason to leave anything out.
+func TestBackfillHasPatience(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		var failUntil time.Time
+		runVia(t, srv, func(req *http.Request) *http.Response {
+			if isMessages(req) && time.Now().Before(failUntil) {
+				return reply(502, "<html>bad gateway</html>")
+			}
+			return nil
+		}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() {
+			say(v, 0, 5)
+			failUntil = time.Now().Add(50 * time.Second)
+		})
+		pass(time.Minute)
+		assert.Equal(t, filled(numbers(0, 5)...), of(got.list(), v.SessionID))
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+	})
+}
+
 func TestBackfillTellsWhatIsMissing(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -582,7 +686,7 @@ func TestBackfillSkipsWhatItCanNotRead(t *testing.T) {
 				outage(t, srv, func() { v.Say("0") })
 				require.Len(t, outcomes.list(), 1, "it comes to an end")
 				assert.Error(t, outcomes.list()[0].Err)
-				assert.LessOrEqual(t, outcomes.list()[0].Requests, 6)
+				assert.LessOrEqual(t, outcomes.list()[0].Requests, 20)
 			})
 		})
 	}
@@ -736,6 +840,39 @@ func TestBackfillAfterARestart(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Close interrupts handlers. What they had in hand comes again after a restart,
+// what they were done with does not.
+func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store, got := new(memoryPosition), new(log[string])
+		newRouter := func(hangs string) *crisp.Router {
+			router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+			crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+				text, _ := ev.Content.(crisp.TextContent)
+				if string(text) == hangs {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				got.add(string(text))
+				return nil
+			})
+			return router
+		}
+		rtm := run(t, srv, newRouter("3"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		say(v, 0, 6)
+		synctest.Wait()
+		require.NoError(t, rtm.Close())
+		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+		assert.Equal(t, numbers(0, 3), got.list())
+
+		run(t, srv, newRouter("none"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		assert.Equal(t, numbers(0, 6), got.list())
+	})
 }
 
 func TestBackfillThatTheEndOfTheProgramCutsShort(t *testing.T) {

@@ -194,16 +194,16 @@ func (s *search) websites(ctx context.Context) []string {
 
 // changed walks a website's list, latest change first. A conversation that
 // changes meanwhile moves to the front, so that a walk of several pages may
-// miss it: the walk is repeated, as far back as the one before has seen, until
-// one page is enough. Where too much changes for that, the list is not exact.
+// miss it: the walk is repeated, as far back as the one before began, until one
+// page is enough. Where too much changes for that, the list is not exact.
 func (s *search) changed(ctx context.Context, website string) (found []*conversation, exact bool) {
 	w := walk{search: s, website: website, seen: make(map[string]bool)}
 	until := float64(s.since.UnixMilli())
 	for range maxWalks {
-		if pages := w.run(ctx, until); pages <= 1 {
+		if w.run(ctx, until) {
 			return w.found, true
 		}
-		until = w.latest
+		until = w.began
 	}
 	return w.found, false
 }
@@ -215,32 +215,40 @@ type walk struct {
 	*search
 	website string
 	seen    map[string]bool
-	latest  float64 // change, ms
+	began   float64 // the latest change when it did, ms
 	found   []*conversation
 }
 
 // run goes back to the conversations that were last changed before a time in
-// ms, and tells how many pages that took; 0 if something is in the way.
-func (w *walk) run(ctx context.Context, until float64) (pages int) {
+// ms. It is true if no conversation can have escaped: if it took one page, or
+// came to nothing, which another walk would too.
+func (w *walk) run(ctx context.Context, until float64) bool {
+	first := "" // session of the page before
 	for page := 1; ; page++ {
 		list, err := w.page(ctx, page)
 		if err != nil {
 			w.fail(err)
-			return 0
+			return true
 		}
-		before := len(w.seen)
+		if len(list) == 0 {
+			return page <= 2
+		}
 		for _, c := range list {
 			w.add(c, until)
+		}
+		if page == 1 {
+			w.began = w.latest
 		}
 		switch {
 		case len(w.found) > w.cfg.MaxRequests: // they could not be fetched anyway
 			w.fail(errFillBudget)
-			return 0
-		case len(list) == 0:
-			return page - 1
-		case len(w.seen) == before, list[len(list)-1].UpdatedAt < until:
-			return page
+			return true
+		case list[len(list)-1].UpdatedAt < until:
+			return page == 1
+		case list[0].SessionID == first: // the page's number is not heeded
+			return false
 		}
+		first = list[0].SessionID
 	}
 }
 
@@ -276,7 +284,6 @@ func (w *walk) add(c conversationHead, until float64) {
 	}
 	w.seen[c.SessionID] = true
 	w.latest = max(w.latest, c.UpdatedAt)
-	w.search.latest = max(w.search.latest, c.UpdatedAt)
 	if len(w.filter.Inboxes) > 0 && !slices.Contains(w.filter.Inboxes, c.InboxID) {
 		return
 	}

@@ -203,6 +203,9 @@ func (r *round) calm(ctx context.Context) error {
 	}
 	for visitor := range r.visitors {
 		r.say(visitor)
+		if err := sleep(ctx, r.pause); err != nil { // all at once might be too much for the queue
+			return err
+		}
 	}
 	if err := r.settled(ctx); err != nil {
 		return err
