@@ -75,7 +75,7 @@ func (d *desk) changed(_ context.Context, ev *crisp.SessionSetState) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.latest(ev.SessionID)
-	if ev.State == crisp.SessionStateResolved && t != nil && t.Open && ev.Time.After(t.OpenedAt) {
+	if ev.State == crisp.SessionStateResolved && t != nil && t.Open && !ev.Time.Before(t.OpenedAt) {
 		t.Open, t.ClosedAt = false, ev.Time
 	}
 	return nil

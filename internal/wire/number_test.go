@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strings"
@@ -47,7 +48,7 @@ func FuzzInt64(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var want int64
-		if json.Unmarshal(text, &want) != nil || string(text) == "null" {
+		if json.Unmarshal(text, &want) != nil || string(bytes.TrimSpace(text)) == "null" {
 			return
 		}
 		d := wire.NewDecoder(text)
