@@ -137,27 +137,49 @@ func ExampleClient_MarkRead() {
 	first := visitor.Say("Hello?")
 	visitor.Say("Anybody there?")
 
-	unread := func() int { return visitor.Conversation().Unread.Operator }
-	mark := crisp.Marking{Fingerprints: []int64{first.Fingerprint}}
-	if err := client.MarkDelivered(ctx, ref, mark); err != nil {
-		fmt.Println(err)
+	for _, marking := range []crisp.Marking{
+		{Fingerprints: []int64{first.Fingerprint}},
+		{}, // all of the visitor's
+	} {
+		if err := client.MarkRead(ctx, ref, marking); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Println(visitor.Conversation().Unread.Operator, "unread")
 	}
-	if err := client.MarkRead(ctx, ref, mark); err != nil {
-		fmt.Println(err)
-	}
-	fmt.Println(unread(), "unread")
-	if err := client.MarkRead(ctx, ref, crisp.Marking{}); err != nil {
-		fmt.Println(err)
-	}
-	fmt.Println(unread(), "unread")
-	if err := client.MarkUnread(ctx, ref, crisp.FromUser); err != nil {
-		fmt.Println(err)
-	}
-	fmt.Println(unread(), "unread")
 	// Output:
 	// 1 unread
 	// 0 unread
-	// 1 unread
+}
+
+func ExampleClient_MarkDelivered() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor, ctx := srv.Visitor(), context.Background()
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+	m := visitor.Say("Hello?")
+
+	if err := client.MarkDelivered(ctx, ref, crisp.Marking{Fingerprints: []int64{m.Fingerprint}}); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println("delivered through", visitor.Conversation().Messages[0].Delivered)
+	// Output: delivered through chat
+}
+
+func ExampleClient_MarkUnread() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor, ctx := srv.Visitor(), context.Background()
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+	visitor.Say("Hello?")
+
+	if err := client.MarkRead(ctx, ref, crisp.Marking{}); err != nil {
+		fmt.Println(err)
+	}
+	if err := client.MarkUnread(ctx, ref, crisp.FromUser); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(visitor.Conversation().Unread.Operator, "unread")
+	// Output: 1 unread
 }
 
 func ExampleClient_SetState() {
@@ -179,26 +201,60 @@ func ExampleClient_Assign() {
 	visitor, ctx := srv.Visitor(), context.Background()
 	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
 
-	// To the operator who is on duty, in the inbox of the orders:
-	if err := client.Assign(ctx, ref, crisp.Assignment{UserID: "operator-1"}); err != nil {
-		fmt.Println(err)
+	for _, assignment := range []crisp.Assignment{
+		{UserID: "operator-1"},
+		{Nobody: true, Silent: true},
+	} {
+		if err := client.Assign(ctx, ref, assignment); err != nil {
+			fmt.Println(err)
+		}
+		fmt.Printf("assigned to %q\n", visitor.Conversation().Assigned)
 	}
+	// Output:
+	// assigned to "operator-1"
+	// assigned to ""
+}
+
+func ExampleClient_MoveToInbox() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor, ctx := srv.Visitor(), context.Background()
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+
 	if err := client.MoveToInbox(ctx, ref, "orders"); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Printf("%q in %q\n", visitor.Conversation().Assigned, visitor.Conversation().InboxID)
+	fmt.Println("in inbox", visitor.Conversation().InboxID)
+	// Output: in inbox orders
+}
 
-	// And back:
-	if err := client.Assign(ctx, ref, crisp.Assignment{Nobody: true, Silent: true}); err != nil {
-		fmt.Println(err)
-	}
+func ExampleClient_MoveToMainInbox() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor, ctx := srv.Visitor(), context.Background()
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+
 	if err := client.MoveToMainInbox(ctx, ref); err != nil {
 		fmt.Println(err)
 	}
-	fmt.Printf("%q in %q\n", visitor.Conversation().Assigned, visitor.Conversation().InboxID)
-	// Output:
-	// "operator-1" in "orders"
-	// "" in ""
+	fmt.Printf("in inbox %q\n", visitor.Conversation().InboxID)
+	// Output: in inbox ""
+}
+
+func ExampleClient_ConversationMeta() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor := srv.Visitor()
+	visitor.SetMeta(map[string]any{"nickname": "Ada", "data": map[string]any{"orders": 3}})
+
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+	meta, err := client.ConversationMeta(context.Background(), ref)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(meta.Nickname, "has", meta.Data["orders"], "orders")
+	// Output: Ada has 3 orders
 }
 
 func ExampleClient_UpdateConversationMeta() {
@@ -215,13 +271,8 @@ func ExampleClient_UpdateConversationMeta() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	meta, err := client.ConversationMeta(ctx, ref)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(meta.Email, meta.Data["orders"], meta.Segments)
-	// Output: ada@example.com 3 [customer]
+	fmt.Println(visitor.Conversation().Meta["email"], visitor.Conversation().Meta["segments"])
+	// Output: ada@example.com [customer]
 }
 
 func ExampleClient_Conversations() {
@@ -263,7 +314,7 @@ func ExampleClient_Conversation() {
 }
 
 func ExampleClient_CreateConversation() {
-	_, client, stop := startCrisp()
+	srv, client, stop := startCrisp()
 	defer stop()
 	ctx := context.Background()
 
@@ -272,16 +323,27 @@ func ExampleClient_CreateConversation() {
 		fmt.Println(err)
 		return
 	}
-	if err := client.InitiateConversation(ctx, ref); err != nil {
-		fmt.Println(err)
-	}
 	_, err = client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
 		From:         crisp.FromUser,
 		Origin:       "email",
-		Content:      crisp.TextContent("(imported from another help desk)"),
+		Content:      crisp.TextContent("Imported from another help desk"),
 		NotAutomated: true,
 	})
-	fmt.Println(err)
+	if err != nil {
+		fmt.Println(err)
+	}
+	conversation, _ := srv.Conversation(ref.WebsiteID, ref.SessionID)
+	fmt.Println(conversation.Messages[0].Text())
+	// Output: Imported from another help desk
+}
+
+func ExampleClient_InitiateConversation() {
+	srv, client, stop := startCrisp()
+	defer stop()
+	visitor := srv.Visitor() // who has not written yet
+
+	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
+	fmt.Println(client.InitiateConversation(context.Background(), ref))
 	// Output: <nil>
 }
 

@@ -1,6 +1,7 @@
 package crisp
 
 import (
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"time"
@@ -18,8 +19,8 @@ const (
 	minHold = 100 * time.Millisecond
 	maxHold = 30 * time.Second
 
-	// stretch is what a refusal does to the gap that the server's own rate would
-	// allow, shrink what an acceptance does: the rate doubles within 70 calls,
+	// stretch makes the gap a little longer than the server's own rate would
+	// allow, and each acceptance shrinks it: the rate doubles within 70 calls,
 	// and yet a server with a fixed rate accepts dozens between two refusals.
 	stretch = 1.1
 	shrink  = 0.99
@@ -34,21 +35,23 @@ const (
 	// A cut that buys fewer acceptances than this was futile. One more than
 	// maxFutile in a row, and refusals are taken to be scattered.
 	fewAcceptances = 8
-	maxFutile      = 2
+	maxFutile      = 3
 
 	// scatteredRun is how many refusals in a row chance may give where every
-	// other call is refused, and scatteredHold how long a longer run holds back.
+	// other call is refused, and scatteredHold how long a longer run holds back
+	// at most.
 	scatteredRun  = 8
 	scatteredHold = time.Second
 
-	// fewFlips between refusal and acceptance in 64 answers are not scattered:
-	// by chance there would be 32.
-	fewFlips = 12
+	// Of 64 answers, refusals that are scattered are not more than these, and
+	// there are not fewer flips between refusal and acceptance: by chance there
+	// would be 32 of either.
+	manyRefusals = 48
+	fewFlips     = 12
 )
 
-// pace decides how fast a client sends REST calls, from which of them the
-// server accepts and which it refuses for their rate. It asks no clock and has
-// no lock.
+// pace decides how fast a client sends REST calls, from which of them the server
+// accepts and which it refuses for their rate. It asks no clock and has no lock.
 //
 // A refusal makes a cut: nothing is sent for a while, then one call alone, and
 // once that is accepted the others follow at the rate that the server accepted
@@ -56,10 +59,10 @@ const (
 // them, that is the rate it can bear. Acceptances raise the rate, slowly.
 //
 // Some servers refuse whatever the rate is, such as one that sheds load at
-// random. A cut there avoids not one refusal; cutting again and again would
-// only slow down without end. So when cuts prove futile, refusals are taken to
-// be scattered: a refusal then concerns only the call that was refused, unless
-// too many come in a row.
+// random. A cut there avoids not one refusal; cutting again and again would only
+// slow down without end. So when cuts prove futile, refusals are taken to be
+// scattered: a refusal then concerns only the call that was refused, unless too
+// many come in a row.
 type pace struct {
 	hold     time.Time     // nothing is sent before
 	next     time.Time     // nor before this, which keeps the gap
@@ -70,11 +73,19 @@ type pace struct {
 	cuts     int       // so far
 	since    time.Time // the last cut after an acceptance; before the first, when the first call was sent
 	accepted int       // since then
+	last     span      // before that
 	futile   int       // cuts in a row
 
 	scattered bool
 	history   uint64 // the last answers while scattered, 1 = refused
 	answers   int    // how many those are
+}
+
+// span is the time between two cuts.
+type span struct {
+	length   time.Duration
+	accepted int
+	gap      time.Duration
 }
 
 // wait tells whether a call may be sent, and if not, after what time; 0 if that
@@ -103,7 +114,8 @@ func (p *pace) sent(now time.Time) (cuts int) {
 // accept counts an answer that is not a refusal for the rate.
 func (p *pace) accept(cuts int) {
 	if cuts < p.cuts {
-		return // sent before the last cut, so it does not tell how things are since
+		p.acceptLate(cuts)
+		return
 	}
 	p.refusals = 0
 	p.probing = false
@@ -114,17 +126,29 @@ func (p *pace) accept(cuts int) {
 	p.remember(0)
 }
 
+// acceptLate counts the acceptance of a call that was sent before a cut. It does
+// not tell how things are since, but what was accepted until then.
+func (p *pace) acceptLate(cuts int) {
+	if cuts == p.cuts-1 && p.refusals == 1 && !p.scattered {
+		p.last.accepted++
+		p.setGap()
+	}
+}
+
 // refuse counts a refusal for the rate, and tells when the call may be sent
 // again.
 func (p *pace) refuse(now time.Time, cuts int, retryAfter time.Duration) time.Time {
-	again := now.Add(retryAfter)
 	if cuts < p.cuts { // the last cut was for this one, too
+		again := now.Add(retryAfter)
 		p.holdUntil(now, again)
 		return later(again, p.hold)
 	}
 	p.refusals++
 	p.remember(1)
-	again = later(again, now.Add(p.backoff()))
+	again := now.Add(retryAfter)
+	if retryAfter == 0 {
+		again = now.Add(p.backoff())
+	}
 	if p.scattered && p.refusals <= scatteredRun {
 		return again
 	}
@@ -146,13 +170,15 @@ func (p *pace) cut(now time.Time) {
 	if p.scattered || p.refusals > 1 { // in the latter case it is still the cut before that counts
 		return
 	}
-	p.learn(now)
+	p.learn(span{length: now.Sub(p.since), accepted: p.accepted, gap: p.gap})
 	p.since, p.accepted = now, 0
 }
 
-// learn draws the conclusion from what was accepted since the last cut.
-func (p *pace) learn(now time.Time) {
-	if p.accepted < fewAcceptances {
+// learn draws the conclusions from the time between two cuts.
+func (p *pace) learn(last span) {
+	p.last = last
+	p.setGap()
+	if last.accepted < fewAcceptances {
 		p.futile++
 	} else {
 		p.futile = 0
@@ -160,11 +186,14 @@ func (p *pace) learn(now time.Time) {
 	if p.futile > maxFutile {
 		p.scattered = true
 		p.gap, p.futile, p.answers = 0, 0, 0
-		return
 	}
-	if p.accepted > 0 {
-		gap := now.Sub(p.since) / time.Duration(p.accepted)
-		p.gap = min(max(p.gap, time.Duration(float64(gap)*stretch)), maxGap)
+}
+
+// setGap keeps to the rate that was accepted last.
+func (p *pace) setGap() {
+	if p.last.accepted > 0 {
+		gap := float64(p.last.length) / float64(p.last.accepted) * stretch
+		p.gap = min(max(p.last.gap, time.Duration(gap)), maxGap)
 	}
 }
 
@@ -172,8 +201,11 @@ func (p *pace) learn(now time.Time) {
 // prevail, or come in long runs.
 func (p *pace) remember(refused uint64) {
 	p.history = p.history<<1 | refused
-	p.answers++
-	if p.answers >= 64 && bits.OnesCount64(p.history^p.history<<1) < fewFlips {
+	if p.answers++; p.answers < 64 {
+		return
+	}
+	flips := bits.OnesCount64(p.history ^ p.history<<1)
+	if flips < fewFlips || bits.OnesCount64(p.history) > manyRefusals {
 		p.scattered = false
 	}
 }
@@ -185,15 +217,12 @@ func (p *pace) holdUntil(now, until time.Time) {
 	p.hold = later(p.hold, until)
 }
 
-// backoffAfter doubles from failure to failure up to a maximum. A random half
-// is taken off it, so that programs that failed together don't come back
+// backoffAfter grows by half from failure to failure, up to a maximum. A random
+// half is taken off it, so that programs that failed together don't come back
 // together.
 func backoffAfter(failures int, first, longest time.Duration) time.Duration {
-	d := longest
-	if failures <= 16 { // more would overflow, and are beyond any maximum here
-		d = min(first<<(failures-1), longest)
-	}
-	return d - rand.N(d/2)
+	d := min(float64(first)*math.Pow(1.5, float64(failures-1)), float64(longest))
+	return time.Duration(d - d/2*rand.Float64())
 }
 
 func later(a, b time.Time) time.Time {

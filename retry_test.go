@@ -65,7 +65,7 @@ func TestRateLimitedCallsBackOffWhereNoTimeIsNamed(t *testing.T) {
 			wait := calls.at[i] - calls.at[i-1]
 			assert.GreaterOrEqual(t, wait, window/2)
 			assert.LessOrEqual(t, wait, window)
-			window *= 2
+			window = window * 3 / 2
 		}
 	})
 }
