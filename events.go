@@ -262,12 +262,12 @@ var decoders = sync.Pool{New: func() any { return new(wire.Decoder) }}
 
 func decodePayload(ev Event, env wire.Envelope, received time.Time) error {
 	d := decoders.Get().(*wire.Decoder)
-	defer decoders.Put(d)
-	defer d.Reset(nil)
-
 	d.Reset(env.Data)
 	ev.decode(d)
-	if err := d.End(); err != nil {
+	err, problems := d.End(), d.Problems()
+	d.Reset(nil)
+	decoders.Put(d)
+	if err != nil {
 		return syntaxError(ev.EventName(), err)
 	}
 	meta := ev.EventMeta()
@@ -275,7 +275,7 @@ func decodePayload(ev Event, env wire.Envelope, received time.Time) error {
 	meta.Raw = env.Data
 	meta.WebsiteID = cmp.Or(env.WebsiteID, websiteID)
 	meta.Time = firstTime(env.Timestamp, at, received)
-	meta.Problems = fieldProblems(env.Problems, d.Problems())
+	meta.Problems = fieldProblems(env.Problems, problems)
 	return nil
 }
 

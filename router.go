@@ -41,9 +41,9 @@ type Router struct {
 
 	// Made when the router freezes, read without the lock from then on.
 	freezeOnce sync.Once
-	chains     map[string]chain // what runs for each name that is registered or known
-	rest       []Handler        // what runs for other names
-	run        Handler          // all of it behind the middleware
+	chains     map[string]*chain // what runs for each name that is registered or known
+	rest       *chain            // what runs for other names
+	run        Handler           // a chain behind the middleware and the watchers; nil if there are none
 }
 
 // RouterOption configures [NewRouter].
@@ -196,8 +196,8 @@ func (r *Router) freeze() {
 		r.frozen = true
 		r.mu.Unlock()
 
-		r.rest = slices.Concat(r.unknown, r.any)
-		r.chains = make(map[string]chain)
+		r.chains = make(map[string]*chain)
+		r.rest = newChain("", slices.Concat(r.unknown, r.any))
 		for name := range r.named {
 			r.addChain(name)
 		}
@@ -207,19 +207,24 @@ func (r *Router) freeze() {
 				r.addChain(alias)
 			}
 		}
-		r.run = r.runChain
-		for _, mw := range slices.Backward(r.middleware) {
-			r.run = mw(r.run)
+		if len(r.middleware)+len(r.watchers) > 0 {
+			r.surroundChains()
 		}
-		r.run = r.watched(r.run)
 	})
+}
+
+// surroundChains puts the middleware and the watchers around all that runs.
+// Each middleware is made once, and may pass on another event than it got.
+func (r *Router) surroundChains() {
+	run := func(ctx context.Context, ev Event) error { return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers) }
+	for _, mw := range slices.Backward(r.middleware) {
+		run = mw(run)
+	}
+	r.run = r.watched(run)
 }
 
 // watched lets the watchers know before anything else.
 func (r *Router) watched(next Handler) Handler {
-	if len(r.watchers) == 0 {
-		return next
-	}
 	return func(ctx context.Context, ev Event) error {
 		for _, w := range r.watchers[canonicalName(ev.EventName())] {
 			w(ctx, ev)
@@ -235,20 +240,24 @@ type chain struct {
 	handlers []Handler
 }
 
+func newChain(name string, handlers []Handler) *chain {
+	return &chain{name, len(handlers) > 0, handlers}
+}
+
 func (r *Router) addChain(name string) {
 	typed := r.typed[canonicalName(name)]
 	if !known(name) {
 		typed = r.unknown
 	}
-	handlers := slices.Concat(typed, r.named[name], r.any)
-	watched := len(r.watchers[canonicalName(name)]) > 0
-	r.chains[name] = chain{name, watched || len(handlers) > 0, handlers}
+	c := newChain(name, slices.Concat(typed, r.named[name], r.any))
+	c.wanted = c.wanted || len(r.watchers[canonicalName(name)]) > 0
+	r.chains[name] = c
 }
 
-// handlersOf is what runs for an event of that name; the router is frozen.
-func (r *Router) handlersOf(name string) []Handler {
+// chainOf is what runs for an event of that name; the router is frozen.
+func (r *Router) chainOf(name string) *chain {
 	if c, ok := r.chains[name]; ok {
-		return c.handlers
+		return c
 	}
 	return r.rest
 }
@@ -260,17 +269,10 @@ func (r *Router) wants(name []byte) (string, bool) {
 	if c, ok := r.chains[string(name)]; ok {
 		return c.name, c.wanted
 	}
-	if len(r.rest) == 0 {
+	if !r.rest.wanted {
 		return "", false
 	}
 	return string(name), true
-}
-
-func (r *Router) wantsEvent(name string) bool {
-	if c, ok := r.chains[name]; ok {
-		return c.wanted
-	}
-	return len(r.rest) > 0
 }
 
 // Dispatch runs the handlers of an event and returns their errors joined, each
@@ -279,22 +281,30 @@ func (r *Router) wantsEvent(name string) bool {
 // and the seam to test handlers by.
 func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	r.freeze()
-	if !r.wantsEvent(ev.EventName()) {
+	c := r.chainOf(ev.EventName())
+	if !c.wanted {
 		return nil
 	}
 	if problems := ev.EventMeta().Problems; len(problems) > 0 {
 		r.onError(ctx, &DriftError{Event: ev, Problems: problems})
 	}
-	err := guard(ctx, ev, r.run)
+	err := r.runChain(ctx, ev, c)
 	if err != nil {
 		r.report(ctx, err)
 	}
 	return err
 }
 
-// runChain is the innermost handler, behind all middleware.
-func (r *Router) runChain(ctx context.Context, ev Event) error {
-	handlers := r.handlersOf(ev.EventName())
+// runChain runs all that there is for an event.
+func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
+	if r.run == nil { // nothing is around the handlers
+		return runAll(ctx, ev, c.handlers)
+	}
+	return guard(ctx, ev, r.run)
+}
+
+// runAll runs handlers one after the other, and all of them even if one fails.
+func runAll(ctx context.Context, ev Event, handlers []Handler) error {
 	if len(handlers) == 1 {
 		return guard(ctx, ev, handlers[0])
 	}
