@@ -55,9 +55,9 @@ func (t *RTM) connect(ctx context.Context) (*session, error) {
 }
 
 // rescuable tells whether another endpoint could do better. Where the server
-// has judged the credentials or counted the connections, it couldn't.
+// has judged the credentials, it couldn't.
 func rescuable(ctx context.Context, err error) bool {
-	return ctx.Err() == nil && !errors.Is(err, ErrUnauthorized) && !errors.Is(err, ErrSilent)
+	return ctx.Err() == nil && !errors.Is(err, ErrUnauthorized)
 }
 
 func (t *RTM) fetchEndpoints(ctx context.Context) (*Endpoints, error) {
