@@ -104,12 +104,21 @@ func (r *retries) ended(lived time.Duration) {
 // delay is the wait before the next attempt: the policy's, or what the server
 // asked for if that is longer.
 func (r *retries) delay(policy Backoff, cause error) time.Duration {
-	delay := max(0, policy.Delay(r.attempt))
+	return max(0, policy.Delay(r.attempt), askedToWait(cause))
+}
+
+// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket; 0
+// if there was none.
+func askedToWait(cause error) time.Duration {
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		delay = max(delay, refusal.RetryAfter)
+		return refusal.RetryAfter
 	}
-	return delay
+	var upgrade *socketio.UpgradeError
+	if errors.As(cause, &upgrade) {
+		return parseRetryAfter(upgrade.RetryAfter, time.Now())
+	}
+	return 0
 }
 
 // fatal tells whether trying again can't help. Before the first success, a

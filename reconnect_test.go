@@ -84,12 +84,14 @@ func (b constantBackoff) Delay(int) time.Duration { return time.Duration(b) }
 
 func TestRetriesHonourRetryAfter(t *testing.T) {
 	limited := fmt.Errorf("attempt: %w", &APIError{StatusCode: http.StatusTooManyRequests, RetryAfter: time.Minute})
+	upgrade := fmt.Errorf("attempt: %w", &socketio.UpgradeError{StatusCode: http.StatusServiceUnavailable, RetryAfter: "90"})
 	tests := []struct {
 		name   string
 		policy Backoff
 		cause  error
 		want   time.Duration
 	}{
+		{"that of a refused WebSocket", constantBackoff(time.Second), upgrade, 90 * time.Second},
 		{"the policy's", constantBackoff(time.Second), errors.New("reset"), time.Second},
 		{"the server's, if longer", constantBackoff(time.Second), limited, time.Minute},
 		{"the policy's, if longer", constantBackoff(time.Hour), limited, time.Hour},

@@ -218,7 +218,12 @@ func TestRTMRetriesWhatMayPass(t *testing.T) {
 			most:  2 * time.Second,
 		},
 		{
-			name:  "closed before the handshake",
+			name:  "a refused WebSocket with Retry-After",
+			fault: func(srv *crisptest.Server) { srv.RefuseUpgrade(429, 1, 30*time.Second) },
+			least: 30 * time.Second, most: 31 * time.Second,
+		},
+		{
+			name:  "closed right after the open packet",
 			fault: func(srv *crisptest.Server) { srv.HangUp(1) },
 			most:  2 * time.Second,
 		},
@@ -249,6 +254,64 @@ func TestRTMRetriesWhatMayPass(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The first endpoint that REST names can't be reached; the second can.
+func TestRTMRetriesWhatNetworksDo(t *testing.T) {
+	for name, tt := range map[string]struct {
+		wrong func(right string) string
+		says  string
+	}{
+		"no such host": {
+			wrong: func(string) string { return "https://gone.crisp.example/" },
+			says:  "no such host",
+		},
+		"no TLS there": {
+			wrong: func(right string) string { return strings.Replace(right, "http:", "https:", 1) },
+			says:  "server gave HTTP response to HTTPS client",
+		},
+		"nobody there": {
+			wrong: func(string) string { return "http://127.0.0.1:65535/" },
+			says:  "connection refused",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				right, err := srv.Client().ConnectEndpoints(t.Context())
+				require.NoError(t, err)
+				answers := []string{tt.wrong(right.Socket.App), right.Socket.App}
+				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) {
+					next := crisp.SocketEndpoints{App: answers[0]}
+					answers = answers[1:]
+					return http.StatusOK, crisp.Endpoints{Socket: next}
+				})
+				router, got := texts()
+				var retries log[crisp.Retrying]
+				runClient(t, srv.Client(crisp.WithHTTPClient(unresolving(srv.HTTPClient()))), router,
+					crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+				authenticated(t, srv)
+				require.Len(t, retries.list(), 1)
+				assert.ErrorContains(t, retries.list()[0].Err, tt.says)
+				emit(srv, "session_a", 0, 1)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, 1), got.list())
+			})
+		})
+	}
+}
+
+// unresolving is a client for which names of hosts lead nowhere.
+func unresolving(client *http.Client) *http.Client {
+	memory := client.Transport.(*http.Transport)
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			host, _, _ := net.SplitHostPort(address)
+			if net.ParseIP(host) == nil {
+				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+			}
+			return memory.DialContext(ctx, network, address)
+		},
+	}}
 }
 
 func TestRTMSilentServerCountsAsFailure(t *testing.T) {

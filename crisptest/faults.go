@@ -47,6 +47,22 @@ type failure struct {
 	body       string // instead of Crisp's form
 }
 
+func newFailure(status, n int, retryAfter []time.Duration) failure {
+	f := failure{left: countdown(n), status: status}
+	if len(retryAfter) > 0 {
+		f.retryAfter = retryAfter[0]
+	}
+	return f
+}
+
+// header says when to come again, if that is to be said.
+func (f *failure) header(h http.Header) {
+	if f.retryAfter > 0 {
+		seconds := (f.retryAfter + time.Second - 1) / time.Second
+		h.Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
+}
+
 // next takes the failure that is due from the front of a queue.
 func next(queue *[]failure) (failure, bool) {
 	for len(*queue) > 0 {
@@ -204,12 +220,13 @@ func (s *Server) IgnoreAuth(n int) {
 	s.faults.ignoreAuth = countdown(n)
 }
 
-// RefuseUpgrade answers the next n WebSocket handshakes with an HTTP status;
-// all of them, until [Server.Heal], if n is negative.
-func (s *Server) RefuseUpgrade(status, n int) {
+// RefuseUpgrade answers the next n WebSocket handshakes with an HTTP status,
+// and a Retry-After header of whole seconds if a duration is given; all of them,
+// until [Server.Heal], if n is negative.
+func (s *Server) RefuseUpgrade(status, n int, retryAfter ...time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.upgrade = append(s.faults.upgrade, failure{left: countdown(n), status: status})
+	s.faults.upgrade = append(s.faults.upgrade, newFailure(status, n, retryAfter))
 }
 
 // HangUp closes the next n RTM connections right after their Engine.IO open
@@ -231,6 +248,7 @@ func (s *Server) failUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	case down:
 		_ = connOf(r).Close()
 	case refused:
+		refusal.header(w.Header())
 		http.Error(w, http.StatusText(refusal.status), refusal.status)
 	default:
 		return false
@@ -243,11 +261,7 @@ func (s *Server) failUpgrade(w http.ResponseWriter, r *http.Request) bool {
 // until [Server.Heal], if n is negative. Failures that are asked for one after
 // the other happen one after the other.
 func (s *Server) FailREST(status, n int, retryAfter ...time.Duration) {
-	f := failure{left: countdown(n), status: status}
-	if len(retryAfter) > 0 {
-		f.retryAfter = retryAfter[0]
-	}
-	s.addRESTFailure(f)
+	s.addRESTFailure(newFailure(status, n, retryAfter))
 }
 
 // GarbleREST answers the next n REST requests with status 200 and a body that
@@ -343,10 +357,7 @@ func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	if !failed {
 		return false
 	}
-	if f.retryAfter > 0 {
-		seconds := (f.retryAfter + time.Second - 1) / time.Second
-		w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
-	}
+	f.header(w.Header())
 	if f.body != "" {
 		w.WriteHeader(f.status)
 		_, _ = w.Write([]byte(f.body))
