@@ -2,7 +2,9 @@ package crisp
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -49,6 +51,10 @@ const (
 // others go on then, and those of a session that has changed wait until its
 // messages are fetched, which is done first for the sessions that have such.
 //
+// The end of the client cuts a backfill short. With [WithPosition], the next run
+// of the program goes on with it, and [RTM.Shutdown] waits for it: otherwise
+// events that wait here for older messages would be handled before them.
+//
 // Only messages can be recovered: Crisp keeps no other events. A user token
 // needs [WithFilter] with Rooms, which says what websites to ask for; for a
 // plugin that many websites have installed, Rooms saves requests.
@@ -81,17 +87,19 @@ func checkBackfill(f Filter, tier Tier) error {
 // Backfilled tells what became of a gap.
 type Backfilled struct {
 	Gap           Gap
-	Complete      bool  // every message of the gap has reached its handlers
-	Messages      int   // fetched, those not needed left out
-	Conversations int   // that had changed since the gap began
-	Requests      int   // REST calls made
-	Err           error // why it is not complete
+	Complete      bool // every message of the gap has reached its handlers
+	Messages      int  // fetched, those not needed left out
+	Conversations int  // that had changed since the gap began
+	Requests      int  // REST calls made
+	// Err is why it is not complete; [ErrClosed] if the client was stopped: with
+	// a position, the next run goes on with it.
+	Err error
 }
 
 var (
 	errFillBudget  = errors.New("crisp: the backfill's request budget is used up (Backfill.MaxRequests)")
 	errFillTooOld  = errors.New("crisp: the gap began before what the backfill may fetch (Backfill.MaxAge)")
-	errFillStopped = errors.New("crisp: the client was stopped during the backfill")
+	errFillStopped = fmt.Errorf("%w during the backfill", ErrClosed)
 	errNoRooms     = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")
 )
 
@@ -155,7 +163,8 @@ func (f *fill) recover(s *search) bool {
 		return false
 	}
 	f.before = nil // a row of fills must not keep them all
-	f.expect(s.conversations(t.stopped))
+	fetching := f.fetching()
+	f.expect(s.conversations(fetching))
 	if !f.await(f.told) {
 		return false
 	}
@@ -165,7 +174,7 @@ func (f *fill) recover(s *search) bool {
 		if !ok {
 			return f.over.Load()
 		}
-		for messages := range s.messages(t.stopped, c) {
+		for messages := range s.messages(fetching, c) {
 			if !f.hand(&recovery{fill: f, of: c, messages: messages}) {
 				return false
 			}
@@ -174,6 +183,16 @@ func (f *fill) recover(s *search) bool {
 			return false
 		}
 	}
+}
+
+// fetching ends when nothing more is to be fetched. If a position is kept, that
+// is not when the client stops receiving: what this run leaves out the next one
+// will recover, and it must not come behind newer events that wait for it here.
+func (f *fill) fetching() context.Context {
+	if f.rtm.cfg.position != nil {
+		return f.rtm.handling
+	}
+	return f.rtm.stopped
 }
 
 // await waits for others, unless the lanes are abandoned.
@@ -313,7 +332,7 @@ func (f *fill) finish(s *search, handled bool) {
 }
 
 // awaitFills returns when no fill is running any more, or handlers are to
-// stop. They stop fetching when the client stops receiving.
+// stop.
 func (t *RTM) awaitFills() {
 	t.mu.Lock()
 	latest := t.fill

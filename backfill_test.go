@@ -875,61 +875,125 @@ func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
 	})
 }
 
+// interruptedBackfill is a client that is about to end in the middle of a
+// backfill: its three visitors have said 0 before the outage, 1 during it and 2
+// after it.
+type interruptedBackfill struct {
+	*running
+	visitors []*crisptest.Visitor
+	gaps     *log[crisp.Gap]
+	outcomes *log[crisp.Backfilled]
+}
+
+// interrupt brings a backfill to a phase, of which each request takes ten
+// seconds: either the list has not come, or one of three sessions is done.
+func interrupt(t *testing.T, srv *crisptest.Server, phase string, router *crisp.Router, opts ...crisp.RTMOption) *interruptedBackfill {
+	t.Helper()
+	match := map[string]func(*http.Request) bool{"listing": isList, "fetching": isMessages}[phase]
+	after := map[string]time.Duration{"listing": 5 * time.Second, "fetching": 25 * time.Second}[phase]
+	hooks, gaps, outcomes := watch()
+	opts = append(opts, hooks, crisp.WithBackfill(crisp.Backfill{}))
+	rtm := runVia(t, srv, slowly(10*time.Second, match), router, opts...)
+	authenticated(t, srv)
+	all := visitors(srv, 3)
+	sayAll := func(n int) {
+		for _, v := range all {
+			say(v, n, n+1)
+		}
+	}
+	sayAll(0)
+	pass(time.Minute)
+	outage(t, srv, func() { sayAll(1) })
+	sayAll(2)
+	pass(after)
+	require.Len(t, gaps.list(), 1)
+	require.Empty(t, outcomes.list())
+	return &interruptedBackfill{rtm, all, gaps, outcomes}
+}
+
+// bothWays is what of a session was handled, whatever way it came.
+func bothWays(got *log[heard], sessionID string) []string {
+	list := of(got.list(), sessionID)
+	for i := range list {
+		list[i] = strings.TrimSuffix(list[i], " (backfill)")
+	}
+	return list
+}
+
+// What is missing still is recovered by the next run, and nothing newer was
+// handled before.
 func TestBackfillThatTheEndOfTheProgramCutsShort(t *testing.T) {
-	for name, end := range map[string]func(*running) error{
-		"Shutdown": func(r *running) error { return r.Shutdown(context.Background()) },
-		"Close":    func(r *running) error { return r.Close() },
+	for name, end := range map[string]func(context.Context, *crisp.RTM){
+		"Shutdown": func(ctx context.Context, rtm *crisp.RTM) {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_ = rtm.Shutdown(ctx)
+		},
+		"Close": func(_ context.Context, rtm *crisp.RTM) { _ = rtm.Close() },
 	} {
-		for phase, match := range map[string]func(*http.Request) bool{"listing": isList, "fetching": isMessages} {
+		for _, phase := range []string{"listing", "fetching"} {
 			t.Run(name+" while "+phase, func(t *testing.T) {
-				// Then the list has not come, or one of three sessions is done.
-				after := map[string]time.Duration{"listing": 5 * time.Second, "fetching": 25 * time.Second}[phase]
 				bubble(t, func(t *testing.T, srv *crisptest.Server) {
 					store := new(memoryPosition)
 					router, got := conversations()
-					hooks, gaps, outcomes := watch()
-					see := slowly(10*time.Second, match)
-					rtm := runVia(t, srv, see, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
-					authenticated(t, srv)
-					all := visitors(srv, 3)
-					for _, v := range all {
-						say(v, 0, 1)
-					}
-					pass(time.Minute)
-					outage(t, srv, func() {
-						for _, v := range all {
-							say(v, 1, 2)
-						}
-					})
-					for _, v := range all {
-						say(v, 2, 3)
-					}
-					pass(after)
-					require.NoError(t, end(rtm))
-					require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+					first := interrupt(t, srv, phase, router, crisp.WithPosition(store))
+					end(t.Context(), first.RTM)
+					require.ErrorIs(t, <-first.err, crisp.ErrClosed)
 					synctest.Wait()
-					require.Len(t, gaps.list(), 1)
-					require.Len(t, outcomes.list(), 1, "the outcome is told all the same")
-					assert.False(t, outcomes.list()[0].Complete)
-					assert.ErrorContains(t, outcomes.list()[0].Err, "stopped")
-					assert.False(t, store.last().After(gaps.list()[0].From), "the position stays before the gap")
+					require.Len(t, first.outcomes.list(), 1, "the outcome is told all the same")
+					assert.False(t, first.outcomes.list()[0].Complete)
+					assert.ErrorIs(t, first.outcomes.list()[0].Err, crisp.ErrClosed)
+					assert.False(t, store.last().After(first.gaps.list()[0].From), "the position stays before the gap")
 
 					router = conversationsInto(got)
-					hooks, _, outcomes = watch()
+					hooks, _, outcomes := watch()
 					run(t, srv, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
 					authenticated(t, srv)
 					require.Len(t, outcomes.list(), 1)
 					assert.True(t, outcomes.list()[0].Complete)
-					for _, v := range all {
-						list := of(got.list(), v.SessionID)
-						for i := range list {
-							list[i] = strings.TrimSuffix(list[i], " (backfill)")
-						}
-						assert.ElementsMatch(t, numbers(0, 3), list, "nothing is lost, nothing repeated")
+					for _, v := range first.visitors {
+						assert.Equal(t, numbers(0, 3), bothWays(got, v.SessionID))
 					}
 				})
 			})
 		}
+	}
+}
+
+func TestShutdownWaitsForABackfillThatTheNextRunWouldRepeat(t *testing.T) {
+	for _, phase := range []string{"listing", "fetching"} {
+		t.Run(phase, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				store := new(memoryPosition)
+				router, got := conversations()
+				rtm := interrupt(t, srv, phase, router, crisp.WithPosition(store))
+				require.NoError(t, rtm.Shutdown(t.Context()))
+				require.Len(t, rtm.outcomes.list(), 1)
+				assert.True(t, rtm.outcomes.list()[0].Complete)
+				for _, v := range rtm.visitors {
+					assert.Equal(t, numbers(0, 3), bothWays(got, v.SessionID))
+				}
+				assert.True(t, store.last().After(rtm.gaps.list()[0].From), "nothing is left for the next run")
+			})
+		})
+	}
+}
+
+func TestShutdownEndsABackfillThatNobodyWouldRepeat(t *testing.T) {
+	for _, phase := range []string{"listing", "fetching"} {
+		t.Run(phase, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				rtm := interrupt(t, srv, phase, router)
+				began := time.Now()
+				require.NoError(t, rtm.Shutdown(t.Context()))
+				assert.Zero(t, time.Since(began))
+				assert.False(t, rtm.outcomes.list()[0].Complete)
+				for _, v := range rtm.visitors {
+					assert.Contains(t, bothWays(got, v.SessionID), "2", "what came live is handled")
+				}
+			})
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -133,7 +134,7 @@ func (l *ledger) audit(r rules) Report {
 	a := audit{ledger: l, rules: r}
 	a.Gaps, a.Dropped, a.Skipped, a.Stops = len(l.gaps), l.dropped, l.skipped, l.stops
 	for _, outcome := range l.outcomes {
-		if !outcome.Complete {
+		if !outcome.Complete && !errors.Is(outcome.Err, crisp.ErrClosed) { // what that left out, the next run recovers
 			a.Incomplete++
 		}
 	}
@@ -192,9 +193,7 @@ func (a *audit) session(session string, sent []time.Time) (repeats int) {
 		inOrder = inOrder && h.number > latest
 		latest = max(latest, h.number)
 	}
-	// A backfill that was cut short leaves what it lacks to the next run, which
-	// comes after newer events then.
-	if !inOrder && (!a.backfill || a.Incomplete == 0) {
+	if !inOrder {
 		a.violated("%s: out of order: %v", session, disorder(a.handled[session], sent))
 	}
 	a.missing(session, sent, first)
