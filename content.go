@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/crisp-go/crisp/internal/wire"
 )
@@ -80,7 +81,10 @@ func (c *UnknownContent) encodeContent(e *wire.Encoder)   { e.RawValue(c.Raw) }
 func (c UnknownContent) MarshalJSON() ([]byte, error) { return c.Raw.MarshalJSON() }
 
 // UnmarshalJSON keeps the content as it is; the type stays.
-func (c *UnknownContent) UnmarshalJSON(data []byte) error { return c.Raw.UnmarshalJSON(data) }
+func (c *UnknownContent) UnmarshalJSON(data []byte) error {
+	c.Raw = slices.Clone(data) // what was there may be the memory of an event
+	return nil
+}
 
 // objectContent is content that is an object on the wire.
 type objectContent interface {

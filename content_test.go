@@ -104,6 +104,9 @@ func TestContentMarshalsByItself(t *testing.T) {
 	var unknown crisp.UnknownContent
 	require.NoError(t, json.Unmarshal([]byte(`[1]`), &unknown))
 	assert.Equal(t, crisp.UnknownContent{Raw: json.RawMessage(`[1]`)}, unknown)
+	before := unknown.Raw
+	require.NoError(t, json.Unmarshal([]byte(`[2]`), &unknown))
+	assert.Equal(t, `[1]`, string(before), "it may be the memory of an event")
 	text, err := json.Marshal(crisp.UnknownContent{})
 	require.NoError(t, err)
 	assert.Equal(t, `null`, string(text))

@@ -39,11 +39,13 @@ type Router struct {
 	middleware []func(Handler) Handler
 	watchers   map[string][]watcher // by the name in the catalog
 
-	// Made when the router freezes, read without the lock from then on.
-	freezeOnce sync.Once
-	chains     map[string]*chain // what runs for each name that is registered or known
-	rest       *chain            // what runs for other names
-	run        Handler           // a chain behind the middleware and the watchers; nil if there are none
+	// freeze ends registration, once, and lays out what runs for each name, so
+	// that an event costs one look-up, however many handlers there are. What it
+	// lays out is read without the lock from then on.
+	freeze func()
+	chains map[string]*chain // what runs for each name that is registered or known
+	rest   *chain            // what runs for other names
+	run    Handler           // a chain behind the middleware and the watchers; nil if there are none
 }
 
 // RouterOption configures [NewRouter].
@@ -65,6 +67,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		named:    make(map[string][]Handler),
 		watchers: make(map[string][]watcher),
 	}
+	r.freeze = sync.OnceFunc(r.layOut) // which panics again if it did once: no event may pass without its middleware
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -74,8 +77,19 @@ func NewRouter(opts ...RouterOption) *Router {
 	return r
 }
 
+// logError is the default error handler. What anybody on the Internet can cause
+// is a warning.
 func logError(ctx context.Context, err error) {
-	slog.Default().ErrorContext(ctx, err.Error())
+	level, attrs := slog.LevelError, []slog.Attr(nil)
+	switch err := err.(type) {
+	case *HandlerError:
+		if err.Stack != nil {
+			attrs = append(attrs, slog.String("stack", string(err.Stack)))
+		}
+	case *WebhookError, *DriftError:
+		level = slog.LevelWarn
+	}
+	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
 }
 
 // On registers a handler for one type of event, which Go infers from the
@@ -188,29 +202,26 @@ func (r *Router) wantsAny() bool {
 	return len(r.any) > 0
 }
 
-// freeze ends registration and lays out what runs for each name, so that an
-// event costs one look-up, however many handlers there are.
-func (r *Router) freeze() {
-	r.freezeOnce.Do(func() {
-		r.mu.Lock()
-		r.frozen = true
-		r.mu.Unlock()
+// layOut does what freeze does.
+func (r *Router) layOut() {
+	r.mu.Lock()
+	r.frozen = true
+	r.mu.Unlock()
 
-		r.chains = make(map[string]*chain)
-		r.rest = newChain("", slices.Concat(r.unknown, r.any))
-		for name := range r.named {
-			r.addChain(name)
+	r.chains = make(map[string]*chain)
+	r.rest = newChain("", slices.Concat(r.unknown, r.any))
+	for name := range r.named {
+		r.addChain(name)
+	}
+	for _, info := range Events() {
+		r.addChain(info.Name)
+		for _, alias := range aliasesOf(info.Name) {
+			r.addChain(alias)
 		}
-		for _, info := range Events() {
-			r.addChain(info.Name)
-			for _, alias := range aliasesOf(info.Name) {
-				r.addChain(alias)
-			}
-		}
-		if len(r.middleware)+len(r.watchers) > 0 {
-			r.surroundChains()
-		}
-	})
+	}
+	if len(r.middleware)+len(r.watchers) > 0 {
+		r.surroundChains()
+	}
 }
 
 // surroundChains puts the middleware and the watchers around all that runs.
@@ -218,7 +229,9 @@ func (r *Router) freeze() {
 func (r *Router) surroundChains() {
 	run := func(ctx context.Context, ev Event) error { return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers) }
 	for _, mw := range slices.Backward(r.middleware) {
-		run = mw(run)
+		if run = mw(run); run == nil {
+			panic("crisp: a middleware returned no handler, but nil")
+		}
 	}
 	r.run = r.watched(run)
 }
@@ -277,7 +290,8 @@ func (r *Router) wants(name []byte) (string, bool) {
 
 // Dispatch runs the handlers of an event and returns their errors joined, each
 // a [*HandlerError]; the error handler hears of each too. A panic in a handler
-// is recovered and becomes such an error. It is how the transports deliver,
+// is recovered and becomes such an error, and so does whatever else a middleware
+// returns. It is how the transports deliver,
 // and the seam to test handlers by.
 func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	r.freeze()
@@ -327,10 +341,22 @@ func guard(ctx context.Context, ev Event, h Handler) (err error) {
 	if err = h(ctx, ev); err == nil {
 		return nil
 	}
-	if failed := (*HandlerError)(nil); errors.As(err, &failed) { // it passed an inner guard
+	if guarded(ev, err) {
 		return err
 	}
 	return &HandlerError{Event: ev, Err: err}
+}
+
+// guarded tells whether an error, or each of several that are joined, has passed
+// an inner guard for this event.
+func guarded(ev Event, err error) bool {
+	switch err := err.(type) {
+	case *HandlerError:
+		return err.Event == ev
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(err.Unwrap(), func(e error) bool { return !guarded(ev, e) })
+	}
+	return false
 }
 
 func panicError(v any) error {

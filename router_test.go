@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -144,6 +146,63 @@ func TestMiddlewareDecidesWhatIsAFailure(t *testing.T) {
 	assert.Empty(t, errs.list(), "what the middleware got over is no failure")
 }
 
+func TestMiddlewareThatWrapsErrors(t *testing.T) {
+	var errs log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	router.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			if err := next(ctx, ev); err != nil {
+				return fmt.Errorf("in the middleware: %w", err)
+			}
+			return nil
+		}
+	})
+	first, second := errors.New("first"), errors.New("second")
+	router.OnAny(func(context.Context, crisp.Event) error { return first })
+	router.OnAny(func(context.Context, crisp.Event) error { return second })
+	ev := &crisp.MessageSend{}
+	err := router.Dispatch(t.Context(), ev)
+	require.IsType(t, &crisp.HandlerError{}, err)
+	assert.Equal(t, []error{err}, errs.list())
+	require.ErrorIs(t, err, first)
+	require.ErrorIs(t, err, second)
+	assert.ErrorContains(t, err, "in the middleware")
+}
+
+// A handler that dispatches another event by another router fails by its own
+// name.
+func TestHandlerThatFailsByAnotherRouter(t *testing.T) {
+	quiet := crisp.WithErrorHandler(func(context.Context, error) {})
+	inner, outer := crisp.NewRouter(quiet), crisp.NewRouter(quiet)
+	inner.OnAny(func(context.Context, crisp.Event) error { return errors.New("boom") })
+	outer.OnAny(func(ctx context.Context, _ crisp.Event) error { return inner.Dispatch(ctx, &crisp.SessionRemoved{}) })
+	ev := &crisp.MessageSend{}
+	err := outer.Dispatch(t.Context(), ev)
+	var failed *crisp.HandlerError
+	require.ErrorAs(t, err, &failed)
+	assert.Same(t, ev, failed.Event)
+}
+
+// No event may pass without its middleware, not even the one after a panic.
+func TestMiddlewareThatCanNotBeMade(t *testing.T) {
+	for name, mw := range map[string]func(crisp.Handler) crisp.Handler{
+		"panics":      func(crisp.Handler) crisp.Handler { panic("no database") },
+		"returns nil": func(crisp.Handler) crisp.Handler { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			router := crisp.NewRouter()
+			router.Use(mw)
+			router.OnAny(func(context.Context, crisp.Event) error {
+				t.Error("a handler ran")
+				return nil
+			})
+			for range 2 {
+				assert.Panics(t, func() { _ = router.Dispatch(t.Context(), &crisp.MessageSend{}) })
+			}
+		})
+	}
+}
+
 func TestDispatchFailures(t *testing.T) {
 	boom := errors.New("boom")
 	tests := []struct {
@@ -272,7 +331,18 @@ func TestDefaultErrorHandlerLogs(t *testing.T) {
 
 	router := crisp.NewRouter()
 	router.OnAny(func(context.Context, crisp.Event) error { return errors.New("database down") })
-	require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{Content: crisp.TextContent("a secret")}))
-	assert.Contains(t, out.String(), "database down")
+	router.OnAny(func(context.Context, crisp.Event) error { panic("boom") })
+	require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{
+		Meta:    crisp.Meta{Problems: []crisp.FieldProblem{{Path: "stamped", Wanted: "boolean", Got: "number"}}},
+		Content: crisp.TextContent("a secret"),
+	}))
+	lines := strings.Split(out.String(), "\n")
+	require.Len(t, lines, 4)
+	assert.Contains(t, lines[0], "level=WARN")
+	assert.Contains(t, lines[0], "stamped: wanted boolean")
+	assert.Contains(t, lines[1], "level=ERROR")
+	assert.Contains(t, lines[1], "database down")
+	assert.Contains(t, lines[2], "boom")
+	assert.Contains(t, lines[2], "router_test.go", "the stack leads to the handler")
 	assert.NotContains(t, out.String(), "a secret")
 }

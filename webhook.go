@@ -236,12 +236,21 @@ func statusOf(err error) int {
 }
 
 // readBody reads a body whole, into memory of its own: the event will hold on
-// to it.
+// to it. What a body is told to be long takes no memory before it has come:
+// nobody knows yet who sends it.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
+	const usual, most = 512, 16 << 10
+	switch {
+	case r.ContentLength > limit:
 		return nil, bodyTooLarge(limit)
+	case r.Body == nil: // of a request that no server has read
+		return nil, nil
 	}
-	body := make([]byte, 0, max(r.ContentLength, 511)+1) // the end is seen without growing
+	size := usual
+	if r.ContentLength >= 0 {
+		size = int(min(r.ContentLength+1, most)) // the end is seen without growing
+	}
+	body := make([]byte, 0, size)
 	source := http.MaxBytesReader(w, r.Body, limit)
 	for {
 		n, err := source.Read(body[len(body):cap(body)])

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -400,6 +401,26 @@ func TestABodyThatIsToldToBeTooLargeIsNotRead(t *testing.T) {
 	r.ContentLength = 1 << 40
 	r.Body = failingBody{errors.New("it was read")}
 	assert.Equal(t, http.StatusRequestEntityTooLarge, rec.post(r).Code)
+}
+
+// What is announced takes no memory before it has come: nobody knows yet who
+// sends it.
+func TestABodyThatDoesNotComeTakesNoMemory(t *testing.T) {
+	rec := newReceiver(t, crisp.WithMaxBody(1<<30))
+	r := hookRequest(nil)
+	r.ContentLength = 1 << 30
+	r.Body = failingBody{errors.New("it does not come")}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	assert.Equal(t, http.StatusBadRequest, rec.post(r).Code)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+}
+
+func TestARequestWithoutABodyIsNotAuthentic(t *testing.T) {
+	r, err := http.NewRequest(http.MethodPost, "/", nil)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusUnauthorized, newReceiver(t).post(r).Code)
 }
 
 // A client that goes away while it sends the body, over a real connection.

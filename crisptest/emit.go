@@ -25,7 +25,7 @@ func (s *Server) Emit(ev crisp.Event) { s.EmitRaw(ev.EventName(), mustJSON(ev)) 
 func (s *Server) EmitRaw(name string, payload []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.emit(name, payload)
+	s.emit(name, slices.Clone(payload)) // web hooks are delivered later
 }
 
 // emit is EmitRaw; s.mu is held.

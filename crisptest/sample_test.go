@@ -1,6 +1,8 @@
 package crisptest_test
 
 import (
+	"io"
+	"net/http"
 	"reflect"
 	"testing"
 
@@ -82,6 +84,20 @@ func TestEmitSendsTheFieldsAsTheyStand(t *testing.T) {
 	require.NoError(t, err)
 	srv.Emit(unknown)
 	assert.Equal(t, `42["new:event",{"a":"<b>"}]`, c.read())
+}
+
+func TestEmitRawCopiesThePayload(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	got := make(chan string, 1)
+	url := srv.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	srv.AddPluginHook(url)
+	payload := []byte(`{"website_id":"w","a":1}`)
+	srv.EmitRaw("new:event", payload)
+	payload[len(payload)-2] = '2'
+	assert.Contains(t, <-got, `"a":1`)
 }
 
 func TestEmitOfWhatIsNoJSON(t *testing.T) {
