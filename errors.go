@@ -187,7 +187,7 @@ type WebhookError struct {
 
 // Error says why; it quotes neither the request nor a secret.
 func (e *WebhookError) Error() string {
-	return fmt.Sprintf("crisp: web hook refused with status %d: %v", e.StatusCode, e.Err)
+	return fmt.Sprintf("crisp: web hook answered %d: %s", e.StatusCode, strings.TrimPrefix(e.Err.Error(), "crisp: "))
 }
 
 // Unwrap gives the reason.
@@ -197,18 +197,14 @@ func (e *WebhookError) Unwrap() error { return e.Err }
 // middleware failed or panicked.
 type HandlerError struct {
 	Event Event
-	Err   error  // what the handler returned, or the panic's value as an error
+	Err   error  // what the handler returned, or the panic's value as an error ("panic: …")
 	Stack []byte // the goroutine's stack where it panicked; nil if it did not
 }
 
 // Error names the event and says what the handler returned; the payload stays
 // out of it.
 func (e *HandlerError) Error() string {
-	verb := "failed"
-	if e.Stack != nil {
-		verb = "panicked"
-	}
-	return fmt.Sprintf("crisp: a handler of %s %s: %v", e.Event.EventName(), verb, e.Err)
+	return fmt.Sprintf("crisp: a handler of %s failed: %v", e.Event.EventName(), e.Err)
 }
 
 // Unwrap gives what the handler returned.

@@ -48,6 +48,14 @@ func sessionRef(ev Event, sessionID string) SessionRef {
 	return SessionRef{WebsiteID: cmp.Or(websiteID, ev.EventMeta().WebsiteID), SessionID: sessionID}
 }
 
+// websiteID is the website that owns the resource, if a website does.
+func (r *BucketResource) websiteID() string {
+	if r.Type != "website" {
+		return ""
+	}
+	return r.ID
+}
+
 // Source tells how an event reached the program.
 type Source string
 
@@ -56,7 +64,7 @@ const (
 	SourceRTM      Source = "rtm"      // live, over the RTM API
 	SourceWebhook  Source = "webhook"  // live, by web hook
 	SourceBackfill Source = "backfill" // fetched over REST after a gap
-	SourceReplay   Source = "replay"   // from a recording
+	SourceReplay   Source = "replay"   // from a recording: for programs that make them; the library makes none
 )
 
 // Meta is what is known of an event besides its payload. Every event embeds
@@ -77,8 +85,8 @@ type Meta struct {
 	// by long.
 	Raw json.RawMessage
 	// Problems lists the fields whose JSON type was not the expected one. They
-	// were left zero; their values are still in Raw. Of more than 100, the last
-	// tells how many there are besides.
+	// were left zero; their values are still in Raw. There are at most 100: the
+	// last then tells how many more there were.
 	Problems []FieldProblem
 }
 
@@ -146,8 +154,8 @@ func (e *UnknownEvent) decode(d *wire.Decoder) {
 			e.WebsiteID = d.String(wire.Required)
 		case key == "session_id" && kind == wire.String:
 			e.sessionID = d.String(wire.Required)
-		case key == "timestamp" && kind == wire.Number:
-			e.Time = d.Time(wire.Required)
+		case key == "timestamp":
+			e.Time = wire.NewDecoder(d.Skip()).Time(wire.Required) // by itself: what is no time is no problem
 		default:
 			d.Skip()
 		}
@@ -157,14 +165,6 @@ func (e *UnknownEvent) decode(d *wire.Decoder) {
 func (e *UnknownEvent) encode(enc *wire.Encoder) { enc.RawValue(e.Raw) }
 
 func (e *UnknownEvent) origin() (websiteID string, at time.Time) { return e.WebsiteID, e.Time }
-
-// websiteID is the website that owns the resource, if a website does.
-func (r *BucketResource) websiteID() string {
-	if r.Type != "website" {
-		return ""
-	}
-	return r.ID
-}
 
 // EventInfo is an entry of the catalog of events.
 type EventInfo struct {

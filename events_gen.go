@@ -608,11 +608,11 @@ type SessionUpdateAvailability struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Whether the visitor is there now.
 	Availability Availability `json:"availability"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -682,7 +682,7 @@ type SessionUpdateVerify struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Whether the visitor is verified now.
 	IsVerified bool `json:"is_verified"`
@@ -690,7 +690,7 @@ type SessionUpdateVerify struct {
 	Verifications []Verification `json:"verifications"`
 	// Why the verification failed, such as unknown.
 	Error string `json:"error,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 
 	alias string // the name it came under, if that is not the usual one
@@ -772,9 +772,9 @@ type SessionRequestInitiated struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -837,11 +837,11 @@ type SessionSetEmail struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// New email address, null when it was cleared.
+	// New email address, empty when it was cleared.
 	Email string `json:"email"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -907,11 +907,11 @@ type SessionSetPhone struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// New phone number, null when it was cleared.
+	// New phone number, empty when it was cleared.
 	Phone string `json:"phone"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -978,11 +978,11 @@ type SessionSetAddress struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// New postal address, null when it was cleared.
+	// New postal address, empty when it was cleared.
 	Address string `json:"address"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1049,11 +1049,11 @@ type SessionSetSubject struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// New subject, null when it was cleared.
+	// New subject, empty when it was cleared.
 	Subject string `json:"subject"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1119,11 +1119,11 @@ type SessionSetAvatar struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// URL of the new avatar image, null when it was cleared.
+	// URL of the new avatar image, empty when it was cleared.
 	Avatar string `json:"avatar"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1189,11 +1189,11 @@ type SessionSetNickname struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// New nickname, null when it was cleared.
+	// New nickname, empty when it was cleared.
 	Nickname string `json:"nickname"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1260,12 +1260,12 @@ type SessionSetOrigin struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel that the conversation came through, such as chat, email or a URN,
-	// null when it was cleared.
+	// empty when it was cleared.
 	Origin string `json:"origin"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1331,11 +1331,12 @@ type SessionSetData struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Custom data by key: strings, numbers and booleans.
+	// Custom data by key: strings, numbers and booleans. Numbers are float64; the
+	// payload has them exactly.
 	Data map[string]any `json:"data"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1401,11 +1402,11 @@ type SessionSetSegments struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// All segments that the conversation is in now.
 	Segments []string `json:"segments"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1471,11 +1472,11 @@ type SessionSetBlock struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Whether the visitor is blocked now.
 	IsBlocked bool `json:"is_blocked"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1541,11 +1542,11 @@ type SessionSetOpened struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Who opened it.
 	Operator Operator `json:"operator"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1612,11 +1613,11 @@ type SessionSetClosed struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Who left it.
 	Operator Operator `json:"operator"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1684,11 +1685,11 @@ type SessionSetParticipants struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// All participants of the conversation now.
 	Participants []Participant `json:"participants"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1754,11 +1755,11 @@ type SessionSetMentions struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// User IDs of the operators who are mentioned.
 	Mentions []string `json:"mentions"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1825,14 +1826,14 @@ type SessionSetRouting struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// User ID of the operator whom the conversation is assigned to, null when it
+	// User ID of the operator whom the conversation is assigned to, empty when it
 	// is unassigned.
 	RoutingID string `json:"routing_id"`
 	// User ID of the operator whom it was assigned to before.
 	PreviousRoutingID string `json:"previous_routing_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1901,11 +1902,11 @@ type SessionSetInbox struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation now, null for the main one.
+	// Inbox that holds the conversation now, empty for the main one.
 	InboxID string `json:"inbox_id"`
-	// Inbox that held it before, null for the main one.
+	// Inbox that held it before, empty for the main one.
 	PreviousInboxID string `json:"previous_inbox_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -1971,11 +1972,11 @@ type SessionSetState struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// New state.
 	State SessionState `json:"state"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2041,12 +2042,12 @@ type SessionSyncCapabilities struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Capabilities of the device, such as browsing and call. The list may also
 	// come wrapped in an object.
 	Capabilities []string `json:"capabilities"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2115,11 +2116,11 @@ type SessionSyncGeolocation struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Where the visitor is, as far as the IP address tells.
 	Geolocation Geolocation `json:"geolocation"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2186,11 +2187,11 @@ type SessionSyncSystem struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Software that the visitor uses.
 	System System `json:"system"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2257,11 +2258,11 @@ type SessionSyncNetwork struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Network that the visitor comes from.
 	Network Network `json:"network"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2328,12 +2329,12 @@ type SessionSyncTimezone struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Offset of the timezone, in minutes, as the visitor's browser reported it.
-	// It may also come as a bare number.
+	// Offset of the timezone, as the visitor's browser reported it. On the wire:
+	// minutes.
 	Timezone time.Duration `json:"timezone"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2406,12 +2407,12 @@ type SessionSyncLocales struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Languages of the visitor, preferred ones first. The list may also come
 	// bare.
 	Locales []string `json:"locales"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2484,11 +2485,11 @@ type SessionSyncPages struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Pages viewed, as Crisp lists them.
 	Pages []Page `json:"pages"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2554,11 +2555,11 @@ type SessionSyncEvents struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Events recorded, as Crisp lists them.
 	Events []RecordedEvent `json:"events"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2624,11 +2625,11 @@ type SessionSyncRating struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Rating given.
 	Rating Rating `json:"rating"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2695,11 +2696,11 @@ type SessionSyncTopic struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// What the conversation is about.
 	Topic string `json:"topic"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2765,9 +2766,9 @@ type SessionRemoved struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2830,7 +2831,7 @@ type SessionError struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// What could not be changed, such as email.
 	Type string `json:"type"`
@@ -2838,7 +2839,7 @@ type SessionError struct {
 	Value string `json:"value"`
 	// Value that stays in place.
 	PreviousValue string `json:"previous_value,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2910,14 +2911,14 @@ type MessageUpdated struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the message within its session.
 	Fingerprint int64 `json:"fingerprint"`
 	// New content, in the shape that the type of the message asks for. The event
 	// does not repeat the type.
 	Content Content `json:"content"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -2988,7 +2989,7 @@ type MessageSend struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Kind of the message, which tells the shape of its content.
 	Type MessageType `json:"type"`
@@ -3001,7 +3002,7 @@ type MessageSend struct {
 	Content Content `json:"content"`
 	// ID of the message within its session.
 	Fingerprint int64 `json:"fingerprint"`
-	// When the message was sent.
+	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 	// Whether the message is stamped.
 	Stamped bool `json:"stamped,omitzero"`
@@ -3013,7 +3014,8 @@ type MessageSend struct {
 	References []Reference `json:"references,omitzero"`
 	// Original form of the message, where it came from elsewhere.
 	Original Original `json:"original,omitzero"`
-	// Further properties, as the sender gave them.
+	// Further properties, as the sender gave them. Numbers are float64; the
+	// payload has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
 	// Previews of the links in the message, as they came.
 	Preview []json.RawMessage `json:"preview,omitzero"`
@@ -3029,7 +3031,7 @@ type MessageSend struct {
 	// Whether the message was delivered: the channel that it was delivered
 	// through, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3157,7 +3159,7 @@ type MessageReceived struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Kind of the message, which tells the shape of its content.
 	Type MessageType `json:"type"`
@@ -3170,7 +3172,7 @@ type MessageReceived struct {
 	Content Content `json:"content"`
 	// ID of the message within its session.
 	Fingerprint int64 `json:"fingerprint"`
-	// When the message was sent.
+	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 	// Whether the message is stamped.
 	Stamped bool `json:"stamped,omitzero"`
@@ -3182,7 +3184,8 @@ type MessageReceived struct {
 	References []Reference `json:"references,omitzero"`
 	// Original form of the message, where it came from elsewhere.
 	Original Original `json:"original,omitzero"`
-	// Further properties, as the sender gave them.
+	// Further properties, as the sender gave them. Numbers are float64; the
+	// payload has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
 	// Previews of the links in the message, as they came.
 	Preview []json.RawMessage `json:"preview,omitzero"`
@@ -3198,7 +3201,7 @@ type MessageReceived struct {
 	// Whether the message was delivered: the channel that it was delivered
 	// through, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3325,11 +3328,11 @@ type MessageRemoved struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the removed message within its session.
 	Fingerprint int64 `json:"fingerprint"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3395,17 +3398,17 @@ type MessageComposeSend struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Whether typing has begun or ended.
 	Type ComposeState `json:"type"`
 	// What was typed so far.
 	Excerpt string `json:"excerpt,omitzero"`
-	// When it was typed.
+	// When it was typed. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 	// Whether automation types rather than a person.
 	Automated bool `json:"automated,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3480,19 +3483,19 @@ type MessageComposeReceive struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Whether typing has begun or ended.
 	Type ComposeState `json:"type"`
 	// What was typed so far.
 	Excerpt string `json:"excerpt,omitzero"`
-	// When it was typed.
+	// When it was typed. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 	// Whether automation types rather than a person.
 	Automated bool `json:"automated,omitzero"`
 	// Who is typing.
 	User User `json:"user"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3572,13 +3575,13 @@ type MessageAcknowledgeReadSend struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
 	// IDs of the messages within their session.
 	Fingerprints []int64 `json:"fingerprints"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3648,13 +3651,13 @@ type MessageAcknowledgeReadReceived struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
 	// IDs of the messages within their session.
 	Fingerprints []int64 `json:"fingerprints"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3724,13 +3727,13 @@ type MessageAcknowledgeUnreadSend struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
 	// IDs of the messages within their session.
 	Fingerprints []int64 `json:"fingerprints"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3799,13 +3802,13 @@ type MessageAcknowledgeDelivered struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
 	// IDs of the messages within their session.
 	Fingerprints []int64 `json:"fingerprints"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3875,7 +3878,7 @@ type MessageAcknowledgeIgnored struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
@@ -3883,7 +3886,7 @@ type MessageAcknowledgeIgnored struct {
 	Fingerprints []int64 `json:"fingerprints"`
 	// Why they were ignored.
 	Details IgnoredDetails `json:"details,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -3958,9 +3961,9 @@ type MessageNotifyUnreadSend struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4024,9 +4027,9 @@ type MessageNotifyUnreadReceived struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4093,13 +4096,15 @@ type SpamMessage struct {
 	Type string `json:"type"`
 	// Why it is taken for spam.
 	Reason string `json:"reason"`
-	// What else is known of the message.
+	// What else is known of the message. Numbers are float64; the payload has
+	// them exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
-	// Headers of the message, by name.
+	// Headers of the message, by name. Numbers are float64; the payload has them
+	// exactly.
 	Headers map[string]any `json:"headers,omitzero"`
-	// When it was received.
+	// When it was received. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4174,7 +4179,7 @@ type SpamDecision struct {
 	SpamID string `json:"spam_id,omitzero"`
 	// What was decided, such as accept or reject.
 	Action string `json:"action"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4236,7 +4241,7 @@ type PeopleProfileCreated struct {
 	PeopleID string `json:"people_id"`
 	// Email address of the profile.
 	Email string `json:"email,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4300,7 +4305,7 @@ type PeopleProfileUpdated struct {
 	Email string `json:"email,omitzero"`
 	// Changed parts of the profile.
 	Update Profile `json:"update"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4366,7 +4371,7 @@ type PeopleProfileRemoved struct {
 	PeopleID string `json:"people_id"`
 	// Email address of the profile.
 	Email string `json:"email,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4428,7 +4433,7 @@ type PeopleBindSession struct {
 	SessionID string `json:"session_id"`
 	// ID of the profile.
 	PeopleID string `json:"people_id"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4495,7 +4500,7 @@ type PeopleSyncProfile struct {
 	PeopleID string `json:"people_id"`
 	// What became known.
 	Identity Profile `json:"identity"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4565,12 +4570,12 @@ type PeopleImportProgress struct {
 	// ID that may come in place of import_id.
 	PeopleID string `json:"people_id,omitzero"`
 	// Percentage that is done.
-	Progress float64 `json:"progress"`
+	Progress int `json:"progress"`
 	// How many profiles that is.
 	Count ImportCount `json:"count"`
 	// Profiles that were left out. The list may also come wrapped in an object.
 	Items []ImportItem `json:"items,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4590,7 +4595,7 @@ func (v *PeopleImportProgress) decode(d *wire.Decoder) {
 		case "people_id":
 			v.PeopleID = d.String(wire.Optional)
 		case "progress":
-			v.Progress = d.Float64(wire.Required)
+			v.Progress = d.Int(wire.Required)
 		case "count":
 			v.Count.decode(d, wire.Required)
 		case "items":
@@ -4611,7 +4616,7 @@ func (v *PeopleImportProgress) encode(e *wire.Encoder) {
 	e.String("website_id", v.WebsiteID, wire.Optional)
 	e.String("import_id", v.ImportID, wire.Optional)
 	e.String("people_id", v.PeopleID, wire.Optional)
-	e.Float64("progress", v.Progress, wire.Required)
+	e.Int("progress", v.Progress, wire.Required)
 	e.Key("count")
 	v.Count.encode(e)
 	wire.EncodeSlice(e, "items", v.Items, wire.Optional, (*ImportItem).encode)
@@ -4647,7 +4652,7 @@ type PeopleImportDone struct {
 	PeopleID string `json:"people_id,omitzero"`
 	// Whether the import failed.
 	Error bool `json:"error"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4710,8 +4715,8 @@ type CampaignProgress struct {
 	// ID of the campaign.
 	CampaignID string `json:"campaign_id"`
 	// Percentage that is dispatched.
-	Progress float64 `json:"progress"`
-	// Users it is routed to.
+	Progress int `json:"progress"`
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4729,7 +4734,7 @@ func (v *CampaignProgress) decode(d *wire.Decoder) {
 		case "campaign_id":
 			v.CampaignID = d.String(wire.Required)
 		case "progress":
-			v.Progress = d.Float64(wire.Required)
+			v.Progress = d.Int(wire.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(wire.Optional)
 		default:
@@ -4742,7 +4747,7 @@ func (v *CampaignProgress) encode(e *wire.Encoder) {
 	e.Begin()
 	e.String("website_id", v.WebsiteID, wire.Required)
 	e.String("campaign_id", v.CampaignID, wire.Required)
-	e.Float64("progress", v.Progress, wire.Required)
+	e.Int("progress", v.Progress, wire.Required)
 	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
 	e.End()
 }
@@ -4771,7 +4776,7 @@ type CampaignDispatched struct {
 	WebsiteID string `json:"website_id"`
 	// ID of the campaign.
 	CampaignID string `json:"campaign_id"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4829,7 +4834,7 @@ type CampaignRunning struct {
 	CampaignID string `json:"campaign_id"`
 	// Whether the campaign is running now.
 	Running bool `json:"running"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4890,13 +4895,13 @@ type BrowsingRequestInitiated struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the browsing session.
 	BrowsingID string `json:"browsing_id"`
 	// Token that gives access to the browsing session. Keep it secret.
 	BrowsingToken string `json:"browsing_token"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -4966,11 +4971,11 @@ type BrowsingRequestRejected struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the browsing session.
 	BrowsingID string `json:"browsing_id,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5037,11 +5042,11 @@ type CallRequestInitiated struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the call.
 	CallID string `json:"call_id"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5108,11 +5113,11 @@ type CallRequestRejected struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the call.
 	CallID string `json:"call_id"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5186,7 +5191,7 @@ type IdentityVerifyRequest struct {
 	Code string `json:"code"`
 	// URL that confirms the identity when the visitor opens it. Keep it secret.
 	ConfirmURL string `json:"confirm_url"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5259,7 +5264,7 @@ type WidgetActionProcessed struct {
 	WebsiteID string `json:"website_id"`
 	// Session (the conversation) that the event belongs to.
 	SessionID string `json:"session_id"`
-	// Inbox that holds the conversation, null for the main one.
+	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Plugin that owns the widget.
 	PluginID string `json:"plugin_id"`
@@ -5269,7 +5274,7 @@ type WidgetActionProcessed struct {
 	Outcome Outcome `json:"outcome"`
 	// What the plugin answered, any JSON.
 	Result json.RawMessage `json:"result,omitzero"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5345,7 +5350,7 @@ type StatusHealthChanged struct {
 	Health Health `json:"health"`
 	// Nodes and replicas that caused the change.
 	Nodes []StatusNode `json:"nodes"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5405,7 +5410,7 @@ type WebsiteUpdateVisitorsCount struct {
 	WebsiteID string `json:"website_id"`
 	// Visitors on the website now.
 	VisitorsCount int `json:"visitors_count"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5465,7 +5470,7 @@ type WebsiteUpdateOperatorsAvailability struct {
 	UserID string `json:"user_id"`
 	// Availability of the operator now.
 	Availability OperatorAvailability `json:"availability"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5529,7 +5534,7 @@ type WebsiteUsersAvailable struct {
 	WebsiteID string `json:"website_id"`
 	// Whether any operator is available now.
 	Available bool `json:"available"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5600,7 +5605,7 @@ type BucketURLUploadGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5688,7 +5693,7 @@ type BucketURLAvatarGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5777,7 +5782,7 @@ type BucketURLWebsiteGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5866,7 +5871,7 @@ type BucketURLCampaignGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -5955,7 +5960,7 @@ type BucketURLHelpdeskGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6044,7 +6049,7 @@ type BucketURLStatusGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6133,7 +6138,7 @@ type BucketURLProcessingGenerated struct {
 	URL BucketURL `json:"url"`
 	// Limits of the upload.
 	Policy BucketPolicy `json:"policy"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6212,7 +6217,7 @@ type MediaAnimationListed struct {
 	ID int `json:"id"`
 	// Images found.
 	Results []Animation `json:"results"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6275,7 +6280,7 @@ type EmailSubscribe struct {
 	Email string `json:"email"`
 	// Whether the address is subscribed now.
 	Subscribed bool `json:"subscribed"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6339,7 +6344,7 @@ type EmailTrackView struct {
 	Identifier string `json:"identifier"`
 	// How the view was tracked.
 	Mode string `json:"mode"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6409,7 +6414,7 @@ type PluginChannel struct {
 	Type string `json:"type,omitzero"`
 	// What the plugin sent, any JSON.
 	Payload json.RawMessage `json:"payload"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6483,7 +6488,7 @@ type PluginEvent struct {
 	Name string `json:"name"`
 	// What the plugin put in the event, any JSON.
 	Data json.RawMessage `json:"data"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6554,7 +6559,7 @@ type PluginSubscriptionUpdated struct {
 	Bound bool `json:"bound"`
 	// Target of the subscription.
 	Target string `json:"target"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6620,7 +6625,7 @@ type PluginSettingsSaved struct {
 	PluginID string `json:"plugin_id"`
 	// Settings, an object whose shape the plugin defines.
 	Settings json.RawMessage `json:"settings"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -6678,9 +6683,9 @@ type PlanSubscriptionUpdated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// New plan, null when the website has none any more.
+	// New plan, zero when the website has none any more.
 	Plan Plan `json:"plan"`
-	// Users it is routed to.
+	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
@@ -7290,7 +7295,7 @@ type Page struct {
 	PageURL string `json:"page_url"`
 	// URL of the page that led there.
 	PageReferrer string `json:"page_referrer,omitzero"`
-	// When the page was viewed.
+	// When the page was viewed. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 }
 
@@ -7338,11 +7343,12 @@ func (v *Page) UnmarshalJSON(data []byte) error {
 type RecordedEvent struct {
 	// What happened.
 	Text string `json:"text"`
-	// Details, as the one who recorded the event gave them.
+	// Details, as the one who recorded the event gave them. Numbers are float64;
+	// the payload has them exactly.
 	Data map[string]any `json:"data,omitzero"`
 	// Color that marks the event in the inbox.
 	Color string `json:"color,omitzero"`
-	// When it was recorded.
+	// When it was recorded. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
 }
 
@@ -7388,7 +7394,7 @@ func (v *RecordedEvent) UnmarshalJSON(data []byte) error {
 // Rating is the rating that the visitor gave to a conversation.
 type Rating struct {
 	// Stars given, 0 to 5.
-	Stars float64 `json:"stars"`
+	Stars int `json:"stars"`
 	// What the visitor wrote about it.
 	Comment string `json:"comment,omitzero"`
 }
@@ -7401,7 +7407,7 @@ func (v *Rating) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "stars":
-			v.Stars = d.Float64(wire.Required)
+			v.Stars = d.Int(wire.Required)
 		case "comment":
 			v.Comment = d.String(wire.Optional)
 		default:
@@ -7412,7 +7418,7 @@ func (v *Rating) decode(d *wire.Decoder, p wire.Presence) {
 
 func (v *Rating) encode(e *wire.Encoder) {
 	e.Begin()
-	e.Float64("stars", v.Stars, wire.Required)
+	e.Int("stars", v.Stars, wire.Required)
 	e.String("comment", v.Comment, wire.Optional)
 	e.End()
 }
@@ -7647,7 +7653,7 @@ type AudioContent struct {
 	URL string `json:"url"`
 	// MIME type.
 	Type string `json:"type"`
-	// Length of the recording, in seconds.
+	// Length of the recording. On the wire: seconds.
 	Duration time.Duration `json:"duration"`
 }
 
@@ -8089,9 +8095,9 @@ type Profile struct {
 	Active Active `json:"active,omitzero"`
 	// Score of the contact.
 	Score float64 `json:"score,omitzero"`
-	// When the profile was created.
+	// When the profile was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
-	// When the profile was last changed.
+	// When the profile was last changed. On the wire: milliseconds since 1970.
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
@@ -8171,7 +8177,7 @@ type Person struct {
 	Description string `json:"description,omitzero"`
 	// URL of the website of the person.
 	Website string `json:"website,omitzero"`
-	// Offset of the timezone, in minutes.
+	// Offset of the timezone. On the wire: minutes.
 	Timezone time.Duration `json:"timezone,omitzero"`
 	// Accounts on social networks.
 	Profiles []SocialProfile `json:"profiles,omitzero"`
@@ -8381,7 +8387,7 @@ type Company struct {
 	URL string `json:"url,omitzero"`
 	// What the company does.
 	Description string `json:"description,omitzero"`
-	// Offset of the timezone, in minutes.
+	// Offset of the timezone. On the wire: minutes.
 	Timezone time.Duration `json:"timezone,omitzero"`
 	// Phone numbers.
 	Phones []string `json:"phones,omitzero"`
@@ -8530,7 +8536,7 @@ func (v *Metrics) UnmarshalJSON(data []byte) error {
 type Active struct {
 	// Whether the contact is on the website now.
 	Now bool `json:"now,omitzero"`
-	// When the contact was last there.
+	// When the contact was last there. On the wire: milliseconds since 1970.
 	Last time.Time `json:"last,omitzero"`
 }
 

@@ -6,20 +6,20 @@ import (
 )
 
 // lane handles its events one after the other. All that it is told comes
-// through its inbox, in order: events, and signals about them.
+// through its queue, in order: events, and signals about them.
 type lane struct {
 	d *delivery
 
-	pending []item // not in the inbox yet; for the reading goroutine alone
+	pending []item // not in the queue yet; for the reading goroutine alone
 
 	mu       sync.Mutex
 	nonEmpty sync.Cond
-	inbox    inbox
+	queue    laneQueue
 	finished bool
 	inHand   atomic.Int64 // when the oldest event of the batch was received, UNIX ns; 0 if there is none
 
 	// For the lane's goroutine alone.
-	taken   *chunk // from the inbox
+	taken   *chunk // from the queue
 	batch   []item // of it, and of what was held back before; handled up to next
 	next    int
 	current item // in handling, while busy
@@ -39,7 +39,7 @@ func newLane(d *delivery) *lane {
 
 func (l *lane) put(items ...item) {
 	l.mu.Lock()
-	l.inbox.put(items)
+	l.queue.put(items)
 	l.mu.Unlock()
 	l.nonEmpty.Signal()
 }
@@ -67,7 +67,7 @@ func (l *lane) oldest() int64 {
 	if ns := l.inHand.Load(); ns != 0 {
 		return ns
 	}
-	return l.inbox.oldest()
+	return l.queue.oldest()
 }
 
 // run handles events until the lane is finished and empty, or abandoned.
@@ -97,7 +97,7 @@ func (l *lane) more() bool {
 	return len(l.first) > 0 || l.next < len(l.batch) || l.take()
 }
 
-// take makes the next chunk of the inbox the batch. It waits for one, and gives
+// take makes the next chunk of the queue the batch. It waits for one, and gives
 // false when there will be none.
 func (l *lane) take() bool {
 	l.taken.free()
@@ -105,13 +105,13 @@ func (l *lane) take() bool {
 	defer l.mu.Unlock()
 	l.taken, l.batch, l.next = nil, nil, 0
 	l.inHand.Store(0)
-	for l.inbox.empty() {
+	for l.queue.empty() {
 		if l.d.ctx.Err() != nil || l.finished && !l.holding && len(l.held) == 0 {
 			return false
 		}
 		l.nonEmpty.Wait()
 	}
-	l.taken = l.inbox.take()
+	l.taken = l.queue.take()
 	l.batch = l.taken.items()
 	l.inHand.Store(oldestOf(l.batch))
 	return true

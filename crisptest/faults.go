@@ -166,7 +166,8 @@ func (s *Server) BringUp() {
 }
 
 // MoveEndpoint moves RTM to another port and path, which REST tells from now
-// on. The old address is gone, with its connections.
+// on. The old address is gone, with its connections. It panics on a server that
+// is closed.
 func (s *Server) MoveEndpoint() {
 	moved, err := s.openRTM()
 	if err != nil {

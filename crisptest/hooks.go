@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -83,7 +84,7 @@ func NewHookRequest(secret string, ev crisp.Event, opts ...HookOption) *http.Req
 	for _, opt := range opts {
 		opt(h)
 	}
-	r, err := h.request(context.Background(), "http://127.0.0.1/")
+	r, err := h.request(context.Background(), "http://127.0.0.1/", h.body())
 	if err != nil {
 		panic("crisptest: NewHookRequest: " + err.Error()) // no argument can cause it
 	}
@@ -102,8 +103,7 @@ func (h *hook) body() []byte {
 	}{of.WebsiteID, h.event, h.payload, h.happened.UnixMilli()})
 }
 
-func (h *hook) request(ctx context.Context, url string) (*http.Request, error) {
-	body := h.body()
+func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (d Delivery) String() string {
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Delivery(nil), s.deliveries...)
+	return slices.Clone(s.deliveries)
 }
 
 // deliver sends a hook and records what came of it.
@@ -198,7 +198,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 
 // post reads the whole answer, so that nobody has to close it.
 func (s *Server) post(ctx context.Context, d *Delivery, h *hook) (*http.Response, error) {
-	r, err := h.request(ctx, d.URL)
+	r, err := h.request(ctx, d.URL, d.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (p *printer) router() *crisp.Router {
 		return p.event(ev, fmt.Sprintf("the conversation is %s", ev.State))
 	})
 	crisp.On(router, func(_ context.Context, ev *crisp.SessionSyncRating) error {
-		return p.event(ev, fmt.Sprintf("rated %.0f of 5: %q", ev.Rating.Stars, ev.Rating.Comment))
+		return p.event(ev, fmt.Sprintf("rated %d of 5: %q", ev.Rating.Stars, ev.Rating.Comment))
 	})
 	return router
 }

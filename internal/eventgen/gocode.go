@@ -200,8 +200,32 @@ func (g *printer) fields(s *structType) {
 		if f.presence == optional {
 			tag += ",omitzero"
 		}
-		g.comment(f.doc)
+		g.comment(f.goDoc())
 		g.line("%s %s `json:%q`", f.name, f.typ, tag)
+	}
+}
+
+// wireUnits are what numbers count on the wire whose Go types know their unit.
+var wireUnits = map[string]string{
+	"time.Second": "seconds",
+	"time.Minute": "minutes",
+}
+
+// goDoc is what the spec says of a field, in terms of Go, with what Go's type
+// hides of the wire.
+func (f *field) goDoc() string {
+	switch doc := f.doc; f.typ.kind {
+	case kindTime:
+		return doc + " On the wire: milliseconds since 1970."
+	case kindDuration:
+		unit := wireUnits[f.typ.unit]
+		return strings.Replace(doc, ", in "+unit, "", 1) + " On the wire: " + unit + "."
+	case kindMap:
+		return doc + " Numbers are float64; the payload has them exactly."
+	case kindStruct:
+		return strings.Replace(doc, "null when", "zero when", 1)
+	default:
+		return strings.NewReplacer("null when", "empty when", "null for", "empty for").Replace(doc)
 	}
 }
 

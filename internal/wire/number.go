@@ -44,9 +44,17 @@ func (d *Decoder) Int64(p Presence) int64 {
 	}
 	n, ok := integral(lit)
 	if !ok {
-		d.note(Integer, Number)
+		d.note(Integer, notAnInteger(lit))
 	}
 	return n
+}
+
+// notAnInteger says why a number is no integer of 64 bits.
+func notAnInteger(lit []byte) string {
+	if digits, exponent, _ := decimal(lit); len(digits) > 0 && exponent >= 0 {
+		return outOfRange
+	}
+	return Number
 }
 
 // Int64s reads an array of integers.

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// inbox is a queue of items, in chunks that are used again: it grows without
+// laneQueue is a queue of items, in chunks that are used again: it grows without
 // copying, and leaves no garbage. The zero value is empty.
-type inbox struct {
+type laneQueue struct {
 	head, tail *chunk
 }
 
@@ -34,42 +34,42 @@ func (c *chunk) free() {
 	chunks.Put(c)
 }
 
-func (in *inbox) empty() bool { return in.head == nil }
+func (q *laneQueue) empty() bool { return q.head == nil }
 
-func (in *inbox) put(items []item) {
+func (q *laneQueue) put(items []item) {
 	for len(items) > 0 {
-		if in.tail == nil || in.tail.n == chunkItems {
-			in.grow()
+		if q.tail == nil || q.tail.n == chunkItems {
+			q.grow()
 		}
-		n := copy(in.tail.array[in.tail.n:], items)
-		in.tail.n += n
+		n := copy(q.tail.array[q.tail.n:], items)
+		q.tail.n += n
 		items = items[n:]
 	}
 }
 
-func (in *inbox) grow() {
+func (q *laneQueue) grow() {
 	c := chunks.Get().(*chunk)
-	if in.tail == nil {
-		in.head = c
+	if q.tail == nil {
+		q.head = c
 	} else {
-		in.tail.next = c
+		q.tail.next = c
 	}
-	in.tail = c
+	q.tail = c
 }
 
-// take gives out the oldest chunk of an inbox that is not empty.
-func (in *inbox) take() *chunk {
-	c := in.head
-	in.head = c.next
-	if in.head == nil {
-		in.tail = nil
+// take gives out the oldest chunk of a queue that is not empty.
+func (q *laneQueue) take() *chunk {
+	c := q.head
+	q.head = c.next
+	if q.head == nil {
+		q.tail = nil
 	}
 	return c
 }
 
 // oldest is when the oldest event was received, UNIX ns; 0 if there is none.
-func (in *inbox) oldest() int64 {
-	for c := in.head; c != nil; c = c.next {
+func (q *laneQueue) oldest() int64 {
+	for c := q.head; c != nil; c = c.next {
 		if at := oldestOf(c.items()); at != 0 {
 			return at
 		}

@@ -1,6 +1,7 @@
 package crisptest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -213,7 +214,7 @@ func deleteMessage(_ restCall, c *conversation, m *Message) restReply {
 // ones next to a time.
 func getMessages(call restCall, c *conversation) restReply {
 	byTime := slices.Clone(c.Messages)
-	slices.SortStableFunc(byTime, func(a, b Message) int { return int(a.Timestamp - b.Timestamp) })
+	slices.SortStableFunc(byTime, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
 	query := call.URL.Query()
 	from, to := len(byTime)-messagesPerPage, len(byTime)
 	for _, key := range []string{"timestamp_before", "timestamp_after", "timestamp_around"} {
