@@ -211,7 +211,7 @@ func TestUnknownEvents(t *testing.T) {
 	assert.Equal(t, ev, &again)
 
 	// Nothing is expected of them, so that nothing is a problem.
-	for _, payload := range []string{`null`, `5`, `[1]`, `{"website_id":5,"session_id":null,"timestamp":"x"}`} {
+	for _, payload := range []string{`null`, `5`, `[1]`, `{"website_id":5,"session_id":null,"timestamp":"x"}`, `{"timestamp":1e300}`} {
 		ev := decodeAs[*crisp.UnknownEvent](t, "session:unheard_of", payload)
 		assert.Empty(t, ev.Problems)
 		assert.Equal(t, crisp.SessionRef{}, ev.Session())
