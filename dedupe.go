@@ -11,15 +11,16 @@ import (
 
 // DeliveryKey stands for all deliveries of one event by web hook. Crisp gives
 // deliveries no identifier, so it is the SHA-256 of the body, which holds the
-// event, the website, the payload and the time of the event: a redelivery has
-// the same body byte for byte.
+// event, the website, the payload and the time of the event: a redelivery is
+// taken to have the same body byte for byte. One that hasn't runs the handlers
+// again.
 type DeliveryKey [sha256.Size]byte
 
 // String is the key in hex: 64 characters that are safe in any database.
 func (k DeliveryKey) String() string { return hex.EncodeToString(k[:]) }
 
-// DedupeStore keeps which deliveries are done with: their handlers have
-// succeeded. It is used by several goroutines at once. Share one between web
+// DedupeStore records which deliveries are done: their handlers have succeeded.
+// It is used by several goroutines at once. Share one between web
 // hooks only if they run the same handlers, as replicas of a service do.
 //
 // Within one [Webhook], deliveries of the same event wait for each other.
@@ -30,11 +31,11 @@ func (k DeliveryKey) String() string { return hex.EncodeToString(k[:]) }
 // for the second time; if MarkDone fails, the delivery is answered as the
 // success that it was. The router's error handler hears of both.
 type DedupeStore interface {
-	// Done tells whether a delivery is done with. The context is the
+	// Done tells whether a delivery is done. The context is the
 	// request's: it ends when Crisp hangs up.
 	Done(ctx context.Context, key DeliveryKey) (bool, error)
 
-	// MarkDone keeps that a delivery is done with, for as long as Crisp may
+	// MarkDone records that a delivery is done, for as long as Crisp may
 	// deliver again: hours. The context does not end when Crisp hangs up; it
 	// is up to the store not to wait for ever.
 	MarkDone(ctx context.Context, key DeliveryKey) error
@@ -194,5 +195,5 @@ func (d *deduper) end(key DeliveryKey, run *run) {
 }
 
 func (d *deduper) report(ctx context.Context, err error) {
-	d.onError(ctx, fmt.Errorf("crisp: the store of web hooks that are done with: %w", err))
+	d.onError(ctx, fmt.Errorf("crisp: the store of deliveries that are done: %w", err))
 }

@@ -29,23 +29,25 @@ const (
 )
 
 // Webhook receives web hooks and gives their events to a [Router]. It is an
-// [http.Handler] for any path of any server; several are independent.
+// [http.Handler] for any path of any server. Several are independent of each
+// other.
 //
 // The handlers run before the answer, which is
 //
 //   - 200 if all of them succeeded, if the event has none, and if it was
 //     delivered before and its handlers succeeded then;
-//   - 500 if one failed or panicked, so that Crisp delivers the event again;
+//   - 500 if one failed or panicked, so that Crisp delivers the event again, if
+//     it is a plugin's hook (those of websites are not retried);
 //   - 405 if the request is no POST, 413 if its body is too large, 408 or 400
 //     if the body did not arrive, 401 if it is not authentic, 400 if it is
 //     authentic, but no event. The router's error handler hears of each of
 //     these, except 405, as a [*WebhookError].
 //
 // Deliveries run at the same time, in no order, except that those of the same
-// event wait for each other. A handler's context has the values of the request's, but is not
-// cancelled when Crisp hangs up: a handler that has begun should rather
-// succeed late, which answers the redelivery, than fail half-way. It ends with
-// [WithHandlerTimeout].
+// event wait for each other. A handler's context has the values of the
+// request's, but is not cancelled when Crisp hangs up: a handler that has begun
+// should rather succeed late, which answers the redelivery, than fail half-way.
+// It ends with [WithHandlerTimeout].
 //
 // How long a body may take to arrive is up to the server: set
 // [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
@@ -159,7 +161,7 @@ func WithMaxBody(bytes int64) WebhookOption {
 	}
 }
 
-// WithDedupe sets where it is kept which deliveries are done with. The default
+// WithDedupe sets the store that records which deliveries are done. The default
 // is a [MemoryDedupe] of its own, which forgets with the process; a store that
 // several processes share also knows what the others have done. With nil,
 // every delivery runs the handlers.

@@ -6,7 +6,6 @@ package crisptest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,9 +26,8 @@ import (
 func newBot(client *crisp.Client) *crisp.Router {
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		route := fmt.Sprintf("website/%s/conversation/%s/message", ev.WebsiteID, ev.SessionID)
-		greeting := map[string]string{"type": "text", "from": "operator", "origin": "chat", "content": "Hello!"}
-		return client.Do(ctx, http.MethodPost, route, greeting, nil)
+		_, err := client.Reply(ctx, ev, crisp.TextContent("Hello!"))
+		return err
 	})
 	return router
 }

@@ -1,0 +1,235 @@
+package guides
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// The code of the guides, word for word, so that it compiles. It is not run:
+// docs/testing.md has its own tests, and the examples are programs.
+//
+//nolint:gocritic,ineffassign,staticcheck,wastedassign // it is how guides are written
+var _ = []any{
+	readmeRTM,
+	readmeWebhook,
+	rtmEnd,
+	webhooksProgram,
+	reliabilityGaps,
+	botsFirst,
+	botsGuards,
+	botsHandOver,
+	botsPicker,
+	botsDeadline,
+	botsIdempotent,
+	botsBackfill,
+	botsTest,
+}
+
+func readmeRTM(ctx context.Context, identifier, key string) {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		fmt.Println(ev.User.Nickname, "says", ev.Content)
+		return nil
+	})
+	client, err := crisp.New(crisp.PluginToken(identifier, key))
+	if err != nil {
+		log.Fatal(err)
+	}
+	rtm, err := client.NewRTM(router)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects
+}
+
+func readmeWebhook(secret string) {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		fmt.Println(ev.User.Nickname, "says", ev.Content)
+		return nil // an error is answered 500, and Crisp delivers again
+	})
+	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Addr: ":8080", Handler: handler,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
+}
+
+func rtmEnd(rtm *crisp.RTM) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(context.Background()) }()
+	select {
+	case err := <-ended: // e.g. ErrUnauthorized
+		log.Fatal(err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := rtm.Shutdown(drain)
+	_ = err
+}
+
+func webhooksProgram(secret string, save func(context.Context, string, crisp.Content) error) {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		return save(ctx, ev.SessionID, ev.Content)
+	})
+	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/hooks/crisp", handler)
+	server := &http.Server{
+		Addr:              ":8080",
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) })
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+}
+
+func reliabilityGaps(client *crisp.Client, router *crisp.Router) {
+	rtm, err := client.NewRTM(router,
+		crisp.WithBackfill(crisp.Backfill{}),
+		crisp.WithPosition(crisp.FilePosition("/var/lib/mybot/position")),
+		crisp.WithHooks(crisp.Hooks{
+			Gap:        func(g crisp.Gap) { log.Println("missed", g.Reason, "from", g.From, "to", g.To) },
+			Backfilled: func(b crisp.Backfilled) { log.Println("recovered", b.Messages, "complete:", b.Complete) },
+		}))
+	_, _ = rtm, err
+}
+
+func botsFirst(ctx context.Context, identifier, key string) {
+	client, err := crisp.New(crisp.PluginToken(identifier, key))
+	if err != nil {
+		log.Fatal(err)
+	}
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		_, err := client.Reply(ctx, ev, crisp.TextContent("Hello!"))
+		return err
+	})
+	rtm, err := client.NewRTM(router)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(rtm.Run(ctx))
+}
+
+func botsGuards(client *crisp.Client, router *crisp.Router) {
+	pauses := crisp.PauseOnHuman(router, client,
+		crisp.ResumeAfter(8*time.Hour),
+		crisp.ResumeOn(func(ev *crisp.SessionSetState) bool { return ev.State == crisp.SessionStateResolved }),
+	)
+	router.Use(
+		crisp.IgnoreOperators(),
+		crisp.IgnoreAutomated(),
+		crisp.IgnoreSelf(client),
+		crisp.LimitReplies(10),
+		crisp.Typing(client), // last: nobody should seem to type who will not answer
+	)
+	_ = pauses
+}
+
+func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pauses, ref crisp.SessionRef, operatorID string) {
+	pauses.Pause(ref, time.Now())
+	_, err := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
+		Content:  crisp.NoteContent("Order 1234 is late; the visitor wants to talk to a person."),
+		Mentions: []string{operatorID},
+	})
+	err = client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
+	err = client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
+	_ = err
+}
+
+func botsPicker(client *crisp.Client, router *crisp.Router) {
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageUpdated) error {
+		picker, ok := ev.Content.(*crisp.PickerContent)
+		if !ok || picker.ID != "topic" {
+			return nil
+		}
+		for _, choice := range picker.Choices {
+			if choice.Selected {
+				_, err := client.Reply(ctx, ev, crisp.TextContent("Let's talk about "+choice.Label))
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func botsDeadline(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	_ = ctx
+}
+
+func botsIdempotent(ctx context.Context, client *crisp.Client, ref crisp.SessionRef) {
+	err := client.SetState(crisp.Idempotent(ctx), ref, crisp.StateChange{State: crisp.SessionStateResolved})
+	_ = err
+}
+
+func botsBackfill(client *crisp.Client, router *crisp.Router) {
+	rtm, err := client.NewRTM(router,
+		crisp.WithConcurrency(8), // conversations at a time
+		crisp.WithBackfill(crisp.Backfill{MaxAge: 15 * time.Minute}),
+	)
+	_, _ = rtm, err
+}
+
+func botsTest(t *testing.T, newBot func(*crisp.Client) *crisp.Router) {
+	srv := crisptest.NewServer(t)
+	client := srv.Client()
+	rtm, err := client.NewRTM(newBot(client))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	visitor := srv.Visitor()
+	visitor.Say("Hello")
+	answer, err := visitor.WaitAnswer(t.Context())
+	_, _ = answer, err
+}
+
+func TestTheGuidesCompile(t *testing.T) {
+	source := unindented(t, "guides_test.go")
+	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md"} {
+		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
+		require.NotEmpty(t, blocks, guide)
+		for _, block := range blocks {
+			assert.Contains(t, source, block[1], guide)
+		}
+	}
+}
+
+// unindented is a file without the tabs that its lines begin with.
+func unindented(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return regexp.MustCompile(`(?m)^\t+`).ReplaceAllString(string(text), "")
+}
