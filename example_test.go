@@ -140,3 +140,106 @@ func ExampleExponentialBackoff() {
 	}
 	// Output: 0s 1s 2s 4s 8s 16s 30s
 }
+
+// OnAny is for what concerns all events, such as counting them.
+func ExampleRouter_OnAny() {
+	router := crisp.NewRouter()
+	counts := make(map[string]int)
+	router.OnAny(func(_ context.Context, ev crisp.Event) error {
+		counts[ev.EventName()]++
+		return nil
+	})
+	for range 2 {
+		_ = router.Dispatch(context.Background(), &crisp.MessageSend{})
+	}
+	fmt.Println(counts["message:send"], "messages;", len(router.EventNames()), "events are subscribed to")
+	// Output: 2 messages; 82 events are subscribed to
+}
+
+// What handlers return, and what they panic with, comes to one place.
+func ExampleWithErrorHandler() {
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
+		var failed *crisp.HandlerError
+		if errors.As(err, &failed) {
+			fmt.Println(failed.Event.EventName(), "panicked:", failed.Stack != nil)
+		}
+		fmt.Println(err)
+	}))
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+		return errors.New("the database is away")
+	})
+	_ = router.Dispatch(context.Background(), &crisp.MessageSend{})
+	// Output:
+	// message:send panicked: false
+	// crisp: a handler of message:send failed: the database is away
+}
+
+// On SIGTERM, a program stops receiving and lets its handlers finish.
+func ExampleRTM_Shutdown() {
+	srv, err := crisptest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+	router := crisp.NewRouter()
+	begun := make(chan struct{})
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+		close(begun)
+		fmt.Println("handled to the end")
+		return nil
+	})
+	rtm, err := srv.Client().NewRTM(router)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(context.Background()) }() // not the context that a signal ends
+	if err := srv.WaitAuthenticated(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv.Emit(crisptest.Sample("message:send"))
+	<-begun
+
+	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	fmt.Println(rtm.Shutdown(drain), <-ended)
+	// Output:
+	// handled to the end
+	// <nil> crisp: RTM client closed
+}
+
+// What a session receives can change while it is live.
+func ExampleRTM_Bind() {
+	srv, err := crisptest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+	router := crisp.NewRouter()
+	router.OnAny(func(context.Context, crisp.Event) error { return nil })
+	rtm, err := srv.Client().NewRTM(router)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go func() { _ = rtm.Run(ctx) }()
+	if err := srv.WaitAuthenticated(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	err = rtm.Bind(ctx, crisp.Filter{Events: []string{"message:send"}, Rooms: []string{crisptest.WebsiteID}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bound, err := srv.WaitSession(ctx, func(s crisptest.Session) bool { return len(s.Events) == 1 })
+	fmt.Println(bound.Events, err)
+	// Output: [message:send] <nil>
+}

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -64,4 +67,53 @@ func ExampleSign() {
 	// Output:
 	// 1700000000000
 	// 6af2c3a14c1a6596cb9874848780a6280cee7fcbefed9c8daeeebf77198a2bed
+}
+
+// fileDedupe is a store that replicas can share: a file for each delivery, in a
+// folder that they all see.
+type fileDedupe string
+
+func (dir fileDedupe) Done(_ context.Context, key crisp.DeliveryKey) (bool, error) {
+	_, err := os.Stat(filepath.Join(string(dir), key.String()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (dir fileDedupe) MarkDone(_ context.Context, key crisp.DeliveryKey) error {
+	return os.WriteFile(filepath.Join(string(dir), key.String()), nil, 0o600)
+}
+
+// A redelivery is answered without running the handlers, whichever replica it
+// comes to.
+func ExampleWithDedupe() {
+	dir, err := os.MkdirTemp("", "dedupe")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	body := []byte(`{"website_id":"w","event":"session:removed","data":{"session_id":"s"},"timestamp":1700000000000}`)
+	for replica := range 2 {
+		router := crisp.NewRouter()
+		crisp.On(router, func(context.Context, *crisp.SessionRemoved) error {
+			fmt.Println("handled by replica", replica)
+			return nil
+		})
+		hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets("secret"), crisp.WithDedupe(fileDedupe(dir)))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		request := httptest.NewRequest(http.MethodPost, "/crisp", bytes.NewReader(body))
+		request.Header = crisp.Sign("secret", time.Now(), body)
+		answer := httptest.NewRecorder()
+		hook.ServeHTTP(answer, request)
+		fmt.Println("answered", answer.Code)
+	}
+	// Output:
+	// handled by replica 0
+	// answered 200
+	// answered 200
 }
