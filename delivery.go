@@ -62,23 +62,38 @@ const (
 // bounded in bytes, spread over lanes. A session's events share a lane, which
 // keeps them in order.
 //
-// put and flush are for the reading goroutine alone; the rest is safe from any.
+// enqueue, flush and fits are for the reading goroutine alone; the rest is safe from
+// any.
+//
+// What is queued is counted by two tallies, so that reader and lanes, on cores of
+// their own, need not write to the same memory for every event: the reader's has
+// what was put, each lane's what it is done with.
 type delivery struct {
-	ctx    context.Context // of the handlers; its end abandons what is queued
-	handle func(ctx context.Context, it *item)
-	report func(error)
+	ctx     context.Context // of the handlers; its end abandons what is queued
+	handle  func(ctx context.Context, it *item)
+	report  func(error)
+	limit   int64
+	lanes   []*lane
+	waiting atomic.Bool // somebody wants to know when there is space
 
-	limit int64
-	lanes []*lane
 	seed  maphash.Seed
 	wg    sync.WaitGroup
+	space chan struct{} // capacity 1
 
-	unflushed []*lane // those that have pending events; for the reading goroutine alone
+	put     tally
+	pending atomic.Int64 // when the oldest event that is not flushed was received, UNIX ns; 0 if there is none
 
-	used    atomic.Int64  // bytes queued and in handling
-	queued  atomic.Int64  // events queued and in handling
-	waiting atomic.Bool   // somebody wants to know when there is space
-	space   chan struct{} // capacity 1
+	// For the reading goroutine alone.
+	unflushed []*lane // those that have pending events
+	room      int64   // bytes that fit for certain; lanes may have made more
+}
+
+// tally counts events and what they cost. One goroutine writes it.
+type tally struct{ events, bytes atomic.Int64 }
+
+func (t *tally) add(cost int64) {
+	t.events.Add(1)
+	t.bytes.Add(cost)
 }
 
 func newDelivery(ctx context.Context, lanes int, limit int64, handle func(context.Context, *item), report func(error)) *delivery {
@@ -107,16 +122,44 @@ func newDelivery(ctx context.Context, lanes int, limit int64, handle func(contex
 // fits tells whether an item may be queued. One that is larger than the whole
 // queue passes when the queue is empty.
 func (d *delivery) fits(cost int64) bool {
-	used := d.used.Load()
-	return used == 0 || used+cost <= d.limit
+	if cost <= d.room {
+		return true
+	}
+	used := d.used()
+	d.room = d.limit - used
+	return used == 0 || cost <= d.room
 }
 
-// put queues an event, which should fit. The lane sees it after the next flush
-// at the latest, which must come before the reading goroutine waits for anything.
-func (d *delivery) put(it item) {
-	d.used.Add(it.cost())
-	d.queued.Add(1)
+// used is how many bytes are queued and in handling.
+func (d *delivery) used() int64 {
+	return d.tallied(func(t *tally) int64 { return t.bytes.Load() })
+}
+
+// queued is how many events are queued and in handling.
+func (d *delivery) queued() int64 {
+	return d.tallied(func(t *tally) int64 { return t.events.Load() })
+}
+
+// tallied is what was put less what lanes are done with. The lanes come first:
+// what goes on meanwhile makes it more than it could be, never less.
+func (d *delivery) tallied(of func(*tally) int64) int64 {
+	var done int64
+	for _, l := range d.lanes {
+		done += of(&l.done)
+	}
+	return of(&d.put) - done
+}
+
+// enqueue queues an event, which should fit. The lane sees it after the next
+// flush at the latest, which must come before the reading goroutine waits for
+// anything.
+func (d *delivery) enqueue(it item) {
+	d.room -= it.cost()
+	d.put.add(it.cost())
 	l := d.lanes[d.laneOf(it.payload)]
+	if len(d.unflushed) == 0 {
+		d.pending.Store(it.received)
+	}
 	if len(l.pending) == 0 {
 		d.unflushed = append(d.unflushed, l)
 	}
@@ -129,12 +172,16 @@ func (d *delivery) put(it item) {
 // flush hands over what was put, so that reader and lane meet once per burst of
 // events, not once per event.
 func (d *delivery) flush() {
+	if len(d.unflushed) == 0 {
+		return
+	}
 	for _, l := range d.unflushed {
 		l.put(l.pending...)
 		clear(l.pending)
 		l.pending = l.pending[:0]
 	}
 	d.unflushed = d.unflushed[:0]
+	d.pending.Store(0)
 }
 
 // mark holds all lanes back behind what is queued now, until lift.
@@ -160,7 +207,7 @@ func (d *delivery) recover(r *recovery) {
 // oldest is when the oldest event that is not handled yet was received; zero
 // if there is none.
 func (d *delivery) oldest() time.Time {
-	var oldest int64
+	oldest := d.pending.Load() // first: from there events go to the lanes
 	for _, l := range d.lanes {
 		if at := l.oldest(); at != 0 && (oldest == 0 || at < oldest) {
 			oldest = at
@@ -178,7 +225,7 @@ func (d *delivery) oldest() time.Time {
 func (d *delivery) wait(ctx context.Context, cost int64) error {
 	d.waiting.Store(true)
 	defer d.waiting.Store(false)
-	for d.used.Load() > d.limit/2 || !d.fits(cost) {
+	for used := d.used(); used > d.limit/2 || used > 0 && used+cost > d.limit; used = d.used() {
 		select {
 		case <-d.space:
 		case <-ctx.Done():
@@ -188,10 +235,9 @@ func (d *delivery) wait(ctx context.Context, cost int64) error {
 	return nil
 }
 
-func (d *delivery) release(it *item) {
-	d.queued.Add(-1)
-	used := d.used.Add(-it.cost())
-	if d.waiting.Load() && used <= d.limit/2 {
+// handled tells whoever waits for it that a lane has made room.
+func (d *delivery) handled() {
+	if d.waiting.Load() && d.used() <= d.limit/2 {
 		select {
 		case d.space <- struct{}{}:
 		default:

@@ -16,7 +16,10 @@ type lane struct {
 	nonEmpty sync.Cond
 	queue    laneQueue
 	finished bool
-	inHand   atomic.Int64 // when the oldest event of the batch was received, UNIX ns; 0 if there is none
+
+	// Written by the lane's goroutine alone.
+	inHand atomic.Int64 // when the oldest event of the batch was received, UNIX ns; 0 if there is none
+	done   tally        // events that it has handled
 
 	// For the lane's goroutine alone.
 	taken   *chunk // from the queue
@@ -166,7 +169,8 @@ func (l *lane) handle(it *item) {
 // settle accounts for the event in handling and forgets it.
 func (l *lane) settle() {
 	if l.busy && l.current.recovery == nil {
-		l.d.release(&l.current)
+		l.done.add(l.current.cost())
+		l.d.handled()
 	}
 	l.current, l.busy = item{}, false
 }

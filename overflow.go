@@ -117,7 +117,7 @@ func (t *RTM) drop(it *item) bool {
 }
 
 func (t *RTM) tellSlowConsumer() {
-	t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.delivery.used.Load()))
+	t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.delivery.used()))
 	t.report(ErrSlowConsumer)
 }
 

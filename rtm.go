@@ -439,7 +439,7 @@ func (t *RTM) read(s *session) error {
 		t.lastEvent.Store(received)
 		it := item{name: name, payload: payloadOf(ev), received: received}
 		if t.admit(&it) {
-			t.delivery.put(it)
+			t.delivery.enqueue(it)
 		}
 	}
 	return context.Cause(t.stopped)
@@ -534,7 +534,7 @@ func (t *RTM) drain() {
 	case <-t.handling.Done():
 	}
 	t.hooks.flush(t.handling)
-	if n := t.delivery.queued.Load(); n > 0 {
+	if n := t.delivery.queued(); n > 0 {
 		cause := context.Cause(t.handling)
 		t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int64("dropped", n))
 		notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: int(n), Err: cause})
@@ -607,7 +607,7 @@ func (t *RTM) Stats() Stats {
 		Reconnects: t.reconnects.Load(),
 	}
 	if delivery != nil {
-		s.QueuedEvents, s.QueuedBytes = int(delivery.queued.Load()), delivery.used.Load()
+		s.QueuedEvents, s.QueuedBytes = int(delivery.queued()), delivery.used()
 	}
 	if ns := t.lastEvent.Load(); ns != 0 {
 		s.LastEvent = time.Unix(0, ns)
