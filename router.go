@@ -80,13 +80,16 @@ func NewRouter(opts ...RouterOption) *Router {
 // logError is the default error handler. What anybody on the Internet can cause
 // is a warning.
 func logError(ctx context.Context, err error) {
-	level, attrs := slog.LevelError, []slog.Attr(nil)
-	switch err := err.(type) {
-	case *HandlerError:
-		if err.Stack != nil {
-			attrs = append(attrs, slog.String("stack", string(err.Stack)))
-		}
-	case *WebhookError, *DriftError:
+	var (
+		level, attrs = slog.LevelError, []slog.Attr(nil)
+		failed       *HandlerError
+		hook         *WebhookError
+		drift        *DriftError
+	)
+	switch {
+	case errors.As(err, &failed) && failed.Stack != nil:
+		attrs = append(attrs, slog.String("stack", string(failed.Stack)))
+	case errors.As(err, &hook), errors.As(err, &drift):
 		level = slog.LevelWarn
 	}
 	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
@@ -350,7 +353,7 @@ func guard(ctx context.Context, ev Event, h Handler) (err error) {
 // guarded tells whether an error, or each of several that are joined, has passed
 // an inner guard for this event.
 func guarded(ev Event, err error) bool {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // an error that wraps such a one is another, which the guard has not seen
 	case *HandlerError:
 		return err.Event == ev
 	case interface{ Unwrap() []error }:

@@ -162,8 +162,10 @@ func TestMiddlewareThatWrapsErrors(t *testing.T) {
 	router.OnAny(func(context.Context, crisp.Event) error { return second })
 	ev := &crisp.MessageSend{}
 	err := router.Dispatch(t.Context(), ev)
-	require.IsType(t, &crisp.HandlerError{}, err)
-	assert.Equal(t, []error{err}, errs.list())
+	var failed *crisp.HandlerError
+	require.ErrorAs(t, err, &failed)
+	assert.Same(t, ev, failed.Event)
+	assert.Equal(t, []error{failed}, errs.list())
 	require.ErrorIs(t, err, first)
 	require.ErrorIs(t, err, second)
 	assert.ErrorContains(t, err, "in the middleware")

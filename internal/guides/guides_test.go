@@ -22,8 +22,6 @@ import (
 
 // The code of the guides, word for word, so that it compiles. It is not run:
 // docs/testing.md has its own tests, and the examples are programs.
-//
-//nolint:gocritic,ineffassign,staticcheck,wastedassign // it is how guides are written
 var _ = []any{
 	readmeRTM,
 	readmeWebhook,
@@ -156,15 +154,15 @@ func botsGuards(client *crisp.Client, router *crisp.Router) {
 	_ = pauses
 }
 
-func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pauses, ref crisp.SessionRef, operatorID string) {
+func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pauses, ref crisp.SessionRef, operatorID string) error {
 	pauses.Pause(ref, time.Now())
-	_, err := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
+	_, noted := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
 		Content:  crisp.NoteContent("Order 1234 is late; the visitor wants to talk to a person."),
 		Mentions: []string{operatorID},
 	})
-	err = client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
-	err = client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
-	_ = err
+	pending := client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
+	assigned := client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
+	return errors.Join(noted, pending, assigned)
 }
 
 func botsPicker(client *crisp.Client, router *crisp.Router) {
