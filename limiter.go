@@ -62,6 +62,7 @@ func (l *limiter) enter(ctx context.Context, t *turn) error {
 	t.ready = make(chan struct{})
 	i, _ := l.find(t)
 	l.queue = slices.Insert(l.queue, i, t)
+	l.pace.busy(time.Now())
 	l.advance()
 	return nil
 }
@@ -131,6 +132,9 @@ func (l *limiter) advance() {
 		t.cuts = l.pace.sent(now)
 		l.inFlight++
 		close(t.ready)
+	}
+	if l.inFlight == 0 {
+		l.pace.rest(time.Now())
 	}
 }
 

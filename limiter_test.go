@@ -236,6 +236,49 @@ func TestAServerThatRefusesEverythingIsHardlyAsked(t *testing.T) {
 	})
 }
 
+func TestTimeWithoutCallsIsNoMeasureOfTheRate(t *testing.T) {
+	for _, every := range []time.Duration{time.Second, 10 * time.Second, 10 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &limitedServer{latency: time.Millisecond, limit: tokenBucket(100, 20, false), taken: make(map[string]int)}
+			client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+			require.NoError(t, err)
+			for i := range 100 {
+				require.NoError(t, client.Do(t.Context(), "POST", fmt.Sprint("before/", i), i, nil))
+				<-time.After(every)
+			}
+			began := time.Now()
+			var all sync.WaitGroup
+			for i := range 100 {
+				all.Go(func() { assert.NoError(t, client.Do(t.Context(), "POST", fmt.Sprint("burst/", i), i, nil)) })
+			}
+			all.Wait()
+			assert.Less(t, time.Since(began), 3*time.Second, every)
+		})
+	}
+}
+
+func TestACallThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		client, calls := scripted(t, nil, refusedFor(429, "1"), hangs)
+		ctx, cancel := context.WithCancel(t.Context())
+		var hanging sync.WaitGroup
+		hanging.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			assert.ErrorIs(t, client.Do(ctx, "GET", "a", nil, nil), context.Canceled)
+		})
+		synctest.Wait()
+		require.NoError(t, client.Do(t.Context(), "GET", "b", nil, nil))
+		assert.Equal(t, []time.Duration{0, time.Second, 11 * time.Second}, calls.at)
+		cancel()
+		hanging.Wait()
+	})
+}
+
 func TestCallsAreSentInTheirOrder(t *testing.T) {
 	const calls, inFlight = 100, 16
 	synctest.Test(t, func(t *testing.T) {

@@ -29,6 +29,10 @@ const (
 	minGap = time.Millisecond
 	maxGap = 10 * time.Second
 
+	// probePatience is how long the others wait for the answer to a call that is
+	// sent alone.
+	probePatience = 10 * time.Second
+
 	// forgetAfter is how long without a call makes the gap worthless.
 	forgetAfter = time.Minute
 
@@ -66,13 +70,15 @@ const (
 type pace struct {
 	hold     time.Time     // nothing is sent before
 	next     time.Time     // nor before this, which keeps the gap
+	latest   time.Time     // when a call was sent last
 	gap      time.Duration // between two calls; 0 = none
 	probing  bool          // one call at a time, until one is accepted
 	refusals int           // since the last acceptance
 
 	cuts     int       // so far
-	since    time.Time // the last cut after an acceptance; before the first, when the first call was sent
-	accepted int       // since then
+	since    time.Time // the last cut after an acceptance; before the first, when the first call was sent; later by what was idle
+	idle     time.Time // since when there is nothing to send; zero = there is
+	accepted int       // since the last cut
 	last     span      // before that
 	futile   int       // cuts in a row
 
@@ -91,11 +97,26 @@ type span struct {
 // wait tells whether a call may be sent, and if not, after what time; 0 if that
 // depends on the calls in flight.
 func (p *pace) wait(now time.Time, inFlight int) (time.Duration, bool) {
-	if inFlight >= maxInFlight || p.probing && inFlight > 0 {
+	if inFlight >= maxInFlight {
 		return 0, false
 	}
 	left := max(p.hold.Sub(now), p.next.Sub(now))
+	if p.probing && inFlight > 0 {
+		left = max(left, p.latest.Add(probePatience).Sub(now))
+	}
 	return left, left <= 0
+}
+
+// rest takes note that there is nothing to send.
+func (p *pace) rest(now time.Time) { p.idle = now }
+
+// busy takes note that there is something to send. The time without tells
+// nothing of the rate that the server bears, and doesn't count.
+func (p *pace) busy(now time.Time) {
+	if !p.idle.IsZero() {
+		p.since = p.since.Add(now.Sub(p.idle))
+		p.idle = time.Time{}
+	}
 }
 
 // sent counts a call that is being sent, and gives the number of cuts so far:
@@ -107,7 +128,7 @@ func (p *pace) sent(now time.Time) (cuts int) {
 	if p.since.IsZero() {
 		p.since = now
 	}
-	p.next = now.Add(p.gap)
+	p.next, p.latest = now.Add(p.gap), now
 	return p.cuts
 }
 
