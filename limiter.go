@@ -27,6 +27,7 @@ type turn struct {
 	notBefore time.Time     // set by whoever wants the call to wait for itself
 	ready     chan struct{} // closed when the call may be sent
 	cuts      int           // of the pace when that was
+	tries     int           // how often it was sent
 }
 
 func (l *limiter) newTurn() *turn {
@@ -97,7 +98,7 @@ func (l *limiter) accepted(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	l.pace.accept(t.cuts)
+	l.pace.accept(t.cuts, t.tries)
 	l.advance()
 }
 
@@ -106,7 +107,7 @@ func (l *limiter) refused(t *turn, retryAfter time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
-	t.notBefore = l.pace.refuse(time.Now(), t.cuts, retryAfter)
+	t.notBefore = l.pace.refuse(time.Now(), t.cuts, t.tries, retryAfter)
 	l.advance()
 }
 
@@ -130,6 +131,7 @@ func (l *limiter) advance() {
 		t := l.queue[i]
 		l.queue = slices.Delete(l.queue, i, i+1)
 		t.cuts = l.pace.sent(now)
+		t.tries++
 		l.inFlight++
 		close(t.ready)
 	}

@@ -22,7 +22,7 @@ import (
 
 // limit decides whether a server takes one more request now, and if not, after
 // what time it wants to be asked again (0 = it does not say).
-type limit func(now time.Time) (ok bool, retryAfter time.Duration)
+type limit func(now time.Time, path string) (ok bool, retryAfter time.Duration)
 
 // limitedServer is a REST API with a limit, in no time but for the latency.
 type limitedServer struct {
@@ -62,7 +62,7 @@ func (s *limitedServer) leave() {
 func (s *limitedServer) answer(r *http.Request) *http.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ok, retryAfter := s.limit(time.Now())
+	ok, retryAfter := s.limit(time.Now(), r.URL.Path)
 	if ok {
 		s.taken[r.URL.Path]++
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"data":{}}`))}
@@ -86,26 +86,38 @@ func elapse(ctx context.Context, d time.Duration) error {
 
 func everySecond(retryAfter time.Duration) limit {
 	n := 0
-	return func(time.Time) (bool, time.Duration) {
+	return func(time.Time, string) (bool, time.Duration) {
 		n++
 		return n%2 == 0, retryAfter
 	}
 }
 
-func everySecondByChance(retryAfter time.Duration) limit {
+// byChance refuses one of n requests.
+func byChance(n int, retryAfter time.Duration) limit {
 	random := rand.New(rand.NewPCG(1, 2))
-	return func(time.Time) (bool, time.Duration) { return random.IntN(2) == 0, retryAfter }
+	return func(time.Time, string) (bool, time.Duration) { return random.IntN(n) > 0, retryAfter }
+}
+
+// atFirst refuses every call once.
+func atFirst(retryAfter time.Duration) limit {
+	seen := make(map[string]bool)
+	return func(_ time.Time, path string) (bool, time.Duration) {
+		defer func() { seen[path] = true }()
+		return seen[path], retryAfter
+	}
 }
 
 // alternating is closed for a period, then open for one, and so on.
-func alternating(period time.Duration) limit {
-	return func(now time.Time) (bool, time.Duration) { return now.UnixNano()/int64(period)%2 == 1, 0 }
+func alternating(period, retryAfter time.Duration) limit {
+	return func(now time.Time, _ string) (bool, time.Duration) {
+		return now.UnixNano()/int64(period)%2 == 1, retryAfter
+	}
 }
 
 // tokenBucket takes a burst at once and so many requests per second.
 func tokenBucket(perSecond, burst float64, says bool) limit {
 	tokens, last := burst, time.Now()
-	return func(now time.Time) (bool, time.Duration) {
+	return func(now time.Time, _ string) (bool, time.Duration) {
 		tokens = min(burst, tokens+perSecond*now.Sub(last).Seconds())
 		last = now
 		if tokens >= 1 {
@@ -123,7 +135,7 @@ func tokenBucket(perSecond, burst float64, says bool) limit {
 func fixedWindow(n int, period time.Duration, says bool) limit {
 	var window int64
 	taken := 0
-	return func(now time.Time) (bool, time.Duration) {
+	return func(now time.Time, _ string) (bool, time.Duration) {
 		if w := now.UnixNano() / int64(period); w != window {
 			window, taken = w, 0
 		}
@@ -152,9 +164,14 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 		{"every second call", func() limit { return everySecond(0) }, time.Millisecond, true, 20 * time.Second},
 		{"every second call, far away", func() limit { return everySecond(0) }, 100 * time.Millisecond, true, time.Minute},
 		{"every second call, Retry-After", func() limit { return everySecond(time.Second) }, time.Millisecond, true, time.Minute},
-		{"by chance", func() limit { return everySecondByChance(0) }, 10 * time.Millisecond, true, 10 * time.Minute},
-		{"by chance, Retry-After", func() limit { return everySecondByChance(time.Second) }, 10 * time.Millisecond, true, 30 * time.Minute},
-		{"every second second", func() limit { return alternating(time.Second) }, 10 * time.Millisecond, false, time.Minute},
+		{"by chance", func() limit { return byChance(2, 0) }, 10 * time.Millisecond, true, 20 * time.Second},
+		{"by chance, Retry-After", func() limit { return byChance(2, time.Second) }, 10 * time.Millisecond, true, 45 * time.Second},
+		{"one in ten by chance", func() limit { return byChance(10, 0) }, 10 * time.Millisecond, true, 20 * time.Second},
+		{"one in ten by chance, Retry-After", func() limit { return byChance(10, time.Second) }, 10 * time.Millisecond, true, time.Minute},
+		{"each at first", func() limit { return atFirst(0) }, 10 * time.Millisecond, true, 20 * time.Second},
+		{"each at first, Retry-After", func() limit { return atFirst(time.Second) }, 10 * time.Millisecond, true, 30 * time.Second},
+		{"every second second", func() limit { return alternating(time.Second, 0) }, 10 * time.Millisecond, false, time.Minute},
+		{"every second half second, Retry-After", func() limit { return alternating(time.Second/2, time.Second) }, 10 * time.Millisecond, false, time.Minute},
 		{"100/s", func() limit { return tokenBucket(100, 1, false) }, 10 * time.Millisecond, false, time.Minute},
 		{"100/s, burst", func() limit { return tokenBucket(100, 50, false) }, 10 * time.Millisecond, false, time.Minute},
 		{"100/s, burst, Retry-After", func() limit { return tokenBucket(100, 50, true) }, 10 * time.Millisecond, false, 5 * time.Minute},
@@ -210,7 +227,7 @@ func (r *refuseAll) set(on bool) {
 	r.on = on
 }
 
-func (r *refuseAll) limit(time.Time) (bool, time.Duration) {
+func (r *refuseAll) limit(time.Time, string) (bool, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.on, 0

@@ -36,9 +36,10 @@ const (
 	// forgetAfter is how long without a call makes the gap worthless.
 	forgetAfter = time.Minute
 
-	// A cut that buys fewer acceptances than this was futile. One more than
-	// maxFutile in a row, and refusals are taken to be scattered.
-	fewAcceptances = 8
+	// A cut that buys fewer acceptances than this was futile: a server with a fixed
+	// rate gives about 30. If those are maxFutile more than the others, refusals are
+	// taken to be scattered.
+	fewAcceptances = 20
 	maxFutile      = 3
 
 	// scatteredRun is how many refusals in a row chance may give where every
@@ -47,11 +48,15 @@ const (
 	scatteredRun  = 8
 	scatteredHold = time.Second
 
-	// Of 64 answers, refusals that are scattered are not more than these, and
-	// there are not fewer flips between refusal and acceptance: by chance there
-	// would be 32 of either.
+	// perCallRun is for how many calls in a row it has to be true that they are
+	// refused when they come first and accepted when they come again, until it is
+	// taken for a rule.
+	perCallRun = 16
+
+	// Of 64 answers, refusals that are scattered are not more than these, and the
+	// flips between refusal and acceptance are not fewer than a third of what
+	// chance would give.
 	manyRefusals = 48
-	fewFlips     = 12
 )
 
 // pace decides how fast a client sends REST calls, from which of them the server
@@ -66,7 +71,7 @@ const (
 // random. A cut there avoids not one refusal; cutting again and again would only
 // slow down without end. So when cuts prove futile, refusals are taken to be
 // scattered: a refusal then concerns only the call that was refused, unless too
-// many come in a row.
+// many come in a row that are not each call's first.
 type pace struct {
 	hold     time.Time     // nothing is sent before
 	next     time.Time     // nor before this, which keeps the gap
@@ -74,15 +79,18 @@ type pace struct {
 	gap      time.Duration // between two calls; 0 = none
 	probing  bool          // one call at a time, until one is accepted
 	refusals int           // since the last acceptance
+	named    bool          // the last of them named the time until which nothing is sent
 
 	cuts     int       // so far
 	since    time.Time // the last cut after an acceptance; before the first, when the first call was sent; later by what was idle
 	idle     time.Time // since when there is nothing to send; zero = there is
 	accepted int       // since the last cut
 	last     span      // before that
-	futile   int       // cuts in a row
+	futile   int       // cuts, less those that were not
 
 	scattered bool
+	first     int    // calls in a row that were refused when they came first
+	again     int    // and that were accepted when they came again
 	history   uint64 // the last answers while scattered, 1 = refused
 	answers   int    // how many those are
 }
@@ -133,7 +141,12 @@ func (p *pace) sent(now time.Time) (cuts int) {
 }
 
 // accept counts an answer that is not a refusal for the rate.
-func (p *pace) accept(cuts int) {
+func (p *pace) accept(cuts, tries int) {
+	if tries > 1 {
+		p.again++
+	} else {
+		p.first = 0
+	}
 	if cuts < p.cuts {
 		p.acceptLate(cuts)
 		return
@@ -158,7 +171,12 @@ func (p *pace) acceptLate(cuts int) {
 
 // refuse counts a refusal for the rate, and tells when the call may be sent
 // again.
-func (p *pace) refuse(now time.Time, cuts int, retryAfter time.Duration) time.Time {
+func (p *pace) refuse(now time.Time, cuts, tries int, retryAfter time.Duration) time.Time {
+	if tries > 1 {
+		p.again = 0
+	} else {
+		p.first++
+	}
 	if cuts < p.cuts { // the last cut was for this one, too
 		again := now.Add(retryAfter)
 		p.holdUntil(now, again)
@@ -166,11 +184,15 @@ func (p *pace) refuse(now time.Time, cuts int, retryAfter time.Duration) time.Ti
 	}
 	p.refusals++
 	p.remember(1)
-	again := now.Add(retryAfter)
-	if retryAfter == 0 {
-		again = now.Add(p.backoff())
+	if p.named && p.refusals > 1 && !p.scattered {
+		p.blame() // it came when it was told to, and alone
 	}
-	if p.scattered && p.refusals <= scatteredRun {
+	p.named = retryAfter > 0 && retryAfter <= maxHold
+	again := now.Add(retryAfter)
+	if retryAfter == 0 || tries > 2 { // in the latter case the time that is named may be always a bad one
+		again = again.Add(p.backoff())
+	}
+	if p.scattered && (p.refusals <= scatteredRun || p.perCall()) {
 		return again
 	}
 	p.cut(now)
@@ -200,15 +222,23 @@ func (p *pace) learn(last span) {
 	p.last = last
 	p.setGap()
 	if last.accepted < fewAcceptances {
-		p.futile++
+		p.blame()
 	} else {
-		p.futile = 0
-	}
-	if p.futile > maxFutile {
-		p.scattered = true
-		p.gap, p.futile, p.answers = 0, 0, 0
+		p.futile = max(0, p.futile-1)
 	}
 }
+
+// blame counts a cut that was futile.
+func (p *pace) blame() {
+	if p.futile++; p.futile > maxFutile {
+		p.scattered = true
+		p.gap, p.futile, p.answers, p.first, p.again = 0, 0, 0, 0, 0
+	}
+}
+
+// perCall tells whether the server refuses each call when it comes first, and
+// accepts it when it comes again: to hold back the others avoids nothing then.
+func (p *pace) perCall() bool { return p.first >= perCallRun && p.again >= perCallRun }
 
 // setGap keeps to the rate that was accepted last.
 func (p *pace) setGap() {
@@ -225,9 +255,11 @@ func (p *pace) remember(refused uint64) {
 	if p.answers++; p.answers < 64 {
 		return
 	}
-	flips := bits.OnesCount64(p.history ^ p.history<<1)
-	if flips < fewFlips || bits.OnesCount64(p.history) > manyRefusals {
+	refusals, flips := bits.OnesCount64(p.history), bits.OnesCount64(p.history^p.history<<1)
+	byChance := refusals * (64 - refusals) / 32
+	if p.scattered && !p.perCall() && (3*flips < byChance || refusals > manyRefusals) {
 		p.scattered = false
+		p.futile = maxFutile - 1 // it was so before
 	}
 }
 

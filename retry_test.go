@@ -3,9 +3,11 @@ package crisp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +72,43 @@ func TestRateLimitedCallsBackOffWhereNoTimeIsNamed(t *testing.T) {
 	})
 }
 
+func TestBackingOffIsRandom(t *testing.T) {
+	waits := make(map[time.Duration]bool)
+	for range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			client, calls := scripted(t, nil, refusedFor(429, ""))
+			require.NoError(t, client.Do(t.Context(), "POST", "a", 1, nil))
+			waits[calls.at[1]] = true
+		})
+	}
+	assert.Greater(t, len(waits), 1, "programs that were refused together must not come back together")
+}
+
+func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+			order = append(order, strings.TrimPrefix(r.URL.String(), testAPI))
+			if len(order) == 1 {
+				<-time.After(time.Second) // until the others are in the queue
+				return refusedFor(429, "2")(r)
+			}
+			<-time.After(time.Minute)
+			return answer(200, `{}`)(r)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var all sync.WaitGroup
+		for i := range 18 { // two more than are sent at a time
+			all.Go(func() { assert.NoError(t, client.Do(ctx, "GET", fmt.Sprint(i), nil, nil)) })
+			synctest.Wait()
+		}
+		all.Wait()
+		assert.Equal(t, []string{"0", "16", "17"}, order[16:])
+	})
+}
+
 func TestTheBodyIsSentAgainWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bodies []string
@@ -114,7 +153,7 @@ func TestACallWithoutDeadlineGivesUp(t *testing.T) {
 		began := time.Now()
 		err := client.Do(context.Background(), "POST", "a", 1, nil)
 		require.ErrorIs(t, err, crisp.ErrRateLimited)
-		assert.Equal(t, 54*time.Second, time.Since(began))
+		assert.InDelta(t, 54, time.Since(began).Seconds(), 3, "each time a little later, lest it be always a bad one")
 		assert.Equal(t, 7, mock.GetTotalCallCount())
 	})
 }
