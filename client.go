@@ -25,9 +25,11 @@ const (
 	defaultBaseURL = "https://api.crisp.chat/v1/"
 
 	// A REST call whose context has no deadline has answerTimeout for its answer,
-	// each time that it is sent, and callTimeout for everything.
+	// each time that it is sent. It is sent again for callPatience. One that was not
+	// sent yet waits for its turn as long as others of the client are accepted:
+	// until none was for callPatience.
 	answerTimeout = 30 * time.Second
-	callTimeout   = time.Minute
+	callPatience  = time.Minute
 
 	// maxAnswer bounds what is read of an answer to a REST call.
 	maxAnswer = 16 << 20
@@ -209,8 +211,10 @@ func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 // the client's own pace allows, which all calls of a client keep together. GET
 // and HEAD are sent again if the network or the server fails, other methods
 // only with a context from [Idempotent]. All that ends with the context: a call
-// does not wait for what its deadline rules out. Without a deadline, each
-// sending has 30 seconds to be answered, and the call a minute for everything.
+// does not wait for a pause that its deadline rules out. Without a deadline, each
+// sending has 30 seconds to be answered, a call that was refused or failed is
+// sent again within a minute, and one that is not sent yet waits for its turn as
+// long as others are accepted, or a minute.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	return c.do(ctx, c.send, method, path, in, out)
 }
@@ -225,10 +229,7 @@ func (c *Client) do(ctx context.Context, send func(context.Context, *call) (*ans
 		return fmt.Errorf("crisp: %s: out must be a pointer or nil, not %T", call, out)
 	}
 	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, callTimeout)
-		defer cancel()
-		call.timeout = answerTimeout
+		call.timeout, call.patience = answerTimeout, callPatience
 	}
 	answer, err := send(ctx, call)
 	if err != nil {
@@ -239,11 +240,12 @@ func (c *Client) do(ctx context.Context, send func(context.Context, *call) (*ans
 
 // call is a REST call, ready to be sent any number of times.
 type call struct {
-	method  string
-	route   string // the path below the base URL, without query: what errors show
-	url     string
-	body    []byte        // nil = none
-	timeout time.Duration // of each sending; 0 = none of its own
+	method   string
+	route    string // the path below the base URL, without query: what errors show
+	url      string
+	body     []byte        // nil = none
+	timeout  time.Duration // of each sending; 0 = none of its own
+	patience time.Duration // see callPatience; 0 = it waits as long as its context lasts
 }
 
 // String names the call in errors.

@@ -18,6 +18,7 @@ type limiter struct {
 	queue    []*turn // by number
 	inFlight int
 	alarm    *time.Timer // set while only time holds the queue back
+	moved    time.Time   // when a call was accepted last
 	told     RateLimit
 }
 
@@ -28,36 +29,77 @@ type turn struct {
 	ready     chan struct{} // closed when the call may be sent
 	cuts      int           // of the pace when that was
 	tries     int           // how often it was sent
+	patience  time.Duration // how long it waits; 0 = as long as the context lasts
+	since     time.Time     // when that begins: now, or when it is sent first
 }
 
-func (l *limiter) newTurn() *turn {
+func (l *limiter) newTurn(patience time.Duration) *turn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.numbered++
-	return &turn{number: l.numbered}
+	return &turn{number: l.numbered, patience: patience, since: time.Now()}
 }
 
 // wait returns nil when the call may be sent; lost, accepted or refused has to
 // follow then. It fails with ErrRateLimited at once if the context will be over
-// by then.
+// before anything may be sent, and when the call has lost its patience.
 func (l *limiter) wait(ctx context.Context, t *turn) error {
 	if err := l.enter(ctx, t); err != nil {
 		return err
 	}
-	select {
-	case <-t.ready:
-		return nil
-	case <-ctx.Done():
+	err := l.await(ctx, t)
+	if err != nil {
 		l.withdraw(t)
-		return context.Cause(ctx)
 	}
+	return err
+}
+
+func (l *limiter) await(ctx context.Context, t *turn) error {
+	for {
+		var patience <-chan time.Time // nil: for ever
+		if end, ok := l.patience(t); ok {
+			timer := time.NewTimer(time.Until(end))
+			defer timer.Stop() // there is one more only for each minute
+			patience = timer.C
+		}
+		select {
+		case <-t.ready:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case now := <-patience:
+			if end, _ := l.patience(t); !now.Before(end) { // else others were accepted meanwhile
+				return fmt.Errorf("%w: not its turn within %s", ErrRateLimited, t.patience)
+			}
+		}
+	}
+}
+
+// patience tells when a call loses it, if it ever does.
+func (l *limiter) patience(t *turn) (end time.Time, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end(t), t.patience > 0
+}
+
+// end is when a call loses its patience: that of one that was not sent yet
+// begins anew whenever another is accepted.
+func (l *limiter) end(t *turn) time.Time {
+	if t.tries > 0 {
+		return t.since.Add(t.patience)
+	}
+	return later(t.since, l.moved).Add(t.patience)
 }
 
 func (l *limiter) enter(ctx context.Context, t *turn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := later(l.pace.hold, t.notBefore)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
+	deadline, ok := ctx.Deadline()
+	if t.patience > 0 {
+		deadline, ok = l.end(t), true
+	}
+	if ok && deadline.Before(at) {
 		return fmt.Errorf("%w: nothing is sent for another %s", ErrRateLimited, time.Until(at).Round(time.Millisecond))
 	}
 	t.ready = make(chan struct{})
@@ -99,6 +141,7 @@ func (l *limiter) accepted(t *turn) {
 	defer l.mu.Unlock()
 	l.inFlight--
 	l.pace.accept(t.cuts, t.tries)
+	l.moved = time.Now()
 	l.advance()
 }
 
@@ -131,7 +174,9 @@ func (l *limiter) advance() {
 		t := l.queue[i]
 		l.queue = slices.Delete(l.queue, i, i+1)
 		t.cuts = l.pace.sent(now)
-		t.tries++
+		if t.tries++; t.tries == 1 {
+			t.since = now
+		}
 		l.inFlight++
 		close(t.ready)
 	}

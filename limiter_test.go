@@ -168,6 +168,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 		{"by chance, Retry-After", func() limit { return byChance(2, time.Second) }, 10 * time.Millisecond, true, 45 * time.Second},
 		{"one in ten by chance", func() limit { return byChance(10, 0) }, 10 * time.Millisecond, true, 20 * time.Second},
 		{"one in ten by chance, Retry-After", func() limit { return byChance(10, time.Second) }, 10 * time.Millisecond, true, time.Minute},
+		{"by chance, Retry-After of 2 s", func() limit { return byChance(2, 2*time.Second) }, 20 * time.Millisecond, true, time.Minute},
 		{"each at first", func() limit { return atFirst(0) }, 10 * time.Millisecond, true, 20 * time.Second},
 		{"each at first, Retry-After", func() limit { return atFirst(time.Second) }, 10 * time.Millisecond, true, 30 * time.Second},
 		{"every second second", func() limit { return alternating(time.Second, 0) }, 10 * time.Millisecond, false, time.Minute},
@@ -250,6 +251,39 @@ func TestAServerThatRefusesEverythingIsHardlyAsked(t *testing.T) {
 		closed.set(false)
 		all.Wait()
 		assert.Len(t, server.taken, 100)
+	})
+}
+
+func TestCallsWithoutDeadlineWaitAsLongAsTheQueueMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &limitedServer{latency: time.Millisecond, limit: tokenBucket(1, 1, false), taken: make(map[string]int)}
+		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 200 {
+			all.Go(func() { assert.NoError(t, client.Do(context.Background(), "POST", fmt.Sprint("call/", i), i, nil)) })
+		}
+		all.Wait()
+		assert.Greater(t, time.Since(began), 3*time.Minute)
+	})
+}
+
+func TestCallsWithoutDeadlineGiveUpWhereNothingMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := refuseAll{on: true}
+		server := &limitedServer{limit: closed.limit, taken: make(map[string]int)}
+		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
+		require.NoError(t, err)
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 100 {
+			all.Go(func() {
+				assert.ErrorIs(t, client.Do(context.Background(), "POST", "a", i, nil), crisp.ErrRateLimited)
+			})
+		}
+		all.Wait()
+		assert.LessOrEqual(t, time.Since(began), time.Minute)
 	})
 }
 

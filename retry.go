@@ -41,7 +41,7 @@ func repeatable(ctx context.Context, method string) bool {
 // the rate, which means that it had no effect, or if it failed and is
 // repeatable.
 func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
-	turn := c.limiter.newTurn()
+	turn := c.limiter.newTurn(call.patience)
 	if err := c.limiter.wait(ctx, turn); err != nil {
 		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
