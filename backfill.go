@@ -36,7 +36,7 @@ const (
 	defaultPatience    = time.Minute
 
 	// aheadShare of the queue's bound is what recovered messages may take up
-	// besides, on their way through the lanes, but not less than minAhead.
+	// besides, on their way to the handlers, but not less than minAhead.
 	aheadShare = 4
 	minAhead   = 1 << 20
 )
@@ -103,20 +103,21 @@ var (
 	errNoRooms     = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")
 )
 
-// fill recovers the messages of one gap. There is one at a time, because the
-// lanes know of one: each waits for the one before.
+// fill recovers the messages of one gap.
 //
 // It goes through three phases. Until the conversations that have changed are
-// listed, a mark holds all lanes back. From then on a session is either
-// pending, and its live events are held by its lane, or it is not concerned.
-// When its messages are fetched they go to its lane, which handles them, then
-// what it held, and the session is pending no more.
+// listed, a mark holds all events back. From then on a session is either
+// pending, and the sequencer holds its live events, or it is not concerned. When
+// its messages are fetched the sequencer lets them pass, then what it held, and
+// the session is pending no more. Messages are fetched for one gap at a time, the
+// oldest first.
 type fill struct {
 	rtm    *RTM
 	gap    Gap
 	open   *openGap
 	before *fill         // nil for the first
 	told   chan struct{} // closed when the gap's hooks have returned
+	lifted chan struct{} // closed when the mark is lifted
 	done   chan struct{}
 	over   atomic.Bool   // no session is pending, or will be
 	moved  chan struct{} // capacity 1: something has changed that the fill waits for
@@ -125,22 +126,22 @@ type fill struct {
 	known    map[string]*conversation // those found, by session id
 	queue    []*conversation          // of these, to be fetched
 	partial  bool                     // the list may lack some
-	lanes    int                      // that are still behind the mark
-	ahead    int64                    // bytes on their way through the lanes
+	entered  bool                     // no event is behind the mark any more
+	ahead    int64                    // bytes on their way to the handlers
 	messages int
 }
 
 // startFill begins to recover a gap.
 func (t *RTM) startFill(gap Gap, open *openGap, told chan struct{}) {
 	f := &fill{
-		rtm:   t,
-		gap:   gap,
-		open:  open,
-		told:  told,
-		done:  make(chan struct{}),
-		moved: make(chan struct{}, 1),
-		known: make(map[string]*conversation),
-		lanes: len(t.delivery.lanes),
+		rtm:    t,
+		gap:    gap,
+		open:   open,
+		told:   told,
+		lifted: make(chan struct{}),
+		done:   make(chan struct{}),
+		moved:  make(chan struct{}, 1),
+		known:  make(map[string]*conversation),
 	}
 	t.mu.Lock()
 	f.before, t.fill = t.fill, f
@@ -155,20 +156,20 @@ func (f *fill) run() {
 	f.finish(s, f.recover(s))
 }
 
-// recover brings all that the search finds to the handlers. It is false if the
-// lanes were abandoned.
+// recover brings all that the search finds to the handlers. It is false if those
+// were abandoned.
 func (f *fill) recover(s *search) bool {
-	t := f.rtm
+	fetching := f.fetching()
+	f.expect(s.conversations(fetching))
+	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
+		return false
+	}
+	f.rtm.delivery.lift(f)
+	close(f.lifted)
 	if f.before != nil && !f.await(f.before.done) {
 		return false
 	}
 	f.before = nil // a row of fills must not keep them all
-	fetching := f.fetching()
-	f.expect(s.conversations(fetching))
-	if !f.await(f.told) {
-		return false
-	}
-	t.delivery.lift(f)
 	for {
 		c, ok := f.next()
 		if !ok {
@@ -195,7 +196,7 @@ func (f *fill) fetching() context.Context {
 	return f.rtm.stopped
 }
 
-// await waits for others, unless the lanes are abandoned.
+// await waits for others, unless the handlers are abandoned.
 func (f *fill) await(done <-chan struct{}) bool {
 	select {
 	case <-done:
@@ -228,10 +229,10 @@ func (f *fill) add(c *conversation) {
 	f.queue = append(f.queue, c)
 }
 
-// enter notes that a lane has come past the mark.
+// enter notes that the sequencer has looked at all that was behind the mark.
 func (f *fill) enter() {
 	f.mu.Lock()
-	f.lanes--
+	f.entered = true
 	f.mu.Unlock()
 	f.move()
 }
@@ -257,7 +258,7 @@ func (f *fill) holds(session string, it *item) bool {
 
 // next takes a conversation out of the queue, one that live events wait for if
 // there is any. It waits for more as long as there may be any, and is false when
-// there won't be: the fill is over then, or the lanes were abandoned.
+// there won't be: the fill is over then, or the handlers were abandoned.
 func (f *fill) next() (*conversation, bool) {
 	for {
 		if c := f.pop(); c != nil {
@@ -273,7 +274,7 @@ func (f *fill) pop() *conversation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.queue) == 0 {
-		f.over.Store(f.ahead == 0 && f.lanes == 0)
+		f.over.Store(f.ahead == 0 && f.entered)
 		return nil
 	}
 	i := max(0, slices.IndexFunc(f.queue, (*conversation).isAwaited))
@@ -282,9 +283,9 @@ func (f *fill) pop() *conversation {
 	return c
 }
 
-// hand gives what was found to the session's lane, when the lanes have handled
-// so much of what was recovered before that there is room for it. It is false
-// if they were abandoned.
+// hand gives what was found to the sequencer, when so much of what was recovered
+// before is handled that there is room for it. It is false if the handlers were
+// abandoned.
 func (f *fill) hand(r *recovery) bool {
 	for !f.fits(r.cost()) {
 		if !f.await(f.moved) {
@@ -364,8 +365,8 @@ func (r *recovery) item(m missed) item {
 	return item{name: m.event, payload: m.raw, received: m.found.UnixNano(), recovery: r}
 }
 
-// lineUp gives what the session's lane is to handle: what was missed and, if
-// this was the last of it, what was held meanwhile. Messages that were found and
+// lineUp gives what is to be handled of the session: what was missed and, if this
+// was the last of it, what was held meanwhile; live events need not wait then. Messages that were found and
 // yet came live stay where they came, among the other events of the session, and
 // those that follow them, missed in a later gap perhaps, behind.
 func (r *recovery) lineUp(held []item) []item {
@@ -384,16 +385,22 @@ func (r *recovery) lineUp(held []item) []item {
 	if r.last {
 		items = slices.Concat(items, held, c.later)
 		c.later = nil
+		r.fill.settled(c)
 	}
 	return append(items, item{signal: signalSettled, recovery: r})
 }
 
-// settle notes that the lane has handled it. If it was the last, the session's
-// wait is over.
+// settled notes that live events of a session follow what it has missed.
+func (f *fill) settled(c *conversation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.settled = true
+}
+
+// settle notes that it is handled.
 func (r *recovery) settle() {
 	f := r.fill
 	f.mu.Lock()
-	r.of.settled = r.of.settled || r.last
 	f.ahead -= r.cost()
 	f.mu.Unlock()
 	f.move()

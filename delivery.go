@@ -3,12 +3,9 @@ package crisp
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/crisp-go/crisp/internal/wire"
 )
 
 const (
@@ -21,7 +18,7 @@ const (
 // errGoexit is reported when a handler ended its goroutine.
 var errGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
 
-// item is an event on its way to the handlers, or a signal to a lane.
+// item is an event on its way to the handlers, or a signal about them.
 type item struct {
 	signal   signal
 	name     string
@@ -32,6 +29,10 @@ type item struct {
 }
 
 func (it *item) cost() int64 { return int64(len(it.payload)) + itemOverhead }
+
+// counts tells whether it counts towards the queue's bound: what is recovered
+// does not, since what the queue holds may have to wait for it.
+func (it *item) counts() bool { return it.recovery == nil }
 
 // decode makes an event of it. The event shares the memory of the payload.
 func (it *item) decode() (Event, error) {
@@ -46,7 +47,7 @@ func (it *item) decode() (Event, error) {
 	return ev, nil
 }
 
-// signal is what an item tells a lane, if it is no event.
+// signal is what an item tells the sequencer or a lane, if it is no event.
 type signal uint8
 
 const (
@@ -58,25 +59,25 @@ const (
 	signalSettled        // and is handled
 )
 
-// delivery brings events from the reading goroutine to the handlers: a queue
-// bounded in bytes, spread over lanes. A session's events share a lane, which
-// keeps them in order.
+// delivery brings events from the reading goroutine to the handlers: through a
+// queue bounded in bytes, to the sequencer, which knows what has to wait, and
+// from there to the lanes, if several sessions are handled at a time.
 //
-// enqueue, flush and fits are for the reading goroutine alone; the rest is safe from
-// any.
+// enqueue, flush and fits are for the reading goroutine alone; the rest is safe
+// from any.
 //
-// What is queued is counted by two tallies, so that reader and lanes, on cores of
-// their own, need not write to the same memory for every event: the reader's has
-// what was put, each lane's what it is done with.
+// What is queued is counted by tallies, so that the goroutines, on cores of their
+// own, need not write to the same memory for every event: the reader's has what
+// was put, the others' what is done.
 type delivery struct {
-	ctx     context.Context // of the handlers; its end abandons what is queued
-	handle  func(ctx context.Context, it *item)
-	report  func(error)
-	limit   int64
-	lanes   []*lane
-	waiting atomic.Bool // somebody wants to know when there is space
+	ctx       context.Context // of the handlers; its end abandons what is queued
+	handle    func(ctx context.Context, it *item)
+	report    func(error)
+	limit     int64
+	sequencer *sequencer
+	lanes     *lanes      // nil: the sequencer handles events itself
+	waiting   atomic.Bool // somebody wants to know when there is space
 
-	seed  maphash.Seed
 	wg    sync.WaitGroup
 	space chan struct{} // capacity 1
 
@@ -84,11 +85,11 @@ type delivery struct {
 	pending atomic.Int64 // when the oldest event that is not flushed was received, UNIX ns; 0 if there is none
 
 	// For the reading goroutine alone.
-	unflushed []*lane // those that have pending events
-	room      int64   // bytes that fit for certain; lanes may have made more
+	unflushed []item
+	room      int64 // bytes that fit for certain; there may be more by now
 }
 
-// tally counts events and what they cost. One goroutine writes it.
+// tally counts events and what they cost. One goroutine writes it at a time.
 type tally struct{ events, bytes atomic.Int64 }
 
 func (t *tally) add(cost int64) {
@@ -96,27 +97,39 @@ func (t *tally) add(cost int64) {
 	t.bytes.Add(cost)
 }
 
-func newDelivery(ctx context.Context, lanes int, limit int64, handle func(context.Context, *item), report func(error)) *delivery {
+// newDelivery starts as many goroutines for the handlers as sessions are to be
+// handled at a time.
+func newDelivery(ctx context.Context, concurrency int, limit int64, handle func(context.Context, *item), report func(error)) *delivery {
 	d := &delivery{
-		ctx:    ctx,
-		handle: handle,
-		report: report,
-		limit:  limit,
-		lanes:  make([]*lane, lanes),
-		seed:   maphash.MakeSeed(),
-		space:  make(chan struct{}, 1),
+		ctx:       ctx,
+		handle:    handle,
+		report:    report,
+		limit:     limit,
+		space:     make(chan struct{}, 1),
+		unflushed: make([]item, 0, chunkItems),
 	}
-	for i := range d.lanes {
-		d.lanes[i] = newLane(d)
-		d.wg.Add(1)
-		go d.lanes[i].run()
+	d.sequencer = newSequencer(d)
+	if concurrency > 1 {
+		d.lanes = newLanes(d, concurrency)
 	}
+	d.wg.Add(1)
+	go d.sequencer.run()
 	context.AfterFunc(ctx, func() {
-		for _, l := range d.lanes {
-			l.wake()
+		d.sequencer.wake()
+		if d.lanes != nil {
+			d.lanes.wake()
 		}
 	})
 	return d
+}
+
+// run does what an item asks for that has passed the sequencer.
+func (d *delivery) run(it *item) {
+	if it.signal == signalSettled {
+		it.recovery.settle()
+		return
+	}
+	d.handle(d.ctx, it)
 }
 
 // fits tells whether an item may be queued. One that is larger than the whole
@@ -140,83 +153,73 @@ func (d *delivery) queued() int64 {
 	return d.tallied(func(t *tally) int64 { return t.events.Load() })
 }
 
-// tallied is what was put less what lanes are done with. The lanes come first:
-// what goes on meanwhile makes it more than it could be, never less.
+// tallied is what was put less what is done. The latter is read first: what goes
+// on meanwhile makes the difference more than it could be, never less.
 func (d *delivery) tallied(of func(*tally) int64) int64 {
-	var done int64
-	for _, l := range d.lanes {
-		done += of(&l.done)
+	done := of(&d.sequencer.done)
+	if d.lanes != nil {
+		done += of(&d.lanes.done)
 	}
 	return of(&d.put) - done
 }
 
-// enqueue queues an event, which should fit. The lane sees it after the next
-// flush at the latest, which must come before the reading goroutine waits for
-// anything.
+// enqueue queues an event, which should fit. The sequencer sees it after the
+// next flush at the latest, which must come before the reading goroutine waits
+// for anything.
 func (d *delivery) enqueue(it item) {
 	d.room -= it.cost()
 	d.put.add(it.cost())
-	l := d.lanes[d.laneOf(it.payload)]
 	if len(d.unflushed) == 0 {
 		d.pending.Store(it.received)
 	}
-	if len(l.pending) == 0 {
-		d.unflushed = append(d.unflushed, l)
-	}
-	l.pending = append(l.pending, it)
-	if len(l.pending) == chunkItems {
+	d.unflushed = append(d.unflushed, it)
+	if len(d.unflushed) == chunkItems {
 		d.flush()
 	}
 }
 
-// flush hands over what was put, so that reader and lane meet once per burst of
-// events, not once per event.
+// flush hands over what was put, so that reader and sequencer meet once per
+// burst of events, not once per event.
 func (d *delivery) flush() {
 	if len(d.unflushed) == 0 {
 		return
 	}
-	for _, l := range d.unflushed {
-		l.put(l.pending...)
-		clear(l.pending)
-		l.pending = l.pending[:0]
-	}
+	d.sequencer.put(d.unflushed...)
+	clear(d.unflushed)
 	d.unflushed = d.unflushed[:0]
 	d.pending.Store(0)
 }
 
-// mark holds all lanes back behind what is queued now, until lift.
-func (d *delivery) mark() {
-	for _, l := range d.lanes {
-		l.put(item{signal: signalMark})
-	}
-}
+// mark holds back what comes behind what is queued now, until lift.
+func (d *delivery) mark() { d.sequencer.put(item{signal: signalMark}) }
 
 // lift ends the oldest mark.
-func (d *delivery) lift(f *fill) {
-	for _, l := range d.lanes {
-		l.put(item{signal: signalLift, fill: f})
-	}
-}
+func (d *delivery) lift(f *fill) { d.sequencer.put(item{signal: signalLift, fill: f}) }
 
-// recover hands over what a session has missed. It is not counted towards the
-// queue's bound: what is held in the queue waits for it.
+// recover hands over what a session has missed.
 func (d *delivery) recover(r *recovery) {
-	d.lanes[d.laneOfKey([]byte(r.of.SessionID))].put(item{signal: signalMissed, recovery: r})
+	d.sequencer.put(item{signal: signalMissed, recovery: r})
 }
 
 // oldest is when the oldest event that is not handled yet was received; zero
 // if there is none.
 func (d *delivery) oldest() time.Time {
-	oldest := d.pending.Load() // first: from there events go to the lanes
-	for _, l := range d.lanes {
-		if at := l.oldest(); at != 0 && (oldest == 0 || at < oldest) {
-			oldest = at
-		}
-	}
+	// In the order in which events move on, so that none escapes.
+	oldest := d.pending.Load()
+	oldest = earlier(oldest, d.sequencer.oldest())
+	oldest = earlier(oldest, d.lanes.oldest())
 	if oldest == 0 {
 		return time.Time{}
 	}
 	return time.Unix(0, oldest)
+}
+
+// earlier is the earlier of two times in UNIX ns, of which 0 means none.
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // wait returns when handlers have caught up with half of the queue and an
@@ -235,7 +238,7 @@ func (d *delivery) wait(ctx context.Context, cost int64) error {
 	return nil
 }
 
-// handled tells whoever waits for it that a lane has made room.
+// handled tells whoever waits for it that there is room.
 func (d *delivery) handled() {
 	if d.waiting.Load() && d.used() <= d.limit/2 {
 		select {
@@ -245,57 +248,18 @@ func (d *delivery) handled() {
 	}
 }
 
-// laneOf keys the lanes by session, else by website, else all to the first.
-func (d *delivery) laneOf(payload []byte) int {
-	if len(d.lanes) == 1 {
-		return 0
+// finish lets the goroutines end once they have handled what is queued.
+func (d *delivery) finish() { d.sequencer.finish() }
+
+// passedAll is for the sequencer to call at its end: lanes get no more then.
+func (d *delivery) passedAll() {
+	if d.lanes != nil {
+		d.lanes.finish()
 	}
-	return d.laneOfKey(sessionKey(payload))
+	d.wg.Done()
 }
 
-func (d *delivery) laneOfKey(key []byte) int {
-	if len(d.lanes) == 1 || key == nil {
-		return 0
-	}
-	return int(maphash.Bytes(d.seed, key) % uint64(len(d.lanes)))
-}
-
-// sessionKey finds what orders an event: its session, else its website; nil if
-// it has neither.
-func sessionKey(payload []byte) []byte {
-	if session := sessionOf(payload); session != nil {
-		return session
-	}
-	return websiteOf(payload)
-}
-
-// websiteOf finds the website of an event; nil if it has none.
-func websiteOf(payload []byte) []byte {
-	website, _ := wire.LookupString(payload, "website_id")
-	return website
-}
-
-// sessionOf finds the session of an event, also inside an envelope; nil if it
-// has none.
-func sessionOf(payload []byte) []byte {
-	if session, ok := wire.LookupString(payload, "session_id"); ok {
-		return session
-	}
-	if env, ok := wire.DetectEnvelope(payload); ok {
-		session, _ := wire.LookupString(env.Data, "session_id")
-		return session
-	}
-	return nil
-}
-
-// finish lets the lanes end once they have handled what is queued.
-func (d *delivery) finish() {
-	for _, l := range d.lanes {
-		l.finish()
-	}
-}
-
-// done is closed when all lanes have ended.
+// done is closed when all is handled, or abandoned.
 func (d *delivery) done() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +19,8 @@ import (
 
 func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 	const sessions, each = 20, 50
-	for _, lanes := range []int{1, 4, 64} {
-		t.Run(fmt.Sprint(lanes), func(t *testing.T) {
+	for _, concurrency := range []int{1, 4, 64} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				var got log[string] // session and number
 				router := crisp.NewRouter()
@@ -29,7 +28,7 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 					got.add(fmt.Sprint(ev.SessionID, ev.Content))
 					return nil
 				})
-				run(t, srv, router, crisp.WithConcurrency(lanes))
+				run(t, srv, router, crisp.WithConcurrency(concurrency))
 				authenticated(t, srv)
 				for n := range each {
 					for s := range sessions {
@@ -51,32 +50,68 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 	}
 }
 
-func TestConcurrencyKeepsASlowSessionApart(t *testing.T) {
+func TestASlowSessionHoldsUpNoOther(t *testing.T) {
+	for _, n := range []int{2, 4, 64} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				const others = 200
+				var done log[string]
+				release := make(chan struct{})
+				router := crisp.NewRouter()
+				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+					if ev.SessionID == "session_slow" {
+						<-release
+					}
+					done.add(ev.SessionID)
+					return nil
+				})
+				rtm := run(t, srv, router, crisp.WithConcurrency(n))
+				authenticated(t, srv)
+				emit(srv, "session_slow", 0, 100)
+				for s := range others {
+					emit(srv, fmt.Sprint("session_", s), 0, 2)
+				}
+				synctest.Wait()
+				assert.Len(t, done.list(), 2*others, "all but those of the slow session")
+				assert.Equal(t, 100, rtm.Stats().QueuedEvents)
+				close(release)
+				synctest.Wait()
+				assert.Len(t, done.list(), 2*others+100)
+			})
+		})
+	}
+}
+
+// A session that has many events must not keep the others waiting until it has
+// none.
+func TestABusySessionTakesTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		const others = 30
-		var done atomic.Int64
-		release := make(chan struct{})
+		var order log[string]
+		started, release := make(chan struct{}), make(chan struct{})
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-			if ev.SessionID == "session_slow" {
-				<-release
+			switch ev.SessionID {
+			case "session_slow":
+				<-release // keeps one of two workers
+			case "session_first":
+				<-started
+			default:
+				order.add(ev.SessionID)
 			}
-			done.Add(1)
 			return nil
 		})
-		run(t, srv, router, crisp.WithConcurrency(64))
+		run(t, srv, router, crisp.WithConcurrency(2))
 		authenticated(t, srv)
 		emit(srv, "session_slow", 0, 1)
-		for s := range others {
-			emit(srv, fmt.Sprint("session_", s), 0, 1)
-		}
+		emit(srv, "session_first", 0, 1)
+		emit(srv, "session_busy", 0, 1000)
+		emit(srv, "session_calm", 0, 1)
 		synctest.Wait()
-		// Some of the others may share the slow one's lane, by their hash; all
-		// of them with a probability of 64^-30.
-		assert.Positive(t, done.Load())
+		close(started)
+		synctest.Wait()
+		require.Len(t, order.list(), 1001)
+		assert.Equal(t, []string{"session_busy", "session_calm", "session_busy"}, order.list()[:3])
 		close(release)
-		synctest.Wait()
-		assert.EqualValues(t, others+1, done.Load())
 	})
 }
 
@@ -198,65 +233,92 @@ func TestAnEventLargerThanTheQueuePasses(t *testing.T) {
 }
 
 func TestGoroutinesStayConstantUnderLoad(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got, release := blockable()
-		run(t, srv, router)
-		authenticated(t, srv)
-		before := runtime.NumGoroutine()
-		emit(srv, "session_a", 0, 10_000)
-		synctest.Wait()
-		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
-		close(release)
-		synctest.Wait()
-		assert.Len(t, got.list(), 10_000)
-	})
+	for _, n := range []int{1, 16} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got, release := blockable()
+				run(t, srv, router, crisp.WithConcurrency(n))
+				authenticated(t, srv)
+				before := runtime.NumGoroutine()
+				for s := range 100 {
+					emit(srv, fmt.Sprint("session_", s), 0, 100)
+				}
+				synctest.Wait()
+				assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+				close(release)
+				synctest.Wait()
+				assert.Len(t, got.list(), 10_000)
+			})
+		})
+	}
 }
 
 // The queue's bound is one of memory, too, whatever the size of the events.
 func TestMemoryStaysWithinTheBound(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		const (
-			events   = 100_000
-			bound    = 64 << 20 // the default
-			overhead = 16 << 20 // of the tests, the server and the garbage collector
-		)
-		router, got, release := blockable()
-		rtm := run(t, srv, router)
-		authenticated(t, srv)
-		goroutines, before := runtime.NumGoroutine(), heap()
-		emit(srv, "session_a", 0, events)
-		pass(10 * time.Second)
-		taken := heap() - before
-		t.Logf("%d events queued count %d bytes and take %d bytes of heap, in %d goroutines",
-			rtm.Stats().QueuedEvents, rtm.Stats().QueuedBytes, taken, runtime.NumGoroutine())
-		assert.LessOrEqual(t, taken, int64(bound+overhead))
-		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+	for name, tt := range map[string]struct{ concurrency, sessions int }{
+		"one at a time":                  {1, 1},
+		"16 at a time":                   {16, 1},
+		"16 at a time, of many sessions": {16, 100_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				const (
+					events   = 100_000
+					bound    = 64 << 20 // the default
+					overhead = 16 << 20 // of the tests, the server and the garbage collector
+				)
+				router, got, release := blockable()
+				rtm := run(t, srv, router, crisp.WithConcurrency(tt.concurrency))
+				authenticated(t, srv)
+				goroutines, before := runtime.NumGoroutine(), heap()
+				for n := range events {
+					emit(srv, fmt.Sprint("session_", n%tt.sessions), n, n+1)
+				}
+				pass(10 * time.Second)
+				taken := heap() - before
+				t.Logf("%d events queued count %d bytes and take %d bytes of heap, in %d goroutines",
+					rtm.Stats().QueuedEvents, rtm.Stats().QueuedBytes, taken, runtime.NumGoroutine())
+				assert.LessOrEqual(t, taken, int64(bound+overhead))
+				assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 
-		close(release)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, events), got.list(), "none lost, none out of order")
-	})
+				close(release)
+				synctest.Wait()
+				if tt.sessions == 1 {
+					assert.Equal(t, numbers(0, events), got.list(), "none lost, none out of order")
+				}
+				assert.Len(t, got.list(), events)
+			})
+		})
+	}
 }
 
 func TestHandlerThatEndsItsGoroutine(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-			if ev.Content == crisp.TextContent("1") {
-				runtime.Goexit()
-			}
-			return nil
+	for _, n := range []int{1, 2} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				var errs log[error]
+				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) {
+					errs.add(err)
+					runtime.Goexit() // nothing is sacred
+				}))
+				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+					if ev.Content == crisp.TextContent("1") {
+						runtime.Goexit()
+					}
+					return nil
+				})
+				rtm := run(t, srv, router, crisp.WithConcurrency(n))
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 4)
+				synctest.Wait()
+				assert.Equal(t, numbers(0, 4), got.list(), "the others are handled")
+				require.Len(t, errs.list(), 1)
+				assert.ErrorContains(t, errs.list()[0], "Goexit")
+				assert.Zero(t, rtm.Stats().QueuedEvents)
+				require.NoError(t, rtm.Shutdown(t.Context()), "it ends all the same")
+			})
 		})
-		rtm := run(t, srv, router)
-		authenticated(t, srv)
-		emit(srv, "session_a", 0, 4)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 4), got.list(), "the lane goes on")
-		require.Len(t, errs.list(), 1)
-		assert.ErrorContains(t, errs.list()[0], "Goexit")
-		assert.Zero(t, rtm.Stats().QueuedEvents)
-	})
+	}
 }
 
 func TestShutdownDrains(t *testing.T) {

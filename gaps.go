@@ -83,7 +83,7 @@ func (g *openGaps) bound(at time.Time) time.Time {
 // what is received from here on until they have returned, and until it is known
 // what a gap must be filled with.
 func (t *RTM) resume(open *openGap, gap *Gap, post func()) {
-	t.resuming.Lock() // so that all lanes, the hooks and the fills agree on the order
+	t.resuming.Lock() // so that the sequencer, the hooks and the fills agree on the order
 	defer t.resuming.Unlock()
 	t.delivery.mark()
 	post()

@@ -102,13 +102,13 @@ func refusesOne(err error) bool {
 type conversation struct {
 	conversationHead
 	website string
-	settled bool // nothing is missing of it any more; the fill's mutex guards this
+	settled bool // live events of it need not wait any more; the fill's mutex guards this
 
 	mu      sync.Mutex
 	awaited bool           // live events of it wait
 	live    map[int64]bool // fingerprints of the messages among them
 
-	// For the goroutine of its lane alone.
+	// For the sequencer alone.
 	reached bool   // a message that came live was among those that were found
 	later   []item // what was found after that
 }

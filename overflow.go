@@ -38,7 +38,7 @@ type episode struct {
 func (t *RTM) admit(it *item) bool {
 	fits := t.delivery.fits(it.cost())
 	if !fits {
-		t.delivery.flush() // the lanes can't make room by what they don't have
+		t.delivery.flush() // handlers can't make room by what they don't have
 	}
 	if t.cfg.overflow == OverflowDrop {
 		return !t.drop(it)

@@ -86,11 +86,11 @@ func TestBackingOffIsRandom(t *testing.T) {
 
 func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var order []string
+		var order log[string]
 		client, mock := mockedClient(t)
 		mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-			order = append(order, strings.TrimPrefix(r.URL.String(), testAPI))
-			if len(order) == 1 {
+			order.add(strings.TrimPrefix(r.URL.String(), testAPI))
+			if len(order.list()) == 1 {
 				<-time.After(time.Second) // until the others are in the queue
 				return refusedFor(429, "2")(r)
 			}
@@ -105,7 +105,7 @@ func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 			synctest.Wait()
 		}
 		all.Wait()
-		assert.Equal(t, []string{"0", "16", "17"}, order[16:])
+		assert.Equal(t, []string{"0", "16", "17"}, order.list()[16:])
 	})
 }
 

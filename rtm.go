@@ -454,7 +454,7 @@ func payloadOf(ev socketio.Event) []byte {
 	return []byte("null")
 }
 
-// handle decodes an event and dispatches it, on its lane.
+// handle decodes an event and dispatches it.
 func (t *RTM) handle(ctx context.Context, it *item) {
 	ev, err := it.decode()
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// laneQueue is a queue of items, in chunks that are used again: it grows without
+// itemQueue is a queue of items, in chunks that are used again: it grows without
 // copying, and leaves no garbage. The zero value is empty.
-type laneQueue struct {
+type itemQueue struct {
 	head, tail *chunk
 }
 
@@ -24,7 +24,7 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 func (c *chunk) items() []item { return c.array[:c.n] }
 
-// free gives a chunk back for use by any lane. Nil is fine.
+// free gives a chunk back for use by any queue. Nil is fine.
 func (c *chunk) free() {
 	if c == nil {
 		return
@@ -34,9 +34,9 @@ func (c *chunk) free() {
 	chunks.Put(c)
 }
 
-func (q *laneQueue) empty() bool { return q.head == nil }
+func (q *itemQueue) empty() bool { return q.head == nil }
 
-func (q *laneQueue) put(items []item) {
+func (q *itemQueue) put(items []item) {
 	for len(items) > 0 {
 		if q.tail == nil || q.tail.n == chunkItems {
 			q.grow()
@@ -47,7 +47,7 @@ func (q *laneQueue) put(items []item) {
 	}
 }
 
-func (q *laneQueue) grow() {
+func (q *itemQueue) grow() {
 	c := chunks.Get().(*chunk)
 	if q.tail == nil {
 		q.head = c
@@ -58,7 +58,7 @@ func (q *laneQueue) grow() {
 }
 
 // take gives out the oldest chunk of a queue that is not empty.
-func (q *laneQueue) take() *chunk {
+func (q *itemQueue) take() *chunk {
 	c := q.head
 	q.head = c.next
 	if q.head == nil {
@@ -68,7 +68,7 @@ func (q *laneQueue) take() *chunk {
 }
 
 // oldest is when the oldest event was received, UNIX ns; 0 if there is none.
-func (q *laneQueue) oldest() int64 {
+func (q *itemQueue) oldest() int64 {
 	for c := q.head; c != nil; c = c.next {
 		if at := oldestOf(c.items()); at != 0 {
 			return at

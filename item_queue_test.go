@@ -6,10 +6,10 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestLaneQueue(t *testing.T) {
+func TestItemQueue(t *testing.T) {
 	const items = 5*chunkItems + 7
 	for _, atOnce := range []int{1, 3, chunkItems, 2*chunkItems + 1, items} {
-		var q laneQueue
+		var q itemQueue
 		for first := 1; first <= items; first += atOnce {
 			var some []item
 			for i := first; i < min(first+atOnce, items+1); i++ {
@@ -32,8 +32,8 @@ func TestLaneQueue(t *testing.T) {
 	}
 }
 
-func TestLaneQueueOldestIsAnEvent(t *testing.T) {
-	var q laneQueue
+func TestItemQueueOldestIsAnEvent(t *testing.T) {
+	var q itemQueue
 	for range chunkItems + 3 {
 		q.put([]item{{signal: signalLift}})
 	}
@@ -44,8 +44,8 @@ func TestLaneQueueOldestIsAnEvent(t *testing.T) {
 
 // Chunks are used again: an event must not stay in memory until its place is
 // needed.
-func TestLaneQueueForgets(t *testing.T) {
-	var q laneQueue
+func TestItemQueueForgets(t *testing.T) {
+	var q itemQueue
 	q.put([]item{{payload: []byte("{}")}})
 	c := q.take()
 	c.free()
