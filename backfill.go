@@ -17,7 +17,7 @@ type Backfill struct {
 	// that differ from Crisp's; default 2 min. What was handled before is not
 	// handled again.
 	Overlap time.Duration
-	// MaxRequests is how many REST calls a gap may cost; default 500. Crisp's
+	// MaxRequests is how many REST requests a gap may cost; default 500. Crisp's
 	// daily quota of a plugin token is 5,000 unless configured otherwise.
 	MaxRequests int
 	// MaxAge is how old what is fetched may be; default 24 h. The part of a gap
@@ -90,7 +90,7 @@ type Backfilled struct {
 	Complete      bool // every message of the gap has reached its handlers
 	Messages      int  // fetched, those not needed left out
 	Conversations int  // that had changed since the gap began
-	Requests      int  // REST calls made
+	Requests      int  // sent to the REST API, repetitions included
 	// Err is why it is not complete; [ErrClosed] if the client was stopped: with
 	// a position, the next run goes on with it.
 	Err error

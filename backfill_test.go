@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -1163,5 +1164,91 @@ func TestBackfillIsNotHeldUpByASlowSession(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		assert.Equal(t, []string{"0", "1 (backfill)", "2 (backfill)", "3"}, of(got.list(), all[0].SessionID))
+	})
+}
+
+// A gap that comes while an earlier one is being filled concerns those sessions
+// that have changed in it. The others go on.
+func TestASecondGapHoldsUpOnlyItsSessions(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		runVia(t, srv, slowly(10*time.Second, isMessages), router, hooks, crisp.WithConcurrency(8), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		all, other := visitors(srv, 40), srv.Visitor() // on one page: no list is partial
+		sayAll := func(n int) func() {
+			return func() {
+				for _, v := range all {
+					say(v, n, n+1)
+				}
+			}
+		}
+		outage(t, srv, sayAll(0))
+		pass(15 * time.Second)
+		sayAll(1)() // waits for 0
+		outage(t, srv, sayAll(2))
+		sayAll(3)() // waits for 2
+		other.Say("at once")
+		pass(time.Second)
+		require.Empty(t, outcomes.list(), "the first is not filled yet")
+		assert.Equal(t, []string{"at once"}, of(got.list(), other.SessionID))
+		pass(time.Hour)
+		for _, v := range all {
+			list := of(got.list(), v.SessionID)
+			for i := range list {
+				list[i] = strings.TrimSuffix(list[i], " (backfill)")
+			}
+			assert.Equal(t, numbers(0, 4), list)
+		}
+		require.Len(t, outcomes.list(), 2)
+	})
+}
+
+// A REST call may hang, on a connection that died with the session's, say.
+func TestBackfillOutlivesACallThatHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		var calls atomic.Int64
+		runVia(t, srv, func(req *http.Request) *http.Response {
+			if isMessages(req) && calls.Add(1) == 1 {
+				<-req.Context().Done()
+			}
+			return nil
+		}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		all := visitors(srv, 5)
+		outage(t, srv, func() {
+			for _, v := range all {
+				v.Say("0")
+			}
+		})
+		pass(20 * time.Second)
+		assert.Len(t, got.list(), len(all))
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
+	})
+}
+
+func TestBackfillBudgetCountsRepetitions(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, _ := conversations()
+		hooks, _, outcomes := watch()
+		var sent atomic.Int64
+		runVia(t, srv, func(req *http.Request) *http.Response {
+			if isList(req) {
+				sent.Add(1)
+				return reply(502, "<html>bad gateway</html>")
+			}
+			return nil
+		}, router, hooks, crisp.WithBackfill(crisp.Backfill{MaxRequests: 10}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() { v.Say("0") })
+		pass(10 * time.Minute)
+		assert.EqualValues(t, 8, sent.Load(), "two went into the list of websites")
+		require.Len(t, outcomes.list(), 1)
+		assert.Equal(t, 10, outcomes.list()[0].Requests)
+		assert.ErrorContains(t, outcomes.list()[0].Err, "MaxRequests")
 	})
 }

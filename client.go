@@ -34,6 +34,11 @@ const (
 	// maxAnswer bounds what is read of an answer to a REST call.
 	maxAnswer = 16 << 20
 
+	// An HTTP/2 connection on which nothing came for pingAfter is asked for a sign of
+	// life, and is given up pingTimeout later.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
+
 	// maxIdleConns is how many connections are kept for the next calls.
 	maxIdleConns = 16
 )
@@ -103,7 +108,9 @@ func WithBaseURL(baseURL string) Option {
 // WithHTTPClient sets the HTTP client for REST calls and for the WebSocket's
 // handshake. It is copied, never changed; the copy follows no redirects, so
 // that credentials reach no other host. The default is a client of its own for
-// each [Client], which honours the proxy settings of the environment.
+// each [Client], which honours the proxy settings of the environment. One of your
+// own should set [http.Transport.HTTP2] with a SendPingTimeout, or calls may wait
+// for minutes for a connection that died in silence.
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *clientConfig) error {
 		if client == nil {
@@ -156,6 +163,9 @@ func newHTTPClient() *http.Client {
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
+		// All calls share one connection over HTTP/2. If that dies in silence, nothing
+		// else would end it, and each call would wait for it in vain.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}}
 }
 
@@ -246,10 +256,19 @@ type call struct {
 	body     []byte        // nil = none
 	timeout  time.Duration // of each sending; 0 = none of its own
 	patience time.Duration // see callPatience; 0 = it waits as long as its context lasts
+	allowed  func() error  // asked before each sending, unless it is nil
 }
 
 // String names the call in errors.
 func (c *call) String() string { return c.method + " " + c.route }
+
+// allow asks whether the call may be sent once more.
+func (c *call) allow() error {
+	if c.allowed == nil {
+		return nil
+	}
+	return c.allowed()
+}
 
 func (c *Client) newCall(method, path string, in any) (*call, error) {
 	if method == "" {

@@ -73,22 +73,34 @@ func (s *search) get(ctx context.Context, route string, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
 	for failures := 1; !s.over; failures++ {
-		if s.requests >= s.cfg.MaxRequests {
-			s.stop(errFillBudget)
-			break
-		}
-		s.requests++
-		err := s.client.Do(ctx, http.MethodGet, route, nil, out)
+		err := s.client.do(ctx, s.send, http.MethodGet, route, nil, out)
 		switch {
 		case err == nil || refusesOne(err):
 			return err
-		case errors.Is(err, ErrQuota) || errors.Is(err, ErrRateLimited):
+		case errors.Is(err, errFillBudget) || errors.Is(err, ErrQuota) || errors.Is(err, ErrRateLimited):
 			s.stop(err)
 		case sleep(ctx, backoffAfter(failures, minFailureWait, maxFailureWait)) != nil:
 			s.stop(err)
 		}
 	}
 	return s.err
+}
+
+// send sends a call within the budget. Each time it has a share of the patience
+// to be answered: what hangs on a connection that died must not use it up.
+func (s *search) send(ctx context.Context, call *call) (*answer, error) {
+	call.timeout = min(answerTimeout, s.cfg.Patience/maxSendings)
+	call.allowed = s.spend
+	return s.client.send(ctx, call)
+}
+
+// spend takes a request from the budget.
+func (s *search) spend() error {
+	if s.requests >= s.cfg.MaxRequests {
+		return errFillBudget
+	}
+	s.requests++
+	return nil
 }
 
 // refusesOne tells whether an error concerns one website or conversation, and

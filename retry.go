@@ -46,6 +46,10 @@ func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
 		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
 	for sendings := 1; ; sendings++ {
+		if err := call.allow(); err != nil {
+			c.limiter.lost()
+			return nil, err
+		}
 		answer, err := c.sendOnce(ctx, call)
 		again := c.refused(turn, answer, err)
 		if !again && sendings < maxSendings && repeatable(ctx, call.method) && failed(ctx, answer, err) {
