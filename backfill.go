@@ -115,9 +115,10 @@ type fill struct {
 	rtm    *RTM
 	gap    Gap
 	open   *openGap
-	before *fill         // nil for the first
-	told   chan struct{} // closed when the gap's hooks have returned
-	lifted chan struct{} // closed when the mark is lifted
+	before *fill           // nil for the first
+	seen   map[uint64]bool // messages that were handled shortly before the gap
+	told   chan struct{}   // closed when the gap's hooks have returned
+	lifted chan struct{}   // closed when the mark is lifted
 	done   chan struct{}
 	over   atomic.Bool   // no session is pending, or will be
 	moved  chan struct{} // capacity 1: something has changed that the fill waits for
@@ -138,6 +139,7 @@ func (t *RTM) startFill(gap Gap, open *openGap, told chan struct{}) {
 		gap:    gap,
 		open:   open,
 		told:   told,
+		seen:   t.recent.handledSince(gap.From.Add(-2 * t.cfg.backfill.Overlap)),
 		lifted: make(chan struct{}),
 		done:   make(chan struct{}),
 		moved:  make(chan struct{}, 1),
@@ -440,9 +442,9 @@ func (r *recovery) count() {
 
 // handledAlready tells whether a message has come the other way before: live
 // before it was recovered, or the other way round.
-func (t *RTM) handledAlready(ev Event) bool {
+func (t *RTM) handledAlready(ev Event, r *recovery) bool {
 	key, ok := keyOf(ev)
-	return ok && t.recent.repeats(key, ev.EventMeta().Source)
+	return ok && (r != nil && r.fill.seen[key] || t.recent.repeats(key, ev.EventMeta().Source))
 }
 
 func (t *RTM) remember(ev Event) {

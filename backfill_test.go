@@ -1252,3 +1252,30 @@ func TestBackfillBudgetCountsRepetitions(t *testing.T) {
 		assert.ErrorContains(t, outcomes.list()[0].Err, "MaxRequests")
 	})
 }
+
+// A busy website must not make a long backfill forget what was handled before
+// its gap, and repeat it.
+func TestALongBackfillForgetsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		runVia(t, srv, slowly(10*time.Second, isMessages), router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		all := visitors(srv, 30)
+		for _, v := range all {
+			say(v, 0, 1)
+		}
+		outage(t, srv, func() {
+			for _, v := range all {
+				say(v, 1, 2)
+			}
+		})
+		for n := range 33 { // more than are remembered
+			emit(srv, "session_other", 1000*n, 1000*n+1000)
+			pass(5 * time.Second)
+		}
+		pass(time.Hour)
+		for _, v := range all {
+			assert.Equal(t, []string{"0", "1 (backfill)"}, of(got.list(), v.SessionID))
+		}
+	})
+}

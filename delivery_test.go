@@ -614,3 +614,30 @@ func TestGapReachesBackToWhereTheReaderStopped(t *testing.T) {
 		assert.False(t, gaps.list()[0].From.After(stopped.Add(clockStep)), "when the others were sent")
 	})
 }
+
+// On a website that is never quiet it is pings that tell when a lag is over.
+func TestALagEndsOnABusyConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var gaps log[crisp.Gap]
+		store := new(memoryPosition)
+		router, got, release := blockable()
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 100)
+		pass(time.Second)
+		close(release)
+		n := 100
+		for range 3 * 600 { // ten minutes without half a second of quiet
+			emit(srv, "session_a", n, n+1)
+			n++
+			pass(time.Second / 3)
+		}
+		require.Equal(t, numbers(0, n), got.list())
+		assert.WithinDuration(t, time.Now(), store.last(), 10*time.Second)
+		srv.DropConnections()
+		synctest.Wait()
+		authenticated(t, srv)
+		require.Len(t, gaps.list(), 1)
+		assert.WithinDuration(t, time.Now(), gaps.list()[0].From, time.Second)
+	})
+}

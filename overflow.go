@@ -49,6 +49,7 @@ func (t *RTM) admit(it *item) bool {
 		// that was read is queued even if the client is stopped meanwhile.
 		_ = t.delivery.wait(t.stopped, it.cost())
 		t.lag.resume()
+		t.probeLag()
 	}
 	return true
 }
@@ -58,8 +59,68 @@ func (t *RTM) admit(it *item) bool {
 // what is lost if the connection ends then, too.
 type lag struct {
 	mu      sync.Mutex
-	from    time.Time // zero = there is none
-	resumed time.Time // when the reader went on
+	from    time.Time      // zero = there is none
+	resumed time.Time      // when the reader went on; zero = it waits
+	waits   int            // of the reader, so far
+	probing *socketio.Conn // that is asked whether the lag is over; nil = none
+}
+
+// probeLag finds the end of the lag on a connection that is never quiet: the
+// server answers a ping behind what it has written before. It asks twice, since
+// the first answer may overtake what waits in the server above its socket.
+func (t *RTM) probeLag() {
+	t.mu.Lock()
+	conn := t.conn
+	t.mu.Unlock()
+	if conn == nil || !t.lag.probe(conn) {
+		return
+	}
+	go func() {
+		for again := true; again; {
+			waits := t.lag.waited()
+			err := conn.Ping(t.stopped)
+			if err == nil {
+				err = conn.Ping(t.stopped)
+			}
+			again = t.lag.probed(conn, waits, err)
+		}
+	}()
+}
+
+// probe tells whether a connection is to be asked: not if it is being asked.
+func (l *lag) probe(conn *socketio.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fresh := l.probing != conn
+	l.probing = conn
+	return fresh
+}
+
+// waited counts the waits of the reader.
+func (l *lag) waited() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waits
+}
+
+// probed notes that a connection has answered, or ended. What its server had
+// written before is read then, and the lag is over, unless the reader has waited
+// meanwhile: the connection has to be asked again then, after the wait.
+func (l *lag) probed(conn *socketio.Conn, waits int, err error) (again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.probing != conn {
+		return false
+	}
+	waiting := l.resumed.IsZero()
+	if err == nil && !waiting && l.waits != waits {
+		return true
+	}
+	l.probing = nil
+	if err == nil && !waiting {
+		l.from, l.resumed = time.Time{}, time.Time{}
+	}
+	return false
 }
 
 func (l *lag) begin(at time.Time) {
@@ -69,6 +130,7 @@ func (l *lag) begin(at time.Time) {
 		l.from = at
 	}
 	l.resumed = time.Time{}
+	l.waits++
 }
 
 func (l *lag) resume() {
@@ -78,7 +140,7 @@ func (l *lag) resume() {
 }
 
 // bound gives the beginning of the lag if it is before the given time. The lag
-// is over when the connection was found quiet after it.
+// is over, too, when the connection was found quiet after it.
 func (l *lag) bound(at time.Time, conn *socketio.Conn) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +157,7 @@ func (l *lag) bound(at time.Time, conn *socketio.Conn) time.Time {
 func (l *lag) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.from, l.resumed = time.Time{}, time.Time{}
+	l.from, l.resumed, l.probing = time.Time{}, time.Time{}, nil
 }
 
 // drop tells whether an event has to be dropped, and counts it.

@@ -107,6 +107,16 @@ func (r *recent) since(at time.Time) []uint64 {
 	return keys
 }
 
+// handledSince is the same, as a set. A backfill keeps it, as it may take so long
+// that what was handled before its gap is forgotten meanwhile.
+func (r *recent) handledSince(at time.Time) map[uint64]bool {
+	keys := make(map[uint64]bool)
+	for _, key := range r.since(at) {
+		keys[key] = true
+	}
+	return keys
+}
+
 // restore remembers what a stored position lists.
 func (r *recent) restore(keys []uint64) {
 	for _, key := range keys {

@@ -461,10 +461,8 @@ func (t *RTM) handle(ctx context.Context, it *item) {
 		t.router.onError(ctx, err)
 		return
 	}
-	if t.recent != nil {
-		if t.handledAlready(ev) {
-			return
-		}
+	if t.recent != nil && t.handledAlready(ev, it.recovery) {
+		return
 	}
 	if it.recovery != nil {
 		it.recovery.count()

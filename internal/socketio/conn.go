@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,10 @@ func (c *Conn) Idle() (passedOn time.Time, idle bool) {
 	passedOn = c.PassedOn() // first: what comes in between makes it earlier than it could be, never later
 	return passedOn, c.wire.listening()
 }
+
+// Ping sends a WebSocket ping and waits for its answer, which comes behind what
+// the server has written before it, and only while Next is being called.
+func (c *Conn) Ping(ctx context.Context) error { return c.ws.Ping(ctx) }
 
 // Close ends the session at once, from any goroutine: Next and Emit return
 // [ErrClosed], also those that are waiting for the network. It returns nil; a
