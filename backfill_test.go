@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -844,36 +845,43 @@ func TestBackfillAfterARestart(t *testing.T) {
 }
 
 // Close interrupts handlers. What they had in hand comes again after a restart,
-// what they were done with does not.
+// what they were done with does not. A save that is under way gives them the time
+// to return before the last one.
 func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		store, got := new(memoryPosition), new(log[string])
-		newRouter := func(hangs string) *crisp.Router {
-			router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
-			crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-				text, _ := ev.Content.(crisp.TextContent)
-				if string(text) == hangs {
-					<-ctx.Done()
-					return ctx.Err()
+	for name, took := range map[string]time.Duration{"between saves": 0, "during a save": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				store, got := &slowPosition{took: took}, new(log[string])
+				newRouter := func(hangs string) *crisp.Router {
+					router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+					crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+						text, _ := ev.Content.(crisp.TextContent)
+						if string(text) == hangs {
+							<-ctx.Done()
+							return ctx.Err()
+						}
+						got.add(string(text))
+						return nil
+					})
+					return router
 				}
-				got.add(string(text))
-				return nil
-			})
-			return router
-		}
-		rtm := run(t, srv, newRouter("3"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
-		authenticated(t, srv)
-		v := srv.Visitor()
-		say(v, 0, 6)
-		synctest.Wait()
-		require.NoError(t, rtm.Close())
-		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
-		assert.Equal(t, numbers(0, 3), got.list())
+				rtm := run(t, srv, newRouter("3"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v := srv.Visitor()
+				say(v, 0, 6)
+				pass(6 * time.Second) // positions are saved every five
+				require.NoError(t, rtm.Close())
+				require.ErrorIs(t, rtm.ending(t), crisp.ErrClosed)
+				assert.Equal(t, numbers(0, 3), got.list())
 
-		run(t, srv, newRouter("none"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
-		authenticated(t, srv)
-		assert.Equal(t, numbers(0, 6), got.list())
-	})
+				rtm = run(t, srv, newRouter("none"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				assert.Equal(t, numbers(0, 6), got.list())
+				require.NoError(t, rtm.Close())
+				require.ErrorIs(t, rtm.ending(t), crisp.ErrClosed) // with its last save
+			})
+		})
+	}
 }
 
 // interruptedBackfill is a client that is about to end in the middle of a
@@ -1277,5 +1285,46 @@ func TestALongBackfillForgetsNothing(t *testing.T) {
 		for _, v := range all {
 			assert.Equal(t, []string{"0", "1 (backfill)"}, of(got.list(), v.SessionID))
 		}
+	})
+}
+
+// What is fetched waits for its handlers in memory, beside the queue: no more of
+// it than a quarter of the queue's bound, but 1 MiB at least.
+func TestBackfillFetchesNoFurtherAheadThanTheQueueAllows(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const sessions, size = 40, 100_000
+		all := visitors(srv, sessions)
+		release := make(chan struct{})
+		var got log[string] // sessions
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			<-release
+			got.add(ev.SessionID)
+			return nil
+		})
+		var fetched log[string]
+		see := func(req *http.Request) *http.Response {
+			if isMessages(req) {
+				fetched.add(req.URL.Path)
+			}
+			return nil
+		}
+		hooks, _, outcomes := watch()
+		runVia(t, srv, see, router, hooks, crisp.WithQueue(1<<20, crisp.OverflowBlock), crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		outage(t, srv, func() {
+			for _, v := range all {
+				v.Say(strings.Repeat("x", size))
+			}
+		})
+		pass(time.Minute)
+		paths := fetched.list()
+		slices.Sort(paths)
+		assert.LessOrEqual(t, len(slices.Compact(paths)), 1<<20/size+2, "those that fit, the one in its handler, the one that waits for room")
+		close(release)
+		synctest.Wait()
+		assert.Len(t, got.list(), sessions)
+		require.Len(t, outcomes.list(), 1)
+		assert.True(t, outcomes.list()[0].Complete)
 	})
 }

@@ -50,6 +50,38 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 	}
 }
 
+// Events come in both forms, and those of one session stay in order.
+func TestConcurrencyKeepsEnvelopesInOrder(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		const sessions, each = 10, 50
+		handled := make(map[string]*log[string])
+		for s := range sessions {
+			handled[fmt.Sprint("session_", s)] = new(log[string])
+		}
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			text, _ := ev.Content.(crisp.TextContent)
+			handled[ev.SessionID].add(string(text))
+			return nil
+		})
+		run(t, srv, router, crisp.WithConcurrency(64))
+		authenticated(t, srv)
+		for n := range each {
+			for session := range handled {
+				payload := message(session, n)
+				if n%2 == 1 {
+					payload = fmt.Appendf(nil, `{"website_id":%q,"event":"message:send","data":%s,"timestamp":1}`, crisptest.WebsiteID, payload)
+				}
+				srv.EmitRaw("message:send", payload)
+			}
+		}
+		synctest.Wait()
+		for session, got := range handled {
+			assert.Equal(t, numbers(0, each), got.list(), session)
+		}
+	})
+}
+
 func TestASlowSessionHoldsUpNoOther(t *testing.T) {
 	for _, n := range []int{2, 4, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -389,6 +421,24 @@ func TestCloseInsideAHandler(t *testing.T) {
 	})
 }
 
+// Such a handler ignores its context, and keeps the program from nothing.
+func TestCloseWhileAHandlerHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got, release := blockable()
+		rtm := run(t, srv, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, rtm.Close())
+		assert.ErrorIs(t, rtm.ending(t), crisp.ErrClosed)
+		assert.Zero(t, time.Since(began))
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, numbers(0, 1), got.list())
+	})
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		type key struct{}
@@ -446,7 +496,9 @@ func TestCallsAtOddTimes(t *testing.T) {
 			rtm := newRTM(t, srv)
 			go func() { _ = rtm.Run(t.Context()) }()
 			authenticated(t, srv)
-			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrRunning)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			assert.ErrorIs(t, rtm.Run(ctx), crisp.ErrRunning)
 			assert.Len(t, srv.Sessions(), 1, "the first goes on")
 			require.NoError(t, rtm.Shutdown(t.Context()))
 			assert.ErrorIs(t, rtm.Run(t.Context()), crisp.ErrRunning)

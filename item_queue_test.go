@@ -1,7 +1,9 @@
 package crisp
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -50,4 +52,20 @@ func TestItemQueueForgets(t *testing.T) {
 	c := q.take()
 	c.free()
 	assert.Zero(t, c.array)
+}
+
+// The stored position must not pass by an event that the reader has taken in
+// and the sequencer has not seen yet. The reader does not stop there: only a look from
+// inside finds it so.
+func TestDeliveryKnowsWhatItHasNotHandedOver(t *testing.T) {
+	handle := func(context.Context, *item) {}
+	d := newDelivery(t.Context(), 2, defaultQueueBytes, handle, func(error) {})
+	assert.Zero(t, d.oldest())
+	d.enqueue(item{received: 7})
+	d.enqueue(item{received: 8})
+	assert.Equal(t, time.Unix(0, 7), d.oldest())
+	d.flush()
+	d.finish()
+	<-d.done()
+	assert.Zero(t, d.oldest())
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
 )
 
 // limit decides whether a server takes one more request now, and if not, after
@@ -409,5 +410,20 @@ func TestRateLimitIsReadable(t *testing.T) {
 			require.ErrorIs(t, client.Do(t.Context(), "GET", "a", nil, nil), crisp.ErrQuota)
 			assert.Equal(t, tt.want, client.RateLimit(), name)
 		}
+	})
+}
+
+// A refusal concerns the client that it was told to, not its neighbours.
+func TestClientsHaveTheirOwnPace(t *testing.T) {
+	bubble(t, func(t *testing.T, a *crisptest.Server) {
+		b := crisptest.NewServer(t, crisptest.InMemory())
+		a.FailREST(http.StatusTooManyRequests, 1, 10*time.Second)
+		brief, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var refusal *crisp.APIError
+		require.ErrorAs(t, a.Client().Do(brief, "GET", "plugin/connect/endpoints", nil, nil), &refusal)
+		began := time.Now()
+		require.NoError(t, b.Client().Do(t.Context(), "GET", "plugin/connect/endpoints", nil, nil))
+		assert.Zero(t, time.Since(began))
 	})
 }

@@ -36,6 +36,21 @@ func TestFilePosition(t *testing.T) {
 	assert.Len(t, entries, 1, "no temporary files stay")
 }
 
+// A crash in the middle of a save must find the old content whole: the file has
+// another name here, under which it shows what became of it.
+func TestFilePositionReplacesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "position")
+	store := crisp.FilePosition(path)
+	require.NoError(t, store.Save(t.Context(), crisp.Position{Time: time.Unix(1, 0)}))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Link(path, path+".before"))
+	require.NoError(t, store.Save(t.Context(), crisp.Position{Time: time.Unix(2, 0)}))
+	kept, err := os.ReadFile(path + ".before")
+	require.NoError(t, err)
+	assert.Equal(t, string(before), string(kept))
+}
+
 func TestFilePositionSurvivesTornFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "position")
 	store := crisp.FilePosition(path)
@@ -268,24 +283,31 @@ func (s *slowPosition) Save(ctx context.Context, p crisp.Position) error {
 }
 
 func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		store := new(memoryPosition)
-		var gaps log[crisp.Gap]
-		router, got := texts()
-		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
-		authenticated(t, srv)
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		whole := time.Now()
-		pass(time.Second)
-		srv.SendBytes([]byte("\x81\x7e\x01\x00" + `42["message:send",{"session_id":"session_a","content":"1`)) // of 256 bytes
-		pass(20 * time.Second)
-		assert.WithinDuration(t, whole, store.last(), clockStep)
-		srv.DropConnections(crisptest.DropCut)
-		synctest.Wait()
-		authenticated(t, srv)
-		require.Len(t, gaps.list(), 1)
-		assert.WithinDuration(t, whole, gaps.list()[0].From, clockStep, "the event that was cut off lies in the gap")
-		assert.Equal(t, numbers(0, 1), got.list())
-	})
+	for name, part := range map[string]hostile{
+		"a part of its frame":        frame("\x81\x7e\x01\x00", `42["message:send",{"session_id":"session_a","content":"1`), // of 256 bytes
+		"all but its binary payload": sendText(`451-["message:send",{"session_id":"session_a","content":{"_placeholder":true,"num":0}}]`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				store := new(memoryPosition)
+				var gaps log[crisp.Gap]
+				router, got := texts()
+				run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+				authenticated(t, srv)
+				emit(srv, "session_a", 0, 1)
+				synctest.Wait()
+				whole := time.Now()
+				pass(time.Second)
+				part(srv)
+				pass(20 * time.Second)
+				assert.WithinDuration(t, whole, store.last(), clockStep)
+				srv.DropConnections(crisptest.DropCut)
+				synctest.Wait()
+				authenticated(t, srv)
+				require.Len(t, gaps.list(), 1)
+				assert.WithinDuration(t, whole, gaps.list()[0].From, clockStep, "the event that was cut off lies in the gap")
+				assert.Equal(t, numbers(0, 1), got.list())
+			})
+		})
+	}
 }

@@ -22,8 +22,17 @@ import (
 // script answers the first calls with responders, further ones with success,
 // and notes when each call came.
 type script struct {
+	mu    sync.Mutex
 	began time.Time
 	at    []time.Duration
+}
+
+// next notes a call, and gives its number.
+func (s *script) next() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = append(s.at, time.Since(s.began))
+	return len(s.at) - 1
 }
 
 func scripted(t *testing.T, opts []crisp.Option, responders ...httpmock.Responder) (*crisp.Client, *script) {
@@ -31,9 +40,7 @@ func scripted(t *testing.T, opts []crisp.Option, responders ...httpmock.Responde
 	client, mock := mockedClient(t, opts...)
 	s := &script{began: time.Now()}
 	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-		i := len(s.at)
-		s.at = append(s.at, time.Since(s.began))
-		if i < len(responders) {
+		if i := s.next(); i < len(responders) {
 			return responders[i](r)
 		}
 		return answer(200, `{"error":false,"data":{"page":1}}`)(r)

@@ -2,6 +2,7 @@ package crisp_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -52,6 +53,18 @@ func runClient(t *testing.T, client *crisp.Client, router *crisp.Router, opts ..
 	go func() { r.err <- rtm.Run(t.Context()) }()
 	t.Cleanup(func() { _ = rtm.Close() })
 	return r
+}
+
+// ending is what Run returns. A client that goes on instead fails the test.
+func (r *running) ending(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.err:
+		return err
+	case <-time.After(time.Hour): // virtual
+		require.FailNow(t, "Run goes on")
+		return nil
+	}
 }
 
 // log collects what a test wants to see later, from any goroutine.
@@ -142,7 +155,7 @@ func TestRTMRefusedCredentialsEndRun(t *testing.T) {
 		srv.RejectAuth("token_revoked")
 		router, _ := texts()
 		rtm := run(t, srv, router)
-		err := <-rtm.err
+		err := rtm.ending(t)
 		require.ErrorIs(t, err, crisp.ErrUnauthorized)
 		assert.ErrorContains(t, err, "token_revoked", "the server's message is passed on")
 		assert.NotContains(t, err.Error(), srv.Token().Key)
@@ -162,7 +175,7 @@ func TestRTMEndsWhenALiveSessionLosesItsRights(t *testing.T) {
 		rtm := run(t, srv, router)
 		authenticated(t, srv)
 		srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
-		err := <-rtm.err
+		err := rtm.ending(t)
 		require.ErrorIs(t, err, crisp.ErrUnauthorized)
 		assert.ErrorContains(t, err, "token_revoked")
 		assert.Empty(t, got.list())
@@ -175,7 +188,7 @@ func TestRTMRefusedByRESTEndsRun(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				srv.FailREST(status, 1)
 				router, _ := texts()
-				err := <-run(t, srv, router).err
+				err := run(t, srv, router).ending(t)
 				var refusal *crisp.APIError
 				require.ErrorAs(t, err, &refusal)
 				assert.Equal(t, status, refusal.StatusCode)
@@ -342,7 +355,67 @@ func TestRTMHungRESTIsBounded(t *testing.T) {
 			crisp.WithConnectTimeout(15*time.Second),
 			crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
 		pass(16 * time.Second)
-		assert.Equal(t, []time.Duration{15 * time.Second}, retries.list()[:1])
+		require.NotEmpty(t, retries.list())
+		assert.Equal(t, 15*time.Second, retries.list()[0])
+	})
+}
+
+// The endpoint takes the connection, and never answers.
+func TestRTMHungHandshakeIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		hung := srv.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) {
+			return http.StatusOK, crisp.Endpoints{Socket: crisp.SocketEndpoints{App: hung}}
+		})
+		router, _ := texts()
+		var retries log[time.Duration]
+		began := time.Now()
+		run(t, srv, router,
+			crisp.WithConnectTimeout(15*time.Second),
+			crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
+		pass(16 * time.Second)
+		require.NotEmpty(t, retries.list())
+		assert.Equal(t, 15*time.Second, retries.list()[0])
+	})
+}
+
+// attempts is a backoff of one second that tells what it was asked.
+type attempts struct{ log[int] }
+
+func (a *attempts) Delay(attempt int) time.Duration {
+	a.add(attempt)
+	return time.Second
+}
+
+func TestRTMWaitsLongerAndLonger(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var asked attempts
+		router, _ := texts()
+		srv.TakeDown()
+		run(t, srv, router, crisp.WithBackoff(&asked))
+		pass(3500 * time.Millisecond)
+		assert.Equal(t, []int{2, 3, 4, 5}, asked.list(), "the first attempt has failed, too")
+
+		srv.BringUp()
+		authenticated(t, srv)
+		pass(time.Minute)
+		srv.TakeDown()
+		pass(1500 * time.Millisecond)
+		assert.Equal(t, []int{1, 2}, asked.list()[4:], "a session begins the row anew")
+	})
+}
+
+func TestRTMSlowsDownForAServerThatFlaps(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var asked attempts
+		router, _ := texts()
+		run(t, srv, router, crisp.WithBackoff(&asked))
+		for range 5 {
+			authenticated(t, srv)
+			srv.DropConnections()
+			synctest.Wait()
+		}
+		assert.Equal(t, []int{1, 1, 2, 3, 4}, asked.list(), "a session that ends at once is forgiven twice")
 	})
 }
 
@@ -544,6 +617,28 @@ func TestRTMFrameOverTheLimit(t *testing.T) {
 	})
 }
 
+// A frame is refused by its header: nothing of it needs to come.
+func TestRTMReadLimitByDefault(t *testing.T) {
+	for size, refused := range map[uint64]bool{16 << 20: false, 16<<20 + 1: true} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				var ended log[crisp.Disconnected]
+				router, _ := texts()
+				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.add}))
+				authenticated(t, srv)
+				srv.SendBytes(binary.BigEndian.AppendUint64([]byte("\x81\x7f"), size))
+				pass(time.Second)
+				if !refused {
+					assert.Empty(t, ended.list())
+					return
+				}
+				require.Len(t, ended.list(), 1)
+				assert.ErrorIs(t, ended.list()[0].Err, crisp.ErrTooLarge)
+			})
+		})
+	}
+}
+
 // A session may be refused later than at its beginning, whatever the router
 // listens to.
 func TestRTMUnauthorizedMeanwhile(t *testing.T) {
@@ -556,7 +651,7 @@ func TestRTMUnauthorizedMeanwhile(t *testing.T) {
 				rtm := run(t, srv, router)
 				authenticated(t, srv)
 				srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
-				err := <-rtm.err
+				err := rtm.ending(t)
 				require.ErrorIs(t, err, crisp.ErrUnauthorized)
 				assert.ErrorContains(t, err, "token_revoked")
 			})

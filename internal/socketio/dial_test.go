@@ -72,7 +72,10 @@ func TestDialTellsWhyThereIsNoWebSocket(t *testing.T) {
 	})
 	t.Run("redirected", func(t *testing.T) {
 		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
-			assert.NotEqual(t, "/elsewhere", r.URL.Path, "no redirect is followed")
+			if !assert.NotEqual(t, "/elsewhere", r.URL.Path, "no redirect is followed") {
+				http.NotFound(w, r)
+				return
+			}
 			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 		})
 		_, err := Dial(t.Context(), secret, Options{HTTPClient: client})

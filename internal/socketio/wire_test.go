@@ -122,7 +122,15 @@ func endOf(err error) string {
 
 // TestTooLargeByItsHeader doesn't wait for what won't come in a lifetime.
 func TestTooLargeByItsHeader(t *testing.T) {
-	c := dialCanned(t, canned{"\x81\x7f\x00\x00\x00\x00\x00\x00\x03\xe9ab", 1 << 20, nil}, Options{ReadLimit: 1000})
+	c := dialCanned(t, canned{"\x81\x7f\x00\x00\x00\x00\x00\x00\x03\xe9ab", 1 << 20, io.ErrNoProgress}, Options{ReadLimit: 1000})
+	_, err := c.read()
+	assert.ErrorIs(t, err, ErrTooLarge)
+}
+
+// Each fragment is within the limit, the message is not.
+func TestTooLargeInFragments(t *testing.T) {
+	fragment := "\x7e\x02\x58" + strings.Repeat("x", 600)
+	c := dialCanned(t, canned{"\x01" + fragment + "\x80" + fragment, 1 << 20, io.ErrNoProgress}, Options{ReadLimit: 1000})
 	_, err := c.read()
 	assert.ErrorIs(t, err, ErrTooLarge)
 }
