@@ -155,10 +155,15 @@ func (t *RTM) loadPosition() (Gap, error) {
 	case p.Time.IsZero():
 		return Gap{}, nil
 	}
+	from := p.Time
+	if now := time.Now(); from.After(now) { // this machine's clock was set back
+		t.report(fmt.Errorf("%w: it is %s ahead of the clock", ErrPosition, from.Sub(now).Round(time.Second)))
+		from = now
+	}
 	if t.recent != nil {
 		t.recent.restore(p.Handled)
 	}
-	return Gap{From: p.Time, Reason: GapRestarted}, nil
+	return Gap{From: from, Reason: GapRestarted}, nil
 }
 
 // keepPosition saves the position while it changes, and once more when stop is

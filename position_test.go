@@ -173,6 +173,22 @@ func TestPositionThatCanNotBeLoaded(t *testing.T) {
 			assert.ErrorIs(t, errs.list()[0], crisp.ErrPosition)
 		})
 	})
+	t.Run("ahead of the clock", func(t *testing.T) {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			var errs log[error]
+			store := new(memoryPosition)
+			store.saved.add(crisp.Position{Time: time.Now().Add(time.Hour)})
+			router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			hooks, gaps, _ := watch()
+			run(t, srv, router, hooks, crisp.WithPosition(store))
+			authenticated(t, srv)
+			require.Len(t, errs.list(), 1)
+			require.ErrorIs(t, errs.list()[0], crisp.ErrPosition)
+			assert.ErrorContains(t, errs.list()[0], "1h0m0s ahead of the clock")
+			require.Len(t, gaps.list(), 1)
+			assert.False(t, gaps.list()[0].From.After(gaps.list()[0].To))
+		})
+	})
 	t.Run("out of reach", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
 			down := errors.New("database down")

@@ -431,7 +431,7 @@ func (t *RTM) read(s *session) error {
 			return err
 		}
 		name, wanted := t.router.wants(ev.Name)
-		if !wanted {
+		if !wanted || name == eventAuthenticated {
 			continue
 		}
 		received := s.lastLive.UnixNano()

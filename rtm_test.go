@@ -889,3 +889,18 @@ func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
 		assert.LessOrEqual(t, got[5].SinceFrame, 10*time.Second)
 	}, crisptest.WithHeartbeat(10*time.Second, 5*time.Second))
 }
+
+// What belongs to the protocol is no event of Crisp's, whenever it comes.
+func TestAuthenticatedIsNoEvent(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var got log[string]
+		router := crisp.NewRouter()
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { got.add(ev.EventName()); return nil })
+		run(t, srv, router)
+		authenticated(t, srv)
+		srv.SendFrame(`42["authenticated",true]`)
+		srv.EmitRaw("session:removed", []byte(`{"session_id":"s"}`))
+		synctest.Wait()
+		assert.Equal(t, []string{"session:removed"}, got.list())
+	})
+}

@@ -16,7 +16,8 @@ var deliveryMutants = []mutant{
 		removed: "a session keeps to its lane with WithConcurrency",
 		file:    "lanes.go",
 		old:     "return maphash.Bytes(l.seed, sessionKey(it.payload))",
-		new:     "return uint64(it.received)",
+		new:     "return rand.Uint64()",
+		imports: "math/rand/v2",
 		tests:   "TestConcurrencyKeepsSessionsInOrder",
 	},
 	{
