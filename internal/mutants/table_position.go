@@ -6,7 +6,7 @@ var positionMutants = []mutant{
 		promise: "position",
 		removed: "a stored one makes the restart a gap",
 		file:    "position.go",
-		old:     "return Gap{From: p.Time, Reason: GapRestarted}, nil",
+		old:     "return Gap{From: from, Reason: GapRestarted}, nil",
 		new:     "return Gap{}, nil",
 		tests:   "TestPositionMakesARestartAGap TestBackfillAfterARestart",
 	},
