@@ -102,17 +102,17 @@ func TestRTMAllocs(t *testing.T) {
 	for name, c := range map[string]struct {
 		payload  string
 		register func(r *crisp.Router, each func())
-		lanes    int
+		sessions int // at a time
 		limit    cost
 	}{
-		"one lane":      {messageSend, onMessage, 1, limit},
-		"16 lanes":      {messageSend, onMessage, 16, limit},
-		"many handlers": {messageSend, onEverything, 1, limit},
-		"long":          {long, onMessage, 1, cost{3, times(1.25, long)}},
-		"no handler":    {messageSend, onNothing, 1, cost{0, 10}},
+		"one session at a time": {messageSend, onMessage, 1, limit},
+		"16 sessions at a time": {messageSend, onMessage, 16, limit},
+		"many handlers":         {messageSend, onEverything, 1, limit},
+		"long":                  {long, onMessage, 1, cost{3, times(1.25, long)}},
+		"no handler":            {messageSend, onNothing, 1, cost{0, 10}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assertCost(t, costOfStream(t, c.payload, c.register, c.lanes), c.limit)
+			assertCost(t, costOfStream(t, c.payload, c.register, c.sessions), c.limit)
 		})
 	}
 }
@@ -136,7 +136,7 @@ func onEverything(r *crisp.Router, each func()) {
 func onNothing(*crisp.Router, func()) {}
 
 // costOfStream is what an RTM client allocates per event of a stream.
-func costOfStream(t *testing.T, payload string, register func(r *crisp.Router, each func()), lanes int) cost {
+func costOfStream(t *testing.T, payload string, register func(r *crisp.Router, each func()), sessions int) cost {
 	t.Helper()
 	const volume, least = 20 << 20, 2000 // bytes, events
 	events := max(least, volume/len(payload))
@@ -160,7 +160,7 @@ func costOfStream(t *testing.T, payload string, register func(r *crisp.Router, e
 	client, err := crisp.New(crisp.UserToken("identifier", "key"), crisp.WithBaseURL(srv.URL))
 	require.NoError(t, err)
 	defer client.CloseIdleConnections()
-	rtm, err = client.NewRTM(router, crisp.WithConcurrency(lanes),
+	rtm, err = client.NewRTM(router, crisp.WithConcurrency(sessions),
 		crisp.WithFilter(crisp.Filter{Events: slices.Compact(names)}),
 		crisp.WithQueue(256<<10, crisp.OverflowBlock)) // short, so that it doesn't grow while handlers lag behind
 	require.NoError(t, err)

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// lanes is how many conversations are answered at a time.
-	lanes = 8
+	// atATime is how many conversations are answered at a time.
+	atATime = 8
 
 	// saveInterval is what the bot may forget at most if it crashes.
 	saveInterval = time.Minute
@@ -43,7 +43,7 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 		filter.Rooms = []string{website}
 	}
 	rtm, err := client.NewRTM(b.router,
-		crisp.WithConcurrency(lanes),
+		crisp.WithConcurrency(atATime),
 		crisp.WithFilter(filter),
 		crisp.WithBackfill(crisp.Backfill{MaxAge: answerTimeout}),
 		crisp.WithHooks(crisp.Hooks{

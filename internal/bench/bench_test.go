@@ -56,16 +56,16 @@ func TestReadersReadTheWholeStream(t *testing.T) {
 	server := httptest.NewServer(streamRoutes())
 	defer server.Close()
 	for name, task := range map[string]task{
-		"read":      {Reader: "read"},
-		"reader":    {Reader: "reader"},
-		"json":      {Reader: "json"},
-		"crisp":     {Reader: "crisp"},
-		"lanes":     {Reader: "crisp", Setup: setup{Lanes: 16}},
-		"more":      {Reader: "crisp", Setup: setup{Registered: 40}},
-		"unhandled": {Reader: "crisp", Setup: setup{Unhandled: true}},
-		"large":     {Reader: "crisp", Load: workload{Event: "session:sync:pages", Size: 1 << 20, Events: 3}},
-		"paced":     {Reader: "crisp", Load: workload{Event: "message:send", Size: 600, Events: 100, Rate: 10_000}},
-		"paced raw": {Reader: "reader", Load: workload{Event: "message:send", Size: 600, Events: 100, Rate: 10_000}},
+		"read":        {Reader: "read"},
+		"reader":      {Reader: "reader"},
+		"json":        {Reader: "json"},
+		"crisp":       {Reader: "crisp"},
+		"concurrency": {Reader: "crisp", Setup: setup{Concurrency: 16}},
+		"more":        {Reader: "crisp", Setup: setup{Registered: 40}},
+		"unhandled":   {Reader: "crisp", Setup: setup{Unhandled: true}},
+		"large":       {Reader: "crisp", Load: workload{Event: "session:sync:pages", Size: 1 << 20, Events: 3}},
+		"paced":       {Reader: "crisp", Load: workload{Event: "message:send", Size: 600, Events: 100, Rate: 10_000}},
+		"paced raw":   {Reader: "reader", Load: workload{Event: "message:send", Size: 600, Events: 100, Rate: 10_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			task.URL = server.URL

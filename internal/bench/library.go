@@ -11,9 +11,9 @@ import (
 
 // setup is how the library is used for a stream.
 type setup struct {
-	Lanes      int  // at a time; 0 = the default
-	Registered int  // how many events have handlers, at least
-	Unhandled  bool // the stream's event has none: it is subscribed to by the filter alone
+	Concurrency int  // sessions at a time; 0 = the default
+	Registered  int  // how many events have handlers, at least
+	Unhandled   bool // the stream's event has none: it is subscribed to by the filter alone
 }
 
 // session is a client of the library that reads one stream.
@@ -41,7 +41,7 @@ func newSession(url string, load workload, s setup, each func(*crisp.MessageSend
 	slices.Sort(events)
 	b.rtm, err = client.NewRTM(router,
 		crisp.WithFilter(crisp.Filter{Events: slices.Compact(events)}),
-		crisp.WithConcurrency(max(1, s.Lanes)))
+		crisp.WithConcurrency(max(1, s.Concurrency)))
 	return b, err
 }
 

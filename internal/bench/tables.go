@@ -23,7 +23,7 @@ func tables() []table {
 		{"readers", bench.readers},
 		{"sizes", bench.sizes},
 		{"registered", bench.registered},
-		{"lanes", bench.lanes},
+		{"concurrency", bench.concurrency},
 		{"latency", bench.latency},
 		{"footprint", bench.footprint},
 		{"hooks", bench.hooks},
@@ -81,12 +81,12 @@ func (b bench) registered(ctx context.Context, w io.Writer) error {
 	return b.printContest(ctx, w, "Router", clients)
 }
 
-// lanes shows what handling sessions at the same time costs.
-func (b bench) lanes(ctx context.Context, w io.Writer) error {
+// concurrency shows what handling sessions at the same time costs.
+func (b bench) concurrency(ctx context.Context, w io.Writer) error {
 	load := b.messages()
 	clients := []contestant{floor(load)}
 	for _, n := range []int{1, 4, 16, 64} {
-		clients = append(clients, library(fmt.Sprintf("%d lanes", n), load, setup{Lanes: n}))
+		clients = append(clients, library(fmt.Sprintf("%d at a time", n), load, setup{Concurrency: n}))
 	}
 	return b.printContest(ctx, w, "Concurrency", clients)
 }

@@ -30,8 +30,8 @@ const (
 // TestBlockedHandlers lets handlers hang while 100,000 events come, from a
 // server in a process of its own, so that the memory is the client's alone.
 func TestBlockedHandlers(t *testing.T) {
-	for _, lanes := range []int{1, 16} {
-		t.Run(fmt.Sprintf("%d lanes", lanes), func(t *testing.T) {
+	for _, concurrency := range []int{1, 16} {
+		t.Run(fmt.Sprintf("%d at a time", concurrency), func(t *testing.T) {
 			client := startFlood(t)
 			var (
 				mu      sync.Mutex
@@ -55,7 +55,7 @@ func TestBlockedHandlers(t *testing.T) {
 				return nil
 			})
 			connected := make(chan struct{}, 1)
-			rtm, err := client.NewRTM(router, crisp.WithConcurrency(lanes), crisp.WithHooks(crisp.Hooks{
+			rtm, err := client.NewRTM(router, crisp.WithConcurrency(concurrency), crisp.WithHooks(crisp.Hooks{
 				Connected: func(crisp.Connected) { connected <- struct{}{} },
 				Gap:       func(g crisp.Gap) { t.Errorf("a gap: %v", g) },
 			}))

@@ -122,9 +122,9 @@ type Report struct {
 
 // rules are what a round must keep to, as its plan has it.
 type rules struct {
-	backfill bool
-	lanes    int
-	slack    time.Duration // the longest time from Crisp to the client
+	backfill    bool
+	concurrency int
+	slack       time.Duration // the longest time from Crisp to the client
 }
 
 // audit looks for what does not add up.
@@ -146,8 +146,8 @@ func (l *ledger) audit(r rules) Report {
 		repeats += a.session(session, sent)
 	}
 	// Close interrupts handlers; what they had in hand may come again.
-	if repeats > l.closes*r.lanes {
-		a.violated("%d events were handled twice, with %d handlers interrupted at most", repeats, l.closes*r.lanes)
+	if repeats > l.closes*r.concurrency {
+		a.violated("%d events were handled twice, with %d handlers interrupted at most", repeats, l.closes*r.concurrency)
 	}
 	for session := range l.handled {
 		if _, ok := l.sent[session]; !ok {

@@ -14,38 +14,38 @@ type plan struct {
 	seed uint64
 	unit time.Duration
 
-	engineIO  int
-	lanes     int
-	backfill  bool
-	overflow  crisp.Overflow
-	queue     int // bytes
-	sessions  int
-	heartbeat time.Duration // ping interval; the timeout is a little less
-	length    time.Duration
-	pause     time.Duration // between two messages of anybody, on average
-	faults    time.Duration // between two faults, on average
-	handling  time.Duration // the most that a handler takes, usually
-	restarts  bool
+	engineIO    int
+	concurrency int
+	backfill    bool
+	overflow    crisp.Overflow
+	queue       int // bytes
+	sessions    int
+	heartbeat   time.Duration // ping interval; the timeout is a little less
+	length      time.Duration
+	pause       time.Duration // between two messages of anybody, on average
+	faults      time.Duration // between two faults, on average
+	handling    time.Duration // the most that a handler takes, usually
+	restarts    bool
 }
 
 func newPlan(seed uint64, unit time.Duration) plan {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	p := plan{
-		seed:      seed,
-		unit:      unit,
-		engineIO:  pick(rng, 3, 4, 4),
-		lanes:     pick(rng, 1, 1, 4, 16),
-		backfill:  rng.IntN(2) == 0,
-		overflow:  pick(rng, crisp.OverflowBlock, crisp.OverflowBlock, crisp.OverflowDrop),
-		queue:     pick(rng, 20_000, 200_000, 64<<20),
-		sessions:  pick(rng, 3, 20, 60),
-		heartbeat: unit * time.Duration(pick(rng, 5, 10, 25)),
-		length:    unit * time.Duration(pick(rng, 300, 600, 1200)),
-		pause:     unit / time.Duration(pick(rng, 2, 10, 30)),
-		faults:    unit * time.Duration(pick(rng, 10, 30, 60)),
-		restarts:  rng.IntN(3) == 0,
+		seed:        seed,
+		unit:        unit,
+		engineIO:    pick(rng, 3, 4, 4),
+		concurrency: pick(rng, 1, 1, 4, 16),
+		backfill:    rng.IntN(2) == 0,
+		overflow:    pick(rng, crisp.OverflowBlock, crisp.OverflowBlock, crisp.OverflowDrop),
+		queue:       pick(rng, 20_000, 200_000, 64<<20),
+		sessions:    pick(rng, 3, 20, 60),
+		heartbeat:   unit * time.Duration(pick(rng, 5, 10, 25)),
+		length:      unit * time.Duration(pick(rng, 300, 600, 1200)),
+		pause:       unit / time.Duration(pick(rng, 2, 10, 30)),
+		faults:      unit * time.Duration(pick(rng, 10, 30, 60)),
+		restarts:    rng.IntN(3) == 0,
 	}
-	// One lane alone must bear it in the long run, since all may share one.
+	// One handler at a time must bear it in the long run.
 	p.handling = p.pause / time.Duration(pick(rng, 1, 2, 50))
 	return p
 }
@@ -56,8 +56,8 @@ func (p plan) heartbeatTimeout() time.Duration { return p.heartbeat * 4 / 5 }
 
 func (p plan) String() string {
 	overflow := map[crisp.Overflow]string{crisp.OverflowBlock: "block", crisp.OverflowDrop: "drop"}[p.overflow]
-	return fmt.Sprintf("seed %d: Engine.IO %d, %d lanes, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t",
-		p.seed, p.engineIO, p.lanes, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts)
+	return fmt.Sprintf("seed %d: Engine.IO %d, %d at a time, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t",
+		p.seed, p.engineIO, p.concurrency, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts)
 }
 
 // most is the largest delay of a chunk on the network, which is what an event

@@ -62,7 +62,7 @@ func play(ctx context.Context, p plan, server *crisptest.Server, n *network) (Re
 	if err := r.calm(ctx); err != nil {
 		return Report{}, err
 	}
-	return n.ledger.audit(rules{backfill: p.backfill, lanes: p.lanes, slack: r.latency()}), nil
+	return n.ledger.audit(rules{backfill: p.backfill, concurrency: p.concurrency, slack: r.latency()}), nil
 }
 
 // latency is how long an event may take to the client: a chunk is held up for
@@ -114,7 +114,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (r *round) start() error {
 	options := []crisp.RTMOption{
 		crisp.WithEngineIO(r.engineIO),
-		crisp.WithConcurrency(r.lanes),
+		crisp.WithConcurrency(r.concurrency),
 		crisp.WithQueue(r.queue, r.overflow),
 		crisp.WithHooks(r.ledger.hooks()),
 		crisp.WithPosition(r.position),
