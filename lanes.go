@@ -16,7 +16,7 @@ import (
 type lanes struct {
 	d    *delivery
 	seed maphash.Seed
-	out  []item // on their way in; for the sequencer alone
+	out  []keyedItem // on their way in; for the sequencer alone
 
 	mu       sync.Mutex
 	runnable sync.Cond // a lane is ready, or none will be
@@ -37,6 +37,11 @@ type lane struct {
 	key        uint64
 	head, tail *laneEntry
 	nextReady  *lane
+}
+
+type keyedItem struct {
+	item
+	key uint64
 }
 
 type laneEntry struct {
@@ -62,7 +67,7 @@ func newLanes(d *delivery, workers int) *lanes {
 
 // put hands an item over, with the next flush at the latest.
 func (l *lanes) put(it *item) {
-	l.out = append(l.out, *it)
+	l.out = append(l.out, keyedItem{*it, l.keyOf(it)})
 	if len(l.out) == chunkItems {
 		l.flush()
 	}
@@ -91,17 +96,16 @@ func (l *lanes) flush() {
 
 // append puts an item at the end of its lane, and tells whether that makes it
 // ready.
-func (l *lanes) append(it *item) bool {
-	e := l.entry(it)
-	key := l.keyOf(it)
-	if at := l.byKey[key]; at != nil {
+func (l *lanes) append(it *keyedItem) bool {
+	e := l.entry(&it.item)
+	if at := l.byKey[it.key]; at != nil {
 		at.tail.next = e
 		at.tail = e
 		return false
 	}
 	at := l.lane()
-	at.key, at.head, at.tail = key, e, e
-	l.byKey[key] = at
+	at.key, at.head, at.tail = it.key, e, e
+	l.byKey[it.key] = at
 	l.ready.put(at)
 	return true
 }

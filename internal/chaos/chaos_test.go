@@ -51,11 +51,14 @@ func TestVirtual(t *testing.T) {
 
 // TestSockets plays rounds over TCP, where a second is 20 ms.
 func TestSockets(t *testing.T) {
-	soak(t, *sockets, func(t *testing.T, seed uint64) Report {
-		p := newPlan(seed, 20*time.Millisecond)
-		p.length = min(p.length, 10*time.Second)
-		server := crisptest.NewServer(t, crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
-		return playOn(t, p, server, tcpPair)
+	soak(t, *sockets, func(t *testing.T, seed uint64) (report Report) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { // whose end closes the server
+			p := newPlan(seed, 20*time.Millisecond)
+			p.length = min(p.length, 10*time.Second)
+			server := crisptest.NewServer(t, crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
+			report = playOn(t, p, server, tcpPair)
+		})
+		return report
 	})
 }
 
