@@ -166,7 +166,7 @@ func (f *fill) recover(s *search) bool {
 	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
 		return false
 	}
-	f.rtm.delivery.lift(f)
+	f.rtm.delivery.lift(f, nil)
 	close(f.lifted)
 	if f.before != nil && !f.await(f.before.done) {
 		return false

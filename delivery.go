@@ -26,6 +26,7 @@ type item struct {
 	received int64     // UNIX ns
 	recovery *recovery // what a recovered message, or a signal, belongs to
 	fill     *fill     // of the gap before a mark that is lifted
+	gap      *openGap  // to be closed with that, if it is not filled
 }
 
 func (it *item) cost() int64 { return int64(len(it.payload)) + itemOverhead }
@@ -193,8 +194,11 @@ func (d *delivery) flush() {
 // mark holds back what comes behind what is queued now, until lift.
 func (d *delivery) mark() { d.sequencer.put(item{signal: signalMark}) }
 
-// lift ends the oldest mark.
-func (d *delivery) lift(f *fill) { d.sequencer.put(item{signal: signalLift, fill: f}) }
+// lift ends the oldest mark. The gap before it is filled or, if there is nothing
+// to fill it with, closed.
+func (d *delivery) lift(f *fill, gap *openGap) {
+	d.sequencer.put(item{signal: signalLift, fill: f, gap: gap})
+}
 
 // recover hands over what a session has missed.
 func (d *delivery) recover(r *recovery) {

@@ -88,10 +88,7 @@ func (t *RTM) resume(open *openGap, gap *Gap, post func()) {
 	t.delivery.mark()
 	post()
 	if gap == nil || t.cfg.backfill == nil {
-		t.hooks.post(func() {
-			t.delivery.lift(nil)
-			open.close()
-		})
+		t.hooks.post(func() { t.delivery.lift(nil, open) })
 		return
 	}
 	told := make(chan struct{})

@@ -283,6 +283,40 @@ func TestPositionStoreThatHangs(t *testing.T) {
 	})
 }
 
+// A program may find, in the hook of a gap, that too much was missed, and close
+// the client. What was received behind that is dropped, and the next run's gap
+// must begin before it.
+func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store := &slowPosition{took: 3 * time.Second} // so that the last is saved after the hook
+		store.saved.add(crisp.Position{Time: time.Now().Add(-time.Hour)})
+		var rtm *running
+		var dropped log[crisp.Dropped]
+		router, got := texts()
+		rtm = run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{
+			Gap: func(crisp.Gap) {
+				<-time.After(6 * time.Second)
+				_ = rtm.Close()
+				<-time.After(time.Second)
+			},
+			Dropped: dropped.add,
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.NoError(t, srv.WaitAuthenticated(ctx))
+		received := time.Now()
+		emit(srv, "session_a", 0, 1)
+		pass(time.Second)
+		emit(srv, "session_a", 1, 2)
+		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
+		synctest.Wait()
+		assert.Empty(t, got.list())
+		require.Len(t, dropped.list(), 1)
+		assert.Equal(t, 2, dropped.list()[0].Count)
+		assert.False(t, store.last().After(received.Add(clockStep)))
+	})
+}
+
 // slowPosition takes its time to save.
 type slowPosition struct {
 	memoryPosition

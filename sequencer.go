@@ -145,7 +145,7 @@ func (s *sequencer) step() {
 	s.next++
 	switch {
 	case it.signal == signalLift:
-		s.lift(it.fill)
+		s.lift(&it)
 	case it.signal == signalLifted:
 		it.fill.enter()
 	case it.signal == signalMissed:
@@ -186,14 +186,17 @@ func (s *sequencer) settle() {
 
 // lift ends the wait behind a mark. From here on events may have to wait for the
 // fill of the gap before it, if there is one.
-func (s *sequencer) lift(f *fill) {
+func (s *sequencer) lift(it *item) {
 	s.holding = false
-	if f != nil {
-		s.fills = append(s.fills, f)
-		s.behind = append(s.behind, item{signal: signalLifted, fill: f})
+	if it.fill != nil {
+		s.fills = append(s.fills, it.fill)
+		s.behind = append(s.behind, item{signal: signalLifted, fill: it.fill})
 	}
 	s.batch, s.next, s.behind = append(s.behind, s.batch[s.next:]...), 0, nil
 	s.inHand.Store(oldestOf(s.batch))
+	if it.gap != nil {
+		it.gap.close() // now that what was behind counts for itself
+	}
 }
 
 // withhold keeps a live event back if what its session missed is not there

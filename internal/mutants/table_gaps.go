@@ -30,8 +30,8 @@ var gapMutants = []mutant{
 		promise: "no loss in silence",
 		removed: "the gap is told before the first event after it",
 		file:    "gaps.go",
-		old:     "\t\tt.hooks.post(func() {\n\t\t\tt.delivery.lift(nil)\n\t\t\topen.close()\n\t\t})\n",
-		new:     "\t\tt.delivery.lift(nil)\n\t\tt.hooks.post(open.close)\n",
+		old:     "\t\tt.hooks.post(func() { t.delivery.lift(nil, open) })\n",
+		new:     "\t\tt.delivery.lift(nil, open)\n",
 		tests:   "TestConnectedHookReturnsBeforeTheFirstEvent TestPositionWaitsForTheHookOfAGap",
 	},
 	{

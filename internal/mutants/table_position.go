@@ -108,4 +108,12 @@ var positionMutants = []mutant{
 		new:     "if t.recent != nil && (interrupted || !interrupted) {",
 		tests:   "TestRestartRepeatsWhatCloseInterrupted",
 	},
+	{
+		promise: "position",
+		removed: "a gap counts until what came behind it counts for itself",
+		file:    "gaps.go",
+		old:     "\t\tt.hooks.post(func() { t.delivery.lift(nil, open) })\n",
+		new:     "\t\tt.hooks.post(func() {\n\t\t\tt.delivery.lift(nil, nil)\n\t\t\topen.close()\n\t\t})\n",
+		tests:   "TestPositionDoesNotPassWhatCloseDrops",
+	},
 }
