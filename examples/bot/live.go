@@ -77,11 +77,12 @@ func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	if err := rtm.Shutdown(drain); err != nil {
-		return fmt.Errorf("not everything was answered in time: %w", err)
-	}
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) {
+	late := rtm.Shutdown(drain)
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
 		return err
+	}
+	if late != nil {
+		return fmt.Errorf("not everything was answered in time: %w", late)
 	}
 	return nil
 }

@@ -74,11 +74,12 @@ func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	if err := rtm.Shutdown(drain); err != nil {
-		return fmt.Errorf("not everything was stored in time: %w", err)
-	}
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) {
+	late := rtm.Shutdown(drain)
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
 		return err
+	}
+	if late != nil {
+		return fmt.Errorf("not everything was stored in time: %w", late)
 	}
 	return nil
 }

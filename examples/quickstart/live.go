@@ -45,11 +45,12 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	}
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	if err := rtm.Shutdown(drain); err != nil {
-		return fmt.Errorf("not everything was handled in time: %w", err)
-	}
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) {
+	late := rtm.Shutdown(drain)
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
 		return err
+	}
+	if late != nil {
+		return fmt.Errorf("not everything was handled in time: %w", late)
 	}
 	return nil
 }

@@ -83,6 +83,7 @@ func rtmEnd(rtm *crisp.RTM) {
 	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := rtm.Shutdown(drain)
+	<-ended // also if err says that it took too long: the position is saved then
 	_ = err
 }
 
