@@ -82,9 +82,9 @@ func rtmEnd(rtm *crisp.RTM) {
 	}
 	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := rtm.Shutdown(drain)
-	<-ended // also if err says that it took too long: the position is saved then
-	_ = err
+	late := rtm.Shutdown(drain) // not nil if it took too long
+	err := <-ended              // ErrClosed, as it should be; the position is saved now
+	_, _ = late, err
 }
 
 func webhooksProgram(secret string, save func(context.Context, string, crisp.Content) error) {
