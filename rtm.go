@@ -116,7 +116,8 @@ const (
 
 // WithConcurrency sets how many sessions (conversations) are handled at a
 // time; default 1. Each session's events stay in order whatever n is. Events
-// without a session are kept in order by website.
+// without a session are kept in order by website. Sessions take turns, so that
+// slow ones, as long as they are fewer than n, hold up no other.
 func WithConcurrency(n int) RTMOption {
 	return func(c *rtmConfig) error {
 		if n < 1 {
