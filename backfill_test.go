@@ -1328,3 +1328,29 @@ func TestBackfillFetchesNoFurtherAheadThanTheQueueAllows(t *testing.T) {
 		assert.True(t, outcomes.list()[0].Complete)
 	})
 }
+
+// A backfill that has less to do must not overtake the one before it.
+func TestBackfillsOfASessionFollowEachOther(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		// With more of an overlap the later one would find what the first is to find.
+		runVia(t, srv, slowly(10*time.Second, isMessages), router, crisp.WithBackfill(crisp.Backfill{Overlap: time.Millisecond}))
+		authenticated(t, srv)
+		v, others := srv.Visitor(), visitors(srv, 5)
+		outage(t, srv, func() {
+			say(v, 0, 1)
+			pass(time.Second)
+			for _, other := range others { // which changed last, and are fetched first
+				say(other, 0, 1)
+			}
+		})
+		for _, other := range others {
+			say(other, 1, 2)
+		}
+		pass(time.Second)
+		outage(t, srv, func() { say(v, 1, 2) })
+		say(v, 2, 3)
+		pass(time.Hour)
+		assert.Equal(t, append(filled(numbers(0, 2)...), "2"), of(got.list(), v.SessionID))
+	})
+}

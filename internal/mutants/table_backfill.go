@@ -96,7 +96,7 @@ var backfillMutants = []mutant{
 		file:    "backfill.go",
 		old:     "if f.before != nil && !f.await(f.before.done) {",
 		new:     "if f.before != nil && !f.await(f.told) {",
-		tests:   "TestBackfillOfASecondGapMeanwhile",
+		tests:   "TestBackfillsOfASessionFollowEachOther",
 	},
 	{
 		promise: "backfill",
