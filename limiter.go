@@ -180,7 +180,7 @@ func (l *limiter) advance() {
 		l.inFlight++
 		close(t.ready)
 	}
-	if l.inFlight == 0 {
+	if l.inFlight == 0 && len(l.queue) == 0 {
 		l.pace.rest(time.Now())
 	}
 }
