@@ -345,18 +345,25 @@ func TestRTMSilentServerCountsAsFailure(t *testing.T) {
 	})
 }
 
+// requireGivenUpAfter15s expects a client with that connect timeout to end an
+// attempt to connect to a server that hangs, and to make another.
+func requireGivenUpAfter15s(t *testing.T, srv *crisptest.Server) {
+	t.Helper()
+	router, _ := texts()
+	var retries log[time.Duration]
+	began := time.Now()
+	run(t, srv, router,
+		crisp.WithConnectTimeout(15*time.Second),
+		crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
+	pass(16 * time.Second)
+	require.NotEmpty(t, retries.list())
+	assert.Equal(t, 15*time.Second, retries.list()[0])
+}
+
 func TestRTMHungRESTIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.SlowREST(time.Hour)
-		router, _ := texts()
-		var retries log[time.Duration]
-		began := time.Now()
-		run(t, srv, router,
-			crisp.WithConnectTimeout(15*time.Second),
-			crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
-		pass(16 * time.Second)
-		require.NotEmpty(t, retries.list())
-		assert.Equal(t, 15*time.Second, retries.list()[0])
+		requireGivenUpAfter15s(t, srv)
 	})
 }
 
@@ -367,15 +374,7 @@ func TestRTMHungHandshakeIsBounded(t *testing.T) {
 		srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) {
 			return http.StatusOK, crisp.Endpoints{Socket: crisp.SocketEndpoints{App: hung}}
 		})
-		router, _ := texts()
-		var retries log[time.Duration]
-		began := time.Now()
-		run(t, srv, router,
-			crisp.WithConnectTimeout(15*time.Second),
-			crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
-		pass(16 * time.Second)
-		require.NotEmpty(t, retries.list())
-		assert.Equal(t, 15*time.Second, retries.list()[0])
+		requireGivenUpAfter15s(t, srv)
 	})
 }
 
