@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Content is what a message holds: one of [TextContent], [NoteContent],
@@ -19,7 +19,7 @@ type Content interface {
 	// ContentType is the message's type on the wire, such as "text".
 	ContentType() string
 
-	encodeContent(e *wire.Encoder)
+	encodeContent(e *payload.Encoder)
 }
 
 // TextContent is the content of a message of type text: what was said.
@@ -66,16 +66,16 @@ func (*EventContent) ContentType() string { return string(MessageTypeEvent) }
 // ContentType is the message's type, which may be empty.
 func (c *UnknownContent) ContentType() string { return c.Type }
 
-func (c TextContent) encodeContent(e *wire.Encoder)       { e.Text(string(c)) }
-func (c NoteContent) encodeContent(e *wire.Encoder)       { e.Text(string(c)) }
-func (c *FileContent) encodeContent(e *wire.Encoder)      { c.encode(e) }
-func (c *AnimationContent) encodeContent(e *wire.Encoder) { c.encode(e) }
-func (c *AudioContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
-func (c *PickerContent) encodeContent(e *wire.Encoder)    { c.encode(e) }
-func (c *FieldContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
-func (c *CarouselContent) encodeContent(e *wire.Encoder)  { c.encode(e) }
-func (c *EventContent) encodeContent(e *wire.Encoder)     { c.encode(e) }
-func (c *UnknownContent) encodeContent(e *wire.Encoder)   { e.RawValue(c.Raw) }
+func (c TextContent) encodeContent(e *payload.Encoder)       { e.Text(string(c)) }
+func (c NoteContent) encodeContent(e *payload.Encoder)       { e.Text(string(c)) }
+func (c *FileContent) encodeContent(e *payload.Encoder)      { c.encode(e) }
+func (c *AnimationContent) encodeContent(e *payload.Encoder) { c.encode(e) }
+func (c *AudioContent) encodeContent(e *payload.Encoder)     { c.encode(e) }
+func (c *PickerContent) encodeContent(e *payload.Encoder)    { c.encode(e) }
+func (c *FieldContent) encodeContent(e *payload.Encoder)     { c.encode(e) }
+func (c *CarouselContent) encodeContent(e *payload.Encoder)  { c.encode(e) }
+func (c *EventContent) encodeContent(e *payload.Encoder)     { c.encode(e) }
+func (c *UnknownContent) encodeContent(e *payload.Encoder)   { e.RawValue(c.Raw) }
 
 // MarshalJSON writes the content as it came.
 func (c UnknownContent) MarshalJSON() ([]byte, error) { return c.Raw.MarshalJSON() }
@@ -89,7 +89,7 @@ func (c *UnknownContent) UnmarshalJSON(data []byte) error {
 // objectContent is content that is an object on the wire.
 type objectContent interface {
 	Content
-	decode(d *wire.Decoder, p wire.Presence)
+	decode(d *payload.Decoder, p payload.Presence)
 }
 
 // newContent makes the content of a type of message whose content is an
@@ -119,7 +119,7 @@ func newContent(typ MessageType) objectContent {
 
 // decodeContent reads the content at a place by the message's type, or by its
 // own shape where the type is not known.
-func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Content) {
+func decodeContent(d *payload.Decoder, at payload.Place, typ MessageType) (content Content) {
 	if !at.Found() {
 		return nil
 	}
@@ -133,7 +133,7 @@ func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Con
 	case ok && shape == MessageTypeNote:
 		return NoteContent(text)
 	}
-	d.Revisit(at, func(d *wire.Decoder) { content = decodeShape(d, shape) })
+	d.Revisit(at, func(d *payload.Decoder) { content = decodeShape(d, shape) })
 	if content == nil {
 		return &UnknownContent{Type: string(typ), Raw: at.Raw}
 	}
@@ -143,18 +143,18 @@ func decodeContent(d *wire.Decoder, at wire.Place, typ MessageType) (content Con
 // decodeShape reads content of a known shape, other than text. There is none if
 // the shape is not known, or if the content has another JSON type, which is a
 // problem.
-func decodeShape(d *wire.Decoder, shape MessageType) Content {
+func decodeShape(d *payload.Decoder, shape MessageType) Content {
 	kind := d.Kind()
 	if shape == MessageTypeText || shape == MessageTypeNote {
-		d.String(wire.Required)
+		d.String(payload.Required)
 		return nil
 	}
 	content := newContent(shape)
 	if content == nil {
 		return nil
 	}
-	content.decode(d, wire.Required)
-	if kind != wire.Object {
+	content.decode(d, payload.Required)
+	if kind != payload.Object {
 		return nil
 	}
 	return content
@@ -163,11 +163,11 @@ func decodeShape(d *wire.Decoder, shape MessageType) Content {
 // shapeOf tells the type of message that content belongs to, by the members
 // that no content of another type has; empty if there are none.
 func shapeOf(raw json.RawMessage) MessageType {
-	d := wire.NewDecoder(raw)
-	if d.Kind() == wire.String {
+	d := payload.NewDecoder(raw)
+	if d.Kind() == payload.String {
 		return MessageTypeText
 	}
-	if d.Kind() != wire.Object || !d.Object(wire.Required) {
+	if d.Kind() != payload.Object || !d.Object(payload.Required) {
 		return ""
 	}
 	var shape MessageType
@@ -200,7 +200,7 @@ func shapeOf(raw json.RawMessage) MessageType {
 }
 
 // encodeContent writes a message's content.
-func encodeContent(e *wire.Encoder, key string, content Content, p wire.Presence) {
+func encodeContent(e *payload.Encoder, key string, content Content, p payload.Presence) {
 	if !e.Member(key, content == nil, p) {
 		return
 	}

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Conversation is a conversation with a visitor, as REST gives it. What is not
@@ -62,42 +62,42 @@ type Unread struct {
 	Visitor  int // the other way round
 }
 
-func (c *Conversation) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (c *Conversation) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			c.WebsiteID = d.String(wire.Optional)
+			c.WebsiteID = d.String(payload.Optional)
 		case "session_id":
-			c.SessionID = d.String(wire.Optional)
+			c.SessionID = d.String(payload.Optional)
 		case "inbox_id":
-			c.InboxID = d.String(wire.Optional)
+			c.InboxID = d.String(payload.Optional)
 		case "people_id":
-			c.PeopleID = d.String(wire.Optional)
+			c.PeopleID = d.String(payload.Optional)
 		case "state":
-			c.State = SessionState(d.String(wire.Optional))
+			c.State = SessionState(d.String(payload.Optional))
 		case "is_verified":
-			c.Verified = d.Bool(wire.Optional)
+			c.Verified = d.Bool(payload.Optional)
 		case "is_blocked":
-			c.Blocked = d.Bool(wire.Optional)
+			c.Blocked = d.Bool(payload.Optional)
 		case "availability":
-			c.Availability = Availability(d.String(wire.Optional))
+			c.Availability = Availability(d.String(payload.Optional))
 		case "active":
-			c.Active.decode(d, wire.Optional)
+			c.Active.decode(d, payload.Optional)
 		case "verifications":
-			c.Verifications = wire.Slice(d, wire.Optional, (*Verification).decode)
+			c.Verifications = payload.Slice(d, payload.Optional, (*Verification).decode)
 		case "participants":
-			c.Participants = wire.Slice(d, wire.Optional, (*Participant).decode)
+			c.Participants = payload.Slice(d, payload.Optional, (*Participant).decode)
 		case "mentions":
-			c.Mentions = d.Strings(wire.Optional)
+			c.Mentions = d.Strings(payload.Optional)
 		case "last_message":
-			c.LastMessage = d.String(wire.Optional)
+			c.LastMessage = d.String(payload.Optional)
 		case "preview_message":
 			c.Preview.decode(d)
 		case "topic":
-			c.Topic = d.String(wire.Optional)
+			c.Topic = d.String(payload.Optional)
 		case "unread":
 			c.Unread.decode(d)
 		case "assigned":
@@ -105,60 +105,60 @@ func (c *Conversation) decode(d *wire.Decoder) {
 		case "meta":
 			c.Meta.decode(d)
 		case "created_at":
-			c.CreatedAt = d.Time(wire.Optional)
+			c.CreatedAt = d.Time(payload.Optional)
 		case "updated_at":
-			c.UpdatedAt = d.Time(wire.Optional)
+			c.UpdatedAt = d.Time(payload.Optional)
 		case "waiting_since":
-			c.WaitingSince = d.Time(wire.Optional)
+			c.WaitingSince = d.Time(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (p *MessagePreview) decode(d *wire.Decoder) {
-	if !d.Object(wire.Optional) {
+func (p *MessagePreview) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			p.Type = MessageType(d.String(wire.Optional))
+			p.Type = MessageType(d.String(payload.Optional))
 		case "from":
-			p.From = From(d.String(wire.Optional))
+			p.From = From(d.String(payload.Optional))
 		case "excerpt":
-			p.Excerpt = d.String(wire.Optional)
+			p.Excerpt = d.String(payload.Optional)
 		case "fingerprint":
-			p.Fingerprint = d.Int64(wire.Optional)
+			p.Fingerprint = d.Int64(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (u *Unread) decode(d *wire.Decoder) {
-	if !d.Object(wire.Optional) {
+func (u *Unread) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "operator":
-			u.Operator = d.Int(wire.Optional)
+			u.Operator = d.Int(payload.Optional)
 		case "visitor":
-			u.Visitor = d.Int(wire.Optional)
+			u.Visitor = d.Int(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func decodeAssigned(d *wire.Decoder) (userID string) {
-	if !d.Object(wire.Optional) {
+func decodeAssigned(d *payload.Decoder) (userID string) {
+	if !d.Object(payload.Optional) {
 		return ""
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		if key == "user_id" {
-			userID = d.String(wire.Optional)
+			userID = d.String(payload.Optional)
 		} else {
 			d.Skip()
 		}

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // ConversationMeta is what is known of the visitor of a conversation.
@@ -45,34 +45,34 @@ type Device struct {
 	Locales      []string      // languages, such as "en"
 }
 
-func (m *ConversationMeta) decode(d *wire.Decoder) {
-	if !d.Object(wire.Optional) {
+func (m *ConversationMeta) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "nickname":
-			m.Nickname = d.String(wire.Optional)
+			m.Nickname = d.String(payload.Optional)
 		case "email":
-			m.Email = d.String(wire.Optional)
+			m.Email = d.String(payload.Optional)
 		case "phone":
-			m.Phone = d.String(wire.Optional)
+			m.Phone = d.String(payload.Optional)
 		case "address":
-			m.Address = d.String(wire.Optional)
+			m.Address = d.String(payload.Optional)
 		case "subject":
-			m.Subject = d.String(wire.Optional)
+			m.Subject = d.String(payload.Optional)
 		case "origin":
-			m.Origin = d.String(wire.Optional)
+			m.Origin = d.String(payload.Optional)
 		case "avatar":
-			m.Avatar = d.String(wire.Optional)
+			m.Avatar = d.String(payload.Optional)
 		case "data":
-			m.Data = d.AnyMap(wire.Optional)
+			m.Data = d.AnyMap(payload.Optional)
 		case "segments":
-			m.Segments = d.Strings(wire.Optional)
+			m.Segments = d.Strings(payload.Optional)
 		case "ip":
-			m.IP = d.String(wire.Optional)
+			m.IP = d.String(payload.Optional)
 		case "connection":
-			m.Connection.decode(d, wire.Optional)
+			m.Connection.decode(d, payload.Optional)
 		case "device":
 			m.Device.decode(d)
 		default:
@@ -81,22 +81,22 @@ func (m *ConversationMeta) decode(d *wire.Decoder) {
 	}
 }
 
-func (v *Device) decode(d *wire.Decoder) {
-	if !d.Object(wire.Optional) {
+func (v *Device) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "capabilities":
-			v.Capabilities = d.Strings(wire.Optional)
+			v.Capabilities = d.Strings(payload.Optional)
 		case "geolocation":
-			v.Geolocation.decode(d, wire.Optional)
+			v.Geolocation.decode(d, payload.Optional)
 		case "system":
-			v.System.decode(d, wire.Optional)
+			v.System.decode(d, payload.Optional)
 		case "timezone":
-			v.Timezone = d.Duration(wire.Optional, time.Minute)
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "locales":
-			v.Locales = d.Strings(wire.Optional)
+			v.Locales = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}

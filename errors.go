@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Conditions to test for with [errors.Is].
@@ -171,7 +171,7 @@ func (e *SyntaxError) Error() string {
 
 // syntaxError tells the event of an error of the decoder.
 func syntaxError(event string, err error) error {
-	var syntax *wire.SyntaxError
+	var syntax *payload.SyntaxError
 	if !errors.As(err, &syntax) {
 		return err
 	}

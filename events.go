@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 //go:generate go -C internal/eventgen run . -root ../..
@@ -22,8 +22,8 @@ type Event interface {
 	// EventMeta is where the event came from and how it decoded.
 	EventMeta() *Meta
 
-	decode(d *wire.Decoder)
-	encode(e *wire.Encoder)
+	decode(d *payload.Decoder)
+	encode(e *payload.Encoder)
 	// origin is what the payload tells of where and when it happened, as far
 	// as it does.
 	origin() (websiteID string, at time.Time)
@@ -142,27 +142,27 @@ func (e *UnknownEvent) UnmarshalJSON(data []byte) error {
 
 // decode picks up what every event may have. Nothing is expected of the
 // payload, so that nothing is a problem.
-func (e *UnknownEvent) decode(d *wire.Decoder) {
-	if d.Kind() != wire.Object {
+func (e *UnknownEvent) decode(d *payload.Decoder) {
+	if d.Kind() != payload.Object {
 		d.Skip()
 		return
 	}
-	d.Object(wire.Required)
+	d.Object(payload.Required)
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch kind := d.Kind(); {
-		case key == "website_id" && kind == wire.String:
-			e.WebsiteID = d.String(wire.Required)
-		case key == "session_id" && kind == wire.String:
-			e.sessionID = d.String(wire.Required)
+		case key == "website_id" && kind == payload.String:
+			e.WebsiteID = d.String(payload.Required)
+		case key == "session_id" && kind == payload.String:
+			e.sessionID = d.String(payload.Required)
 		case key == "timestamp":
-			e.Time = wire.NewDecoder(d.Skip()).Time(wire.Required) // by itself: what is no time is no problem
+			e.Time = payload.NewDecoder(d.Skip()).Time(payload.Required) // by itself: what is no time is no problem
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (e *UnknownEvent) encode(enc *wire.Encoder) { enc.RawValue(e.Raw) }
+func (e *UnknownEvent) encode(enc *payload.Encoder) { enc.RawValue(e.Raw) }
 
 func (e *UnknownEvent) origin() (websiteID string, at time.Time) { return e.WebsiteID, e.Time }
 
@@ -231,24 +231,24 @@ func newEvent(name string) Event {
 // Decode makes a typed event of a name and a payload as they are on the wire;
 // a payload in an envelope (website_id, event, data, timestamp) is taken out of
 // it. The only error is a payload that is not valid JSON, a [*SyntaxError];
-// what else is unexpected is listed in the event's Meta. The payload is copied.
-func Decode(name string, payload []byte) (Event, error) {
-	return decodeOwned(name, slices.Clone(payload), time.Now())
+// what else is unexpected is listed in the event's Meta. The data are copied.
+func Decode(name string, data []byte) (Event, error) {
+	return decodeOwned(name, slices.Clone(data), time.Now())
 }
 
 // decodeOwned is Decode for a payload that nobody else will write to: the
 // event's strings share its memory. It came when received says.
-func decodeOwned(name string, payload []byte, received time.Time) (Event, error) {
-	env, ok := wire.DetectEnvelope(payload)
+func decodeOwned(name string, data []byte, received time.Time) (Event, error) {
+	env, ok := payload.DetectEnvelope(data)
 	if !ok {
-		env = wire.Envelope{Data: payload}
+		env = payload.Envelope{Data: data}
 	}
 	return decodeEnvelope(name, env, received)
 }
 
 // decodeEnvelope makes a typed event of an envelope's data, whose memory is
 // the event's from then on.
-func decodeEnvelope(name string, env wire.Envelope, received time.Time) (Event, error) {
+func decodeEnvelope(name string, env payload.Envelope, received time.Time) (Event, error) {
 	ev := newEvent(name)
 	if err := decodePayload(ev, env, received); err != nil {
 		return nil, err
@@ -258,10 +258,10 @@ func decodeEnvelope(name string, env wire.Envelope, received time.Time) (Event, 
 
 // decoders are reused: with all that a decoder keeps for its way through
 // nested values, it is larger than many an event.
-var decoders = sync.Pool{New: func() any { return new(wire.Decoder) }}
+var decoders = sync.Pool{New: func() any { return new(payload.Decoder) }}
 
-func decodePayload(ev Event, env wire.Envelope, received time.Time) error {
-	d := decoders.Get().(*wire.Decoder)
+func decodePayload(ev Event, env payload.Envelope, received time.Time) error {
+	d := decoders.Get().(*payload.Decoder)
 	d.Reset(env.Data)
 	ev.decode(d)
 	err, problems := d.End(), d.Problems()
@@ -289,7 +289,7 @@ func firstTime(times ...time.Time) time.Time {
 	return time.Time{}
 }
 
-func fieldProblems(lists ...[]wire.Problem) []FieldProblem {
+func fieldProblems(lists ...[]payload.Problem) []FieldProblem {
 	var all []FieldProblem
 	for _, list := range lists {
 		for _, p := range list {
@@ -300,26 +300,26 @@ func fieldProblems(lists ...[]wire.Problem) []FieldProblem {
 }
 
 // encoder is what can write itself in its wire form.
-type encoder interface{ encode(e *wire.Encoder) }
+type encoder interface{ encode(e *payload.Encoder) }
 
 func marshal(v encoder) ([]byte, error) {
-	var e wire.Encoder
+	var e payload.Encoder
 	v.encode(&e)
 	return e.Bytes()
 }
 
 // unmarshalEvent reads a payload into an event that is zero.
 func unmarshalEvent(ev Event, data []byte) error {
-	return decodePayload(ev, wire.Envelope{Data: slices.Clone(data)}, time.Now())
+	return decodePayload(ev, payload.Envelope{Data: slices.Clone(data)}, time.Now())
 }
 
 // unmarshalValue reads a part of a payload by itself. It has no Meta to list
 // problems in, so that the first becomes the error, after all else was read.
 func unmarshalValue(v interface {
-	decode(d *wire.Decoder, p wire.Presence)
+	decode(d *payload.Decoder, p payload.Presence)
 }, data []byte) error {
-	d := wire.NewDecoder(slices.Clone(data))
-	v.decode(d, wire.Optional)
+	d := payload.NewDecoder(slices.Clone(data))
+	v.decode(d, payload.Optional)
 	if err := d.End(); err != nil {
 		return syntaxError("", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // catalog lists the documented events.
@@ -619,35 +619,35 @@ type SessionUpdateAvailability struct {
 // EventName is "session:update_availability".
 func (*SessionUpdateAvailability) EventName() string { return "session:update_availability" }
 
-func (v *SessionUpdateAvailability) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionUpdateAvailability) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "availability":
-			v.Availability = Availability(d.String(wire.Required))
+			v.Availability = Availability(d.String(payload.Required))
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionUpdateAvailability) encode(e *wire.Encoder) {
+func (v *SessionUpdateAvailability) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("availability", string(v.Availability), wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("availability", string(v.Availability), payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -707,41 +707,41 @@ func (v *SessionUpdateVerify) EventName() string {
 
 func (v *SessionUpdateVerify) setAlias(name string) { v.alias = name }
 
-func (v *SessionUpdateVerify) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionUpdateVerify) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "is_verified":
-			v.IsVerified = d.Bool(wire.Required)
+			v.IsVerified = d.Bool(payload.Required)
 		case "verifications":
-			v.Verifications = wire.Slice(d, wire.Required, (*Verification).decode)
+			v.Verifications = payload.Slice(d, payload.Required, (*Verification).decode)
 		case "error":
-			v.Error = d.String(wire.Optional)
+			v.Error = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionUpdateVerify) encode(e *wire.Encoder) {
+func (v *SessionUpdateVerify) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Bool("is_verified", v.IsVerified, wire.Required)
-	wire.EncodeSlice(e, "verifications", v.Verifications, wire.Required, (*Verification).encode)
-	e.String("error", v.Error, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Bool("is_verified", v.IsVerified, payload.Required)
+	payload.EncodeSlice(e, "verifications", v.Verifications, payload.Required, (*Verification).encode)
+	e.String("error", v.Error, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -781,32 +781,32 @@ type SessionRequestInitiated struct {
 // EventName is "session:request:initiated".
 func (*SessionRequestInitiated) EventName() string { return "session:request:initiated" }
 
-func (v *SessionRequestInitiated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionRequestInitiated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionRequestInitiated) encode(e *wire.Encoder) {
+func (v *SessionRequestInitiated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -848,35 +848,35 @@ type SessionSetEmail struct {
 // EventName is "session:set_email".
 func (*SessionSetEmail) EventName() string { return "session:set_email" }
 
-func (v *SessionSetEmail) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetEmail) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "email":
-			v.Email = d.String(wire.Nullable)
+			v.Email = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetEmail) encode(e *wire.Encoder) {
+func (v *SessionSetEmail) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("email", v.Email, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("email", v.Email, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -918,35 +918,35 @@ type SessionSetPhone struct {
 // EventName is "session:set_phone".
 func (*SessionSetPhone) EventName() string { return "session:set_phone" }
 
-func (v *SessionSetPhone) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetPhone) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "phone":
-			v.Phone = d.String(wire.Nullable)
+			v.Phone = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetPhone) encode(e *wire.Encoder) {
+func (v *SessionSetPhone) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("phone", v.Phone, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("phone", v.Phone, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -989,35 +989,35 @@ type SessionSetAddress struct {
 // EventName is "session:set_address".
 func (*SessionSetAddress) EventName() string { return "session:set_address" }
 
-func (v *SessionSetAddress) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetAddress) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "address":
-			v.Address = d.String(wire.Nullable)
+			v.Address = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetAddress) encode(e *wire.Encoder) {
+func (v *SessionSetAddress) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("address", v.Address, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("address", v.Address, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1060,35 +1060,35 @@ type SessionSetSubject struct {
 // EventName is "session:set_subject".
 func (*SessionSetSubject) EventName() string { return "session:set_subject" }
 
-func (v *SessionSetSubject) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetSubject) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "subject":
-			v.Subject = d.String(wire.Nullable)
+			v.Subject = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetSubject) encode(e *wire.Encoder) {
+func (v *SessionSetSubject) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("subject", v.Subject, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("subject", v.Subject, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1130,35 +1130,35 @@ type SessionSetAvatar struct {
 // EventName is "session:set_avatar".
 func (*SessionSetAvatar) EventName() string { return "session:set_avatar" }
 
-func (v *SessionSetAvatar) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetAvatar) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "avatar":
-			v.Avatar = d.String(wire.Nullable)
+			v.Avatar = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetAvatar) encode(e *wire.Encoder) {
+func (v *SessionSetAvatar) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("avatar", v.Avatar, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("avatar", v.Avatar, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1200,35 +1200,35 @@ type SessionSetNickname struct {
 // EventName is "session:set_nickname".
 func (*SessionSetNickname) EventName() string { return "session:set_nickname" }
 
-func (v *SessionSetNickname) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetNickname) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "nickname":
-			v.Nickname = d.String(wire.Nullable)
+			v.Nickname = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetNickname) encode(e *wire.Encoder) {
+func (v *SessionSetNickname) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("nickname", v.Nickname, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("nickname", v.Nickname, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1272,35 +1272,35 @@ type SessionSetOrigin struct {
 // EventName is "session:set_origin".
 func (*SessionSetOrigin) EventName() string { return "session:set_origin" }
 
-func (v *SessionSetOrigin) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetOrigin) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Nullable)
+			v.Origin = d.String(payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetOrigin) encode(e *wire.Encoder) {
+func (v *SessionSetOrigin) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Nullable)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Nullable)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1343,35 +1343,35 @@ type SessionSetData struct {
 // EventName is "session:set_data".
 func (*SessionSetData) EventName() string { return "session:set_data" }
 
-func (v *SessionSetData) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetData) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "data":
-			v.Data = d.AnyMap(wire.Required)
+			v.Data = d.AnyMap(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetData) encode(e *wire.Encoder) {
+func (v *SessionSetData) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.AnyMap("data", v.Data, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.AnyMap("data", v.Data, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1413,35 +1413,35 @@ type SessionSetSegments struct {
 // EventName is "session:set_segments".
 func (*SessionSetSegments) EventName() string { return "session:set_segments" }
 
-func (v *SessionSetSegments) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetSegments) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "segments":
-			v.Segments = d.Strings(wire.Required)
+			v.Segments = d.Strings(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetSegments) encode(e *wire.Encoder) {
+func (v *SessionSetSegments) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("segments", v.Segments, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("segments", v.Segments, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1483,35 +1483,35 @@ type SessionSetBlock struct {
 // EventName is "session:set_block".
 func (*SessionSetBlock) EventName() string { return "session:set_block" }
 
-func (v *SessionSetBlock) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetBlock) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "is_blocked":
-			v.IsBlocked = d.Bool(wire.Required)
+			v.IsBlocked = d.Bool(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetBlock) encode(e *wire.Encoder) {
+func (v *SessionSetBlock) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Bool("is_blocked", v.IsBlocked, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Bool("is_blocked", v.IsBlocked, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1553,36 +1553,36 @@ type SessionSetOpened struct {
 // EventName is "session:set_opened".
 func (*SessionSetOpened) EventName() string { return "session:set_opened" }
 
-func (v *SessionSetOpened) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetOpened) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "operator":
-			v.Operator.decode(d, wire.Required)
+			v.Operator.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetOpened) encode(e *wire.Encoder) {
+func (v *SessionSetOpened) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("operator")
 	v.Operator.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1624,36 +1624,36 @@ type SessionSetClosed struct {
 // EventName is "session:set_closed".
 func (*SessionSetClosed) EventName() string { return "session:set_closed" }
 
-func (v *SessionSetClosed) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetClosed) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "operator":
-			v.Operator.decode(d, wire.Required)
+			v.Operator.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetClosed) encode(e *wire.Encoder) {
+func (v *SessionSetClosed) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("operator")
 	v.Operator.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1696,35 +1696,35 @@ type SessionSetParticipants struct {
 // EventName is "session:set_participants".
 func (*SessionSetParticipants) EventName() string { return "session:set_participants" }
 
-func (v *SessionSetParticipants) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetParticipants) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "participants":
-			v.Participants = wire.Slice(d, wire.Required, (*Participant).decode)
+			v.Participants = payload.Slice(d, payload.Required, (*Participant).decode)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetParticipants) encode(e *wire.Encoder) {
+func (v *SessionSetParticipants) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	wire.EncodeSlice(e, "participants", v.Participants, wire.Required, (*Participant).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	payload.EncodeSlice(e, "participants", v.Participants, payload.Required, (*Participant).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1766,35 +1766,35 @@ type SessionSetMentions struct {
 // EventName is "session:set_mentions".
 func (*SessionSetMentions) EventName() string { return "session:set_mentions" }
 
-func (v *SessionSetMentions) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetMentions) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "mentions":
-			v.Mentions = d.Strings(wire.Required)
+			v.Mentions = d.Strings(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetMentions) encode(e *wire.Encoder) {
+func (v *SessionSetMentions) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("mentions", v.Mentions, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("mentions", v.Mentions, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1840,38 +1840,38 @@ type SessionSetRouting struct {
 // EventName is "session:set_routing".
 func (*SessionSetRouting) EventName() string { return "session:set_routing" }
 
-func (v *SessionSetRouting) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetRouting) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "routing_id":
-			v.RoutingID = d.String(wire.Nullable)
+			v.RoutingID = d.String(payload.Nullable)
 		case "previous_routing_id":
-			v.PreviousRoutingID = d.String(wire.Optional)
+			v.PreviousRoutingID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetRouting) encode(e *wire.Encoder) {
+func (v *SessionSetRouting) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("routing_id", v.RoutingID, wire.Nullable)
-	e.String("previous_routing_id", v.PreviousRoutingID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("routing_id", v.RoutingID, payload.Nullable)
+	e.String("previous_routing_id", v.PreviousRoutingID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1913,35 +1913,35 @@ type SessionSetInbox struct {
 // EventName is "session:set_inbox".
 func (*SessionSetInbox) EventName() string { return "session:set_inbox" }
 
-func (v *SessionSetInbox) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetInbox) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Nullable)
+			v.InboxID = d.String(payload.Nullable)
 		case "previous_inbox_id":
-			v.PreviousInboxID = d.String(wire.Optional)
+			v.PreviousInboxID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetInbox) encode(e *wire.Encoder) {
+func (v *SessionSetInbox) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Nullable)
-	e.String("previous_inbox_id", v.PreviousInboxID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Nullable)
+	e.String("previous_inbox_id", v.PreviousInboxID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -1983,35 +1983,35 @@ type SessionSetState struct {
 // EventName is "session:set_state".
 func (*SessionSetState) EventName() string { return "session:set_state" }
 
-func (v *SessionSetState) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSetState) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "state":
-			v.State = SessionState(d.String(wire.Required))
+			v.State = SessionState(d.String(payload.Required))
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSetState) encode(e *wire.Encoder) {
+func (v *SessionSetState) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("state", string(v.State), wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("state", string(v.State), payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2054,38 +2054,38 @@ type SessionSyncCapabilities struct {
 // EventName is "session:sync:capabilities".
 func (*SessionSyncCapabilities) EventName() string { return "session:sync:capabilities" }
 
-func (v *SessionSyncCapabilities) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncCapabilities) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "capabilities":
 			v.Capabilities = nil
 			for w := d.Wrapped("capabilities"); w.Next(); {
-				v.Capabilities = d.Strings(wire.Required)
+				v.Capabilities = d.Strings(payload.Required)
 			}
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncCapabilities) encode(e *wire.Encoder) {
+func (v *SessionSyncCapabilities) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("capabilities", v.Capabilities, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("capabilities", v.Capabilities, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2127,36 +2127,36 @@ type SessionSyncGeolocation struct {
 // EventName is "session:sync:geolocation".
 func (*SessionSyncGeolocation) EventName() string { return "session:sync:geolocation" }
 
-func (v *SessionSyncGeolocation) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncGeolocation) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "geolocation":
-			v.Geolocation.decode(d, wire.Required)
+			v.Geolocation.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncGeolocation) encode(e *wire.Encoder) {
+func (v *SessionSyncGeolocation) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("geolocation")
 	v.Geolocation.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2198,36 +2198,36 @@ type SessionSyncSystem struct {
 // EventName is "session:sync:system".
 func (*SessionSyncSystem) EventName() string { return "session:sync:system" }
 
-func (v *SessionSyncSystem) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncSystem) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "system":
-			v.System.decode(d, wire.Required)
+			v.System.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncSystem) encode(e *wire.Encoder) {
+func (v *SessionSyncSystem) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("system")
 	v.System.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2269,36 +2269,36 @@ type SessionSyncNetwork struct {
 // EventName is "session:sync:network".
 func (*SessionSyncNetwork) EventName() string { return "session:sync:network" }
 
-func (v *SessionSyncNetwork) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncNetwork) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "network":
-			v.Network.decode(d, wire.Required)
+			v.Network.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncNetwork) encode(e *wire.Encoder) {
+func (v *SessionSyncNetwork) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("network")
 	v.Network.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2341,42 +2341,42 @@ type SessionSyncTimezone struct {
 // EventName is "session:sync:timezone".
 func (*SessionSyncTimezone) EventName() string { return "session:sync:timezone" }
 
-func (v *SessionSyncTimezone) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncTimezone) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "timezone":
 			v.Timezone = 0
 			for w := d.Wrapped("offset"); w.Next(); {
-				v.Timezone = d.Duration(wire.Required, time.Minute)
+				v.Timezone = d.Duration(payload.Required, time.Minute)
 			}
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncTimezone) encode(e *wire.Encoder) {
+func (v *SessionSyncTimezone) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	if e.Member("timezone", v.Timezone == 0, wire.Required) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	if e.Member("timezone", v.Timezone == 0, payload.Required) {
 		e.Begin()
-		e.Duration("offset", v.Timezone, time.Minute, wire.Required)
+		e.Duration("offset", v.Timezone, time.Minute, payload.Required)
 		e.End()
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2419,42 +2419,42 @@ type SessionSyncLocales struct {
 // EventName is "session:sync:locales".
 func (*SessionSyncLocales) EventName() string { return "session:sync:locales" }
 
-func (v *SessionSyncLocales) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncLocales) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "locales":
 			v.Locales = nil
 			for w := d.Wrapped("locales"); w.Next(); {
-				v.Locales = d.Strings(wire.Required)
+				v.Locales = d.Strings(payload.Required)
 			}
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncLocales) encode(e *wire.Encoder) {
+func (v *SessionSyncLocales) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	if e.Member("locales", len(v.Locales) == 0, wire.Required) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	if e.Member("locales", len(v.Locales) == 0, payload.Required) {
 		e.Begin()
-		e.Strings("locales", v.Locales, wire.Required)
+		e.Strings("locales", v.Locales, payload.Required)
 		e.End()
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2496,35 +2496,35 @@ type SessionSyncPages struct {
 // EventName is "session:sync:pages".
 func (*SessionSyncPages) EventName() string { return "session:sync:pages" }
 
-func (v *SessionSyncPages) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncPages) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "pages":
-			v.Pages = wire.Slice(d, wire.Required, (*Page).decode)
+			v.Pages = payload.Slice(d, payload.Required, (*Page).decode)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncPages) encode(e *wire.Encoder) {
+func (v *SessionSyncPages) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	wire.EncodeSlice(e, "pages", v.Pages, wire.Required, (*Page).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	payload.EncodeSlice(e, "pages", v.Pages, payload.Required, (*Page).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2566,35 +2566,35 @@ type SessionSyncEvents struct {
 // EventName is "session:sync:events".
 func (*SessionSyncEvents) EventName() string { return "session:sync:events" }
 
-func (v *SessionSyncEvents) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncEvents) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "events":
-			v.Events = wire.Slice(d, wire.Required, (*RecordedEvent).decode)
+			v.Events = payload.Slice(d, payload.Required, (*RecordedEvent).decode)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncEvents) encode(e *wire.Encoder) {
+func (v *SessionSyncEvents) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	wire.EncodeSlice(e, "events", v.Events, wire.Required, (*RecordedEvent).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	payload.EncodeSlice(e, "events", v.Events, payload.Required, (*RecordedEvent).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2636,36 +2636,36 @@ type SessionSyncRating struct {
 // EventName is "session:sync:rating".
 func (*SessionSyncRating) EventName() string { return "session:sync:rating" }
 
-func (v *SessionSyncRating) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncRating) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "rating":
-			v.Rating.decode(d, wire.Required)
+			v.Rating.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncRating) encode(e *wire.Encoder) {
+func (v *SessionSyncRating) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.Key("rating")
 	v.Rating.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2707,35 +2707,35 @@ type SessionSyncTopic struct {
 // EventName is "session:sync:topic".
 func (*SessionSyncTopic) EventName() string { return "session:sync:topic" }
 
-func (v *SessionSyncTopic) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionSyncTopic) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "topic":
-			v.Topic = d.String(wire.Required)
+			v.Topic = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionSyncTopic) encode(e *wire.Encoder) {
+func (v *SessionSyncTopic) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("topic", v.Topic, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("topic", v.Topic, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2775,32 +2775,32 @@ type SessionRemoved struct {
 // EventName is "session:removed".
 func (*SessionRemoved) EventName() string { return "session:removed" }
 
-func (v *SessionRemoved) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionRemoved) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionRemoved) encode(e *wire.Encoder) {
+func (v *SessionRemoved) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2846,41 +2846,41 @@ type SessionError struct {
 // EventName is "session:error".
 func (*SessionError) EventName() string { return "session:error" }
 
-func (v *SessionError) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SessionError) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "value":
-			v.Value = d.String(wire.Required)
+			v.Value = d.String(payload.Required)
 		case "previous_value":
-			v.PreviousValue = d.String(wire.Optional)
+			v.PreviousValue = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SessionError) encode(e *wire.Encoder) {
+func (v *SessionError) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("type", v.Type, wire.Required)
-	e.String("value", v.Value, wire.Required)
-	e.String("previous_value", v.PreviousValue, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("type", v.Type, payload.Required)
+	e.String("value", v.Value, payload.Required)
+	e.String("previous_value", v.PreviousValue, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -2925,25 +2925,25 @@ type MessageUpdated struct {
 // EventName is "message:updated".
 func (*MessageUpdated) EventName() string { return "message:updated" }
 
-func (v *MessageUpdated) decode(d *wire.Decoder) {
-	var content wire.Place
-	if !d.Object(wire.Required) {
+func (v *MessageUpdated) decode(d *payload.Decoder) {
+	var content payload.Place
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "fingerprint":
-			v.Fingerprint = d.Int64(wire.Required)
+			v.Fingerprint = d.Int64(payload.Required)
 		case "content":
 			content = d.Later()
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
@@ -2951,14 +2951,14 @@ func (v *MessageUpdated) decode(d *wire.Decoder) {
 	v.Content = decodeContent(d, content, "")
 }
 
-func (v *MessageUpdated) encode(e *wire.Encoder) {
+func (v *MessageUpdated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Int64("fingerprint", v.Fingerprint, wire.Required)
-	encodeContent(e, "content", v.Content, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Int64("fingerprint", v.Fingerprint, payload.Required)
+	encodeContent(e, "content", v.Content, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3038,57 +3038,57 @@ type MessageSend struct {
 // EventName is "message:send".
 func (*MessageSend) EventName() string { return "message:send" }
 
-func (v *MessageSend) decode(d *wire.Decoder) {
-	var content wire.Place
-	if !d.Object(wire.Required) {
+func (v *MessageSend) decode(d *payload.Decoder) {
+	var content payload.Place
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "type":
-			v.Type = MessageType(d.String(wire.Required))
+			v.Type = MessageType(d.String(payload.Required))
 		case "from":
-			v.From = From(d.String(wire.Required))
+			v.From = From(d.String(payload.Required))
 		case "origin":
-			v.Origin = d.String(wire.Required)
+			v.Origin = d.String(payload.Required)
 		case "content":
 			content = d.Later()
 		case "fingerprint":
-			v.Fingerprint = d.Int64(wire.Required)
+			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		case "stamped":
-			v.Stamped = d.Bool(wire.Optional)
+			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
-			v.Mentions = d.Strings(wire.Optional)
+			v.Mentions = d.Strings(payload.Optional)
 		case "user":
-			v.User.decode(d, wire.Optional)
+			v.User.decode(d, payload.Optional)
 		case "references":
-			v.References = wire.Slice(d, wire.Optional, (*Reference).decode)
+			v.References = payload.Slice(d, payload.Optional, (*Reference).decode)
 		case "original":
-			v.Original.decode(d, wire.Optional)
+			v.Original.decode(d, payload.Optional)
 		case "properties":
-			v.Properties = d.AnyMap(wire.Optional)
+			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
-			v.Preview = d.Raws(wire.Optional)
+			v.Preview = d.Raws(payload.Optional)
 		case "edited":
-			v.Edited = d.Bool(wire.Optional)
+			v.Edited = d.Bool(payload.Optional)
 		case "translated":
-			v.Translated = d.Bool(wire.Optional)
+			v.Translated = d.Bool(payload.Optional)
 		case "automated":
-			v.Automated = d.Bool(wire.Optional)
+			v.Automated = d.Bool(payload.Optional)
 		case "read":
-			v.Read.decode(d, wire.Optional)
+			v.Read.decode(d, payload.Optional)
 		case "delivered":
-			v.Delivered.decode(d, wire.Optional)
+			v.Delivered.decode(d, payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
@@ -3096,38 +3096,38 @@ func (v *MessageSend) decode(d *wire.Decoder) {
 	v.Content = decodeContent(d, content, v.Type)
 }
 
-func (v *MessageSend) encode(e *wire.Encoder) {
+func (v *MessageSend) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("type", string(v.Type), wire.Required)
-	e.String("from", string(v.From), wire.Required)
-	e.String("origin", v.Origin, wire.Required)
-	encodeContent(e, "content", v.Content, wire.Required)
-	e.Int64("fingerprint", v.Fingerprint, wire.Required)
-	e.Time("timestamp", v.Timestamp, wire.Required)
-	e.Bool("stamped", v.Stamped, wire.Optional)
-	e.Strings("mentions", v.Mentions, wire.Optional)
-	if e.Member("user", v.User.isZero(), wire.Optional) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("type", string(v.Type), payload.Required)
+	e.String("from", string(v.From), payload.Required)
+	e.String("origin", v.Origin, payload.Required)
+	encodeContent(e, "content", v.Content, payload.Required)
+	e.Int64("fingerprint", v.Fingerprint, payload.Required)
+	e.Time("timestamp", v.Timestamp, payload.Required)
+	e.Bool("stamped", v.Stamped, payload.Optional)
+	e.Strings("mentions", v.Mentions, payload.Optional)
+	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
 	}
-	wire.EncodeSlice(e, "references", v.References, wire.Optional, (*Reference).encode)
-	if e.Member("original", v.Original.isZero(), wire.Optional) {
+	payload.EncodeSlice(e, "references", v.References, payload.Optional, (*Reference).encode)
+	if e.Member("original", v.Original.isZero(), payload.Optional) {
 		v.Original.encode(e)
 	}
-	e.AnyMap("properties", v.Properties, wire.Optional)
-	e.Raws("preview", v.Preview, wire.Optional)
-	e.Bool("edited", v.Edited, wire.Optional)
-	e.Bool("translated", v.Translated, wire.Optional)
-	e.Bool("automated", v.Automated, wire.Optional)
-	if e.Member("read", v.Read == (Receipt{}), wire.Optional) {
+	e.AnyMap("properties", v.Properties, payload.Optional)
+	e.Raws("preview", v.Preview, payload.Optional)
+	e.Bool("edited", v.Edited, payload.Optional)
+	e.Bool("translated", v.Translated, payload.Optional)
+	e.Bool("automated", v.Automated, payload.Optional)
+	if e.Member("read", v.Read == (Receipt{}), payload.Optional) {
 		v.Read.encode(e)
 	}
-	if e.Member("delivered", v.Delivered == (Receipt{}), wire.Optional) {
+	if e.Member("delivered", v.Delivered == (Receipt{}), payload.Optional) {
 		v.Delivered.encode(e)
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3208,57 +3208,57 @@ type MessageReceived struct {
 // EventName is "message:received".
 func (*MessageReceived) EventName() string { return "message:received" }
 
-func (v *MessageReceived) decode(d *wire.Decoder) {
-	var content wire.Place
-	if !d.Object(wire.Required) {
+func (v *MessageReceived) decode(d *payload.Decoder) {
+	var content payload.Place
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "type":
-			v.Type = MessageType(d.String(wire.Required))
+			v.Type = MessageType(d.String(payload.Required))
 		case "from":
-			v.From = From(d.String(wire.Required))
+			v.From = From(d.String(payload.Required))
 		case "origin":
-			v.Origin = d.String(wire.Required)
+			v.Origin = d.String(payload.Required)
 		case "content":
 			content = d.Later()
 		case "fingerprint":
-			v.Fingerprint = d.Int64(wire.Required)
+			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		case "stamped":
-			v.Stamped = d.Bool(wire.Optional)
+			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
-			v.Mentions = d.Strings(wire.Optional)
+			v.Mentions = d.Strings(payload.Optional)
 		case "user":
-			v.User.decode(d, wire.Optional)
+			v.User.decode(d, payload.Optional)
 		case "references":
-			v.References = wire.Slice(d, wire.Optional, (*Reference).decode)
+			v.References = payload.Slice(d, payload.Optional, (*Reference).decode)
 		case "original":
-			v.Original.decode(d, wire.Optional)
+			v.Original.decode(d, payload.Optional)
 		case "properties":
-			v.Properties = d.AnyMap(wire.Optional)
+			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
-			v.Preview = d.Raws(wire.Optional)
+			v.Preview = d.Raws(payload.Optional)
 		case "edited":
-			v.Edited = d.Bool(wire.Optional)
+			v.Edited = d.Bool(payload.Optional)
 		case "translated":
-			v.Translated = d.Bool(wire.Optional)
+			v.Translated = d.Bool(payload.Optional)
 		case "automated":
-			v.Automated = d.Bool(wire.Optional)
+			v.Automated = d.Bool(payload.Optional)
 		case "read":
-			v.Read.decode(d, wire.Optional)
+			v.Read.decode(d, payload.Optional)
 		case "delivered":
-			v.Delivered.decode(d, wire.Optional)
+			v.Delivered.decode(d, payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
@@ -3266,38 +3266,38 @@ func (v *MessageReceived) decode(d *wire.Decoder) {
 	v.Content = decodeContent(d, content, v.Type)
 }
 
-func (v *MessageReceived) encode(e *wire.Encoder) {
+func (v *MessageReceived) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("type", string(v.Type), wire.Required)
-	e.String("from", string(v.From), wire.Required)
-	e.String("origin", v.Origin, wire.Required)
-	encodeContent(e, "content", v.Content, wire.Required)
-	e.Int64("fingerprint", v.Fingerprint, wire.Required)
-	e.Time("timestamp", v.Timestamp, wire.Required)
-	e.Bool("stamped", v.Stamped, wire.Optional)
-	e.Strings("mentions", v.Mentions, wire.Optional)
-	if e.Member("user", v.User.isZero(), wire.Optional) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("type", string(v.Type), payload.Required)
+	e.String("from", string(v.From), payload.Required)
+	e.String("origin", v.Origin, payload.Required)
+	encodeContent(e, "content", v.Content, payload.Required)
+	e.Int64("fingerprint", v.Fingerprint, payload.Required)
+	e.Time("timestamp", v.Timestamp, payload.Required)
+	e.Bool("stamped", v.Stamped, payload.Optional)
+	e.Strings("mentions", v.Mentions, payload.Optional)
+	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
 	}
-	wire.EncodeSlice(e, "references", v.References, wire.Optional, (*Reference).encode)
-	if e.Member("original", v.Original.isZero(), wire.Optional) {
+	payload.EncodeSlice(e, "references", v.References, payload.Optional, (*Reference).encode)
+	if e.Member("original", v.Original.isZero(), payload.Optional) {
 		v.Original.encode(e)
 	}
-	e.AnyMap("properties", v.Properties, wire.Optional)
-	e.Raws("preview", v.Preview, wire.Optional)
-	e.Bool("edited", v.Edited, wire.Optional)
-	e.Bool("translated", v.Translated, wire.Optional)
-	e.Bool("automated", v.Automated, wire.Optional)
-	if e.Member("read", v.Read == (Receipt{}), wire.Optional) {
+	e.AnyMap("properties", v.Properties, payload.Optional)
+	e.Raws("preview", v.Preview, payload.Optional)
+	e.Bool("edited", v.Edited, payload.Optional)
+	e.Bool("translated", v.Translated, payload.Optional)
+	e.Bool("automated", v.Automated, payload.Optional)
+	if e.Member("read", v.Read == (Receipt{}), payload.Optional) {
 		v.Read.encode(e)
 	}
-	if e.Member("delivered", v.Delivered == (Receipt{}), wire.Optional) {
+	if e.Member("delivered", v.Delivered == (Receipt{}), payload.Optional) {
 		v.Delivered.encode(e)
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3339,35 +3339,35 @@ type MessageRemoved struct {
 // EventName is "message:removed".
 func (*MessageRemoved) EventName() string { return "message:removed" }
 
-func (v *MessageRemoved) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageRemoved) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "fingerprint":
-			v.Fingerprint = d.Int64(wire.Required)
+			v.Fingerprint = d.Int64(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageRemoved) encode(e *wire.Encoder) {
+func (v *MessageRemoved) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Int64("fingerprint", v.Fingerprint, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Int64("fingerprint", v.Fingerprint, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3415,44 +3415,44 @@ type MessageComposeSend struct {
 // EventName is "message:compose:send".
 func (*MessageComposeSend) EventName() string { return "message:compose:send" }
 
-func (v *MessageComposeSend) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageComposeSend) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "type":
-			v.Type = ComposeState(d.String(wire.Required))
+			v.Type = ComposeState(d.String(payload.Required))
 		case "excerpt":
-			v.Excerpt = d.String(wire.Optional)
+			v.Excerpt = d.String(payload.Optional)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		case "automated":
-			v.Automated = d.Bool(wire.Optional)
+			v.Automated = d.Bool(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageComposeSend) encode(e *wire.Encoder) {
+func (v *MessageComposeSend) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("type", string(v.Type), wire.Required)
-	e.String("excerpt", v.Excerpt, wire.Optional)
-	e.Time("timestamp", v.Timestamp, wire.Required)
-	e.Bool("automated", v.Automated, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("type", string(v.Type), payload.Required)
+	e.String("excerpt", v.Excerpt, payload.Optional)
+	e.Time("timestamp", v.Timestamp, payload.Required)
+	e.Bool("automated", v.Automated, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3502,48 +3502,48 @@ type MessageComposeReceive struct {
 // EventName is "message:compose:receive".
 func (*MessageComposeReceive) EventName() string { return "message:compose:receive" }
 
-func (v *MessageComposeReceive) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageComposeReceive) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "type":
-			v.Type = ComposeState(d.String(wire.Required))
+			v.Type = ComposeState(d.String(payload.Required))
 		case "excerpt":
-			v.Excerpt = d.String(wire.Optional)
+			v.Excerpt = d.String(payload.Optional)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		case "automated":
-			v.Automated = d.Bool(wire.Optional)
+			v.Automated = d.Bool(payload.Optional)
 		case "user":
-			v.User.decode(d, wire.Required)
+			v.User.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageComposeReceive) encode(e *wire.Encoder) {
+func (v *MessageComposeReceive) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("type", string(v.Type), wire.Required)
-	e.String("excerpt", v.Excerpt, wire.Optional)
-	e.Time("timestamp", v.Timestamp, wire.Required)
-	e.Bool("automated", v.Automated, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("type", string(v.Type), payload.Required)
+	e.String("excerpt", v.Excerpt, payload.Optional)
+	e.Time("timestamp", v.Timestamp, payload.Required)
+	e.Bool("automated", v.Automated, payload.Optional)
 	e.Key("user")
 	v.User.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3588,38 +3588,38 @@ type MessageAcknowledgeReadSend struct {
 // EventName is "message:acknowledge:read:send".
 func (*MessageAcknowledgeReadSend) EventName() string { return "message:acknowledge:read:send" }
 
-func (v *MessageAcknowledgeReadSend) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageAcknowledgeReadSend) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Optional)
+			v.Origin = d.String(payload.Optional)
 		case "fingerprints":
-			v.Fingerprints = d.Int64s(wire.Required)
+			v.Fingerprints = d.Int64s(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageAcknowledgeReadSend) encode(e *wire.Encoder) {
+func (v *MessageAcknowledgeReadSend) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Optional)
-	e.Int64s("fingerprints", v.Fingerprints, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Optional)
+	e.Int64s("fingerprints", v.Fingerprints, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3664,38 +3664,38 @@ type MessageAcknowledgeReadReceived struct {
 // EventName is "message:acknowledge:read:received".
 func (*MessageAcknowledgeReadReceived) EventName() string { return "message:acknowledge:read:received" }
 
-func (v *MessageAcknowledgeReadReceived) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageAcknowledgeReadReceived) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Optional)
+			v.Origin = d.String(payload.Optional)
 		case "fingerprints":
-			v.Fingerprints = d.Int64s(wire.Required)
+			v.Fingerprints = d.Int64s(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageAcknowledgeReadReceived) encode(e *wire.Encoder) {
+func (v *MessageAcknowledgeReadReceived) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Optional)
-	e.Int64s("fingerprints", v.Fingerprints, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Optional)
+	e.Int64s("fingerprints", v.Fingerprints, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3740,38 +3740,38 @@ type MessageAcknowledgeUnreadSend struct {
 // EventName is "message:acknowledge:unread:send".
 func (*MessageAcknowledgeUnreadSend) EventName() string { return "message:acknowledge:unread:send" }
 
-func (v *MessageAcknowledgeUnreadSend) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageAcknowledgeUnreadSend) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Optional)
+			v.Origin = d.String(payload.Optional)
 		case "fingerprints":
-			v.Fingerprints = d.Int64s(wire.Required)
+			v.Fingerprints = d.Int64s(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageAcknowledgeUnreadSend) encode(e *wire.Encoder) {
+func (v *MessageAcknowledgeUnreadSend) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Optional)
-	e.Int64s("fingerprints", v.Fingerprints, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Optional)
+	e.Int64s("fingerprints", v.Fingerprints, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3815,38 +3815,38 @@ type MessageAcknowledgeDelivered struct {
 // EventName is "message:acknowledge:delivered".
 func (*MessageAcknowledgeDelivered) EventName() string { return "message:acknowledge:delivered" }
 
-func (v *MessageAcknowledgeDelivered) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageAcknowledgeDelivered) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Optional)
+			v.Origin = d.String(payload.Optional)
 		case "fingerprints":
-			v.Fingerprints = d.Int64s(wire.Required)
+			v.Fingerprints = d.Int64s(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageAcknowledgeDelivered) encode(e *wire.Encoder) {
+func (v *MessageAcknowledgeDelivered) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Optional)
-	e.Int64s("fingerprints", v.Fingerprints, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Optional)
+	e.Int64s("fingerprints", v.Fingerprints, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3893,43 +3893,43 @@ type MessageAcknowledgeIgnored struct {
 // EventName is "message:acknowledge:ignored".
 func (*MessageAcknowledgeIgnored) EventName() string { return "message:acknowledge:ignored" }
 
-func (v *MessageAcknowledgeIgnored) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageAcknowledgeIgnored) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "origin":
-			v.Origin = d.String(wire.Optional)
+			v.Origin = d.String(payload.Optional)
 		case "fingerprints":
-			v.Fingerprints = d.Int64s(wire.Required)
+			v.Fingerprints = d.Int64s(payload.Required)
 		case "details":
-			v.Details.decode(d, wire.Optional)
+			v.Details.decode(d, payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageAcknowledgeIgnored) encode(e *wire.Encoder) {
+func (v *MessageAcknowledgeIgnored) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("origin", v.Origin, wire.Optional)
-	e.Int64s("fingerprints", v.Fingerprints, wire.Required)
-	if e.Member("details", v.Details.isZero(), wire.Optional) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("origin", v.Origin, payload.Optional)
+	e.Int64s("fingerprints", v.Fingerprints, payload.Required)
+	if e.Member("details", v.Details.isZero(), payload.Optional) {
 		v.Details.encode(e)
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -3970,32 +3970,32 @@ type MessageNotifyUnreadSend struct {
 // EventName is "message:notify:unread:send".
 func (*MessageNotifyUnreadSend) EventName() string { return "message:notify:unread:send" }
 
-func (v *MessageNotifyUnreadSend) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageNotifyUnreadSend) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageNotifyUnreadSend) encode(e *wire.Encoder) {
+func (v *MessageNotifyUnreadSend) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4036,32 +4036,32 @@ type MessageNotifyUnreadReceived struct {
 // EventName is "message:notify:unread:received".
 func (*MessageNotifyUnreadReceived) EventName() string { return "message:notify:unread:received" }
 
-func (v *MessageNotifyUnreadReceived) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MessageNotifyUnreadReceived) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MessageNotifyUnreadReceived) encode(e *wire.Encoder) {
+func (v *MessageNotifyUnreadReceived) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4111,44 +4111,44 @@ type SpamMessage struct {
 // EventName is "spam:message".
 func (*SpamMessage) EventName() string { return "spam:message" }
 
-func (v *SpamMessage) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SpamMessage) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "spam_id":
-			v.SpamID = d.String(wire.Required)
+			v.SpamID = d.String(payload.Required)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "reason":
-			v.Reason = d.String(wire.Required)
+			v.Reason = d.String(payload.Required)
 		case "metadata":
-			v.Metadata = d.AnyMap(wire.Optional)
+			v.Metadata = d.AnyMap(payload.Optional)
 		case "headers":
-			v.Headers = d.AnyMap(wire.Optional)
+			v.Headers = d.AnyMap(payload.Optional)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SpamMessage) encode(e *wire.Encoder) {
+func (v *SpamMessage) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("spam_id", v.SpamID, wire.Required)
-	e.String("type", v.Type, wire.Required)
-	e.String("reason", v.Reason, wire.Required)
-	e.AnyMap("metadata", v.Metadata, wire.Optional)
-	e.AnyMap("headers", v.Headers, wire.Optional)
-	e.Time("timestamp", v.Timestamp, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("spam_id", v.SpamID, payload.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("reason", v.Reason, payload.Required)
+	e.AnyMap("metadata", v.Metadata, payload.Optional)
+	e.AnyMap("headers", v.Headers, payload.Optional)
+	e.Time("timestamp", v.Timestamp, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4186,32 +4186,32 @@ type SpamDecision struct {
 // EventName is "spam:decision".
 func (*SpamDecision) EventName() string { return "spam:decision" }
 
-func (v *SpamDecision) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *SpamDecision) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "spam_id":
-			v.SpamID = d.String(wire.Optional)
+			v.SpamID = d.String(payload.Optional)
 		case "action":
-			v.Action = d.String(wire.Required)
+			v.Action = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SpamDecision) encode(e *wire.Encoder) {
+func (v *SpamDecision) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("spam_id", v.SpamID, wire.Optional)
-	e.String("action", v.Action, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("spam_id", v.SpamID, payload.Optional)
+	e.String("action", v.Action, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4248,32 +4248,32 @@ type PeopleProfileCreated struct {
 // EventName is "people:profile:created".
 func (*PeopleProfileCreated) EventName() string { return "people:profile:created" }
 
-func (v *PeopleProfileCreated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleProfileCreated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "people_id":
-			v.PeopleID = d.String(wire.Required)
+			v.PeopleID = d.String(payload.Required)
 		case "email":
-			v.Email = d.String(wire.Optional)
+			v.Email = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleProfileCreated) encode(e *wire.Encoder) {
+func (v *PeopleProfileCreated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("people_id", v.PeopleID, wire.Required)
-	e.String("email", v.Email, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("people_id", v.PeopleID, payload.Required)
+	e.String("email", v.Email, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4312,36 +4312,36 @@ type PeopleProfileUpdated struct {
 // EventName is "people:profile:updated".
 func (*PeopleProfileUpdated) EventName() string { return "people:profile:updated" }
 
-func (v *PeopleProfileUpdated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleProfileUpdated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "people_id":
-			v.PeopleID = d.String(wire.Required)
+			v.PeopleID = d.String(payload.Required)
 		case "email":
-			v.Email = d.String(wire.Optional)
+			v.Email = d.String(payload.Optional)
 		case "update":
-			v.Update.decode(d, wire.Required)
+			v.Update.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleProfileUpdated) encode(e *wire.Encoder) {
+func (v *PeopleProfileUpdated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("people_id", v.PeopleID, wire.Required)
-	e.String("email", v.Email, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("people_id", v.PeopleID, payload.Required)
+	e.String("email", v.Email, payload.Optional)
 	e.Key("update")
 	v.Update.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4378,32 +4378,32 @@ type PeopleProfileRemoved struct {
 // EventName is "people:profile:removed".
 func (*PeopleProfileRemoved) EventName() string { return "people:profile:removed" }
 
-func (v *PeopleProfileRemoved) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleProfileRemoved) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "people_id":
-			v.PeopleID = d.String(wire.Required)
+			v.PeopleID = d.String(payload.Required)
 		case "email":
-			v.Email = d.String(wire.Optional)
+			v.Email = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleProfileRemoved) encode(e *wire.Encoder) {
+func (v *PeopleProfileRemoved) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("people_id", v.PeopleID, wire.Required)
-	e.String("email", v.Email, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("people_id", v.PeopleID, payload.Required)
+	e.String("email", v.Email, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4440,32 +4440,32 @@ type PeopleBindSession struct {
 // EventName is "people:bind:session".
 func (*PeopleBindSession) EventName() string { return "people:bind:session" }
 
-func (v *PeopleBindSession) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleBindSession) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "people_id":
-			v.PeopleID = d.String(wire.Required)
+			v.PeopleID = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleBindSession) encode(e *wire.Encoder) {
+func (v *PeopleBindSession) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("people_id", v.PeopleID, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("people_id", v.PeopleID, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4507,36 +4507,36 @@ type PeopleSyncProfile struct {
 // EventName is "people:sync:profile".
 func (*PeopleSyncProfile) EventName() string { return "people:sync:profile" }
 
-func (v *PeopleSyncProfile) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleSyncProfile) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Optional)
+			v.SessionID = d.String(payload.Optional)
 		case "people_id":
-			v.PeopleID = d.String(wire.Required)
+			v.PeopleID = d.String(payload.Required)
 		case "identity":
-			v.Identity.decode(d, wire.Required)
+			v.Identity.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleSyncProfile) encode(e *wire.Encoder) {
+func (v *PeopleSyncProfile) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Optional)
-	e.String("people_id", v.PeopleID, wire.Required)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Optional)
+	e.String("people_id", v.PeopleID, payload.Required)
 	e.Key("identity")
 	v.Identity.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4582,45 +4582,45 @@ type PeopleImportProgress struct {
 // EventName is "people:import:progress".
 func (*PeopleImportProgress) EventName() string { return "people:import:progress" }
 
-func (v *PeopleImportProgress) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleImportProgress) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Optional)
+			v.WebsiteID = d.String(payload.Optional)
 		case "import_id":
-			v.ImportID = d.String(wire.Optional)
+			v.ImportID = d.String(payload.Optional)
 		case "people_id":
-			v.PeopleID = d.String(wire.Optional)
+			v.PeopleID = d.String(payload.Optional)
 		case "progress":
-			v.Progress = d.Int(wire.Required)
+			v.Progress = d.Int(payload.Required)
 		case "count":
-			v.Count.decode(d, wire.Required)
+			v.Count.decode(d, payload.Required)
 		case "items":
 			v.Items = nil
 			for w := d.Wrapped("skipped"); w.Next(); {
-				v.Items = wire.Slice(d, wire.Optional, (*ImportItem).decode)
+				v.Items = payload.Slice(d, payload.Optional, (*ImportItem).decode)
 			}
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleImportProgress) encode(e *wire.Encoder) {
+func (v *PeopleImportProgress) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Optional)
-	e.String("import_id", v.ImportID, wire.Optional)
-	e.String("people_id", v.PeopleID, wire.Optional)
-	e.Int("progress", v.Progress, wire.Required)
+	e.String("website_id", v.WebsiteID, payload.Optional)
+	e.String("import_id", v.ImportID, payload.Optional)
+	e.String("people_id", v.PeopleID, payload.Optional)
+	e.Int("progress", v.Progress, payload.Required)
 	e.Key("count")
 	v.Count.encode(e)
-	wire.EncodeSlice(e, "items", v.Items, wire.Optional, (*ImportItem).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	payload.EncodeSlice(e, "items", v.Items, payload.Optional, (*ImportItem).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4659,35 +4659,35 @@ type PeopleImportDone struct {
 // EventName is "people:import:done".
 func (*PeopleImportDone) EventName() string { return "people:import:done" }
 
-func (v *PeopleImportDone) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PeopleImportDone) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Optional)
+			v.WebsiteID = d.String(payload.Optional)
 		case "import_id":
-			v.ImportID = d.String(wire.Optional)
+			v.ImportID = d.String(payload.Optional)
 		case "people_id":
-			v.PeopleID = d.String(wire.Optional)
+			v.PeopleID = d.String(payload.Optional)
 		case "error":
-			v.Error = d.Bool(wire.Required)
+			v.Error = d.Bool(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PeopleImportDone) encode(e *wire.Encoder) {
+func (v *PeopleImportDone) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Optional)
-	e.String("import_id", v.ImportID, wire.Optional)
-	e.String("people_id", v.PeopleID, wire.Optional)
-	e.Bool("error", v.Error, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Optional)
+	e.String("import_id", v.ImportID, payload.Optional)
+	e.String("people_id", v.PeopleID, payload.Optional)
+	e.Bool("error", v.Error, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4723,32 +4723,32 @@ type CampaignProgress struct {
 // EventName is "campaign:progress".
 func (*CampaignProgress) EventName() string { return "campaign:progress" }
 
-func (v *CampaignProgress) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *CampaignProgress) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "campaign_id":
-			v.CampaignID = d.String(wire.Required)
+			v.CampaignID = d.String(payload.Required)
 		case "progress":
-			v.Progress = d.Int(wire.Required)
+			v.Progress = d.Int(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CampaignProgress) encode(e *wire.Encoder) {
+func (v *CampaignProgress) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("campaign_id", v.CampaignID, wire.Required)
-	e.Int("progress", v.Progress, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("campaign_id", v.CampaignID, payload.Required)
+	e.Int("progress", v.Progress, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4783,29 +4783,29 @@ type CampaignDispatched struct {
 // EventName is "campaign:dispatched".
 func (*CampaignDispatched) EventName() string { return "campaign:dispatched" }
 
-func (v *CampaignDispatched) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *CampaignDispatched) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "campaign_id":
-			v.CampaignID = d.String(wire.Required)
+			v.CampaignID = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CampaignDispatched) encode(e *wire.Encoder) {
+func (v *CampaignDispatched) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("campaign_id", v.CampaignID, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("campaign_id", v.CampaignID, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4841,32 +4841,32 @@ type CampaignRunning struct {
 // EventName is "campaign:running".
 func (*CampaignRunning) EventName() string { return "campaign:running" }
 
-func (v *CampaignRunning) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *CampaignRunning) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "campaign_id":
-			v.CampaignID = d.String(wire.Required)
+			v.CampaignID = d.String(payload.Required)
 		case "running":
-			v.Running = d.Bool(wire.Required)
+			v.Running = d.Bool(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CampaignRunning) encode(e *wire.Encoder) {
+func (v *CampaignRunning) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("campaign_id", v.CampaignID, wire.Required)
-	e.Bool("running", v.Running, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("campaign_id", v.CampaignID, payload.Required)
+	e.Bool("running", v.Running, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4908,38 +4908,38 @@ type BrowsingRequestInitiated struct {
 // EventName is "browsing:request:initiated".
 func (*BrowsingRequestInitiated) EventName() string { return "browsing:request:initiated" }
 
-func (v *BrowsingRequestInitiated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BrowsingRequestInitiated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "browsing_id":
-			v.BrowsingID = d.String(wire.Required)
+			v.BrowsingID = d.String(payload.Required)
 		case "browsing_token":
-			v.BrowsingToken = d.String(wire.Required)
+			v.BrowsingToken = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BrowsingRequestInitiated) encode(e *wire.Encoder) {
+func (v *BrowsingRequestInitiated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("browsing_id", v.BrowsingID, wire.Required)
-	e.String("browsing_token", v.BrowsingToken, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("browsing_id", v.BrowsingID, payload.Required)
+	e.String("browsing_token", v.BrowsingToken, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -4982,35 +4982,35 @@ type BrowsingRequestRejected struct {
 // EventName is "browsing:request:rejected".
 func (*BrowsingRequestRejected) EventName() string { return "browsing:request:rejected" }
 
-func (v *BrowsingRequestRejected) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BrowsingRequestRejected) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "browsing_id":
-			v.BrowsingID = d.String(wire.Optional)
+			v.BrowsingID = d.String(payload.Optional)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BrowsingRequestRejected) encode(e *wire.Encoder) {
+func (v *BrowsingRequestRejected) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("browsing_id", v.BrowsingID, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("browsing_id", v.BrowsingID, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5053,35 +5053,35 @@ type CallRequestInitiated struct {
 // EventName is "call:request:initiated".
 func (*CallRequestInitiated) EventName() string { return "call:request:initiated" }
 
-func (v *CallRequestInitiated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *CallRequestInitiated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "call_id":
-			v.CallID = d.String(wire.Required)
+			v.CallID = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CallRequestInitiated) encode(e *wire.Encoder) {
+func (v *CallRequestInitiated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("call_id", v.CallID, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("call_id", v.CallID, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5124,35 +5124,35 @@ type CallRequestRejected struct {
 // EventName is "call:request:rejected".
 func (*CallRequestRejected) EventName() string { return "call:request:rejected" }
 
-func (v *CallRequestRejected) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *CallRequestRejected) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "call_id":
-			v.CallID = d.String(wire.Required)
+			v.CallID = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CallRequestRejected) encode(e *wire.Encoder) {
+func (v *CallRequestRejected) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("call_id", v.CallID, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("call_id", v.CallID, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5198,41 +5198,41 @@ type IdentityVerifyRequest struct {
 // EventName is "identity:verify:request".
 func (*IdentityVerifyRequest) EventName() string { return "identity:verify:request" }
 
-func (v *IdentityVerifyRequest) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *IdentityVerifyRequest) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "target":
-			v.Target = d.String(wire.Required)
+			v.Target = d.String(payload.Required)
 		case "code":
-			v.Code = d.String(wire.Required)
+			v.Code = d.String(payload.Required)
 		case "confirm_url":
-			v.ConfirmURL = d.String(wire.Required)
+			v.ConfirmURL = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *IdentityVerifyRequest) encode(e *wire.Encoder) {
+func (v *IdentityVerifyRequest) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.String("target", v.Target, wire.Required)
-	e.String("code", v.Code, wire.Required)
-	e.String("confirm_url", v.ConfirmURL, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.String("target", v.Target, payload.Required)
+	e.String("code", v.Code, payload.Required)
+	e.String("confirm_url", v.ConfirmURL, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5281,44 +5281,44 @@ type WidgetActionProcessed struct {
 // EventName is "widget:action:processed".
 func (*WidgetActionProcessed) EventName() string { return "widget:action:processed" }
 
-func (v *WidgetActionProcessed) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *WidgetActionProcessed) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
-			v.SessionID = d.String(wire.Required)
+			v.SessionID = d.String(payload.Required)
 		case "inbox_id":
-			v.InboxID = d.String(wire.Optional)
+			v.InboxID = d.String(payload.Optional)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "correlation_id":
-			v.CorrelationID = d.String(wire.Required)
+			v.CorrelationID = d.String(payload.Required)
 		case "outcome":
-			v.Outcome = Outcome(d.String(wire.Required))
+			v.Outcome = Outcome(d.String(payload.Required))
 		case "result":
 			v.Result = d.Raw()
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *WidgetActionProcessed) encode(e *wire.Encoder) {
+func (v *WidgetActionProcessed) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("session_id", v.SessionID, wire.Required)
-	e.String("inbox_id", v.InboxID, wire.Optional)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.String("correlation_id", v.CorrelationID, wire.Required)
-	e.String("outcome", string(v.Outcome), wire.Required)
-	e.Raw("result", v.Result, wire.Optional)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.String("correlation_id", v.CorrelationID, payload.Required)
+	e.String("outcome", string(v.Outcome), payload.Required)
+	e.Raw("result", v.Result, payload.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5357,32 +5357,32 @@ type StatusHealthChanged struct {
 // EventName is "status:health:changed".
 func (*StatusHealthChanged) EventName() string { return "status:health:changed" }
 
-func (v *StatusHealthChanged) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *StatusHealthChanged) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "health":
-			v.Health = Health(d.String(wire.Required))
+			v.Health = Health(d.String(payload.Required))
 		case "nodes":
-			v.Nodes = wire.Slice(d, wire.Required, (*StatusNode).decode)
+			v.Nodes = payload.Slice(d, payload.Required, (*StatusNode).decode)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *StatusHealthChanged) encode(e *wire.Encoder) {
+func (v *StatusHealthChanged) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("health", string(v.Health), wire.Required)
-	wire.EncodeSlice(e, "nodes", v.Nodes, wire.Required, (*StatusNode).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("health", string(v.Health), payload.Required)
+	payload.EncodeSlice(e, "nodes", v.Nodes, payload.Required, (*StatusNode).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5417,29 +5417,29 @@ type WebsiteUpdateVisitorsCount struct {
 // EventName is "website:update_visitors_count".
 func (*WebsiteUpdateVisitorsCount) EventName() string { return "website:update_visitors_count" }
 
-func (v *WebsiteUpdateVisitorsCount) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *WebsiteUpdateVisitorsCount) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "visitors_count":
-			v.VisitorsCount = d.Int(wire.Required)
+			v.VisitorsCount = d.Int(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *WebsiteUpdateVisitorsCount) encode(e *wire.Encoder) {
+func (v *WebsiteUpdateVisitorsCount) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.Int("visitors_count", v.VisitorsCount, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.Int("visitors_count", v.VisitorsCount, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5479,33 +5479,33 @@ func (*WebsiteUpdateOperatorsAvailability) EventName() string {
 	return "website:update_operators_availability"
 }
 
-func (v *WebsiteUpdateOperatorsAvailability) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *WebsiteUpdateOperatorsAvailability) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "user_id":
-			v.UserID = d.String(wire.Required)
+			v.UserID = d.String(payload.Required)
 		case "availability":
-			v.Availability.decode(d, wire.Required)
+			v.Availability.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *WebsiteUpdateOperatorsAvailability) encode(e *wire.Encoder) {
+func (v *WebsiteUpdateOperatorsAvailability) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("user_id", v.UserID, wire.Required)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("user_id", v.UserID, payload.Required)
 	e.Key("availability")
 	v.Availability.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5541,29 +5541,29 @@ type WebsiteUsersAvailable struct {
 // EventName is "website:users:available".
 func (*WebsiteUsersAvailable) EventName() string { return "website:users:available" }
 
-func (v *WebsiteUsersAvailable) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *WebsiteUsersAvailable) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "available":
-			v.Available = d.Bool(wire.Required)
+			v.Available = d.Bool(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *WebsiteUsersAvailable) encode(e *wire.Encoder) {
+func (v *WebsiteUsersAvailable) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.Bool("available", v.Available, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.Bool("available", v.Available, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5612,47 +5612,47 @@ type BucketURLUploadGenerated struct {
 // EventName is "bucket:url:upload:generated".
 func (*BucketURLUploadGenerated) EventName() string { return "bucket:url:upload:generated" }
 
-func (v *BucketURLUploadGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLUploadGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLUploadGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLUploadGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5700,47 +5700,47 @@ type BucketURLAvatarGenerated struct {
 // EventName is "bucket:url:avatar:generated".
 func (*BucketURLAvatarGenerated) EventName() string { return "bucket:url:avatar:generated" }
 
-func (v *BucketURLAvatarGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLAvatarGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLAvatarGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLAvatarGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5789,47 +5789,47 @@ type BucketURLWebsiteGenerated struct {
 // EventName is "bucket:url:website:generated".
 func (*BucketURLWebsiteGenerated) EventName() string { return "bucket:url:website:generated" }
 
-func (v *BucketURLWebsiteGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLWebsiteGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLWebsiteGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLWebsiteGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5878,47 +5878,47 @@ type BucketURLCampaignGenerated struct {
 // EventName is "bucket:url:campaign:generated".
 func (*BucketURLCampaignGenerated) EventName() string { return "bucket:url:campaign:generated" }
 
-func (v *BucketURLCampaignGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLCampaignGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLCampaignGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLCampaignGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -5967,47 +5967,47 @@ type BucketURLHelpdeskGenerated struct {
 // EventName is "bucket:url:helpdesk:generated".
 func (*BucketURLHelpdeskGenerated) EventName() string { return "bucket:url:helpdesk:generated" }
 
-func (v *BucketURLHelpdeskGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLHelpdeskGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLHelpdeskGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLHelpdeskGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6056,47 +6056,47 @@ type BucketURLStatusGenerated struct {
 // EventName is "bucket:url:status:generated".
 func (*BucketURLStatusGenerated) EventName() string { return "bucket:url:status:generated" }
 
-func (v *BucketURLStatusGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLStatusGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLStatusGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLStatusGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6145,47 +6145,47 @@ type BucketURLProcessingGenerated struct {
 // EventName is "bucket:url:processing:generated".
 func (*BucketURLProcessingGenerated) EventName() string { return "bucket:url:processing:generated" }
 
-func (v *BucketURLProcessingGenerated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *BucketURLProcessingGenerated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "from":
-			v.From = d.String(wire.Required)
+			v.From = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "resource":
-			v.Resource.decode(d, wire.Required)
+			v.Resource.decode(d, payload.Required)
 		case "url":
-			v.URL.decode(d, wire.Required)
+			v.URL.decode(d, payload.Required)
 		case "policy":
-			v.Policy.decode(d, wire.Required)
+			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURLProcessingGenerated) encode(e *wire.Encoder) {
+func (v *BucketURLProcessingGenerated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("from", v.From, wire.Required)
-	e.String("id", v.ID, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("from", v.From, payload.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
 	e.Key("resource")
 	v.Resource.encode(e)
 	e.Key("url")
 	v.URL.encode(e)
 	e.Key("policy")
 	v.Policy.encode(e)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6224,32 +6224,32 @@ type MediaAnimationListed struct {
 // EventName is "media:animation:listed".
 func (*MediaAnimationListed) EventName() string { return "media:animation:listed" }
 
-func (v *MediaAnimationListed) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *MediaAnimationListed) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "id":
-			v.ID = d.Int(wire.Required)
+			v.ID = d.Int(payload.Required)
 		case "results":
-			v.Results = wire.Slice(d, wire.Required, (*Animation).decode)
+			v.Results = payload.Slice(d, payload.Required, (*Animation).decode)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *MediaAnimationListed) encode(e *wire.Encoder) {
+func (v *MediaAnimationListed) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("identifier", v.Identifier, wire.Required)
-	e.Int("id", v.ID, wire.Required)
-	wire.EncodeSlice(e, "results", v.Results, wire.Required, (*Animation).encode)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("identifier", v.Identifier, payload.Required)
+	e.Int("id", v.ID, payload.Required)
+	payload.EncodeSlice(e, "results", v.Results, payload.Required, (*Animation).encode)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6287,32 +6287,32 @@ type EmailSubscribe struct {
 // EventName is "email:subscribe".
 func (*EmailSubscribe) EventName() string { return "email:subscribe" }
 
-func (v *EmailSubscribe) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *EmailSubscribe) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "email":
-			v.Email = d.String(wire.Required)
+			v.Email = d.String(payload.Required)
 		case "subscribed":
-			v.Subscribed = d.Bool(wire.Required)
+			v.Subscribed = d.Bool(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *EmailSubscribe) encode(e *wire.Encoder) {
+func (v *EmailSubscribe) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("email", v.Email, wire.Required)
-	e.Bool("subscribed", v.Subscribed, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("email", v.Email, payload.Required)
+	e.Bool("subscribed", v.Subscribed, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6351,35 +6351,35 @@ type EmailTrackView struct {
 // EventName is "email:track:view".
 func (*EmailTrackView) EventName() string { return "email:track:view" }
 
-func (v *EmailTrackView) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *EmailTrackView) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Required)
+			v.Identifier = d.String(payload.Required)
 		case "mode":
-			v.Mode = d.String(wire.Required)
+			v.Mode = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *EmailTrackView) encode(e *wire.Encoder) {
+func (v *EmailTrackView) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("type", v.Type, wire.Required)
-	e.String("identifier", v.Identifier, wire.Required)
-	e.String("mode", v.Mode, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("identifier", v.Identifier, payload.Required)
+	e.String("mode", v.Mode, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6421,41 +6421,41 @@ type PluginChannel struct {
 // EventName is "plugin:channel".
 func (*PluginChannel) EventName() string { return "plugin:channel" }
 
-func (v *PluginChannel) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PluginChannel) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "namespace":
-			v.Namespace = d.String(wire.Required)
+			v.Namespace = d.String(payload.Required)
 		case "identifier":
-			v.Identifier = d.String(wire.Optional)
+			v.Identifier = d.String(payload.Optional)
 		case "type":
-			v.Type = d.String(wire.Optional)
+			v.Type = d.String(payload.Optional)
 		case "payload":
 			v.Payload = d.Raw()
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PluginChannel) encode(e *wire.Encoder) {
+func (v *PluginChannel) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.String("namespace", v.Namespace, wire.Required)
-	e.String("identifier", v.Identifier, wire.Optional)
-	e.String("type", v.Type, wire.Optional)
-	e.Raw("payload", v.Payload, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.String("namespace", v.Namespace, payload.Required)
+	e.String("identifier", v.Identifier, payload.Optional)
+	e.String("type", v.Type, payload.Optional)
+	e.Raw("payload", v.Payload, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6495,38 +6495,38 @@ type PluginEvent struct {
 // EventName is "plugin:event".
 func (*PluginEvent) EventName() string { return "plugin:event" }
 
-func (v *PluginEvent) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PluginEvent) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "urn":
-			v.URN = d.String(wire.Required)
+			v.URN = d.String(payload.Required)
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "data":
 			v.Data = d.Raw()
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PluginEvent) encode(e *wire.Encoder) {
+func (v *PluginEvent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.String("urn", v.URN, wire.Required)
-	e.String("name", v.Name, wire.Required)
-	e.Raw("data", v.Data, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.String("urn", v.URN, payload.Required)
+	e.String("name", v.Name, payload.Required)
+	e.Raw("data", v.Data, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6566,35 +6566,35 @@ type PluginSubscriptionUpdated struct {
 // EventName is "plugin:subscription:updated".
 func (*PluginSubscriptionUpdated) EventName() string { return "plugin:subscription:updated" }
 
-func (v *PluginSubscriptionUpdated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PluginSubscriptionUpdated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "bound":
-			v.Bound = d.Bool(wire.Required)
+			v.Bound = d.Bool(payload.Required)
 		case "target":
-			v.Target = d.String(wire.Required)
+			v.Target = d.String(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PluginSubscriptionUpdated) encode(e *wire.Encoder) {
+func (v *PluginSubscriptionUpdated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.Bool("bound", v.Bound, wire.Required)
-	e.String("target", v.Target, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.Bool("bound", v.Bound, payload.Required)
+	e.String("target", v.Target, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6632,32 +6632,32 @@ type PluginSettingsSaved struct {
 // EventName is "plugin:settings:saved".
 func (*PluginSettingsSaved) EventName() string { return "plugin:settings:saved" }
 
-func (v *PluginSettingsSaved) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PluginSettingsSaved) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "plugin_id":
-			v.PluginID = d.String(wire.Required)
+			v.PluginID = d.String(payload.Required)
 		case "settings":
-			v.Settings = d.RawObject(wire.Required)
+			v.Settings = d.RawObject(payload.Required)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PluginSettingsSaved) encode(e *wire.Encoder) {
+func (v *PluginSettingsSaved) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	e.String("plugin_id", v.PluginID, wire.Required)
-	e.RawObject("settings", v.Settings, wire.Required)
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.String("website_id", v.WebsiteID, payload.Required)
+	e.String("plugin_id", v.PluginID, payload.Required)
+	e.RawObject("settings", v.Settings, payload.Required)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6692,31 +6692,31 @@ type PlanSubscriptionUpdated struct {
 // EventName is "plan:subscription:updated".
 func (*PlanSubscriptionUpdated) EventName() string { return "plan:subscription:updated" }
 
-func (v *PlanSubscriptionUpdated) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (v *PlanSubscriptionUpdated) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			v.WebsiteID = d.String(wire.Required)
+			v.WebsiteID = d.String(payload.Required)
 		case "plan":
-			v.Plan.decode(d, wire.Nullable)
+			v.Plan.decode(d, payload.Nullable)
 		case "routing_ids":
-			v.RoutingIDs = d.Strings(wire.Optional)
+			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PlanSubscriptionUpdated) encode(e *wire.Encoder) {
+func (v *PlanSubscriptionUpdated) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("website_id", v.WebsiteID, wire.Required)
-	if e.Member("plan", v.Plan.isZero(), wire.Nullable) {
+	e.String("website_id", v.WebsiteID, payload.Required)
+	if e.Member("plan", v.Plan.isZero(), payload.Nullable) {
 		v.Plan.encode(e)
 	}
-	e.Strings("routing_ids", v.RoutingIDs, wire.Optional)
+	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
 
@@ -6745,7 +6745,7 @@ type User struct {
 	Avatar string `json:"avatar,omitzero"`
 }
 
-func (v *User) decode(d *wire.Decoder, p wire.Presence) {
+func (v *User) decode(d *payload.Decoder, p payload.Presence) {
 	*v = User{}
 	if !d.Object(p) {
 		return
@@ -6753,25 +6753,25 @@ func (v *User) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Optional)
+			v.Type = d.String(payload.Optional)
 		case "user_id":
-			v.UserID = d.String(wire.Required)
+			v.UserID = d.String(payload.Required)
 		case "nickname":
-			v.Nickname = d.String(wire.Required)
+			v.Nickname = d.String(payload.Required)
 		case "avatar":
-			v.Avatar = d.String(wire.Optional)
+			v.Avatar = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *User) encode(e *wire.Encoder) {
+func (v *User) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Optional)
-	e.String("user_id", v.UserID, wire.Required)
-	e.String("nickname", v.Nickname, wire.Required)
-	e.String("avatar", v.Avatar, wire.Optional)
+	e.String("type", v.Type, payload.Optional)
+	e.String("user_id", v.UserID, payload.Required)
+	e.String("nickname", v.Nickname, payload.Required)
+	e.String("avatar", v.Avatar, payload.Optional)
 	e.End()
 }
 
@@ -6796,7 +6796,7 @@ type Operator struct {
 	Avatar string `json:"avatar,omitzero"`
 }
 
-func (v *Operator) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Operator) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Operator{}
 	if !d.Object(p) {
 		return
@@ -6804,22 +6804,22 @@ func (v *Operator) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "user_id":
-			v.UserID = d.String(wire.Required)
+			v.UserID = d.String(payload.Required)
 		case "nickname":
-			v.Nickname = d.String(wire.Optional)
+			v.Nickname = d.String(payload.Optional)
 		case "avatar":
-			v.Avatar = d.String(wire.Optional)
+			v.Avatar = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Operator) encode(e *wire.Encoder) {
+func (v *Operator) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("user_id", v.UserID, wire.Required)
-	e.String("nickname", v.Nickname, wire.Optional)
-	e.String("avatar", v.Avatar, wire.Optional)
+	e.String("user_id", v.UserID, payload.Required)
+	e.String("nickname", v.Nickname, payload.Optional)
+	e.String("avatar", v.Avatar, payload.Optional)
 	e.End()
 }
 
@@ -6838,7 +6838,7 @@ type OperatorAvailability struct {
 	Type Availability `json:"type"`
 }
 
-func (v *OperatorAvailability) decode(d *wire.Decoder, p wire.Presence) {
+func (v *OperatorAvailability) decode(d *payload.Decoder, p payload.Presence) {
 	*v = OperatorAvailability{}
 	if !d.Object(p) {
 		return
@@ -6846,16 +6846,16 @@ func (v *OperatorAvailability) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = Availability(d.String(wire.Required))
+			v.Type = Availability(d.String(payload.Required))
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *OperatorAvailability) encode(e *wire.Encoder) {
+func (v *OperatorAvailability) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", string(v.Type), wire.Required)
+	e.String("type", string(v.Type), payload.Required)
 	e.End()
 }
 
@@ -6876,7 +6876,7 @@ type Participant struct {
 	Target string `json:"target"`
 }
 
-func (v *Participant) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Participant) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Participant{}
 	if !d.Object(p) {
 		return
@@ -6884,19 +6884,19 @@ func (v *Participant) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "target":
-			v.Target = d.String(wire.Required)
+			v.Target = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Participant) encode(e *wire.Encoder) {
+func (v *Participant) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("target", v.Target, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("target", v.Target, payload.Required)
 	e.End()
 }
 
@@ -6919,7 +6919,7 @@ type Verification struct {
 	Annotation string `json:"annotation"`
 }
 
-func (v *Verification) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Verification) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Verification{}
 	if !d.Object(p) {
 		return
@@ -6927,22 +6927,22 @@ func (v *Verification) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "identity":
-			v.Identity = d.String(wire.Required)
+			v.Identity = d.String(payload.Required)
 		case "method":
-			v.Method = d.String(wire.Required)
+			v.Method = d.String(payload.Required)
 		case "annotation":
-			v.Annotation = d.String(wire.Required)
+			v.Annotation = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Verification) encode(e *wire.Encoder) {
+func (v *Verification) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("identity", v.Identity, wire.Required)
-	e.String("method", v.Method, wire.Required)
-	e.String("annotation", v.Annotation, wire.Required)
+	e.String("identity", v.Identity, payload.Required)
+	e.String("method", v.Method, payload.Required)
+	e.String("annotation", v.Annotation, payload.Required)
 	e.End()
 }
 
@@ -6967,7 +6967,7 @@ type Geolocation struct {
 	Coordinates Coordinates `json:"coordinates,omitzero"`
 }
 
-func (v *Geolocation) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Geolocation) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Geolocation{}
 	if !d.Object(p) {
 		return
@@ -6975,25 +6975,25 @@ func (v *Geolocation) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "country":
-			v.Country = d.String(wire.Optional)
+			v.Country = d.String(payload.Optional)
 		case "region":
-			v.Region = d.String(wire.Optional)
+			v.Region = d.String(payload.Optional)
 		case "city":
-			v.City = d.String(wire.Optional)
+			v.City = d.String(payload.Optional)
 		case "coordinates":
-			v.Coordinates.decode(d, wire.Optional)
+			v.Coordinates.decode(d, payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Geolocation) encode(e *wire.Encoder) {
+func (v *Geolocation) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("country", v.Country, wire.Optional)
-	e.String("region", v.Region, wire.Optional)
-	e.String("city", v.City, wire.Optional)
-	if e.Member("coordinates", v.Coordinates.isZero(), wire.Optional) {
+	e.String("country", v.Country, payload.Optional)
+	e.String("region", v.Region, payload.Optional)
+	e.String("city", v.City, payload.Optional)
+	if e.Member("coordinates", v.Coordinates.isZero(), payload.Optional) {
 		v.Coordinates.encode(e)
 	}
 	e.End()
@@ -7018,7 +7018,7 @@ type Coordinates struct {
 	Longitude float64 `json:"longitude"`
 }
 
-func (v *Coordinates) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Coordinates) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Coordinates{}
 	if !d.Object(p) {
 		return
@@ -7026,19 +7026,19 @@ func (v *Coordinates) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "latitude":
-			v.Latitude = d.Float64(wire.Required)
+			v.Latitude = d.Float64(payload.Required)
 		case "longitude":
-			v.Longitude = d.Float64(wire.Required)
+			v.Longitude = d.Float64(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Coordinates) encode(e *wire.Encoder) {
+func (v *Coordinates) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Float64("latitude", v.Latitude, wire.Required)
-	e.Float64("longitude", v.Longitude, wire.Required)
+	e.Float64("latitude", v.Latitude, payload.Required)
+	e.Float64("longitude", v.Longitude, payload.Required)
 	e.End()
 }
 
@@ -7065,7 +7065,7 @@ type System struct {
 	UserAgent string `json:"useragent,omitzero"`
 }
 
-func (v *System) decode(d *wire.Decoder, p wire.Presence) {
+func (v *System) decode(d *payload.Decoder, p payload.Presence) {
 	*v = System{}
 	if !d.Object(p) {
 		return
@@ -7073,31 +7073,31 @@ func (v *System) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "os":
-			v.OS.decode(d, wire.Optional)
+			v.OS.decode(d, payload.Optional)
 		case "engine":
-			v.Engine.decode(d, wire.Optional)
+			v.Engine.decode(d, payload.Optional)
 		case "browser":
-			v.Browser.decode(d, wire.Optional)
+			v.Browser.decode(d, payload.Optional)
 		case "useragent":
-			v.UserAgent = d.String(wire.Optional)
+			v.UserAgent = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *System) encode(e *wire.Encoder) {
+func (v *System) encode(e *payload.Encoder) {
 	e.Begin()
-	if e.Member("os", v.OS.isZero(), wire.Optional) {
+	if e.Member("os", v.OS.isZero(), payload.Optional) {
 		v.OS.encode(e)
 	}
-	if e.Member("engine", v.Engine.isZero(), wire.Optional) {
+	if e.Member("engine", v.Engine.isZero(), payload.Optional) {
 		v.Engine.encode(e)
 	}
-	if e.Member("browser", v.Browser.isZero(), wire.Optional) {
+	if e.Member("browser", v.Browser.isZero(), payload.Optional) {
 		v.Browser.encode(e)
 	}
-	e.String("useragent", v.UserAgent, wire.Optional)
+	e.String("useragent", v.UserAgent, payload.Optional)
 	e.End()
 }
 
@@ -7118,7 +7118,7 @@ type Software struct {
 	Version string `json:"version"`
 }
 
-func (v *Software) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Software) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Software{}
 	if !d.Object(p) {
 		return
@@ -7126,19 +7126,19 @@ func (v *Software) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "version":
-			v.Version = d.String(wire.Required)
+			v.Version = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Software) encode(e *wire.Encoder) {
+func (v *Software) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("name", v.Name, wire.Required)
-	e.String("version", v.Version, wire.Required)
+	e.String("name", v.Name, payload.Required)
+	e.String("version", v.Version, payload.Required)
 	e.End()
 }
 
@@ -7163,7 +7163,7 @@ type Browser struct {
 	Version string `json:"version"`
 }
 
-func (v *Browser) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Browser) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Browser{}
 	if !d.Object(p) {
 		return
@@ -7171,22 +7171,22 @@ func (v *Browser) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "major":
-			v.Major = d.String(wire.Required)
+			v.Major = d.String(payload.Required)
 		case "version":
-			v.Version = d.String(wire.Required)
+			v.Version = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Browser) encode(e *wire.Encoder) {
+func (v *Browser) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("name", v.Name, wire.Required)
-	e.String("major", v.Major, wire.Required)
-	e.String("version", v.Version, wire.Required)
+	e.String("name", v.Name, payload.Required)
+	e.String("major", v.Major, payload.Required)
+	e.String("version", v.Version, payload.Required)
 	e.End()
 }
 
@@ -7209,7 +7209,7 @@ type Network struct {
 	Connection NetworkConnection `json:"connection,omitzero"`
 }
 
-func (v *Network) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Network) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Network{}
 	if !d.Object(p) {
 		return
@@ -7217,19 +7217,19 @@ func (v *Network) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "ip":
-			v.IP = d.String(wire.Optional)
+			v.IP = d.String(payload.Optional)
 		case "connection":
-			v.Connection.decode(d, wire.Optional)
+			v.Connection.decode(d, payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Network) encode(e *wire.Encoder) {
+func (v *Network) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("ip", v.IP, wire.Optional)
-	if e.Member("connection", v.Connection.isZero(), wire.Optional) {
+	e.String("ip", v.IP, payload.Optional)
+	if e.Member("connection", v.Connection.isZero(), payload.Optional) {
 		v.Connection.encode(e)
 	}
 	e.End()
@@ -7252,7 +7252,7 @@ type NetworkConnection struct {
 	ASN string `json:"asn,omitzero"`
 }
 
-func (v *NetworkConnection) decode(d *wire.Decoder, p wire.Presence) {
+func (v *NetworkConnection) decode(d *payload.Decoder, p payload.Presence) {
 	*v = NetworkConnection{}
 	if !d.Object(p) {
 		return
@@ -7260,19 +7260,19 @@ func (v *NetworkConnection) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "isp":
-			v.ISP = d.String(wire.Optional)
+			v.ISP = d.String(payload.Optional)
 		case "asn":
-			v.ASN = d.String(wire.Optional)
+			v.ASN = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *NetworkConnection) encode(e *wire.Encoder) {
+func (v *NetworkConnection) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("isp", v.ISP, wire.Optional)
-	e.String("asn", v.ASN, wire.Optional)
+	e.String("isp", v.ISP, payload.Optional)
+	e.String("asn", v.ASN, payload.Optional)
 	e.End()
 }
 
@@ -7299,7 +7299,7 @@ type Page struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-func (v *Page) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Page) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Page{}
 	if !d.Object(p) {
 		return
@@ -7307,25 +7307,25 @@ func (v *Page) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "page_title":
-			v.PageTitle = d.String(wire.Required)
+			v.PageTitle = d.String(payload.Required)
 		case "page_url":
-			v.PageURL = d.String(wire.Required)
+			v.PageURL = d.String(payload.Required)
 		case "page_referrer":
-			v.PageReferrer = d.String(wire.Optional)
+			v.PageReferrer = d.String(payload.Optional)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Page) encode(e *wire.Encoder) {
+func (v *Page) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("page_title", v.PageTitle, wire.Required)
-	e.String("page_url", v.PageURL, wire.Required)
-	e.String("page_referrer", v.PageReferrer, wire.Optional)
-	e.Time("timestamp", v.Timestamp, wire.Required)
+	e.String("page_title", v.PageTitle, payload.Required)
+	e.String("page_url", v.PageURL, payload.Required)
+	e.String("page_referrer", v.PageReferrer, payload.Optional)
+	e.Time("timestamp", v.Timestamp, payload.Required)
 	e.End()
 }
 
@@ -7352,7 +7352,7 @@ type RecordedEvent struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-func (v *RecordedEvent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *RecordedEvent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = RecordedEvent{}
 	if !d.Object(p) {
 		return
@@ -7360,25 +7360,25 @@ func (v *RecordedEvent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "text":
-			v.Text = d.String(wire.Required)
+			v.Text = d.String(payload.Required)
 		case "data":
-			v.Data = d.AnyMap(wire.Optional)
+			v.Data = d.AnyMap(payload.Optional)
 		case "color":
-			v.Color = d.String(wire.Optional)
+			v.Color = d.String(payload.Optional)
 		case "timestamp":
-			v.Timestamp = d.Time(wire.Required)
+			v.Timestamp = d.Time(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *RecordedEvent) encode(e *wire.Encoder) {
+func (v *RecordedEvent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("text", v.Text, wire.Required)
-	e.AnyMap("data", v.Data, wire.Optional)
-	e.String("color", v.Color, wire.Optional)
-	e.Time("timestamp", v.Timestamp, wire.Required)
+	e.String("text", v.Text, payload.Required)
+	e.AnyMap("data", v.Data, payload.Optional)
+	e.String("color", v.Color, payload.Optional)
+	e.Time("timestamp", v.Timestamp, payload.Required)
 	e.End()
 }
 
@@ -7399,7 +7399,7 @@ type Rating struct {
 	Comment string `json:"comment,omitzero"`
 }
 
-func (v *Rating) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Rating) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Rating{}
 	if !d.Object(p) {
 		return
@@ -7407,19 +7407,19 @@ func (v *Rating) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "stars":
-			v.Stars = d.Int(wire.Required)
+			v.Stars = d.Int(payload.Required)
 		case "comment":
-			v.Comment = d.String(wire.Optional)
+			v.Comment = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Rating) encode(e *wire.Encoder) {
+func (v *Rating) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Int("stars", v.Stars, wire.Required)
-	e.String("comment", v.Comment, wire.Optional)
+	e.Int("stars", v.Stars, payload.Required)
+	e.String("comment", v.Comment, payload.Optional)
 	e.End()
 }
 
@@ -7442,7 +7442,7 @@ type Reference struct {
 	Target string `json:"target"`
 }
 
-func (v *Reference) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Reference) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Reference{}
 	if !d.Object(p) {
 		return
@@ -7450,22 +7450,22 @@ func (v *Reference) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "target":
-			v.Target = d.String(wire.Required)
+			v.Target = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Reference) encode(e *wire.Encoder) {
+func (v *Reference) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("name", v.Name, wire.Required)
-	e.String("target", v.Target, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("name", v.Name, payload.Required)
+	e.String("target", v.Target, payload.Required)
 	e.End()
 }
 
@@ -7485,7 +7485,7 @@ type Original struct {
 	OriginalID string `json:"original_id"`
 }
 
-func (v *Original) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Original) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Original{}
 	if !d.Object(p) {
 		return
@@ -7493,16 +7493,16 @@ func (v *Original) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "original_id":
-			v.OriginalID = d.String(wire.Required)
+			v.OriginalID = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Original) encode(e *wire.Encoder) {
+func (v *Original) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("original_id", v.OriginalID, wire.Required)
+	e.String("original_id", v.OriginalID, payload.Required)
 	e.End()
 }
 
@@ -7525,7 +7525,7 @@ type IgnoredDetails struct {
 	Reason string `json:"reason"`
 }
 
-func (v *IgnoredDetails) decode(d *wire.Decoder, p wire.Presence) {
+func (v *IgnoredDetails) decode(d *payload.Decoder, p payload.Presence) {
 	*v = IgnoredDetails{}
 	if !d.Object(p) {
 		return
@@ -7533,19 +7533,19 @@ func (v *IgnoredDetails) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "reason":
-			v.Reason = d.String(wire.Required)
+			v.Reason = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *IgnoredDetails) encode(e *wire.Encoder) {
+func (v *IgnoredDetails) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("reason", v.Reason, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("reason", v.Reason, payload.Required)
 	e.End()
 }
 
@@ -7570,7 +7570,7 @@ type FileContent struct {
 	Type string `json:"type"`
 }
 
-func (v *FileContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *FileContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = FileContent{}
 	if !d.Object(p) {
 		return
@@ -7578,22 +7578,22 @@ func (v *FileContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "url":
-			v.URL = d.String(wire.Required)
+			v.URL = d.String(payload.Required)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *FileContent) encode(e *wire.Encoder) {
+func (v *FileContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("name", v.Name, wire.Required)
-	e.String("url", v.URL, wire.Required)
-	e.String("type", v.Type, wire.Required)
+	e.String("name", v.Name, payload.Required)
+	e.String("url", v.URL, payload.Required)
+	e.String("type", v.Type, payload.Required)
 	e.End()
 }
 
@@ -7614,7 +7614,7 @@ type AnimationContent struct {
 	Type string `json:"type"`
 }
 
-func (v *AnimationContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *AnimationContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = AnimationContent{}
 	if !d.Object(p) {
 		return
@@ -7622,19 +7622,19 @@ func (v *AnimationContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "url":
-			v.URL = d.String(wire.Required)
+			v.URL = d.String(payload.Required)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *AnimationContent) encode(e *wire.Encoder) {
+func (v *AnimationContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("url", v.URL, wire.Required)
-	e.String("type", v.Type, wire.Required)
+	e.String("url", v.URL, payload.Required)
+	e.String("type", v.Type, payload.Required)
 	e.End()
 }
 
@@ -7657,7 +7657,7 @@ type AudioContent struct {
 	Duration time.Duration `json:"duration"`
 }
 
-func (v *AudioContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *AudioContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = AudioContent{}
 	if !d.Object(p) {
 		return
@@ -7665,22 +7665,22 @@ func (v *AudioContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "url":
-			v.URL = d.String(wire.Required)
+			v.URL = d.String(payload.Required)
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "duration":
-			v.Duration = d.Duration(wire.Required, time.Second)
+			v.Duration = d.Duration(payload.Required, time.Second)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *AudioContent) encode(e *wire.Encoder) {
+func (v *AudioContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("url", v.URL, wire.Required)
-	e.String("type", v.Type, wire.Required)
-	e.Duration("duration", v.Duration, time.Second, wire.Required)
+	e.String("url", v.URL, payload.Required)
+	e.String("type", v.Type, payload.Required)
+	e.Duration("duration", v.Duration, time.Second, payload.Required)
 	e.End()
 }
 
@@ -7706,7 +7706,7 @@ type PickerContent struct {
 	Required bool `json:"required,omitzero"`
 }
 
-func (v *PickerContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *PickerContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = PickerContent{}
 	if !d.Object(p) {
 		return
@@ -7714,25 +7714,25 @@ func (v *PickerContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "text":
-			v.Text = d.String(wire.Required)
+			v.Text = d.String(payload.Required)
 		case "choices":
-			v.Choices = wire.Slice(d, wire.Required, (*PickerChoice).decode)
+			v.Choices = payload.Slice(d, payload.Required, (*PickerChoice).decode)
 		case "required":
-			v.Required = d.Bool(wire.Optional)
+			v.Required = d.Bool(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PickerContent) encode(e *wire.Encoder) {
+func (v *PickerContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("id", v.ID, wire.Required)
-	e.String("text", v.Text, wire.Required)
-	wire.EncodeSlice(e, "choices", v.Choices, wire.Required, (*PickerChoice).encode)
-	e.Bool("required", v.Required, wire.Optional)
+	e.String("id", v.ID, payload.Required)
+	e.String("text", v.Text, payload.Required)
+	payload.EncodeSlice(e, "choices", v.Choices, payload.Required, (*PickerChoice).encode)
+	e.Bool("required", v.Required, payload.Optional)
 	e.End()
 }
 
@@ -7759,7 +7759,7 @@ type PickerChoice struct {
 	Action PickerAction `json:"action,omitzero"`
 }
 
-func (v *PickerChoice) decode(d *wire.Decoder, p wire.Presence) {
+func (v *PickerChoice) decode(d *payload.Decoder, p payload.Presence) {
 	*v = PickerChoice{}
 	if !d.Object(p) {
 		return
@@ -7767,28 +7767,28 @@ func (v *PickerChoice) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "value":
-			v.Value = d.String(wire.Required)
+			v.Value = d.String(payload.Required)
 		case "label":
-			v.Label = d.String(wire.Required)
+			v.Label = d.String(payload.Required)
 		case "icon":
-			v.Icon = d.String(wire.Optional)
+			v.Icon = d.String(payload.Optional)
 		case "selected":
-			v.Selected = d.Bool(wire.Required)
+			v.Selected = d.Bool(payload.Required)
 		case "action":
-			v.Action.decode(d, wire.Optional)
+			v.Action.decode(d, payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PickerChoice) encode(e *wire.Encoder) {
+func (v *PickerChoice) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("value", v.Value, wire.Required)
-	e.String("label", v.Label, wire.Required)
-	e.String("icon", v.Icon, wire.Optional)
-	e.Bool("selected", v.Selected, wire.Required)
-	if e.Member("action", v.Action.isZero(), wire.Optional) {
+	e.String("value", v.Value, payload.Required)
+	e.String("label", v.Label, payload.Required)
+	e.String("icon", v.Icon, payload.Optional)
+	e.Bool("selected", v.Selected, payload.Required)
+	if e.Member("action", v.Action.isZero(), payload.Optional) {
 		v.Action.encode(e)
 	}
 	e.End()
@@ -7811,7 +7811,7 @@ type PickerAction struct {
 	Target string `json:"target"`
 }
 
-func (v *PickerAction) decode(d *wire.Decoder, p wire.Presence) {
+func (v *PickerAction) decode(d *payload.Decoder, p payload.Presence) {
 	*v = PickerAction{}
 	if !d.Object(p) {
 		return
@@ -7819,19 +7819,19 @@ func (v *PickerAction) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "target":
-			v.Target = d.String(wire.Required)
+			v.Target = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *PickerAction) encode(e *wire.Encoder) {
+func (v *PickerAction) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("target", v.Target, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("target", v.Target, payload.Required)
 	e.End()
 }
 
@@ -7860,7 +7860,7 @@ type FieldContent struct {
 	Required bool `json:"required,omitzero"`
 }
 
-func (v *FieldContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *FieldContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = FieldContent{}
 	if !d.Object(p) {
 		return
@@ -7868,28 +7868,28 @@ func (v *FieldContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "text":
-			v.Text = d.String(wire.Required)
+			v.Text = d.String(payload.Required)
 		case "explain":
-			v.Explain = d.String(wire.Required)
+			v.Explain = d.String(payload.Required)
 		case "value":
-			v.Value = d.String(wire.Optional)
+			v.Value = d.String(payload.Optional)
 		case "required":
-			v.Required = d.Bool(wire.Optional)
+			v.Required = d.Bool(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *FieldContent) encode(e *wire.Encoder) {
+func (v *FieldContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("id", v.ID, wire.Required)
-	e.String("text", v.Text, wire.Required)
-	e.String("explain", v.Explain, wire.Required)
-	e.String("value", v.Value, wire.Optional)
-	e.Bool("required", v.Required, wire.Optional)
+	e.String("id", v.ID, payload.Required)
+	e.String("text", v.Text, payload.Required)
+	e.String("explain", v.Explain, payload.Required)
+	e.String("value", v.Value, payload.Optional)
+	e.Bool("required", v.Required, payload.Optional)
 	e.End()
 }
 
@@ -7911,7 +7911,7 @@ type CarouselContent struct {
 	Targets []CarouselTarget `json:"targets"`
 }
 
-func (v *CarouselContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *CarouselContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = CarouselContent{}
 	if !d.Object(p) {
 		return
@@ -7919,19 +7919,19 @@ func (v *CarouselContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "text":
-			v.Text = d.String(wire.Required)
+			v.Text = d.String(payload.Required)
 		case "targets":
-			v.Targets = wire.Slice(d, wire.Required, (*CarouselTarget).decode)
+			v.Targets = payload.Slice(d, payload.Required, (*CarouselTarget).decode)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CarouselContent) encode(e *wire.Encoder) {
+func (v *CarouselContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("text", v.Text, wire.Required)
-	wire.EncodeSlice(e, "targets", v.Targets, wire.Required, (*CarouselTarget).encode)
+	e.String("text", v.Text, payload.Required)
+	payload.EncodeSlice(e, "targets", v.Targets, payload.Required, (*CarouselTarget).encode)
 	e.End()
 }
 
@@ -7956,7 +7956,7 @@ type CarouselTarget struct {
 	Actions []CarouselAction `json:"actions"`
 }
 
-func (v *CarouselTarget) decode(d *wire.Decoder, p wire.Presence) {
+func (v *CarouselTarget) decode(d *payload.Decoder, p payload.Presence) {
 	*v = CarouselTarget{}
 	if !d.Object(p) {
 		return
@@ -7964,25 +7964,25 @@ func (v *CarouselTarget) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "title":
-			v.Title = d.String(wire.Required)
+			v.Title = d.String(payload.Required)
 		case "description":
-			v.Description = d.String(wire.Required)
+			v.Description = d.String(payload.Required)
 		case "image":
-			v.Image = d.String(wire.Optional)
+			v.Image = d.String(payload.Optional)
 		case "actions":
-			v.Actions = wire.Slice(d, wire.Required, (*CarouselAction).decode)
+			v.Actions = payload.Slice(d, payload.Required, (*CarouselAction).decode)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CarouselTarget) encode(e *wire.Encoder) {
+func (v *CarouselTarget) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("title", v.Title, wire.Required)
-	e.String("description", v.Description, wire.Required)
-	e.String("image", v.Image, wire.Optional)
-	wire.EncodeSlice(e, "actions", v.Actions, wire.Required, (*CarouselAction).encode)
+	e.String("title", v.Title, payload.Required)
+	e.String("description", v.Description, payload.Required)
+	e.String("image", v.Image, payload.Optional)
+	payload.EncodeSlice(e, "actions", v.Actions, payload.Required, (*CarouselAction).encode)
 	e.End()
 }
 
@@ -8003,7 +8003,7 @@ type CarouselAction struct {
 	URL string `json:"url"`
 }
 
-func (v *CarouselAction) decode(d *wire.Decoder, p wire.Presence) {
+func (v *CarouselAction) decode(d *payload.Decoder, p payload.Presence) {
 	*v = CarouselAction{}
 	if !d.Object(p) {
 		return
@@ -8011,19 +8011,19 @@ func (v *CarouselAction) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "label":
-			v.Label = d.String(wire.Required)
+			v.Label = d.String(payload.Required)
 		case "url":
-			v.URL = d.String(wire.Required)
+			v.URL = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *CarouselAction) encode(e *wire.Encoder) {
+func (v *CarouselAction) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("label", v.Label, wire.Required)
-	e.String("url", v.URL, wire.Required)
+	e.String("label", v.Label, payload.Required)
+	e.String("url", v.URL, payload.Required)
 	e.End()
 }
 
@@ -8045,7 +8045,7 @@ type EventContent struct {
 	Text string `json:"text,omitzero"`
 }
 
-func (v *EventContent) decode(d *wire.Decoder, p wire.Presence) {
+func (v *EventContent) decode(d *payload.Decoder, p payload.Presence) {
 	*v = EventContent{}
 	if !d.Object(p) {
 		return
@@ -8053,19 +8053,19 @@ func (v *EventContent) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "namespace":
-			v.Namespace = d.String(wire.Required)
+			v.Namespace = d.String(payload.Required)
 		case "text":
-			v.Text = d.String(wire.Optional)
+			v.Text = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *EventContent) encode(e *wire.Encoder) {
+func (v *EventContent) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("namespace", v.Namespace, wire.Required)
-	e.String("text", v.Text, wire.Optional)
+	e.String("namespace", v.Namespace, payload.Required)
+	e.String("text", v.Text, payload.Optional)
 	e.End()
 }
 
@@ -8101,7 +8101,7 @@ type Profile struct {
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-func (v *Profile) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Profile{}
 	if !d.Object(p) {
 		return
@@ -8109,46 +8109,46 @@ func (v *Profile) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "email":
-			v.Email = d.String(wire.Optional)
+			v.Email = d.String(payload.Optional)
 		case "person":
-			v.Person.decode(d, wire.Optional)
+			v.Person.decode(d, payload.Optional)
 		case "company":
-			v.Company.decode(d, wire.Optional)
+			v.Company.decode(d, payload.Optional)
 		case "segments":
-			v.Segments = d.Strings(wire.Optional)
+			v.Segments = d.Strings(payload.Optional)
 		case "notepad":
-			v.Notepad = d.String(wire.Optional)
+			v.Notepad = d.String(payload.Optional)
 		case "active":
-			v.Active.decode(d, wire.Optional)
+			v.Active.decode(d, payload.Optional)
 		case "score":
-			v.Score = d.Float64(wire.Optional)
+			v.Score = d.Float64(payload.Optional)
 		case "created_at":
-			v.CreatedAt = d.Time(wire.Optional)
+			v.CreatedAt = d.Time(payload.Optional)
 		case "updated_at":
-			v.UpdatedAt = d.Time(wire.Optional)
+			v.UpdatedAt = d.Time(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Profile) encode(e *wire.Encoder) {
+func (v *Profile) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("email", v.Email, wire.Optional)
-	if e.Member("person", v.Person.isZero(), wire.Optional) {
+	e.String("email", v.Email, payload.Optional)
+	if e.Member("person", v.Person.isZero(), payload.Optional) {
 		v.Person.encode(e)
 	}
-	if e.Member("company", v.Company.isZero(), wire.Optional) {
+	if e.Member("company", v.Company.isZero(), payload.Optional) {
 		v.Company.encode(e)
 	}
-	e.Strings("segments", v.Segments, wire.Optional)
-	e.String("notepad", v.Notepad, wire.Optional)
-	if e.Member("active", v.Active.isZero(), wire.Optional) {
+	e.Strings("segments", v.Segments, payload.Optional)
+	e.String("notepad", v.Notepad, payload.Optional)
+	if e.Member("active", v.Active.isZero(), payload.Optional) {
 		v.Active.encode(e)
 	}
-	e.Float64("score", v.Score, wire.Optional)
-	e.Time("created_at", v.CreatedAt, wire.Optional)
-	e.Time("updated_at", v.UpdatedAt, wire.Optional)
+	e.Float64("score", v.Score, payload.Optional)
+	e.Time("created_at", v.CreatedAt, payload.Optional)
+	e.Time("updated_at", v.UpdatedAt, payload.Optional)
 	e.End()
 }
 
@@ -8189,7 +8189,7 @@ type Person struct {
 	Locales []string `json:"locales,omitzero"`
 }
 
-func (v *Person) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Person) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Person{}
 	if !d.Object(p) {
 		return
@@ -8197,53 +8197,53 @@ func (v *Person) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "nickname":
-			v.Nickname = d.String(wire.Optional)
+			v.Nickname = d.String(payload.Optional)
 		case "avatar":
-			v.Avatar = d.String(wire.Optional)
+			v.Avatar = d.String(payload.Optional)
 		case "gender":
-			v.Gender = d.String(wire.Optional)
+			v.Gender = d.String(payload.Optional)
 		case "phone":
-			v.Phone = d.String(wire.Optional)
+			v.Phone = d.String(payload.Optional)
 		case "address":
-			v.Address = d.String(wire.Optional)
+			v.Address = d.String(payload.Optional)
 		case "description":
-			v.Description = d.String(wire.Optional)
+			v.Description = d.String(payload.Optional)
 		case "website":
-			v.Website = d.String(wire.Optional)
+			v.Website = d.String(payload.Optional)
 		case "timezone":
-			v.Timezone = d.Duration(wire.Optional, time.Minute)
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "profiles":
-			v.Profiles = wire.Slice(d, wire.Optional, (*SocialProfile).decode)
+			v.Profiles = payload.Slice(d, payload.Optional, (*SocialProfile).decode)
 		case "employment":
-			v.Employment.decode(d, wire.Optional)
+			v.Employment.decode(d, payload.Optional)
 		case "geolocation":
-			v.Geolocation.decode(d, wire.Optional)
+			v.Geolocation.decode(d, payload.Optional)
 		case "locales":
-			v.Locales = d.Strings(wire.Optional)
+			v.Locales = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Person) encode(e *wire.Encoder) {
+func (v *Person) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("nickname", v.Nickname, wire.Optional)
-	e.String("avatar", v.Avatar, wire.Optional)
-	e.String("gender", v.Gender, wire.Optional)
-	e.String("phone", v.Phone, wire.Optional)
-	e.String("address", v.Address, wire.Optional)
-	e.String("description", v.Description, wire.Optional)
-	e.String("website", v.Website, wire.Optional)
-	e.Duration("timezone", v.Timezone, time.Minute, wire.Optional)
-	wire.EncodeSlice(e, "profiles", v.Profiles, wire.Optional, (*SocialProfile).encode)
-	if e.Member("employment", v.Employment.isZero(), wire.Optional) {
+	e.String("nickname", v.Nickname, payload.Optional)
+	e.String("avatar", v.Avatar, payload.Optional)
+	e.String("gender", v.Gender, payload.Optional)
+	e.String("phone", v.Phone, payload.Optional)
+	e.String("address", v.Address, payload.Optional)
+	e.String("description", v.Description, payload.Optional)
+	e.String("website", v.Website, payload.Optional)
+	e.Duration("timezone", v.Timezone, time.Minute, payload.Optional)
+	payload.EncodeSlice(e, "profiles", v.Profiles, payload.Optional, (*SocialProfile).encode)
+	if e.Member("employment", v.Employment.isZero(), payload.Optional) {
 		v.Employment.encode(e)
 	}
-	if e.Member("geolocation", v.Geolocation.isZero(), wire.Optional) {
+	if e.Member("geolocation", v.Geolocation.isZero(), payload.Optional) {
 		v.Geolocation.encode(e)
 	}
-	e.Strings("locales", v.Locales, wire.Optional)
+	e.Strings("locales", v.Locales, payload.Optional)
 	e.End()
 }
 
@@ -8281,7 +8281,7 @@ type SocialProfile struct {
 	URL string `json:"url,omitzero"`
 }
 
-func (v *SocialProfile) decode(d *wire.Decoder, p wire.Presence) {
+func (v *SocialProfile) decode(d *payload.Decoder, p payload.Presence) {
 	*v = SocialProfile{}
 	if !d.Object(p) {
 		return
@@ -8289,22 +8289,22 @@ func (v *SocialProfile) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "handle":
-			v.Handle = d.String(wire.Required)
+			v.Handle = d.String(payload.Required)
 		case "url":
-			v.URL = d.String(wire.Optional)
+			v.URL = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *SocialProfile) encode(e *wire.Encoder) {
+func (v *SocialProfile) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("handle", v.Handle, wire.Required)
-	e.String("url", v.URL, wire.Optional)
+	e.String("type", v.Type, payload.Required)
+	e.String("handle", v.Handle, payload.Required)
+	e.String("url", v.URL, payload.Optional)
 	e.End()
 }
 
@@ -8331,7 +8331,7 @@ type Employment struct {
 	Seniority string `json:"seniority,omitzero"`
 }
 
-func (v *Employment) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Employment) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Employment{}
 	if !d.Object(p) {
 		return
@@ -8339,28 +8339,28 @@ func (v *Employment) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "name":
-			v.Name = d.String(wire.Optional)
+			v.Name = d.String(payload.Optional)
 		case "domain":
-			v.Domain = d.String(wire.Optional)
+			v.Domain = d.String(payload.Optional)
 		case "title":
-			v.Title = d.String(wire.Optional)
+			v.Title = d.String(payload.Optional)
 		case "role":
-			v.Role = d.String(wire.Optional)
+			v.Role = d.String(payload.Optional)
 		case "seniority":
-			v.Seniority = d.String(wire.Optional)
+			v.Seniority = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Employment) encode(e *wire.Encoder) {
+func (v *Employment) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("name", v.Name, wire.Optional)
-	e.String("domain", v.Domain, wire.Optional)
-	e.String("title", v.Title, wire.Optional)
-	e.String("role", v.Role, wire.Optional)
-	e.String("seniority", v.Seniority, wire.Optional)
+	e.String("name", v.Name, payload.Optional)
+	e.String("domain", v.Domain, payload.Optional)
+	e.String("title", v.Title, payload.Optional)
+	e.String("role", v.Role, payload.Optional)
+	e.String("seniority", v.Seniority, payload.Optional)
 	e.End()
 }
 
@@ -8401,7 +8401,7 @@ type Company struct {
 	Metrics Metrics `json:"metrics,omitzero"`
 }
 
-func (v *Company) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Company) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Company{}
 	if !d.Object(p) {
 		return
@@ -8409,48 +8409,48 @@ func (v *Company) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "name":
-			v.Name = d.String(wire.Optional)
+			v.Name = d.String(payload.Optional)
 		case "legal_name":
-			v.LegalName = d.String(wire.Optional)
+			v.LegalName = d.String(payload.Optional)
 		case "domain":
-			v.Domain = d.String(wire.Optional)
+			v.Domain = d.String(payload.Optional)
 		case "url":
-			v.URL = d.String(wire.Optional)
+			v.URL = d.String(payload.Optional)
 		case "description":
-			v.Description = d.String(wire.Optional)
+			v.Description = d.String(payload.Optional)
 		case "timezone":
-			v.Timezone = d.Duration(wire.Optional, time.Minute)
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "phones":
-			v.Phones = d.Strings(wire.Optional)
+			v.Phones = d.Strings(payload.Optional)
 		case "emails":
-			v.Emails = d.Strings(wire.Optional)
+			v.Emails = d.Strings(payload.Optional)
 		case "tags":
-			v.Tags = d.Strings(wire.Optional)
+			v.Tags = d.Strings(payload.Optional)
 		case "geolocation":
-			v.Geolocation.decode(d, wire.Optional)
+			v.Geolocation.decode(d, payload.Optional)
 		case "metrics":
-			v.Metrics.decode(d, wire.Optional)
+			v.Metrics.decode(d, payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Company) encode(e *wire.Encoder) {
+func (v *Company) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("name", v.Name, wire.Optional)
-	e.String("legal_name", v.LegalName, wire.Optional)
-	e.String("domain", v.Domain, wire.Optional)
-	e.String("url", v.URL, wire.Optional)
-	e.String("description", v.Description, wire.Optional)
-	e.Duration("timezone", v.Timezone, time.Minute, wire.Optional)
-	e.Strings("phones", v.Phones, wire.Optional)
-	e.Strings("emails", v.Emails, wire.Optional)
-	e.Strings("tags", v.Tags, wire.Optional)
-	if e.Member("geolocation", v.Geolocation.isZero(), wire.Optional) {
+	e.String("name", v.Name, payload.Optional)
+	e.String("legal_name", v.LegalName, payload.Optional)
+	e.String("domain", v.Domain, payload.Optional)
+	e.String("url", v.URL, payload.Optional)
+	e.String("description", v.Description, payload.Optional)
+	e.Duration("timezone", v.Timezone, time.Minute, payload.Optional)
+	e.Strings("phones", v.Phones, payload.Optional)
+	e.Strings("emails", v.Emails, payload.Optional)
+	e.Strings("tags", v.Tags, payload.Optional)
+	if e.Member("geolocation", v.Geolocation.isZero(), payload.Optional) {
 		v.Geolocation.encode(e)
 	}
-	if e.Member("metrics", v.Metrics.isZero(), wire.Optional) {
+	if e.Member("metrics", v.Metrics.isZero(), payload.Optional) {
 		v.Metrics.encode(e)
 	}
 	e.End()
@@ -8491,7 +8491,7 @@ type Metrics struct {
 	ARR float64 `json:"arr,omitzero"`
 }
 
-func (v *Metrics) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Metrics) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Metrics{}
 	if !d.Object(p) {
 		return
@@ -8499,25 +8499,25 @@ func (v *Metrics) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "employees":
-			v.Employees = d.Float64(wire.Optional)
+			v.Employees = d.Float64(payload.Optional)
 		case "market_cap":
-			v.MarketCap = d.Float64(wire.Optional)
+			v.MarketCap = d.Float64(payload.Optional)
 		case "raised":
-			v.Raised = d.Float64(wire.Optional)
+			v.Raised = d.Float64(payload.Optional)
 		case "arr":
-			v.ARR = d.Float64(wire.Optional)
+			v.ARR = d.Float64(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Metrics) encode(e *wire.Encoder) {
+func (v *Metrics) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Float64("employees", v.Employees, wire.Optional)
-	e.Float64("market_cap", v.MarketCap, wire.Optional)
-	e.Float64("raised", v.Raised, wire.Optional)
-	e.Float64("arr", v.ARR, wire.Optional)
+	e.Float64("employees", v.Employees, payload.Optional)
+	e.Float64("market_cap", v.MarketCap, payload.Optional)
+	e.Float64("raised", v.Raised, payload.Optional)
+	e.Float64("arr", v.ARR, payload.Optional)
 	e.End()
 }
 
@@ -8540,7 +8540,7 @@ type Active struct {
 	Last time.Time `json:"last,omitzero"`
 }
 
-func (v *Active) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Active) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Active{}
 	if !d.Object(p) {
 		return
@@ -8548,19 +8548,19 @@ func (v *Active) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "now":
-			v.Now = d.Bool(wire.Optional)
+			v.Now = d.Bool(payload.Optional)
 		case "last":
-			v.Last = d.Time(wire.Optional)
+			v.Last = d.Time(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Active) encode(e *wire.Encoder) {
+func (v *Active) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Bool("now", v.Now, wire.Optional)
-	e.Time("last", v.Last, wire.Optional)
+	e.Bool("now", v.Now, payload.Optional)
+	e.Time("last", v.Last, payload.Optional)
 	e.End()
 }
 
@@ -8585,7 +8585,7 @@ type ImportCount struct {
 	Remaining int `json:"remaining"`
 }
 
-func (v *ImportCount) decode(d *wire.Decoder, p wire.Presence) {
+func (v *ImportCount) decode(d *payload.Decoder, p payload.Presence) {
 	*v = ImportCount{}
 	if !d.Object(p) {
 		return
@@ -8593,22 +8593,22 @@ func (v *ImportCount) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "total":
-			v.Total = d.Int(wire.Optional)
+			v.Total = d.Int(payload.Optional)
 		case "skipped":
-			v.Skipped = d.Int(wire.Required)
+			v.Skipped = d.Int(payload.Required)
 		case "remaining":
-			v.Remaining = d.Int(wire.Required)
+			v.Remaining = d.Int(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *ImportCount) encode(e *wire.Encoder) {
+func (v *ImportCount) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Int("total", v.Total, wire.Optional)
-	e.Int("skipped", v.Skipped, wire.Required)
-	e.Int("remaining", v.Remaining, wire.Required)
+	e.Int("total", v.Total, payload.Optional)
+	e.Int("skipped", v.Skipped, payload.Required)
+	e.Int("remaining", v.Remaining, payload.Required)
 	e.End()
 }
 
@@ -8630,7 +8630,7 @@ type ImportItem struct {
 	Reason string `json:"reason"`
 }
 
-func (v *ImportItem) decode(d *wire.Decoder, p wire.Presence) {
+func (v *ImportItem) decode(d *payload.Decoder, p payload.Presence) {
 	*v = ImportItem{}
 	if !d.Object(p) {
 		return
@@ -8638,19 +8638,19 @@ func (v *ImportItem) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "identifier":
-			v.Identifier = d.String(wire.Optional)
+			v.Identifier = d.String(payload.Optional)
 		case "reason":
-			v.Reason = d.String(wire.Required)
+			v.Reason = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *ImportItem) encode(e *wire.Encoder) {
+func (v *ImportItem) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("identifier", v.Identifier, wire.Optional)
-	e.String("reason", v.Reason, wire.Required)
+	e.String("identifier", v.Identifier, payload.Optional)
+	e.String("reason", v.Reason, payload.Required)
 	e.End()
 }
 
@@ -8671,7 +8671,7 @@ type StatusNode struct {
 	Replica string `json:"replica,omitzero"`
 }
 
-func (v *StatusNode) decode(d *wire.Decoder, p wire.Presence) {
+func (v *StatusNode) decode(d *payload.Decoder, p payload.Presence) {
 	*v = StatusNode{}
 	if !d.Object(p) {
 		return
@@ -8679,19 +8679,19 @@ func (v *StatusNode) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "label":
-			v.Label = d.String(wire.Optional)
+			v.Label = d.String(payload.Optional)
 		case "replica":
-			v.Replica = d.String(wire.Optional)
+			v.Replica = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *StatusNode) encode(e *wire.Encoder) {
+func (v *StatusNode) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("label", v.Label, wire.Optional)
-	e.String("replica", v.Replica, wire.Optional)
+	e.String("label", v.Label, payload.Optional)
+	e.String("replica", v.Replica, payload.Optional)
 	e.End()
 }
 
@@ -8712,7 +8712,7 @@ type BucketResource struct {
 	ID string `json:"id"`
 }
 
-func (v *BucketResource) decode(d *wire.Decoder, p wire.Presence) {
+func (v *BucketResource) decode(d *payload.Decoder, p payload.Presence) {
 	*v = BucketResource{}
 	if !d.Object(p) {
 		return
@@ -8720,19 +8720,19 @@ func (v *BucketResource) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketResource) encode(e *wire.Encoder) {
+func (v *BucketResource) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("id", v.ID, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("id", v.ID, payload.Required)
 	e.End()
 }
 
@@ -8753,7 +8753,7 @@ type BucketURL struct {
 	Signed string `json:"signed"`
 }
 
-func (v *BucketURL) decode(d *wire.Decoder, p wire.Presence) {
+func (v *BucketURL) decode(d *payload.Decoder, p payload.Presence) {
 	*v = BucketURL{}
 	if !d.Object(p) {
 		return
@@ -8761,19 +8761,19 @@ func (v *BucketURL) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "resource":
-			v.Resource = d.String(wire.Required)
+			v.Resource = d.String(payload.Required)
 		case "signed":
-			v.Signed = d.String(wire.Required)
+			v.Signed = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketURL) encode(e *wire.Encoder) {
+func (v *BucketURL) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("resource", v.Resource, wire.Required)
-	e.String("signed", v.Signed, wire.Required)
+	e.String("resource", v.Resource, payload.Required)
+	e.String("signed", v.Signed, payload.Required)
 	e.End()
 }
 
@@ -8792,7 +8792,7 @@ type BucketPolicy struct {
 	SizeLimit int64 `json:"size_limit"`
 }
 
-func (v *BucketPolicy) decode(d *wire.Decoder, p wire.Presence) {
+func (v *BucketPolicy) decode(d *payload.Decoder, p payload.Presence) {
 	*v = BucketPolicy{}
 	if !d.Object(p) {
 		return
@@ -8800,16 +8800,16 @@ func (v *BucketPolicy) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "size_limit":
-			v.SizeLimit = d.Int64(wire.Required)
+			v.SizeLimit = d.Int64(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *BucketPolicy) encode(e *wire.Encoder) {
+func (v *BucketPolicy) encode(e *payload.Encoder) {
 	e.Begin()
-	e.Int64("size_limit", v.SizeLimit, wire.Required)
+	e.Int64("size_limit", v.SizeLimit, payload.Required)
 	e.End()
 }
 
@@ -8830,7 +8830,7 @@ type Animation struct {
 	URL string `json:"url"`
 }
 
-func (v *Animation) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Animation) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Animation{}
 	if !d.Object(p) {
 		return
@@ -8838,19 +8838,19 @@ func (v *Animation) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "type":
-			v.Type = d.String(wire.Required)
+			v.Type = d.String(payload.Required)
 		case "url":
-			v.URL = d.String(wire.Required)
+			v.URL = d.String(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Animation) encode(e *wire.Encoder) {
+func (v *Animation) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("type", v.Type, wire.Required)
-	e.String("url", v.URL, wire.Required)
+	e.String("type", v.Type, payload.Required)
+	e.String("url", v.URL, payload.Required)
 	e.End()
 }
 
@@ -8875,7 +8875,7 @@ type Plan struct {
 	Trialing bool `json:"trialing"`
 }
 
-func (v *Plan) decode(d *wire.Decoder, p wire.Presence) {
+func (v *Plan) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Plan{}
 	if !d.Object(p) {
 		return
@@ -8883,25 +8883,25 @@ func (v *Plan) decode(d *wire.Decoder, p wire.Presence) {
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "id":
-			v.ID = d.String(wire.Required)
+			v.ID = d.String(payload.Required)
 		case "name":
-			v.Name = d.String(wire.Required)
+			v.Name = d.String(payload.Required)
 		case "price":
-			v.Price = d.Float64(wire.Optional)
+			v.Price = d.Float64(payload.Optional)
 		case "trialing":
-			v.Trialing = d.Bool(wire.Required)
+			v.Trialing = d.Bool(payload.Required)
 		default:
 			d.Skip()
 		}
 	}
 }
 
-func (v *Plan) encode(e *wire.Encoder) {
+func (v *Plan) encode(e *payload.Encoder) {
 	e.Begin()
-	e.String("id", v.ID, wire.Required)
-	e.String("name", v.Name, wire.Required)
-	e.Float64("price", v.Price, wire.Optional)
-	e.Bool("trialing", v.Trialing, wire.Required)
+	e.String("id", v.ID, payload.Required)
+	e.String("name", v.Name, payload.Required)
+	e.Float64("price", v.Price, payload.Optional)
+	e.Bool("trialing", v.Trialing, payload.Required)
 	e.End()
 }
 

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // PastMessage is a message of a conversation's history, of either side. It has
@@ -71,7 +71,7 @@ func (c *Client) messagePage(ctx context.Context, ref SessionRef, query string) 
 	page := make([]*PastMessage, 0, len(raws))
 	for _, raw := range raws {
 		m := &MessageSend{WebsiteID: ref.WebsiteID, SessionID: ref.SessionID}
-		if err := decodePayload(m, wire.Envelope{Data: raw}, time.Now()); err != nil {
+		if err := decodePayload(m, payload.Envelope{Data: raw}, time.Now()); err != nil {
 			return nil, err // can't be: it was part of valid JSON
 		}
 		page = append(page, (*PastMessage)(m))

@@ -4,7 +4,7 @@ import (
 	"hash/maphash"
 	"sync"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // lanes let several sessions be handled at a time. Each session has a lane of
@@ -120,27 +120,27 @@ func (l *lanes) keyOf(it *item) uint64 {
 
 // sessionKey finds what orders an event: its session, else its website; nil if
 // it has neither.
-func sessionKey(payload []byte) []byte {
-	if session := sessionOf(payload); session != nil {
+func sessionKey(data []byte) []byte {
+	if session := sessionOf(data); session != nil {
 		return session
 	}
-	return websiteOf(payload)
+	return websiteOf(data)
 }
 
 // websiteOf finds the website of an event; nil if it has none.
-func websiteOf(payload []byte) []byte {
-	website, _ := wire.LookupString(payload, "website_id")
+func websiteOf(data []byte) []byte {
+	website, _ := payload.LookupString(data, "website_id")
 	return website
 }
 
 // sessionOf finds the session of an event, also inside an envelope; nil if it
 // has none.
-func sessionOf(payload []byte) []byte {
-	if session, ok := wire.LookupString(payload, "session_id"); ok {
+func sessionOf(data []byte) []byte {
+	if session, ok := payload.LookupString(data, "session_id"); ok {
 		return session
 	}
-	if env, ok := wire.DetectEnvelope(payload); ok {
-		session, _ := wire.LookupString(env.Data, "session_id")
+	if env, ok := payload.DetectEnvelope(data); ok {
+		session, _ := payload.LookupString(env.Data, "session_id")
 		return session
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // listPages iterates over a list that comes in pages, which ends with an empty
@@ -37,8 +37,8 @@ func listPages[T any](ctx context.Context, c *Client, err error, path func(page 
 }
 
 // decodeData reads the data of an answer, which is valid JSON, tolerantly.
-func decodeData(raw json.RawMessage, decode func(*wire.Decoder)) []FieldProblem {
-	d := wire.NewDecoder(raw)
+func decodeData(raw json.RawMessage, decode func(*payload.Decoder)) []FieldProblem {
+	d := payload.NewDecoder(raw)
 	decode(d)
 	return fieldProblems(d.Problems())
 }

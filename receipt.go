@@ -3,7 +3,7 @@ package crisp
 import (
 	"strconv"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Receipt tells whether a message was read or delivered, and by which way if
@@ -13,9 +13,9 @@ type Receipt struct {
 	Origin string // the channel, such as "chat" or "email"; empty if not known
 }
 
-func (r *Receipt) decode(d *wire.Decoder, p wire.Presence) {
+func (r *Receipt) decode(d *payload.Decoder, p payload.Presence) {
 	*r = Receipt{}
-	if d.Kind() == wire.Boolean {
+	if d.Kind() == payload.Boolean {
 		r.Done = d.Bool(p)
 		return
 	}
@@ -23,7 +23,7 @@ func (r *Receipt) decode(d *wire.Decoder, p wire.Presence) {
 	r.Done = r.Origin != ""
 }
 
-func (r *Receipt) encode(e *wire.Encoder) {
+func (r *Receipt) encode(e *payload.Encoder) {
 	if r.Origin != "" {
 		e.Text(r.Origin)
 		return

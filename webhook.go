@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 const (
@@ -277,7 +277,7 @@ func bodyTooLarge(limit int64) error {
 
 // decode makes the event of an authentic body, or nil if no handler wants it.
 func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
-	envelope, err := wire.ParseEnvelope(body)
+	envelope, err := payload.ParseEnvelope(body)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the body: %w", err)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/crisp-go/crisp/internal/wire"
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // PluginWebsite is a website that has installed a plugin.
@@ -22,16 +22,16 @@ type PluginWebsite struct {
 	Problems []FieldProblem
 }
 
-func (w *PluginWebsite) decode(d *wire.Decoder) {
-	if !d.Object(wire.Required) {
+func (w *PluginWebsite) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website_id":
-			w.WebsiteID = d.String(wire.Required)
+			w.WebsiteID = d.String(payload.Required)
 		case "settings":
-			w.Settings = d.RawObject(wire.Optional)
+			w.Settings = d.RawObject(payload.Optional)
 		default:
 			d.Skip()
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 // scalar is how a kind of field is written in Go: its type, the method that
-// reads and writes it (wire's Decoder and Encoder have it both), and the
+// reads and writes it (payload's Decoder and Encoder have it both), and the
 // condition that tells a zero value.
 type scalar struct{ goType, method, zero string }
 
@@ -37,7 +37,7 @@ func goCode(m *model) ([]byte, error) {
 	g.line("")
 	g.line("package crisp")
 	g.line("")
-	g.line("import (\n\"encoding/json\"\n\"time\"\n\n\"github.com/crisp-go/crisp/internal/wire\"\n)")
+	g.line("import (\n\"encoding/json\"\n\"time\"\n\n\"github.com/crisp-go/crisp/internal/payload\"\n)")
 	g.catalog(m)
 	for _, ev := range m.events {
 		g.event(ev)
@@ -171,7 +171,7 @@ func (g *printer) structType(s *structType) {
 	g.line("type %s struct {", s.name)
 	g.fields(s)
 	g.line("}")
-	g.decoder(s, ", p wire.Presence")
+	g.decoder(s, ", p payload.Presence")
 	g.encoder(s)
 	if s.mayBeZero {
 		g.line("\nfunc (v *%s) isZero() bool { return %s }", s.name, zeroStruct(s))
@@ -242,15 +242,15 @@ func (g *printer) marshalers(s *structType, unmarshal string) {
 // there, so that of a member that comes twice only the last counts; an event
 // is new anyhow, and its Meta stays.
 func (g *printer) decoder(s *structType, params string) {
-	presence := "wire.Required"
-	g.line("\nfunc (v *%s) decode(d *wire.Decoder%s) {", s.name, params)
+	presence := "payload.Required"
+	g.line("\nfunc (v *%s) decode(d *payload.Decoder%s) {", s.name, params)
 	if params != "" {
 		presence = "p"
 		g.line("*v = %s{}", s.name)
 	}
 	content := contentOf(s)
 	if content != nil {
-		g.line("var content wire.Place")
+		g.line("var content payload.Place")
 	}
 	g.line("if !d.Object(%s) {\nreturn\n}", presence)
 	g.line("for key, ok := d.Next(); ok; key, ok = d.Next() {\nswitch key {")
@@ -328,13 +328,13 @@ func decodeStatement(t goType, target string, p presence) string {
 
 func decodeSlice(elem goType, target string, p presence) string {
 	if elem.kind == kindStruct {
-		return fmt.Sprintf("%s = wire.Slice(d, %s, (*%s).decode)", target, p, elem.ref.name)
+		return fmt.Sprintf("%s = payload.Slice(d, %s, (*%s).decode)", target, p, elem.ref.name)
 	}
 	return fmt.Sprintf("%s = d.%ss(%s)", target, scalars[elem.kind].method, p)
 }
 
 func (g *printer) encoder(s *structType) {
-	g.line("\nfunc (v *%s) encode(e *wire.Encoder) {", s.name)
+	g.line("\nfunc (v *%s) encode(e *payload.Encoder) {", s.name)
 	g.line("e.Begin()")
 	for _, f := range s.fields {
 		g.encodeField(f)
@@ -375,7 +375,7 @@ func encodeStatement(t goType, key, source string, p presence, isZero string) st
 
 func encodeSlice(elem goType, key, source string, p presence) string {
 	if elem.kind == kindStruct {
-		return fmt.Sprintf("wire.EncodeSlice(e, %q, %s, %s, (*%s).encode)", key, source, p, elem.ref.name)
+		return fmt.Sprintf("payload.EncodeSlice(e, %q, %s, %s, (*%s).encode)", key, source, p, elem.ref.name)
 	}
 	return fmt.Sprintf("e.%ss(%q, %s, %s)", scalars[elem.kind].method, key, source, p)
 }

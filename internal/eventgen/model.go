@@ -66,13 +66,13 @@ func (s *structType) comparable() bool {
 	return true
 }
 
-// presence mirrors wire.Presence; its values are the names of the constants.
+// presence mirrors payload.Presence; its values are the names of the constants.
 type presence string
 
 const (
-	required presence = "wire.Required"
-	nullable presence = "wire.Nullable"
-	optional presence = "wire.Optional"
+	required presence = "payload.Required"
+	nullable presence = "payload.Nullable"
+	optional presence = "payload.Optional"
 )
 
 // goType is the Go type of a field or of a slice's elements.

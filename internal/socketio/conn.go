@@ -14,7 +14,7 @@ import (
 // are safe for concurrent use.
 type Conn struct {
 	ws        *websocket.Conn
-	wire      *wire
+	tap       *tap
 	opt       Options
 	handshake Handshake
 	heartbeat heartbeat
@@ -30,13 +30,13 @@ type Conn struct {
 	done    chan struct{} // closed at the end of the session
 	cause   atomic.Pointer[error]
 
-	passedOn atomic.Int64 // see PassedOn; in the wire's time
+	passedOn atomic.Int64 // see PassedOn; in the tap's time
 }
 
-func newConn(ws *websocket.Conn, wire *wire, opt Options) *Conn {
+func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
 	c := &Conn{
 		ws:      ws,
-		wire:    wire,
+		tap:     tap,
 		opt:     opt,
 		writing: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -49,24 +49,24 @@ func newConn(ws *websocket.Conn, wire *wire, opt Options) *Conn {
 func (c *Conn) Handshake() Handshake { return c.handshake }
 
 // LastHeard is when bytes last arrived from the server.
-func (c *Conn) LastHeard() time.Time { return c.wire.lastHeard() }
+func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
 
 // PassedOn is up to when everything has been passed on: when the bytes arrived
 // that completed the last packet which Next has dealt with. What arrived later
 // belongs to a packet that is not complete, or waits for Next.
-func (c *Conn) PassedOn() time.Time { return c.wire.start.Add(time.Duration(c.passedOn.Load())) }
+func (c *Conn) PassedOn() time.Time { return c.tap.start.Add(time.Duration(c.passedOn.Load())) }
 
 // LastQuiet is when bytes last arrived after a while in which there were none,
 // though Next waited for them: the peer had nothing more to send then. It matters
 // to those who didn't call Next for some time, since what they read afterwards
 // may have waited for them.
-func (c *Conn) LastQuiet() time.Time { return c.wire.lastQuiet() }
+func (c *Conn) LastQuiet() time.Time { return c.tap.lastQuiet() }
 
 // Idle tells whether Next is waiting for the network, so that whoever calls it
 // is done with all events up to then, and gives PassedOn.
 func (c *Conn) Idle() (passedOn time.Time, idle bool) {
 	passedOn = c.PassedOn() // first: what comes in between makes it earlier than it could be, never later
-	return passedOn, c.wire.listening()
+	return passedOn, c.tap.listening()
 }
 
 // Ping sends a WebSocket ping and waits for its answer, which comes behind what
@@ -88,7 +88,7 @@ func (c *Conn) end(reason error) error {
 		c.cause.Store(&reason)
 		close(c.done)
 		c.heartbeat.timer.Stop()
-		c.wire.abort()
+		c.tap.abort()
 		_ = c.ws.CloseNow()
 	})
 	return *c.cause.Load()

@@ -153,12 +153,12 @@ func dialURL(endpoint string, version int) (*url.URL, error) {
 }
 
 func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, error) {
-	tap := &wiretap{RoundTripper: opt.HTTPClient.Transport, onWait: opt.OnWait}
-	if tap.RoundTripper == nil {
-		tap.RoundTripper = http.DefaultTransport
+	transport := &tapTransport{RoundTripper: opt.HTTPClient.Transport, onWait: opt.OnWait}
+	if transport.RoundTripper == nil {
+		transport.RoundTripper = http.DefaultTransport
 	}
 	client := *opt.HTTPClient
-	client.Transport = tap
+	client.Transport = transport
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
 		HTTPClient: &client,
@@ -168,8 +168,8 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 		return nil, dialError(resp, err)
 	}
 	ws.SetReadLimit(opt.ReadLimit)
-	tap.wire.limit = opt.ReadLimit
-	return newConn(ws, tap.wire, opt), nil
+	transport.tap.limit = opt.ReadLimit
+	return newConn(ws, transport.tap, opt), nil
 }
 
 func dialError(resp *http.Response, err error) error {

@@ -14,7 +14,7 @@ type heartbeat struct {
 	every time.Duration // the longest time without a beat from us
 	limit time.Duration // the longest time without a sign of the peer
 
-	last    atomic.Int64 // when we last sent a beat, in the wire's time
+	last    atomic.Int64 // when we last sent a beat, in the tap's time
 	writing atomic.Bool
 }
 
@@ -32,7 +32,7 @@ func (c *Conn) startHeartbeat() {
 		hb.every += h.PingTimeout / 2
 	}
 	hb.limit = h.PingInterval + h.PingTimeout
-	hb.last.Store(c.wire.now())
+	hb.last.Store(c.tap.now())
 	hb.timer.Reset(hb.every)
 }
 
@@ -42,12 +42,12 @@ func (c *Conn) tick() {
 	if c.err() != nil {
 		return // while the timer was being stopped
 	}
-	hb, silence := &c.heartbeat, c.wire.silence()
+	hb, silence := &c.heartbeat, c.tap.silence()
 	if silence >= hb.limit {
 		_ = c.end(fmt.Errorf("%w: nothing was heard for %s", ErrTimeout, silence))
 		return
 	}
-	sinceBeat := time.Duration(c.wire.now() - hb.last.Load())
+	sinceBeat := time.Duration(c.tap.now() - hb.last.Load())
 	due := sinceBeat >= hb.every
 	if due {
 		sinceBeat = 0
@@ -67,7 +67,7 @@ func (c *Conn) beat() {
 		return
 	}
 	defer hb.writing.Store(false)
-	hb.last.Store(c.wire.now())
+	hb.last.Store(c.tap.now())
 	msg := "3"
 	if c.opt.Version == 3 {
 		msg = "2"

@@ -53,7 +53,7 @@ func (b *readBuffer) free() []byte {
 
 // read reads the next frame, which stays valid until the next read.
 func (c *Conn) read() (frame, error) {
-	if text, ok := c.wire.text(c.opt.ReadLimit); ok {
+	if text, ok := c.tap.text(c.opt.ReadLimit); ok {
 		return frame{data: text}, c.err()
 	}
 	return c.readByLibrary()

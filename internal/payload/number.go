@@ -1,0 +1,248 @@
+package payload
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// The years that a timestamp can mean: 1 to 9999, in milliseconds. What is
+// beyond them is some other number, and could not be printed as a time.
+const (
+	minMilli = -62_135_596_800_000
+	maxMilli = 253_402_300_799_999
+)
+
+// How many digits fit whatever they are: in an int64, and in a float64.
+const (
+	maxPlainDigits = 18
+	maxExactDigits = 15
+)
+
+// Int reads an integer, see Int64.
+func (d *Decoder) Int(p Presence) int {
+	n := d.Int64(p)
+	if int64(int(n)) != n { // on 32 bits
+		d.note(Integer, outOfRange)
+		return 0
+	}
+	return int(n)
+}
+
+// Int64 reads an integer, exactly, in whatever form it is written: 45, 45.0,
+// 4.5e1. A fraction, or what exceeds 64 bits, is a problem.
+func (d *Decoder) Int64(p Presence) int64 {
+	if !startsNumber(d.char()) {
+		d.mismatch(Integer, p)
+		return 0
+	}
+	lit, plain := d.number()
+	if plain && len(lit) <= maxPlainDigits {
+		return atoi(lit)
+	}
+	n, ok := integral(lit)
+	if !ok {
+		d.note(Integer, notAnInteger(lit))
+	}
+	return n
+}
+
+// notAnInteger says why a number is no integer of 64 bits.
+func notAnInteger(lit []byte) string {
+	if digits, exponent, _ := decimal(lit); len(digits) > 0 && exponent >= 0 {
+		return outOfRange
+	}
+	return Number
+}
+
+// Int64s reads an array of integers.
+func (d *Decoder) Int64s(p Presence) []int64 {
+	if !d.Array(p) {
+		return nil
+	}
+	var all []int64
+	for d.More() {
+		all = append(all, d.Int64(Required))
+	}
+	return all
+}
+
+// Float64 reads a number.
+func (d *Decoder) Float64(p Presence) float64 {
+	if !startsNumber(d.char()) {
+		d.mismatch(Number, p)
+		return 0
+	}
+	lit, plain := d.number()
+	if plain && len(lit) <= maxExactDigits && lit[0] != '-' { // -0 is not 0
+		return float64(atoi(lit))
+	}
+	f, ok := parseFloat(lit)
+	if !ok {
+		d.note(Number, outOfRange)
+	}
+	return f
+}
+
+// Time reads a time in milliseconds since 1970, with or without a fraction,
+// of which microseconds are kept. 0 is the zero Time.
+func (d *Decoder) Time(p Presence) time.Time {
+	if !startsNumber(d.char()) {
+		d.mismatch(Number, p)
+		return time.Time{}
+	}
+	lit, plain := d.number()
+	if plain && len(lit) <= maxPlainDigits {
+		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli {
+			return unixMilli(ms, 0)
+		}
+	}
+	f, ok := parseFloat(lit)
+	if !ok || f < minMilli || f > maxMilli {
+		d.note(Number, outOfRange)
+		return time.Time{}
+	}
+	ms, fraction := math.Modf(f)
+	return unixMilli(int64(ms), time.Duration(math.Round(fraction*1e3))*time.Microsecond)
+}
+
+func unixMilli(ms int64, rest time.Duration) time.Time {
+	if ms == 0 && rest == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).Add(rest).UTC()
+}
+
+// Duration reads a number of units.
+func (d *Decoder) Duration(p Presence, unit time.Duration) time.Duration {
+	if !startsNumber(d.char()) {
+		d.mismatch(Number, p)
+		return 0
+	}
+	lit, _ := d.number()
+	f, ok := parseFloat(lit)
+	f = math.Round(f * float64(unit))
+	if !ok || math.Abs(f) >= math.MaxInt64 {
+		d.note(Number, outOfRange)
+		return 0
+	}
+	return time.Duration(f)
+}
+
+func startsNumber(c byte) bool { return c-'0' <= 9 || c == '-' }
+
+// number moves over the number at the cursor; plain if it has neither fraction
+// nor exponent.
+func (d *Decoder) number() (lit []byte, plain bool) {
+	start := d.pos
+	if d.char() == '-' {
+		d.pos++
+	}
+	if d.char() == '0' {
+		d.pos++ // no digit may follow
+	} else if !d.digits() {
+		return nil, false
+	}
+	plain = true
+	if d.char() == '.' {
+		plain = false
+		d.pos++
+		if !d.digits() {
+			return nil, false
+		}
+	}
+	if c := d.char(); c == 'e' || c == 'E' {
+		plain = false
+		d.pos++
+		if c := d.char(); c == '+' || c == '-' {
+			d.pos++
+		}
+		if !d.digits() {
+			return nil, false
+		}
+	}
+	return d.data[start:d.pos], plain
+}
+
+// digits moves over one digit or more.
+func (d *Decoder) digits() bool {
+	start := d.pos
+	for d.pos < len(d.data) && d.data[d.pos]-'0' <= 9 {
+		d.pos++
+	}
+	if d.pos == start {
+		d.fail("a digit")
+		return false
+	}
+	return true
+}
+
+// atoi is the value of a plain number of at most maxPlainDigits.
+func atoi(lit []byte) int64 {
+	negative := len(lit) > 0 && lit[0] == '-'
+	if negative {
+		lit = lit[1:]
+	}
+	var n int64
+	for _, c := range lit {
+		n = n*10 + int64(c-'0')
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
+
+// parseFloat is the value of a number, 0 and false if it exceeds float64.
+func parseFloat(lit []byte) (float64, bool) {
+	f, err := strconv.ParseFloat(string(lit), 64)
+	if err != nil {
+		return 0, false
+	}
+	return f, true
+}
+
+// integral is the value of a number that has no fraction once its exponent is
+// applied, and fits 64 bits.
+func integral(lit []byte) (int64, bool) {
+	digits, exponent, negative := decimal(lit)
+	if len(digits) == 0 {
+		return 0, true
+	}
+	const maxDigits = 19 // of an int64, and a uint64 holds any of that length
+	if exponent < 0 || len(digits)+exponent > maxDigits {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits {
+		n = n*10 + uint64(c-'0')
+	}
+	for range exponent {
+		n *= 10
+	}
+	switch {
+	case negative && n <= -math.MinInt64:
+		return -int64(n), true
+	case !negative && n <= math.MaxInt64:
+		return int64(n), true
+	}
+	return 0, false
+}
+
+// decimal takes a number apart: its digits, without zeros at either end, times
+// ten to the power of the exponent.
+func decimal(lit []byte) (digits []byte, exponent int, negative bool) {
+	if e := bytes.IndexAny(lit, "eE"); e >= 0 {
+		const enough = 31 // bits: what is out of range is cut to the limit
+		power, _ := strconv.ParseInt(string(lit[e+1:]), 10, enough)
+		lit, exponent = lit[:e], int(power)
+	}
+	lit, negative = bytes.CutPrefix(lit, []byte("-"))
+	whole, fraction, _ := bytes.Cut(lit, []byte("."))
+	digits = bytes.TrimLeft(slices.Concat(whole, fraction), "0")
+	significant := bytes.TrimRight(digits, "0")
+	exponent += len(digits) - len(significant) - len(fraction)
+	return significant, exponent, negative
+}

@@ -1,0 +1,33 @@
+// Package wire reads and writes JSON payloads in one pass, without reflection.
+//
+// [Decoder] is strict about JSON, exactly as encoding/json is, and tolerant
+// about types: a value of another type than the reader asks for is skipped and
+// noted as a [Problem]. [Encoder] writes what the Decoder reads.
+package payload
+
+// Presence says what null and the zero value mean for a field.
+type Presence uint8
+
+const (
+	// Required fields are always written; null is a problem.
+	Required Presence = iota
+	// Nullable fields are always written, as null if they are zero.
+	Nullable
+	// Optional fields are written unless they are zero; null means absent.
+	Optional
+)
+
+// The JSON types, as a [Problem] names them.
+const (
+	Null    = "null"
+	Boolean = "boolean"
+	Number  = "number"
+	Integer = "integer" // wanted only: what is there is a Number
+	String  = "string"
+	Array   = "array"
+	Object  = "object"
+)
+
+// outOfRange is what a Problem got when a number's value, not its type, can't
+// be represented.
+const outOfRange = "number out of range"
