@@ -1,0 +1,86 @@
+package delivery
+
+import "sync"
+
+// chunkQueue is a queue of items, in chunks that are used again: it grows
+// without copying, and leaves no garbage. The zero value is empty.
+type chunkQueue struct {
+	head, tail *chunk
+}
+
+// chunkItems is how many items a chunk holds.
+const chunkItems = 64
+
+type chunk struct {
+	array [chunkItems]Item
+	n     int // of the array, in use
+	next  *chunk
+}
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+func (c *chunk) items() []Item { return c.array[:c.n] }
+
+// free returns a chunk to the pool. Nil is fine.
+func (c *chunk) free() {
+	if c == nil {
+		return
+	}
+	clear(c.items()) // nothing of the items may stay in memory
+	c.n, c.next = 0, nil
+	chunks.Put(c)
+}
+
+func (q *chunkQueue) empty() bool { return q.head == nil }
+
+func (q *chunkQueue) put(items []Item) {
+	for len(items) > 0 {
+		if q.tail == nil || q.tail.n == chunkItems {
+			q.grow()
+		}
+		n := copy(q.tail.array[q.tail.n:], items)
+		q.tail.n += n
+		items = items[n:]
+	}
+}
+
+func (q *chunkQueue) grow() {
+	c := chunks.Get().(*chunk)
+	if q.tail == nil {
+		q.head = c
+	} else {
+		q.tail.next = c
+	}
+	q.tail = c
+}
+
+// take removes the oldest chunk of a queue that is not empty.
+func (q *chunkQueue) take() *chunk {
+	c := q.head
+	q.head = c.next
+	if q.head == nil {
+		q.tail = nil
+	}
+	return c
+}
+
+// oldest is when the oldest item was received, UNIX ns; 0 if there is none.
+func (q *chunkQueue) oldest() int64 {
+	for c := q.head; c != nil; c = c.next {
+		if at := oldestOf(c.items()); at != 0 {
+			return at
+		}
+	}
+	return 0
+}
+
+// oldestOf is when the first of the items that count was received, UNIX ns; 0 if
+// there is none.
+func oldestOf(items []Item) int64 {
+	for i := range items {
+		if items[i].counts() {
+			return items[i].Received
+		}
+	}
+	return 0
+}

@@ -1,0 +1,469 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp/internal/delivery"
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// handled collects the names of items, in the order in which they were handled.
+type handled struct {
+	mu    sync.Mutex // guards names
+	names []string
+}
+
+func (h *handled) add(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.names = append(h.names, name)
+}
+
+func (h *handled) list() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.names)
+}
+
+// workerCounts are what changes the way through the package.
+var workerCounts = []int{1, 2, 8}
+
+// eachWay runs a test in a bubble, with a queue of each number of workers.
+func eachWay(t *testing.T, test func(t *testing.T, q *delivery.Queue, got *handled)) {
+	t.Helper()
+	for _, workers := range workerCounts {
+		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := new(handled)
+				q := delivery.New(t.Context(), delivery.Config{
+					Workers:  workers,
+					MaxBytes: 1 << 20,
+					Handle:   func(_ context.Context, it *delivery.Item) { got.add(it.Name) },
+					Report:   func(err error) { assert.NoError(t, err) },
+				})
+				test(t, q, got)
+				q.Finish()
+				<-q.Done()
+				assert.Zero(t, q.Len())
+				assert.Zero(t, q.Bytes())
+				assert.True(t, q.Oldest().IsZero())
+			})
+		})
+	}
+}
+
+// named makes items of one key, from a string of one-letter names.
+func named(key, names string) []delivery.Item {
+	var items []delivery.Item
+	for _, name := range strings.Split(names, "") {
+		items = append(items, delivery.Item{Key: key, Name: name, Received: time.Now().UnixNano()})
+	}
+	return items
+}
+
+func put(q *delivery.Queue, items ...delivery.Item) {
+	for _, it := range items {
+		q.Put(it)
+	}
+	q.Flush()
+}
+
+func text(got *handled) string { return strings.Join(got.list(), "") }
+
+func TestItemsOfAKeyStayInOrder(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		const keys, each = 10, 500
+		for n := range each {
+			for k := range keys {
+				q.Put(delivery.Item{Key: fmt.Sprint(k), Name: fmt.Sprint(k, " ", n)})
+			}
+		}
+		q.Flush()
+		synctest.Wait()
+		next := make(map[string]int)
+		for _, name := range got.list() {
+			key, n, _ := strings.Cut(name, " ")
+			require.Equal(t, fmt.Sprint(next[key]), n, "key %s", key)
+			next[key]++
+		}
+		assert.Len(t, next, keys)
+		assert.Len(t, got.list(), keys*each)
+	})
+}
+
+func TestAMarkHoldsBackWhatComesBehind(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		put(q, named("k", "ab")...)
+		q.Mark()
+		put(q, named("k", "cd")...)
+		synctest.Wait()
+		require.Equal(t, "ab", text(got))
+		assert.Equal(t, 2, q.Len(), "what waits counts")
+		lifted := false
+		q.Lift(nil, func() { lifted = true })
+		put(q, named("k", "e")...)
+		synctest.Wait()
+		assert.Equal(t, "abcde", text(got))
+		assert.True(t, lifted)
+	})
+}
+
+func TestMarksAreLiftedOneByOne(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		q.Mark()
+		put(q, named("k", "a")...)
+		q.Mark()
+		put(q, named("k", "b")...)
+		synctest.Wait()
+		require.Empty(t, text(got))
+		q.Lift(nil, nil)
+		synctest.Wait()
+		require.Equal(t, "a", text(got))
+		q.Lift(nil, nil)
+		put(q, named("k", "c")...)
+		synctest.Wait()
+		assert.Equal(t, "abc", text(got))
+	})
+}
+
+func TestStepsRunInOrderButNotBehindMarks(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		q.Mark()
+		put(q, named("k", "a")...)
+		var steps handled
+		q.Do(func() { steps.add("1") })
+		q.Do(func() { steps.add("2") })
+		synctest.Wait()
+		assert.Equal(t, []string{"1", "2"}, steps.list())
+		assert.Empty(t, text(got))
+		q.Lift(nil, func() { steps.add("3") })
+		synctest.Wait()
+		assert.Equal(t, []string{"1", "2", "3"}, steps.list())
+	})
+}
+
+// keyHolder takes the items of one key.
+type keyHolder struct {
+	key      string
+	taken    []delivery.Item
+	caughtUp bool
+	asked    []string
+}
+
+func (h *keyHolder) Hold(it *delivery.Item) bool {
+	h.asked = append(h.asked, it.Name)
+	if it.Key != h.key {
+		return false
+	}
+	h.taken = append(h.taken, *it)
+	return true
+}
+
+func (h *keyHolder) CaughtUp() { h.caughtUp = true }
+
+func extra(key, names string) []delivery.Item {
+	items := named(key, names)
+	for i := range items {
+		items[i].Extra = true
+	}
+	return items
+}
+
+func TestAHolderTakesItemsUntilItInsertsThem(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		h := &keyHolder{key: "k"}
+		q.Mark()
+		put(q, named("k", "c")...)
+		put(q, named("other", "x")...)
+		q.Lift(h, nil)
+		synctest.Wait()
+		require.Equal(t, "x", text(got))
+		assert.True(t, h.caughtUp)
+		put(q, named("k", "d")...)
+		put(q, named("other", "y")...)
+		synctest.Wait()
+		require.Equal(t, "xy", text(got))
+		assert.Equal(t, []string{"c", "x", "d", "y"}, h.asked)
+		assert.Equal(t, 2, q.Len(), "what a holder has counts")
+
+		turn := false
+		q.Do(func() {
+			q.Insert(extra("k", "ab")...)
+			q.Insert(h.taken...)
+			q.Insert(delivery.Item{Key: "k", Call: func() { turn = text(got) == "xyabcd" }})
+			q.Release(h)
+		})
+		put(q, named("k", "e")...)
+		synctest.Wait()
+		assert.Equal(t, "xyabcde", text(got))
+		assert.True(t, turn, "what is called in a key's turn comes behind what was inserted before it")
+		assert.Len(t, h.asked, 4, "a holder that was released is not asked")
+	})
+}
+
+func TestWhatIsExtraCountsForNothing(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1000,
+				Handle: func(context.Context, *delivery.Item) { <-release },
+			})
+			q.Do(func() { q.Insert(extra("k", "abcdefghijklmnop")...) })
+			synctest.Wait()
+			assert.Zero(t, q.Len())
+			assert.Zero(t, q.Bytes())
+			assert.True(t, q.Fits(1000))
+			assert.True(t, q.Oldest().IsZero())
+			close(release)
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
+// Of two holders, the later one waits for what comes later.
+func TestTheLatestHolderIsAskedFirst(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+		first, second := &keyHolder{key: "k"}, &keyHolder{key: "k"}
+		q.Mark()
+		q.Lift(first, nil)
+		put(q, named("k", "a")...)
+		q.Mark()
+		q.Lift(second, nil)
+		put(q, named("k", "b")...)
+		synctest.Wait()
+		require.Len(t, first.taken, 1)
+		require.Len(t, second.taken, 1)
+		for _, h := range []*keyHolder{first, second} {
+			q.Do(func() { q.Insert(h.taken...); q.Release(h) })
+		}
+		synctest.Wait()
+		assert.Equal(t, "ab", text(got))
+	})
+}
+
+// Done must wait for what holders have: they will insert it.
+func TestFinishWaitsForWhatIsHeld(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			var got handled
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1000,
+				Handle: func(_ context.Context, it *delivery.Item) { got.add(it.Name) },
+			})
+			h := &keyHolder{key: "k"}
+			q.Mark()
+			q.Lift(h, nil)
+			put(q, named("k", "ab")...)
+			q.Finish()
+			synctest.Wait()
+			require.Empty(t, got.list())
+			q.Do(func() { q.Insert(h.taken...) })
+			<-q.Done()
+			assert.Equal(t, "ab", text(&got))
+		})
+	}
+}
+
+func TestABusyKeyTakesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got handled
+		started, release := make(chan struct{}), make(chan struct{})
+		q := delivery.New(t.Context(), delivery.Config{
+			Workers: 2, MaxBytes: 1 << 20,
+			Handle: func(_ context.Context, it *delivery.Item) {
+				switch it.Key {
+				case "slow":
+					<-release
+				case "first":
+					<-started
+				default:
+					got.add(it.Name)
+				}
+			},
+		})
+		put(q, named("slow", "s")...)
+		put(q, named("first", "f")...)
+		put(q, named("busy", "bbbb")...)
+		put(q, named("calm", "c")...)
+		synctest.Wait()
+		close(started)
+		synctest.Wait()
+		assert.Equal(t, "bcbbb", text(&got))
+		close(release)
+		q.Finish()
+		<-q.Done()
+	})
+}
+
+// A handler that ends its goroutine has handled its item; the others follow, in
+// order.
+func TestGoexitIsSurvived(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			var got handled
+			var errs []error
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1 << 20,
+				Handle: func(_ context.Context, it *delivery.Item) {
+					got.add(it.Name)
+					if it.Name == "b" {
+						runtime.Goexit()
+					}
+				},
+				Report: func(err error) {
+					errs = append(errs, err)
+					runtime.Goexit()
+				},
+			})
+			put(q, named("k", "abcd")...)
+			q.Finish()
+			<-q.Done()
+			assert.Equal(t, "abcd", text(&got))
+			require.Len(t, errs, 1)
+			assert.ErrorIs(t, errs[0], delivery.ErrGoexit)
+			assert.Zero(t, q.Len())
+		})
+	}
+}
+
+// The stored position must not pass by an item that the reader has put and the
+// sequencer has not seen yet, nor one that was handed on and is not handled.
+func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1 << 20,
+				Handle: func(context.Context, *delivery.Item) { <-release },
+			})
+			assert.True(t, q.Oldest().IsZero())
+			q.Put(delivery.Item{Key: "a", Received: 7})
+			q.Put(delivery.Item{Key: "b", Received: 8})
+			assert.Equal(t, time.Unix(0, 7), q.Oldest(), "not flushed")
+			q.Flush()
+			assert.Equal(t, time.Unix(0, 7), q.Oldest(), "on its way")
+			synctest.Wait()
+			assert.Equal(t, time.Unix(0, 7), q.Oldest(), "being handled")
+			q.Do(func() { q.Insert(delivery.Item{Key: "c", Extra: true, Received: 99}) })
+			synctest.Wait()
+			assert.Equal(t, time.Unix(0, 7), q.Oldest(), "what is extra hides nothing")
+			close(release)
+			q.Finish()
+			<-q.Done()
+			assert.True(t, q.Oldest().IsZero())
+		})
+	}
+}
+
+// While the sequencer handles items itself, what was inserted must not hide
+// those of its batch that are still to come.
+func TestInsertedItemsHideNoneOfTheBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steps := make(chan struct{})
+		q := delivery.New(t.Context(), delivery.Config{
+			Workers: 1, MaxBytes: 1 << 20,
+			Handle: func(context.Context, *delivery.Item) { <-steps },
+		})
+		q.Mark()
+		put(q, delivery.Item{Key: "a", Received: 7})
+		q.Do(func() {
+			q.Insert(delivery.Item{Key: "k", Extra: true, Received: 99})
+			q.Insert(delivery.Item{Key: "k", Call: func() { <-steps }})
+		})
+		q.Lift(nil, nil)
+		q.Do(func() {})
+		synctest.Wait()
+		steps <- struct{}{} // the first that was inserted
+		synctest.Wait()     // in its call
+		_ = q.Oldest()
+		steps <- struct{}{}
+		synctest.Wait()
+		assert.Equal(t, time.Unix(0, 7), q.Oldest())
+		steps <- struct{}{}
+		q.Finish()
+		<-q.Done()
+	})
+}
+
+func TestTheBound(t *testing.T) {
+	const size, limit = 1000, 4 * (1000 + 160)
+	item := func() delivery.Item { return delivery.Item{Payload: make([]byte, size)} }
+	probe := item()
+	cost := probe.Cost()
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			turn := make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: limit,
+				Handle: func(context.Context, *delivery.Item) { <-turn },
+			})
+			assert.True(t, q.Fits(10*limit), "into an empty queue, whatever its size")
+			n := 0
+			for ; q.Fits(cost); n++ {
+				put(q, item())
+			}
+			assert.Equal(t, 4, n)
+			assert.EqualValues(t, limit, q.Bytes())
+
+			room := make(chan error, 1)
+			go func() { room <- q.WaitRoom(t.Context(), cost) }()
+			synctest.Wait()
+			turn <- struct{}{}
+			synctest.Wait()
+			assert.Empty(t, room, "not at once: half of it is to be free")
+			turn <- struct{}{}
+			require.NoError(t, <-room)
+			assert.True(t, q.Fits(cost))
+
+			put(q, item(), item())
+			stop := errors.New("stop")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			go func() { room <- q.WaitRoom(ctx, cost) }()
+			synctest.Wait()
+			cancel(stop)
+			assert.ErrorIs(t, <-room, stop)
+			close(turn)
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
+// The end of the context abandons what is queued: it stays counted, and Oldest
+// does not pass it.
+func TestTheEndOfTheContextAbandons(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			q := delivery.New(ctx, delivery.Config{
+				Workers: workers, MaxBytes: 1 << 20,
+				Handle: func(ctx context.Context, _ *delivery.Item) { <-ctx.Done() },
+			})
+			for i := range 10 {
+				q.Put(delivery.Item{Key: fmt.Sprint(i), Received: int64(7 + i)})
+			}
+			q.Flush()
+			synctest.Wait()
+			cancel()
+			<-q.Done()
+			assert.Equal(t, max(10-workers, 2), q.Len(), "all but those that were being handled")
+			assert.False(t, q.Oldest().IsZero())
+		})
+	}
+}

@@ -1,0 +1,255 @@
+package delivery
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/crisp-go/crisp/internal/serial"
+)
+
+// Holder decides which items have to wait for something. Its methods are called
+// on the sequencer's goroutine, between Lift and Release.
+type Holder interface {
+	// Hold reports whether an item must wait. The Holder has taken it then, and
+	// has to insert it when it may go on. In either case it may set its Value.
+	Hold(it *Item) bool
+	// CaughtUp says that Hold has been asked about all that came before the Lift.
+	CaughtUp()
+}
+
+// sequencer is the one goroutine that all items pass, in the order they were
+// put. It owns everything about what has to wait, and why:
+//
+//   - A mark (Queue.Mark) holds back whatever comes behind it, since nobody knows
+//     yet what of it has to wait: behind. When the mark is lifted, behind goes
+//     before the rest and is looked at again.
+//   - A Holder (Queue.Lift) takes single items out of the stream, and inserts
+//     them again later.
+//   - What is inserted goes first, and nothing holds it back.
+//
+// Whoever else has something to say about order says it by a step (Queue.Do)
+// that the sequencer carries out when it comes to it. So nothing of this needs a
+// lock, and each change has its place between two items.
+type sequencer struct {
+	q     *Queue
+	lanes *lanes // nil: it handles items itself
+
+	mu       sync.Mutex // guards what follows
+	nonEmpty sync.Cond
+	queue    chunkQueue
+	finished bool
+
+	// Written by the sequencer's goroutine alone.
+	inHand atomic.Int64 // when the oldest item of the batch was received, UNIX ns; 0 if there is none
+	done   tally        // items that it has handled itself
+
+	// For the sequencer's goroutine alone.
+	taken    *chunk // from the queue
+	batch    []Item // of it, and of what was behind a mark; dealt with up to next
+	next     int
+	handling Item   // while busy
+	busy     bool   // with an item that it handles itself
+	first    []Item // goes before the batch
+	marked   bool   // and the mark is not lifted yet
+	behind   []Item // the mark
+	holders  []Holder
+	held     int // items that the holders have
+}
+
+func newSequencer(q *Queue) *sequencer {
+	s := &sequencer{q: q}
+	s.nonEmpty.L = &s.mu
+	return s
+}
+
+func (s *sequencer) start() {
+	s.lanes = s.q.lanes
+	s.q.running.Add(1)
+	serial.Go(s.run, func() {
+		s.settle()
+		s.q.cfg.Report(ErrGoexit)
+	})
+}
+
+func (s *sequencer) put(items ...Item) {
+	s.mu.Lock()
+	s.queue.put(items)
+	s.mu.Unlock()
+	s.nonEmpty.Signal()
+}
+
+func (s *sequencer) finish() {
+	s.mu.Lock()
+	s.finished = true
+	s.mu.Unlock()
+	s.nonEmpty.Signal()
+}
+
+// wake makes the sequencer notice the end of its context.
+func (s *sequencer) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nonEmpty.Signal()
+}
+
+// oldest is when the oldest item that has not passed was received, UNIX ns; 0 if
+// there is none.
+func (s *sequencer) oldest() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ns := s.inHand.Load(); ns != 0 {
+		return ns
+	}
+	return s.queue.oldest()
+}
+
+// run lets items pass until the sequencer is finished and empty, or abandoned.
+func (s *sequencer) run() {
+	for s.more() {
+		s.advance()
+	}
+	if s.lanes != nil {
+		s.lanes.finish()
+	}
+	s.q.running.Done()
+}
+
+// more reports whether there is anything to do, and waits until it knows.
+func (s *sequencer) more() bool {
+	if s.q.ctx.Err() != nil {
+		return false
+	}
+	return len(s.first) > 0 || s.next < len(s.batch) || s.take()
+}
+
+// take makes the next chunk of the queue the batch. It waits for one, and
+// reports false when there will be none.
+func (s *sequencer) take() bool {
+	if s.lanes != nil {
+		s.lanes.flush()
+	}
+	s.taken.free()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken, s.batch, s.next = nil, nil, 0
+	s.inHand.Store(0)
+	for s.queue.empty() {
+		if s.q.ctx.Err() != nil || s.finished && !s.marked && s.held == 0 {
+			return false
+		}
+		s.nonEmpty.Wait()
+	}
+	s.taken = s.queue.take()
+	s.batch = s.taken.items()
+	s.inHand.Store(oldestOf(s.batch))
+	return true
+}
+
+// advance deals with the next item.
+func (s *sequencer) advance() {
+	if len(s.first) > 0 {
+		it := &s.first[0]
+		s.first = s.first[1:]
+		s.pass(it)
+		return
+	}
+	it := &s.batch[s.next]
+	s.next++
+	switch {
+	case it.Call != nil:
+		it.moved().Call() // which may replace the batch
+	case s.marked:
+		s.behind = append(s.behind, it.moved())
+	case len(s.holders) > 0 && s.hold(it):
+		*it = Item{}
+	default:
+		s.pass(it)
+	}
+}
+
+// moved returns the item and leaves nothing in its place, which may be there for
+// long.
+func (it *Item) moved() Item {
+	moved := *it
+	*it = Item{}
+	return moved
+}
+
+// pass moves an item on to its handler.
+func (s *sequencer) pass(it *Item) {
+	if s.lanes != nil {
+		s.lanes.put(it.moved())
+		return
+	}
+	if it.counts() {
+		s.inHand.Store(it.Received)
+	}
+	s.handling, s.busy = it.moved(), true
+	s.q.handle(&s.handling)
+	s.settle()
+}
+
+// settle accounts for the item in handling and forgets it.
+func (s *sequencer) settle() {
+	if !s.busy {
+		return
+	}
+	if s.handling.counts() {
+		s.done.add(s.handling.Cost())
+		s.q.handled()
+	}
+	s.handling, s.busy = Item{}, false
+}
+
+// inOrder makes a step that keeps its place among the items, also behind a mark.
+func (s *sequencer) inOrder(step func()) Item {
+	var it Item
+	it.Call = func() {
+		if s.marked {
+			s.behind = append(s.behind, it)
+			return
+		}
+		step()
+	}
+	return it
+}
+
+// lift ends the wait behind the oldest mark.
+func (s *sequencer) lift(h Holder, then func()) {
+	s.marked = false
+	if h != nil {
+		s.holders = append(s.holders, h)
+		s.behind = append(s.behind, s.inOrder(h.CaughtUp))
+	}
+	s.batch, s.next, s.behind = append(s.behind, s.batch[s.next:]...), 0, nil
+	s.inHand.Store(oldestOf(s.batch))
+	if then != nil {
+		then()
+	}
+}
+
+// hold reports whether a Holder has taken the item: the latest that wants it,
+// since it waits for what comes last.
+func (s *sequencer) hold(it *Item) bool {
+	for _, h := range slices.Backward(s.holders) {
+		if h.Hold(it) {
+			s.held++
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sequencer) release(h Holder) {
+	s.holders = slices.DeleteFunc(s.holders, func(other Holder) bool { return other == h })
+}
+
+func (s *sequencer) insert(items []Item) {
+	for i := range items {
+		if items[i].counts() {
+			s.held--
+		}
+	}
+	s.first = append(s.first, items...)
+}

@@ -1,0 +1,113 @@
+// Package serial runs code of users where the library must not wait for it, and
+// must outlive it.
+package serial
+
+import (
+	"context"
+	"sync"
+)
+
+// Go runs a loop on a goroutine of its own, and runs it again, on another,
+// whenever it was ended from within: user code that the loop calls may end its
+// goroutine (runtime.Goexit, which testing's FailNow calls). exited is called
+// each time before that, and may do the same. The loop has ended for good when
+// it returns.
+//
+// The loop must be able to go on where it was ended. A panic is not survived.
+func Go(loop, exited func()) {
+	go func() {
+		returned := false
+		defer func() {
+			if returned {
+				return
+			}
+			defer Go(loop, exited) // whatever exited does
+			exited()
+		}()
+		loop()
+		returned = true
+	}()
+}
+
+// Queue runs functions one at a time, in the order in which they were posted,
+// without making anybody wait. Its goroutine exists only while there is
+// something to run.
+type Queue struct {
+	panicked func(value any)
+	exited   func()
+
+	mu      sync.Mutex // guards what follows
+	posted  []func()
+	running bool
+}
+
+// NewQueue makes an empty queue. panicked is called with the value of a
+// function's panic, while the stack still shows where; exited when a function
+// has ended its goroutine. The functions behind run all the same.
+func NewQueue(panicked func(value any), exited func()) *Queue {
+	return &Queue{panicked: panicked, exited: exited}
+}
+
+// Post adds a function.
+func (q *Queue) Post(fn func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.push(fn)
+}
+
+// PostIfShort adds a function unless as many are waiting already as limit says.
+func (q *Queue) PostIfShort(fn func(), limit int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.posted) < limit {
+		q.push(fn)
+	}
+}
+
+func (q *Queue) push(fn func()) {
+	q.posted = append(q.posted, fn)
+	if !q.running {
+		q.running = true
+		Go(q.run, q.exited)
+	}
+}
+
+func (q *Queue) run() {
+	for fn := q.next(); fn != nil; fn = q.next() {
+		q.call(fn)
+	}
+}
+
+// next takes the oldest function. If there is none, it returns nil and the
+// goroutine ends.
+func (q *Queue) next() func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.posted) == 0 {
+		q.posted, q.running = nil, false
+		return nil
+	}
+	fn := q.posted[0]
+	q.posted = q.posted[1:]
+	return fn
+}
+
+func (q *Queue) call(fn func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			q.panicked(v)
+		}
+	}()
+	fn()
+}
+
+// Flush returns when everything that was posted before has run, or the context
+// ends.
+func (q *Queue) Flush(ctx context.Context) {
+	done := make(chan struct{})
+	q.Post(func() { close(done) })
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
