@@ -3,12 +3,18 @@ package crisp
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"iter"
+	"net/http"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/delivery"
 )
 
 // Backfill configures [WithBackfill]. The zero value has the defaults.
@@ -35,21 +41,21 @@ const (
 	defaultMaxAge      = 24 * time.Hour
 	defaultPatience    = time.Minute
 
-	// aheadShare of the queue's bound is what recovered messages may take up
-	// besides, on their way to the handlers, but not less than minAhead.
+	// One part in aheadShare of the queue's bound is what recovered messages may
+	// take up besides, on their way to the handlers, but not less than minAhead.
 	aheadShare = 4
 	minAhead   = 1 << 20
 )
 
 // WithBackfill fetches, after each [Gap], the messages that were missed, by
-// REST, and gives them to the same handlers as [*MessageSend] and
-// [*MessageReceived] with [SourceBackfill]: in order within each session, before
-// newer live events of that session, and none that came live too.
+// REST, and passes them to the same handlers as [*MessageSend] and
+// [*MessageReceived] with [SourceBackfill]: in order within each conversation,
+// before newer live events of that conversation, and none that came live too.
 // Hooks.Backfilled tells the outcome.
 //
-// Live events wait until it is known which sessions have changed; those of the
-// others go on then, and those of a session that has changed wait until its
-// messages are fetched, which is done first for the sessions that have such.
+// Live events wait until it is known which conversations have changed; those of
+// the others go on then, and those of a conversation that has changed wait until
+// its messages are fetched, which is done first where events wait.
 //
 // The end of the client cuts a backfill short. With [WithPosition], the next run
 // of the program goes on with it, and [RTM.Shutdown] waits for it: otherwise
@@ -73,7 +79,7 @@ func WithBackfill(b Backfill) RTMOption {
 	}
 }
 
-// checkBackfill tells before any network what a backfill would lack.
+// checkBackfill returns, before any network, what a backfill would lack.
 func checkBackfill(f Filter, tier Tier) error {
 	if !slices.Contains(f.Events, nameMessageSend) && !slices.Contains(f.Events, nameMessageReceived) {
 		return errors.New("crisp: WithBackfill recovers message:send and message:received, but neither is subscribed to")
@@ -84,7 +90,7 @@ func checkBackfill(f Filter, tier Tier) error {
 	return nil
 }
 
-// Backfilled tells what became of a gap.
+// Backfilled is what became of a gap.
 type Backfilled struct {
 	Gap           Gap
 	Complete      bool // every message of the gap has reached its handlers
@@ -97,358 +103,242 @@ type Backfilled struct {
 }
 
 var (
-	errFillBudget  = errors.New("crisp: the backfill's request budget is used up (Backfill.MaxRequests)")
-	errFillTooOld  = errors.New("crisp: the gap began before what the backfill may fetch (Backfill.MaxAge)")
 	errFillStopped = fmt.Errorf("%w during the backfill", ErrClosed)
 	errNoRooms     = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")
+	errNoWebsite   = errors.New("crisp: backfill: a website of the list has no website_id")
 )
 
-// fill recovers the messages of one gap.
-//
-// It goes through three phases. Until the conversations that have changed are
-// listed, a mark holds all events back. From then on a session is either
-// pending, and the sequencer holds its live events, or it is not concerned. When
-// its messages are fetched the sequencer lets them pass, then what it held, and
-// the session is pending no more. Messages are fetched for one gap at a time, the
-// oldest first.
-type fill struct {
-	rtm    *RTM
-	gap    Gap
-	open   *openGap
-	before *fill           // nil for the first
-	seen   map[uint64]bool // messages that were handled shortly before the gap
-	told   chan struct{}   // closed when the gap's hooks have returned
-	lifted chan struct{}   // closed when the mark is lifted
-	done   chan struct{}
-	over   atomic.Bool   // no session is pending, or will be
-	moved  chan struct{} // capacity 1: something has changed that the fill waits for
+// The events that messages come as.
+var (
+	nameMessageSend     = (*MessageSend)(nil).EventName()
+	nameMessageReceived = (*MessageReceived)(nil).EventName()
+)
 
-	mu       sync.Mutex
-	known    map[string]*conversation // those found, by session id
-	queue    []*conversation          // of these, to be fetched
-	partial  bool                     // the list may lack some
-	entered  bool                     // no event is behind the mark any more
-	ahead    int64                    // bytes on their way to the handlers
-	messages int
-}
-
-// startFill begins to recover a gap.
-func (t *RTM) startFill(gap Gap, open *openGap, told chan struct{}) {
-	f := &fill{
-		rtm:    t,
-		gap:    gap,
-		open:   open,
-		told:   told,
-		seen:   t.recent.handledSince(gap.From.Add(-2 * t.cfg.backfill.Overlap)),
-		lifted: make(chan struct{}),
-		done:   make(chan struct{}),
-		moved:  make(chan struct{}, 1),
-		known:  make(map[string]*conversation),
+// newBackfill makes what fills the gaps of a run. If a position is kept, fetching
+// does not end when the client stops receiving: what this run leaves out the next
+// one will recover, and it must not come behind newer events that wait for it
+// here.
+func (t *RTM) newBackfill() *backfill.Backfill {
+	fetching := t.stopped
+	if t.cfg.position != nil {
+		fetching = t.handling
 	}
-	t.mu.Lock()
-	f.before, t.fill = t.fill, f
-	t.mu.Unlock()
-	go f.run()
-}
-
-// run fills the gap as far as it can be.
-func (f *fill) run() {
-	defer close(f.done)
-	s := newSearch(f.rtm, f.gap)
-	f.finish(s, f.recover(s))
-}
-
-// recover brings all that the search finds to the handlers. It is false if those
-// were abandoned.
-func (f *fill) recover(s *search) bool {
-	fetching := f.fetching()
-	f.expect(s.conversations(fetching))
-	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
-		return false
-	}
-	f.rtm.delivery.lift(f, nil)
-	close(f.lifted)
-	if f.before != nil && !f.await(f.before.done) {
-		return false
-	}
-	f.before = nil // a row of fills must not keep them all
-	for {
-		c, ok := f.next()
-		if !ok {
-			return f.over.Load()
-		}
-		for messages := range s.messages(fetching, c) {
-			if !f.hand(&recovery{fill: f, of: c, messages: messages}) {
-				return false
-			}
-		}
-		if !f.hand(&recovery{fill: f, of: c, last: true}) {
-			return false
-		}
-	}
-}
-
-// fetching ends when nothing more is to be fetched. If a position is kept, that
-// is not when the client stops receiving: what this run leaves out the next one
-// will recover, and it must not come behind newer events that wait for it here.
-func (f *fill) fetching() context.Context {
-	if f.rtm.cfg.position != nil {
-		return f.rtm.handling
-	}
-	return f.rtm.stopped
-}
-
-// await waits for others, unless the handlers are abandoned.
-func (f *fill) await(done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	case <-f.rtm.handling.Done():
-		return false
-	}
-}
-
-// move tells the fill that something has changed.
-func (f *fill) move() {
-	select {
-	case f.moved <- struct{}{}:
-	default:
-	}
-}
-
-// expect makes the sessions of a list pending.
-func (f *fill) expect(list []*conversation, partial bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.partial = partial
-	for _, c := range list {
-		f.add(c)
-	}
-}
-
-func (f *fill) add(c *conversation) {
-	f.known[c.SessionID] = c
-	f.queue = append(f.queue, c)
-}
-
-// enter notes that the sequencer has looked at all that was behind the mark.
-func (f *fill) enter() {
-	f.mu.Lock()
-	f.entered = true
-	f.mu.Unlock()
-	f.move()
-}
-
-// holds tells whether a live event must wait. If the list may lack
-// conversations because they changed while it was read, those that have events
-// now are suspects: they are fetched, too.
-func (f *fill) holds(session string, it *item) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, known := f.known[session]
-	if !known && f.partial && !f.over.Load() {
-		c = &conversation{conversationHead: conversationHead{SessionID: session}, website: string(websiteOf(it.payload))}
-		f.add(c)
-		f.move()
-	}
-	if c == nil || c.settled {
-		return false
-	}
-	c.await(it)
-	return true
-}
-
-// next takes a conversation out of the queue, one that live events wait for if
-// there is any. It waits for more as long as there may be any, and is false when
-// there won't be: the fill is over then, or the handlers were abandoned.
-func (f *fill) next() (*conversation, bool) {
-	for {
-		if c := f.pop(); c != nil {
-			return c, true
-		}
-		if f.over.Load() || !f.await(f.moved) {
-			return nil, false
-		}
-	}
-}
-
-func (f *fill) pop() *conversation {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.queue) == 0 {
-		f.over.Store(f.ahead == 0 && f.entered)
-		return nil
-	}
-	i := max(0, slices.IndexFunc(f.queue, (*conversation).isAwaited))
-	c := f.queue[i]
-	f.queue = slices.Delete(f.queue, i, i+1)
-	return c
-}
-
-// hand gives what was found to the sequencer, when so much of what was recovered
-// before is handled that there is room for it. It is false if the handlers were
-// abandoned.
-func (f *fill) hand(r *recovery) bool {
-	for !f.fits(r.cost()) {
-		if !f.await(f.moved) {
-			return false
-		}
-	}
-	f.rtm.delivery.recover(r)
-	return true
-}
-
-func (f *fill) fits(cost int64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ahead > 0 && f.ahead+cost > max(f.rtm.delivery.limit/aheadShare, minAhead) {
-		return false
-	}
-	f.ahead += cost
-	return true
-}
-
-// finish tells the outcome. A fill that was cut short by the end of the program
-// leaves the gap open, and so in the stored position.
-func (f *fill) finish(s *search, handled bool) {
-	t := f.rtm
-	err := s.outcome(f.gap)
-	if !handled || err != nil && t.stopped.Err() != nil {
-		err = errFillStopped
-	} else {
-		f.open.close()
-	}
-	if err != nil {
-		t.client.logger.Warn("crisp: backfill incomplete", "error", err)
-	}
-	f.mu.Lock()
-	messages, conversations := f.messages, len(f.known)
-	f.mu.Unlock()
-	notify(t.hooks, t.cfg.hooks.Backfilled, Backfilled{
-		Gap:           f.gap,
-		Complete:      err == nil,
-		Messages:      messages,
-		Conversations: conversations,
-		Requests:      s.requests,
-		Err:           err,
+	return backfill.New(t.handling, fetching, t.queue, t.seen, backfill.Config{
+		Overlap:      t.cfg.backfill.Overlap,
+		MaxAge:       t.cfg.backfill.MaxAge,
+		MaxRequests:  t.cfg.backfill.MaxRequests,
+		MaxAhead:     max(t.cfg.queueBytes/aheadShare, minAhead),
+		Fingerprint:  itemFingerprint,
+		Conversation: itemConversation,
 	})
 }
 
-// awaitFills returns when no fill is running any more, or handlers are to
-// stop.
-func (t *RTM) awaitFills() {
-	t.mu.Lock()
-	latest := t.fill
-	t.mu.Unlock()
-	if latest != nil {
-		latest.await(latest.done)
+// itemFingerprint is that of the message, 0 if the item is none.
+func itemFingerprint(it *delivery.Item) int64 {
+	if it.Name != nameMessageSend && it.Name != nameMessageReceived {
+		return 0
 	}
-}
-
-// recovery is some of what a session has missed, or the word that this was
-// all of it.
-type recovery struct {
-	fill     *fill
-	of       *conversation
-	messages []missed // oldest first
-	last     bool
-}
-
-func (r *recovery) cost() int64 {
-	cost := int64(itemOverhead) // of the word itself
-	for _, m := range r.messages {
-		it := r.item(m)
-		cost += it.cost()
+	ev, err := eventOf(it)
+	if err != nil {
+		return 0 // which its handler will report
 	}
-	return cost
+	m, _ := messageOf(ev)
+	return m.Fingerprint
 }
 
-func (r *recovery) item(m missed) item {
-	return item{name: m.event, payload: m.raw, received: m.found.UnixNano(), recovery: r}
+// itemConversation names the conversation that an event belongs to, if it does.
+func itemConversation(it *delivery.Item) backfill.Conversation {
+	ev, err := eventOf(it)
+	if err != nil {
+		return backfill.Conversation{}
+	}
+	of, _ := ev.(SessionEvent)
+	if of == nil {
+		return backfill.Conversation{}
+	}
+	ref := of.Session()
+	return backfill.Conversation{Website: strings.Clone(ref.WebsiteID), ID: strings.Clone(ref.SessionID)}
 }
 
-// lineUp gives what is to be handled of the session: what was missed and, if this
-// was the last of it, what was held meanwhile; live events need not wait then. Messages that were found and
-// yet came live stay where they came, among the other events of the session, and
-// those that follow them, missed in a later gap perhaps, behind.
-func (r *recovery) lineUp(held []item) []item {
-	var items []item
-	c := r.of
-	for _, m := range r.messages {
+// fill begins to recover a gap, which is closed when it is filled as far as it can
+// be. One that was cut short by the end of the program stays open, and so in the
+// stored position.
+func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
+	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current()}
+	t.backfill.Start(gap.From, gap.To, source, told, func(o backfill.Outcome) {
+		err := o.Err
+		if o.Abandoned || err != nil && t.stopped.Err() != nil {
+			err = errFillStopped
+		} else {
+			open.close()
+		}
+		if err != nil {
+			t.client.logger.Warn("crisp: backfill incomplete", "error", err)
+		}
+		notify(t.callbacks, t.cfg.hooks.Backfilled, Backfilled{
+			Gap:           gap,
+			Complete:      err == nil,
+			Messages:      o.Messages,
+			Conversations: o.Conversations,
+			Requests:      o.Requests,
+			Err:           err,
+		})
+	})
+}
+
+// handleOnce dispatches an event, unless it is a message that has come the other
+// way before: live before it was recovered, or the other way round. A message
+// whose handlers gave up because the client was closed is not remembered: it shall
+// come again after a restart.
+func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
+	recovered, _ := it.Value.(*backfill.Recovered)
+	key, isMessage := messageKey(ev)
+	if isMessage && (recovered != nil && recovered.HandledBefore(key) || t.seen.Repeats(key, recovered != nil)) {
+		return
+	}
+	if recovered != nil {
+		recovered.Count()
+	}
+	interrupted := false
+	defer func() { // also if a handler ends the goroutine
+		if isMessage && !interrupted {
+			t.seen.Add(key, recovered != nil)
+		}
+	}()
+	err := t.router.Dispatch(ctx, ev) // the router has told its error handler
+	interrupted = err != nil && ctx.Err() != nil
+}
+
+// messageKey identifies an event that is a message: fingerprints are unique in a
+// conversation. It is stable between runs of a program.
+func messageKey(ev Event) (key uint64, ok bool) {
+	m, ok := messageOf(ev)
+	if !ok || m.Fingerprint == 0 {
+		return 0, false
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(m.SessionID))
+	_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(m.Fingerprint)))
+	return h.Sum64(), true
+}
+
+// fillSource is where a gap's messages are: the REST API, asked with a budget, and
+// with a longer patience than is usual: the network that was just lost may go
+// again.
+type fillSource struct {
+	client   *Client
+	cfg      *Backfill
+	filter   Filter
+	requests int
+}
+
+// get makes a REST call. Each time that it is sent it has a share of the patience
+// to be answered: what hangs on a connection that died must not use it up.
+func (s *fillSource) get(ctx context.Context, path string, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
+	defer cancel()
+	how := policy{persistent: true, timeout: min(answerTimeout, s.cfg.Patience/maxSendings), allow: s.spend}
+	return s.client.do(ctx, how, http.MethodGet, path, nil, out)
+}
+
+// spend takes a request from the budget.
+func (s *fillSource) spend() error {
+	if s.requests >= s.cfg.MaxRequests {
+		return backfill.ErrBudget
+	}
+	s.requests++
+	return nil
+}
+
+func (s *fillSource) Requests() int { return s.requests }
+
+// Local is true of refusals that a later call would meet too, though not one that
+// asks for something else.
+func (s *fillSource) Local(err error) bool {
+	var refusal *APIError
+	return errors.As(err, &refusal) && final(refusal.StatusCode)
+}
+
+func (s *fillSource) Wanted(inbox string) bool {
+	return len(s.filter.Inboxes) == 0 || slices.Contains(s.filter.Inboxes, inbox)
+}
+
+// Websites are those of the filter, or all that the token sees.
+func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		token := s.client.token()
 		switch {
-		case c.cameLive(m):
-			c.reached = true
-		case c.reached:
-			c.later = append(c.later, r.item(m))
+		case len(s.filter.Rooms) > 0:
+			for _, website := range s.filter.Rooms {
+				if !yield(website, nil) {
+					return
+				}
+			}
+		case token.Tier == TierWebsite:
+			yield(token.WebsiteID(), nil)
+		case token.Tier == TierUser: // the filter was bound anew without them
+			yield("", errNoRooms)
 		default:
-			items = append(items, r.item(m))
+			for website, err := range flatten(websitePages(ctx, s.get)) {
+				if err == nil && website.WebsiteID == "" {
+					err = errNoWebsite
+				}
+				if err != nil {
+					yield("", err)
+					return
+				}
+				if !yield(website.WebsiteID, nil) {
+					return
+				}
+			}
 		}
 	}
-	if r.last {
-		items = slices.Concat(items, held, c.later)
-		c.later = nil
-		r.fill.settled(c)
-	}
-	return append(items, item{signal: signalSettled, recovery: r})
 }
 
-// settled notes that live events of a session follow what it has missed.
-func (f *fill) settled(c *conversation) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c.settled = true
+// lastChanged lists conversations as a backfill needs them.
+var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
+
+func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
+	return mapPages(conversationPages(ctx, s.get, website, lastChanged), func(c *Conversation) backfill.Conversation {
+		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, Changed: c.UpdatedAt}
+	})
 }
 
-// settle notes that it is handled.
-func (r *recovery) settle() {
-	f := r.fill
-	f.mu.Lock()
-	f.ahead -= r.cost()
-	f.mu.Unlock()
-	f.move()
-}
-
-// fingerprint is that of the message, if the event is one.
-func (it *item) fingerprint() (int64, bool) {
-	if it.name != nameMessageSend && it.name != nameMessageReceived {
-		return 0, false
-	}
-	ev, err := it.decode()
-	if err != nil {
-		return 0, false
-	}
-	return fingerprintOf(ev)
-}
-
-// complete gives a recovered message what an event says of itself.
-func (r *recovery) complete(ev Event) {
-	ref, meta := r.of.ref(), ev.EventMeta()
-	meta.Source = SourceBackfill
-	meta.WebsiteID = ref.WebsiteID
-	switch ev := ev.(type) {
-	case *MessageSend:
-		ev.WebsiteID, ev.SessionID = ref.WebsiteID, ref.SessionID
-	case *MessageReceived:
-		ev.WebsiteID, ev.SessionID = ref.WebsiteID, ref.SessionID
+func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, since time.Time) iter.Seq2[[]backfill.Message, error] {
+	walk := messageWalk{get: s.get, ref: SessionRef{WebsiteID: c.Website, SessionID: c.ID}, after: since}
+	return func(yield func([]backfill.Message, error) bool) {
+		for page, err := range walk.pages(ctx) {
+			if gone(err) {
+				return
+			}
+			if !yield(s.subscribed(walk.ref, page), err) {
+				return
+			}
+		}
 	}
 }
 
-// count notes that a recovered message goes to its handlers.
-func (r *recovery) count() {
-	r.fill.mu.Lock()
-	defer r.fill.mu.Unlock()
-	r.fill.messages++
+// gone reports whether a conversation was removed: nothing is missing of it then.
+func gone(err error) bool {
+	var refusal *APIError
+	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
 }
 
-// handledAlready tells whether a message has come the other way before: live
-// before it was recovered, or the other way round.
-func (t *RTM) handledAlready(ev Event, r *recovery) bool {
-	key, ok := keyOf(ev)
-	return ok && (r != nil && r.fill.seen[key] || t.recent.repeats(key, ev.EventMeta().Source))
-}
-
-func (t *RTM) remember(ev Event) {
-	if key, ok := keyOf(ev); ok {
-		t.recent.add(key, ev.EventMeta().Source)
+// subscribed are the messages as the events that they would have come as, without
+// those that are not subscribed to.
+func (s *fillSource) subscribed(ref SessionRef, page []*ConversationMessage) []backfill.Message {
+	var messages []backfill.Message
+	for _, m := range page {
+		m.Source = SourceBackfill
+		m.WebsiteID, m.Meta.WebsiteID, m.SessionID = ref.WebsiteID, ref.WebsiteID, ref.SessionID
+		ev := m.Event()
+		found := backfill.Message{Fingerprint: m.Fingerprint, Sent: m.Timestamp, Name: ev.EventName(), Payload: m.Raw}
+		if m.Raw[0] == '{' {
+			found.Value = ev
+		}
+		if slices.Contains(s.filter.Events, found.Name) {
+			messages = append(messages, found)
+		}
 	}
+	return messages
 }

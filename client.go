@@ -1,19 +1,13 @@
 package crisp
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"reflect"
-	"slices"
 	"strings"
 	"time"
 )
@@ -23,16 +17,6 @@ const Version = "0.1.0"
 
 const (
 	defaultBaseURL = "https://api.crisp.chat/v1/"
-
-	// A REST call whose context has no deadline has answerTimeout for its answer,
-	// each time that it is sent. It is sent again for callPatience. One that was not
-	// sent yet waits for its turn as long as others of the client are accepted:
-	// until none was for callPatience.
-	answerTimeout = 30 * time.Second
-	callPatience  = time.Minute
-
-	// maxAnswer bounds what is read of an answer to a REST call.
-	maxAnswer = 16 << 20
 
 	// An HTTP/2 connection on which nothing came for pingAfter is asked for a sign of
 	// life, and is given up pingTimeout later.
@@ -49,7 +33,7 @@ const (
 type Client struct {
 	token   func() Token // a function: however a Client is printed, fmt can't reach the key
 	limiter *limiter
-	sent    *sent
+	sent    *sentMessages
 	clientConfig
 }
 
@@ -84,7 +68,7 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, limiter: new(limiter), sent: newSent(), clientConfig: cfg}, nil
+	return &Client{token: func() Token { return token }, limiter: new(limiter), sent: newSentMessages(), clientConfig: cfg}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.
@@ -204,178 +188,3 @@ func isLoopback(host string) bool {
 // CloseIdleConnections closes the connections that are kept for the next REST
 // call. The client stays usable.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
-
-// Do calls any route of the REST API. The path is relative to the base URL and
-// may have a query, both escaped: "website/"+id+"/conversations/1?per_page=20".
-// A path with an empty element, which is what a missing identifier leaves
-// behind, is refused.
-//
-// Unless it is nil, in is sent as JSON, and out is a pointer that gets the
-// "data" of the answer (a *[json.RawMessage] gets them as they are).
-//
-// A refusal by Crisp is an [*APIError], an answer that can't be used an
-// [*AnswerError]. Errors quote neither what was sent nor what was answered.
-// Redirects are not followed.
-//
-// A call that is refused for the rate (429, 420) is sent again when Crisp or
-// the client's own pace allows, which all calls of a client keep together. GET
-// and HEAD are sent again if the network or the server fails, other methods
-// only with a context from [Idempotent]. All that ends with the context: a call
-// does not wait for a pause that its deadline rules out. Without a deadline, each
-// sending has 30 seconds to be answered, a call that was refused or failed is
-// sent again within a minute, and one that is not sent yet waits for its turn as
-// long as others are accepted, or a minute.
-func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
-	return c.do(ctx, c.send, method, path, in, out)
-}
-
-// do makes a call in the way of send.
-func (c *Client) do(ctx context.Context, send func(context.Context, *call) (*answer, error), method, path string, in, out any) error {
-	call, err := c.newCall(method, path, in)
-	if err != nil {
-		return err
-	}
-	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		return fmt.Errorf("crisp: %s: out must be a pointer or nil, not %T", call, out)
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		call.timeout, call.patience = answerTimeout, callPatience
-	}
-	answer, err := send(ctx, call)
-	if err != nil {
-		return err
-	}
-	return answer.decode(out)
-}
-
-// call is a REST call, ready to be sent any number of times.
-type call struct {
-	method   string
-	route    string // the path below the base URL, without query: what errors show
-	url      string
-	body     []byte        // nil = none
-	timeout  time.Duration // of each sending; 0 = none of its own
-	patience time.Duration // see callPatience; 0 = it waits as long as its context lasts
-	allowed  func() error  // asked before each sending, unless it is nil
-}
-
-// String names the call in errors.
-func (c *call) String() string { return c.method + " " + c.route }
-
-// allow asks whether the call may be sent once more.
-func (c *call) allow() error {
-	if c.allowed == nil {
-		return nil
-	}
-	return c.allowed()
-}
-
-func (c *Client) newCall(method, path string, in any) (*call, error) {
-	if method == "" {
-		return nil, errors.New("crisp: a REST call needs an HTTP method")
-	}
-	path = strings.TrimPrefix(path, "/")
-	route, _, _ := strings.Cut(path, "?")
-	if err := checkPath(path, route); err != nil {
-		return nil, err
-	}
-	call := &call{method: method, route: route, url: c.baseURL + path}
-	if in != nil {
-		body, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("crisp: %s: the body can't be made JSON: %w", call, err)
-		}
-		call.body = body
-	}
-	// What can be wrong with a request shows now, not as a failure to send it.
-	if _, err := c.newRequest(context.Background(), call); err != nil {
-		return nil, err
-	}
-	return call, nil
-}
-
-// checkPath refuses what would lead away from the base URL or to another route
-// than the one that was meant.
-func checkPath(path, route string) error {
-	plain, err := url.PathUnescape(route)
-	switch {
-	case strings.Contains(route, "://"):
-		return errors.New("crisp: the path of a REST call is relative to the base URL, not a URL: see WithBaseURL")
-	case err != nil:
-		return fmt.Errorf("crisp: the path of a REST call is not escaped: %w", err)
-	case strings.ContainsFunc(path, needsEscape):
-		return errors.New("crisp: the path of a REST call has a character that must be escaped: use url.PathEscape and url.Values.Encode")
-	case slices.Contains(strings.Split(route, "/"), ""):
-		return fmt.Errorf("crisp: the path %q of a REST call has an empty element: is an identifier missing?", route)
-	}
-	for element := range strings.SplitSeq(plain, "/") {
-		if element == "." || element == ".." {
-			return fmt.Errorf("crisp: the path %q of a REST call has a dot element", route)
-		}
-	}
-	return nil
-}
-
-func needsEscape(r rune) bool {
-	return r <= ' ' || r > '~' || r == '#' || r == '\\'
-}
-
-// sendOnce sends a call once and reads its answer.
-func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
-	if call.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, call.timeout)
-		defer cancel()
-	}
-	req, err := c.newRequest(ctx, call)
-	if err != nil {
-		return nil, err
-	}
-	start := time.Now()
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
-	now := time.Now()
-	c.logger.LogAttrs(ctx, slog.LevelDebug, "crisp: REST call",
-		slog.String("method", call.method), slog.String("route", call.route),
-		slog.Int("status", resp.StatusCode), slog.Duration("took", now.Sub(start)))
-	c.limiter.hear(resp.Header, now)
-
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
-	}
-	return &answer{call: call, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
-}
-
-func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {
-	var body io.Reader
-	if call.body != nil {
-		body = bytes.NewReader(call.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, call.method, call.url, body)
-	if err != nil {
-		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
-	}
-	token := c.token()
-	req.SetBasicAuth(token.Identifier, token.Key)
-	req.Header.Set("X-Crisp-Tier", string(token.Tier))
-	req.Header.Set("User-Agent", c.userAgent)
-	req.Header.Set("Accept", "application/json")
-	if call.body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	return req, nil
-}
-
-// withoutURL takes net/http's wrapping off an error: it quotes the URL, and
-// what a query holds should stay out of logs.
-func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err
-	}
-	return err
-}

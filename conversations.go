@@ -8,6 +8,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 )
 
 // Conversation gets a conversation. A field of it that came in an unexpected
@@ -41,14 +43,21 @@ func (c *Client) Conversations(ctx context.Context, websiteID string, query Conv
 	var check checks
 	check.present("website_id", websiteID)
 	query.check(&check)
-	pages := func(page int) string {
-		path := fmt.Sprintf("website/%s/conversations/%d", url.PathEscape(websiteID), page)
-		if values := query.values(); len(values) > 0 {
-			path += "?" + values.Encode()
-		}
-		return path
+	if err := check.err(); err != nil {
+		return failedSeq[*Conversation](err)
 	}
-	return listPages(ctx, c, check.err(), pages, func(raw json.RawMessage) *Conversation {
+	return flatten(conversationPages(ctx, c.get, websiteID, query))
+}
+
+func conversationPages(ctx context.Context, get getter, websiteID string, query ConversationQuery) iter.Seq2[[]*Conversation, error] {
+	parameters := ""
+	if values := query.values(); len(values) > 0 {
+		parameters = "?" + values.Encode()
+	}
+	path := func(page int) string {
+		return fmt.Sprintf("website/%s/conversations/%d", url.PathEscape(websiteID), page) + parameters
+	}
+	return numberedPages(ctx, get, path, func(raw json.RawMessage) *Conversation {
 		return decodeConversation(raw, websiteID)
 	})
 }
@@ -147,4 +156,189 @@ func (c *Client) moveToInbox(ctx context.Context, ref SessionRef, check checks, 
 	return c.change(ctx, http.MethodPatch, ref, "inbox", check, struct {
 		InboxID *string `json:"inbox_id"`
 	}{inboxID})
+}
+
+// ConversationQuery says which conversations to list, and in what order. The
+// zero query lists all that have messages, as Crisp orders them.
+type ConversationQuery struct {
+	PerPage      int    // conversations per request: 20 to 50; 0 = as Crisp decides (20)
+	Search       string // what to search for, in the way of SearchType
+	SearchType   SearchType
+	InboxID      string // only in this inbox
+	AssignedTo   string // only those assigned to this operator (user ID)
+	Unassigned   bool   // only those assigned to nobody
+	Unread       bool   // only those with unread messages
+	Mentioned    bool   // only those that mention the operator of the token
+	Resolved     bool   // only resolved ones
+	NotResolved  bool   // only pending and unresolved ones
+	IncludeEmpty bool   // also those without messages
+
+	From  time.Time // only from this time on
+	Until time.Time // only up to this time
+	Order ConversationOrder
+}
+
+// SearchType is how [ConversationQuery] searches.
+type SearchType string
+
+// Ways to search for conversations.
+const (
+	SearchText    SearchType = "text"    // for words in messages; the default
+	SearchSegment SearchType = "segment" // for a segment
+	SearchFilter  SearchType = "filter"  // by criteria, in Crisp's own JSON form
+)
+
+// ConversationOrder is what [ConversationQuery] orders by, the latest first.
+type ConversationOrder string
+
+// Orders of conversations.
+const (
+	OrderCreated ConversationOrder = "created"
+	OrderUpdated ConversationOrder = "updated"
+	OrderWaiting ConversationOrder = "waiting" // by how long the visitor has waited for an answer
+)
+
+func (q *ConversationQuery) check(c *checks) {
+	c.that(q.PerPage >= 0, "per_page", "negative")
+	switch q.SearchType {
+	case "", SearchText, SearchSegment, SearchFilter:
+	default:
+		c.that(false, "search_type", fmt.Sprintf("%q is none of text, segment and filter", string(q.SearchType)))
+	}
+	c.that(q.SearchType == "" || q.Search != "", "search_query", "missing")
+	switch q.Order {
+	case "", OrderCreated, OrderUpdated, OrderWaiting:
+	default:
+		c.that(false, "order", fmt.Sprintf("%q is none of created, updated and waiting", string(q.Order)))
+	}
+	c.that(!q.Resolved || !q.NotResolved, "filter_resolved", "asked for together with filter_not_resolved")
+	c.that(!q.Unassigned || q.AssignedTo == "", "filter_unassigned", "asked for together with filter_assigned")
+	c.that(q.From.IsZero() || q.Until.IsZero() || !q.Until.Before(q.From), "filter_date_end", "before filter_date_start")
+}
+
+// values are the parameters of the route.
+func (q *ConversationQuery) values() url.Values {
+	v := make(url.Values)
+	if q.PerPage > 0 {
+		v.Set("per_page", strconv.Itoa(q.PerPage))
+	}
+	for key, value := range map[string]string{
+		"search_query":    q.Search,
+		"search_type":     string(q.searchType()),
+		"filter_inbox_id": q.InboxID,
+		"filter_assigned": q.AssignedTo,
+	} {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	for key, set := range map[string]bool{
+		"include_empty":       q.IncludeEmpty,
+		"filter_unread":       q.Unread,
+		"filter_resolved":     q.Resolved,
+		"filter_not_resolved": q.NotResolved,
+		"filter_mention":      q.Mentioned,
+		"filter_unassigned":   q.Unassigned,
+		"order_date_created":  q.Order == OrderCreated,
+		"order_date_updated":  q.Order == OrderUpdated,
+		"order_date_waiting":  q.Order == OrderWaiting,
+	} {
+		if set {
+			v.Set(key, "1")
+		}
+	}
+	for key, at := range map[string]time.Time{"filter_date_start": q.From, "filter_date_end": q.Until} {
+		if !at.IsZero() {
+			v.Set(key, at.UTC().Format("2006-01-02T15:04:05.000Z"))
+		}
+	}
+	return v
+}
+
+func (q *ConversationQuery) searchType() SearchType {
+	if q.Search != "" && q.SearchType == "" {
+		return SearchText
+	}
+	return q.SearchType
+}
+
+// ConversationMeta gets what is known of the visitor of a conversation. A field
+// of it that came in an unexpected type is left zero and listed in its Problems.
+func (c *Client) ConversationMeta(ctx context.Context, ref SessionRef) (*ConversationMeta, error) {
+	var check checks
+	check.session(ref)
+	if err := check.err(); err != nil {
+		return nil, err
+	}
+	var raw json.RawMessage
+	if err := c.Do(ctx, http.MethodGet, ref.path("meta"), nil, &raw); err != nil {
+		return nil, err
+	}
+	meta := &ConversationMeta{Raw: raw}
+	meta.Problems = decodeData(raw, meta.decode)
+	return meta, nil
+}
+
+// MetaUpdate is what [Client.UpdateConversationMeta] changes. Zero fields stay
+// as they are; an empty list or map that is not nil is sent. To clear a text,
+// send null with [Client.Do].
+type MetaUpdate struct {
+	Nickname string `json:"nickname,omitzero"`
+	Email    string `json:"email,omitzero"`
+	Phone    string `json:"phone,omitzero"`
+	Address  string `json:"address,omitzero"`
+	Subject  string `json:"subject,omitzero"` // of the conversation
+	Avatar   string `json:"avatar,omitzero"`  // URL of the image
+	// Data is custom data by key: strings, numbers and booleans.
+	Data map[string]any `json:"data,omitzero"`
+	// Segments replace those that the conversation has.
+	Segments []string `json:"segments,omitzero"`
+}
+
+func (u *MetaUpdate) check(c *checks) {
+	something := u.Nickname != "" || u.Email != "" || u.Phone != "" || u.Address != "" || u.Subject != "" ||
+		u.Avatar != "" || u.Data != nil || u.Segments != nil
+	c.that(something, "meta", "nothing to update")
+	if u.Avatar != "" {
+		c.url("avatar", u.Avatar)
+	}
+	for key, value := range u.Data {
+		c.that(key != "", "data", "an empty key")
+		c.that(isPlain(value), "data."+key, fmt.Sprintf("a %T, not a string, number or boolean", value))
+	}
+	c.noneEmpty("segments", u.Segments)
+}
+
+// isPlain tells whether a value is a string, a number or a boolean.
+func isPlain(value any) bool {
+	switch value.(type) {
+	case string, bool, json.Number, float32, float64,
+		int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		return true
+	}
+	return false
+}
+
+// UpdateConversationMeta changes what is known of the visitor of a
+// conversation.
+func (c *Client) UpdateConversationMeta(ctx context.Context, ref SessionRef, update MetaUpdate) error {
+	var check checks
+	update.check(&check)
+	return c.change(ctx, http.MethodPatch, ref, "meta", check, update)
+}
+
+// Websites lists the websites that have installed the plugin whose token the
+// client has, page by page as the loop goes on. An error, such as that of a
+// token of another tier, is the last that the loop gets.
+func (c *Client) Websites(ctx context.Context) iter.Seq2[*PluginWebsite, error] {
+	return flatten(websitePages(ctx, c.get))
+}
+
+func websitePages(ctx context.Context, get getter) iter.Seq2[[]*PluginWebsite, error] {
+	path := func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) }
+	return numberedPages(ctx, get, path, func(raw json.RawMessage) *PluginWebsite {
+		website := &PluginWebsite{Raw: raw}
+		website.Problems = decodeData(raw, website.decode)
+		return website
+	})
 }

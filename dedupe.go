@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // DeliveryKey stands for all deliveries of one event by web hook. Crisp gives
@@ -48,18 +50,11 @@ const (
 
 // MemoryDedupe is a [DedupeStore] in the memory of the process.
 type MemoryDedupe struct {
-	entries int
-	ttl     time.Duration
-	epoch   time.Time // times are kept as durations since then: a clock that is set doesn't move them
+	ttl   time.Duration
+	epoch time.Time // times are kept as durations since then: a clock that is set doesn't move them
 
-	mu    sync.Mutex
-	done  map[DeliveryKey]struct{}
-	order []doneDelivery // all of done, oldest first
-}
-
-type doneDelivery struct {
-	key DeliveryKey
-	at  time.Duration // since the epoch
+	mu   sync.Mutex                            // guards done
+	done *fifo.Map[DeliveryKey, time.Duration] // when each was marked, since the epoch
 }
 
 // NewMemoryDedupe makes a store of so many deliveries at most, each for so
@@ -73,16 +68,16 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	if ttl < 1 {
 		ttl = defaultDedupeTTL
 	}
-	return &MemoryDedupe{entries: entries, ttl: ttl, epoch: time.Now(), done: make(map[DeliveryKey]struct{})}
+	return &MemoryDedupe{ttl: ttl, epoch: time.Now(), done: fifo.New[DeliveryKey, time.Duration](entries)}
 }
 
-// Done tells whether a delivery was marked and not forgotten since. It never
+// Done reports whether a delivery was marked and not forgotten since. It never
 // fails.
 func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgetExpired(time.Since(s.epoch))
-	_, done := s.done[key]
+	_, done := s.done.Get(key)
 	return done, nil
 }
 
@@ -92,28 +87,16 @@ func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	defer s.mu.Unlock()
 	now := time.Since(s.epoch)
 	s.forgetExpired(now)
-	if _, done := s.done[key]; done {
-		return nil
+	if _, done := s.done.Get(key); !done {
+		s.done.Put(key, now)
 	}
-	if len(s.order) == s.entries {
-		s.forgetOldest()
-	}
-	s.done[key] = struct{}{}
-	s.order = append(s.order, doneDelivery{key, now})
 	return nil
 }
 
 func (s *MemoryDedupe) forgetExpired(now time.Duration) {
-	for len(s.order) > 0 && now-s.order[0].at >= s.ttl {
-		s.forgetOldest()
+	for _, at, ok := s.done.Oldest(); ok && now-at >= s.ttl; _, at, ok = s.done.Oldest() {
+		s.done.DeleteOldest()
 	}
-}
-
-// forgetOldest leaves the memory of the key behind at the front of the slice:
-// the next growth of order drops it.
-func (s *MemoryDedupe) forgetOldest() {
-	delete(s.done, s.order[0].key)
-	s.order = s.order[1:]
 }
 
 // deduper runs deliveries once: those that come at the same time wait for the

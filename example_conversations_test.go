@@ -58,7 +58,7 @@ func ExampleClient_SendMessage() {
 	visitor := srv.Visitor()
 	ctx := context.Background()
 
-	_, err := client.SendMessage(ctx, visitor.WebsiteID, visitor.SessionID, crisp.Message{
+	_, err := client.SendMessage(ctx, visitor.Session(), crisp.Message{
 		Content:  crisp.NoteContent("Order 1234 is late: call the carrier."),
 		Mentions: []string{"operator-1"},
 	})
@@ -66,7 +66,7 @@ func ExampleClient_SendMessage() {
 		fmt.Println(err)
 	}
 
-	_, err = client.SendMessage(ctx, visitor.WebsiteID, visitor.SessionID, crisp.Message{
+	_, err = client.SendMessage(ctx, visitor.Session(), crisp.Message{
 		Content: &crisp.CarouselContent{Text: "Have a look:"},
 	})
 	var invalid *crisp.InvalidError
@@ -82,7 +82,7 @@ func ExampleClient_UpdateMessage() {
 	visitor, ctx := srv.Visitor(), context.Background()
 	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
 
-	fingerprint, err := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{Content: crisp.TextContent("One momnet")})
+	fingerprint, err := client.SendMessage(ctx, ref, crisp.Message{Content: crisp.TextContent("One momnet")})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -100,7 +100,7 @@ func ExampleClient_RemoveMessage() {
 	visitor, ctx := srv.Visitor(), context.Background()
 	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
 
-	fingerprint, err := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{Content: crisp.TextContent("Oops")})
+	fingerprint, err := client.SendMessage(ctx, ref, crisp.Message{Content: crisp.TextContent("Oops")})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -323,7 +323,7 @@ func ExampleClient_CreateConversation() {
 		fmt.Println(err)
 		return
 	}
-	_, err = client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
+	_, err = client.SendMessage(ctx, ref, crisp.Message{
 		From:         crisp.FromUser,
 		Origin:       "email",
 		Content:      crisp.TextContent("Imported from another help desk"),
@@ -353,7 +353,7 @@ func ExampleClient_Messages() {
 	visitor, ctx := srv.Visitor(), context.Background()
 	ref := crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}
 	visitor.Say("Hello")
-	if _, err := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{Content: crisp.TextContent("Hi!")}); err != nil {
+	if _, err := client.SendMessage(ctx, ref, crisp.Message{Content: crisp.TextContent("Hi!")}); err != nil {
 		fmt.Println(err)
 	}
 	visitor.Say("Where is my order?")

@@ -69,7 +69,7 @@ func ExampleIgnoreSelf() {
 	router.Use(crisp.IgnoreSelf(client))
 
 	// What this client sends comes back as an event.
-	fingerprint, err := client.SendMessage(context.Background(), visitor.WebsiteID, visitor.SessionID, crisp.Message{
+	fingerprint, err := client.SendMessage(context.Background(), visitor.Session(), crisp.Message{
 		Content: crisp.TextContent("I am the bot"), NotAutomated: true,
 	})
 	if err != nil {

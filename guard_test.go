@@ -159,10 +159,10 @@ func TestIgnoreSelfKnowsWhatTheClientSent(t *testing.T) {
 			{Content: crisp.TextContent("as the visitor"), From: crisp.FromUser},
 			{Content: crisp.TextContent("chosen fingerprint"), Fingerprint: 4711},
 		} {
-			_, err := client.SendMessage(t.Context(), visitor.WebsiteID, visitor.SessionID, m)
+			_, err := client.SendMessage(t.Context(), visitor.Session(), m)
 			require.NoError(t, err)
 		}
-		_, err := another.SendMessage(t.Context(), visitor.WebsiteID, visitor.SessionID, crisp.Message{Content: crisp.TextContent("another client")})
+		_, err := another.SendMessage(t.Context(), visitor.Session(), crisp.Message{Content: crisp.TextContent("another client")})
 		require.NoError(t, err)
 		srv.Operator("Ada").Say(visitor, "a person")
 		synctest.Wait()
@@ -197,7 +197,7 @@ func TestIgnoreSelfWaitsForTheFingerprint(t *testing.T) {
 					return httpmock.NewStringResponse(200, tt.answer), nil
 				})
 				go func() {
-					_, _ = client.SendMessage(t.Context(), "site-1", "session_1", crisp.Message{Content: crisp.TextContent("Hi")})
+					_, _ = client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("Hi")})
 				}()
 				synctest.Wait()
 
@@ -248,7 +248,7 @@ func TestWhoPausesAConversation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, mock := mockedClient(t)
 			mock.RegisterNoResponder(answer(200, sentAnswer))
-			_, err := client.SendMessage(t.Context(), "site-1", "session_1", crisp.Message{Content: crisp.TextContent("x"), NotAutomated: true})
+			_, err := client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("x"), NotAutomated: true})
 			require.NoError(t, err)
 			router, pauses, got := pausing(client)
 			require.NoError(t, router.Dispatch(t.Context(), tt.ev))
@@ -424,7 +424,7 @@ func TestAHandlerCanNotExceedTheReplyLimit(t *testing.T) {
 			require.ErrorIs(t, err, crisp.ErrReplyLimit)
 			assert.Equal(t, tt.want, mock.GetTotalCallCount())
 
-			_, err = client.SendMessage(t.Context(), "site-1", "session_1", crisp.Message{Content: crisp.TextContent("by hand")})
+			_, err = client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("by hand")})
 			require.NoError(t, err, "only handlers are limited")
 		})
 	}

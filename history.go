@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
-	"net/http"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -12,25 +12,37 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// PastMessage is a message of a conversation's history, of either side. It has
-// the fields of [MessageSend]; From tells the side.
-type PastMessage MessageSend
+// ConversationMessage is a message of a conversation, of either side: one that is
+// just coming, or one of its history. It has the fields of [MessageSend]; From
+// says which side it is from.
+type ConversationMessage MessageSend
 
-// Event is the event by which the message was told of when it was sent:
-// [*MessageReceived] if it came from an operator, else [*MessageSend]. It shares
+// Event returns the event that the message came as when it was sent:
+// [*MessageReceived] if it is from an operator, else [*MessageSend]. It shares
 // the message's memory.
-func (m *PastMessage) Event() SessionEvent {
+func (m *ConversationMessage) Event() SessionEvent {
 	if m.From == FromOperator {
 		return (*MessageReceived)(m)
 	}
 	return (*MessageSend)(m)
 }
 
+// messageOf returns the message that an event brings, if it does.
+func messageOf(ev Event) (*ConversationMessage, bool) {
+	switch ev := ev.(type) {
+	case *MessageSend:
+		return (*ConversationMessage)(ev), true
+	case *MessageReceived:
+		return (*ConversationMessage)(ev), true
+	}
+	return nil, false
+}
+
 // MarshalJSON writes the wire form.
-func (m PastMessage) MarshalJSON() ([]byte, error) { return MessageSend(m).MarshalJSON() }
+func (m ConversationMessage) MarshalJSON() ([]byte, error) { return MessageSend(m).MarshalJSON() }
 
 // UnmarshalJSON reads the wire form.
-func (m *PastMessage) UnmarshalJSON(data []byte) error {
+func (m *ConversationMessage) UnmarshalJSON(data []byte) error {
 	return (*MessageSend)(m).UnmarshalJSON(data)
 }
 
@@ -38,126 +50,155 @@ func (m *PastMessage) UnmarshalJSON(data []byte) error {
 // them as the loop goes on. Messages that are sent meanwhile are not among them.
 // An error is the last that the loop gets. A message's fields of unexpected types
 // are left zero and listed in its Problems.
-func (c *Client) Messages(ctx context.Context, ref SessionRef) iter.Seq2[*PastMessage, error] {
-	h := history{client: c, ref: ref, backwards: true}
-	return h.iterate(ctx)
+func (c *Client) Messages(ctx context.Context, ref SessionRef) iter.Seq2[*ConversationMessage, error] {
+	return c.messages(ctx, ref, messageWalk{backwards: true})
 }
 
 // MessagesSince iterates over the messages that were sent at or after a time,
 // the oldest first, until there are no more. Otherwise it is as [Client.Messages].
-func (c *Client) MessagesSince(ctx context.Context, ref SessionRef, since time.Time) iter.Seq2[*PastMessage, error] {
-	// Crisp does not say whether the time itself is included. It will be.
-	h := history{client: c, ref: ref, bound: max(since.UnixMilli(), 1) - 1}
-	return h.iterate(ctx)
+func (c *Client) MessagesSince(ctx context.Context, ref SessionRef, since time.Time) iter.Seq2[*ConversationMessage, error] {
+	return c.messages(ctx, ref, messageWalk{after: since})
 }
 
-// MessagesAround gets the messages next to a time, before and after it, the
+func (c *Client) messages(ctx context.Context, ref SessionRef, w messageWalk) iter.Seq2[*ConversationMessage, error] {
+	var check checks
+	check.session(ref)
+	if err := check.err(); err != nil {
+		return failedSeq[*ConversationMessage](err)
+	}
+	w.get, w.ref = c.get, ref
+	return flatten(w.pages(ctx))
+}
+
+// MessagesAround returns the messages next to a time, before and after it, the
 // oldest first: as many as Crisp gives at once.
-func (c *Client) MessagesAround(ctx context.Context, ref SessionRef, at time.Time) ([]*PastMessage, error) {
+func (c *Client) MessagesAround(ctx context.Context, ref SessionRef, at time.Time) ([]*ConversationMessage, error) {
 	var check checks
 	check.session(ref)
 	if err := check.err(); err != nil {
 		return nil, err
 	}
-	return c.messagePage(ctx, ref, "?timestamp_around="+strconv.FormatInt(at.UnixMilli(), 10))
+	return messagePage(ctx, c.get, ref, "?timestamp_around="+strconv.FormatInt(at.UnixMilli(), 10))
 }
 
-// messagePage gets one page of messages, oldest first.
-func (c *Client) messagePage(ctx context.Context, ref SessionRef, query string) ([]*PastMessage, error) {
+// messagePage fetches one page of messages, oldest first.
+func messagePage(ctx context.Context, get getter, ref SessionRef, query string) ([]*ConversationMessage, error) {
 	var raws []json.RawMessage
-	if err := c.Do(ctx, http.MethodGet, ref.path("messages")+query, nil, &raws); err != nil {
+	if err := get(ctx, ref.path("messages")+query, &raws); err != nil {
 		return nil, err
 	}
-	page := make([]*PastMessage, 0, len(raws))
+	page := make([]*ConversationMessage, 0, len(raws))
 	for _, raw := range raws {
 		m := &MessageSend{WebsiteID: ref.WebsiteID, SessionID: ref.SessionID}
 		if err := decodePayload(m, payload.Envelope{Data: raw}, time.Now()); err != nil {
 			return nil, err // can't be: it was part of valid JSON
 		}
-		page = append(page, (*PastMessage)(m))
+		page = append(page, (*ConversationMessage)(m))
 	}
-	slices.SortStableFunc(page, func(a, b *PastMessage) int { return a.Timestamp.Compare(b.Timestamp) })
+	slices.SortStableFunc(page, func(a, b *ConversationMessage) int { return a.Timestamp.Compare(b.Timestamp) })
 	return page, nil
 }
 
-// history walks through a conversation's messages by their time.
-type history struct {
-	client    *Client
+// messageWalk goes through a conversation's messages by their time. Crisp does
+// not say whether the time that it is asked about is included, and a page may end
+// within a millisecond: so pages overlap by one, and what has been seen of it is
+// left out.
+type messageWalk struct {
+	get       getter
 	ref       SessionRef
-	backwards bool
-	bound     int64 // ms: how far it has got; 0 = not begun
+	backwards bool      // from the newest, else the oldest first
+	after     time.Time // forwards: that it begins at
 
-	last map[int64]bool // fingerprints of the page before: pages may overlap by a moment
+	bound int64 // ms: how far it has got
+	begun bool
+	seen  map[messageID]int64 // ms, of those that the next page may repeat
 }
 
-func (h history) iterate(ctx context.Context) iter.Seq2[*PastMessage, error] {
-	return func(yield func(*PastMessage, error) bool) {
-		h := h // each loop walks anew
-		var check checks
-		check.session(h.ref)
-		if err := check.err(); err != nil {
-			yield(nil, err)
-			return
-		}
+// pages are the messages that are new on each page, in the order of the walk.
+func (w messageWalk) pages(ctx context.Context) iter.Seq2[[]*ConversationMessage, error] {
+	return func(yield func([]*ConversationMessage, error) bool) {
+		w := w // each loop walks anew
+		w.begun, w.bound = !w.backwards, max(w.after.UnixMilli(), 1)-1
+		w.seen = make(map[messageID]int64)
 		for {
-			page, err := h.client.messagePage(ctx, h.ref, h.query())
+			page, err := messagePage(ctx, w.get, w.ref, w.query())
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			fresh := h.fresh(page)
-			for _, m := range fresh {
-				if !yield(m, nil) {
-					return
-				}
+			fresh := slices.DeleteFunc(slices.Clone(page), w.repeats)
+			if w.backwards {
+				slices.Reverse(fresh)
 			}
-			if len(fresh) == 0 || !h.advance(page) {
+			if len(fresh) > 0 && !yield(fresh, nil) {
+				return
+			}
+			if !w.advance(page, len(fresh) > 0) {
 				return
 			}
 		}
 	}
 }
 
-func (h *history) query() string {
+func (w *messageWalk) query() string {
 	switch {
-	case !h.backwards:
-		return "?timestamp_after=" + strconv.FormatInt(h.bound, 10)
-	case h.bound > 0:
-		return "?timestamp_before=" + strconv.FormatInt(h.bound, 10)
+	case !w.begun:
+		return ""
+	case w.backwards:
+		return "?timestamp_before=" + strconv.FormatInt(w.bound, 10)
+	default:
+		return "?timestamp_after=" + strconv.FormatInt(w.bound, 10)
 	}
-	return ""
 }
 
-// fresh leaves out of a page what was on the one before, and puts the rest in
-// the order of the walk.
-func (h *history) fresh(page []*PastMessage) []*PastMessage {
-	before := h.last
-	h.last = make(map[int64]bool)
+// repeats reports whether a message was on a page before.
+func (w *messageWalk) repeats(m *ConversationMessage) bool {
+	at, seen := w.seen[m.id()]
+	return seen && at == m.Timestamp.UnixMilli()
+}
+
+// advance moves the bound to the end of a page, and reports whether there may be
+// more.
+func (w *messageWalk) advance(page []*ConversationMessage, fresh bool) bool {
+	timed := slices.DeleteFunc(slices.Clone(page), func(m *ConversationMessage) bool { return m.Timestamp.IsZero() })
+	if len(timed) == 0 {
+		return false
+	}
+	oldest, newest := timed[0].Timestamp.UnixMilli(), timed[len(timed)-1].Timestamp.UnixMilli()
+	switch {
+	case fresh && w.backwards:
+		w.moveTo(oldest + 1)
+	case fresh:
+		w.moveTo(newest - 1)
+	case len(page) > 1 && oldest == newest:
+		// There are so many of one millisecond that they could fill the page. Behind
+		// it there may be others.
+		return w.moveTo(oldest)
+	default:
+		return false
+	}
 	for _, m := range page {
-		h.last[m.Fingerprint] = true
+		w.seen[m.id()] = m.Timestamp.UnixMilli()
 	}
-	fresh := slices.DeleteFunc(slices.Clone(page), func(m *PastMessage) bool {
-		return m.Fingerprint != 0 && before[m.Fingerprint] // 0: not known
-	})
-	if h.backwards {
-		slices.Reverse(fresh)
-	}
-	return fresh
+	maps.DeleteFunc(w.seen, func(_ messageID, at int64) bool { return w.passed(at) })
+	return true
 }
 
-// advance moves the bound to the end of a page, overlapping by a millisecond,
-// since other messages of that moment may be on the next page. It is false if
-// that is no progress.
-func (h *history) advance(page []*PastMessage) bool {
-	before := h.bound
-	if h.backwards {
-		i := slices.IndexFunc(page, func(m *PastMessage) bool { return !m.Timestamp.IsZero() })
-		if i < 0 {
-			return false
-		}
-		h.bound = page[i].Timestamp.UnixMilli() + 1
-		return before == 0 || h.bound < before
+// passed reports whether no later page has messages of a time in ms.
+func (w *messageWalk) passed(at int64) bool {
+	if w.backwards {
+		return at > w.bound
 	}
-	h.bound = page[len(page)-1].Timestamp.UnixMilli() - 1
-	return h.bound > before
+	return at > 0 && at < w.bound
 }
+
+// moveTo moves the bound, never back, and reports whether that is a move.
+func (w *messageWalk) moveTo(bound int64) bool {
+	if w.begun && (w.backwards && bound >= w.bound || !w.backwards && bound <= w.bound) {
+		return false
+	}
+	w.begun, w.bound = true, bound
+	return true
+}
+
+func (m *ConversationMessage) id() messageID { return messageID{m.SessionID, m.Fingerprint} }

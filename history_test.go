@@ -136,7 +136,7 @@ func TestMessagesEndWithTheFirstError(t *testing.T) {
 	require.ErrorContains(t, exhaust(client.Messages(t.Context(), testRef)), "session_not_found")
 }
 
-func TestPastMessagesAreEvents(t *testing.T) {
+func TestConversationMessagesAreEvents(t *testing.T) {
 	client, mock := mockedClient(t)
 	mock.RegisterNoResponder(answer(200, `{"data":[
 		{"type":"text","from":"operator","origin":"chat","content":"Hello","fingerprint":2,"timestamp":1721383384123,"nickname":1},
@@ -163,7 +163,7 @@ func TestPastMessagesAreEvents(t *testing.T) {
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"website_id":"site-1","session_id":"session_1","type":"text","from":"operator","origin":"chat",
 		"content":"Hello","fingerprint":2,"timestamp":1721383384123}`, string(wire))
-	var again crisp.PastMessage
+	var again crisp.ConversationMessage
 	require.NoError(t, json.Unmarshal(wire, &again))
 	assert.Equal(t, received.Content, again.Content)
 }
@@ -171,7 +171,7 @@ func TestPastMessagesAreEvents(t *testing.T) {
 func TestMessagesWithoutUsableTimesEndTheWalk(t *testing.T) {
 	client, mock := mockedClient(t)
 	mock.RegisterNoResponder(answer(200, `{"data":[{"from":"user","fingerprint":"x","timestamp":"now"}]}`))
-	for _, messages := range []func(func(*crisp.PastMessage, error) bool){
+	for _, messages := range []func(func(*crisp.ConversationMessage, error) bool){
 		client.Messages(t.Context(), testRef), client.MessagesSince(t.Context(), testRef, testAt),
 	} {
 		n := 0

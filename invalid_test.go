@@ -14,7 +14,7 @@ import (
 
 func sendMessage(m crisp.Message) func(context.Context, *crisp.Client) error {
 	return func(ctx context.Context, c *crisp.Client) error {
-		_, err := c.SendMessage(ctx, "site-1", "session_1", m)
+		_, err := c.SendMessage(ctx, testRef, m)
 		return err
 	}
 }
@@ -61,7 +61,7 @@ func TestBadInputIsRefusedBeforeTheNetwork(t *testing.T) {
 			return err
 		}, "website_id", "missing"},
 		"send to no website": {func(ctx context.Context, c *crisp.Client) error {
-			_, err := c.SendMessage(ctx, "", "session_1", crisp.Message{Content: text})
+			_, err := c.SendMessage(ctx, crisp.SessionRef{SessionID: "session_1"}, crisp.Message{Content: text})
 			return err
 		}, "website_id", "missing"},
 		"get no conversation": {func(ctx context.Context, c *crisp.Client) error {
@@ -224,7 +224,7 @@ func TestSentWithoutAFingerprintIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			client, mock := mockedClient(t)
 			mock.RegisterNoResponder(answer(200, body))
-			_, err := client.SendMessage(t.Context(), "site-1", "session_1", crisp.Message{Content: crisp.TextContent("private")})
+			_, err := client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("private")})
 			require.ErrorContains(t, err, "crisp: POST website/site-1/conversation/session_1/message: ")
 			assert.NotContains(t, err.Error(), "private")
 			assert.Equal(t, 1, mock.GetTotalCallCount())

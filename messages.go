@@ -6,12 +6,187 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// Reply sends a message into the session of an event, in the chat, from the
-// operator's side and marked as automated unless options say otherwise. It gives
-// the message's fingerprint.
+// Message is a message to be sent. Only Content is needed: the rest says how the
+// message differs from one that a bot sends in the chat.
+type Message struct {
+	// Content is what the message says; it also makes its type.
+	Content Content
+	// From is the side that the message speaks for; default [FromOperator].
+	From From
+	// Origin is the channel that the message comes from: "chat", which is the
+	// default, "email", or a plugin's own, "urn:…".
+	Origin string
+	// User is who the message is shown to be from; default, as Crisp decides.
+	User User
+	// Mentions are user IDs of operators who are to be told; only of a note.
+	Mentions []string
+	// References are sources that the message refers to.
+	References []Reference
+	// Original names what the message was made of, if it comes from elsewhere.
+	Original Original
+	// Properties are kept with the message.
+	Properties map[string]any
+	// Timestamp is when the message was written, if not now.
+	Timestamp time.Time
+	// Fingerprint identifies the message in its session, up to 2^53-1; default,
+	// as Crisp decides.
+	Fingerprint int64
+	// Stealth keeps the message from being passed on to the other side.
+	Stealth bool
+	// Translated tells that the message was translated by a machine.
+	Translated bool
+	// NotAutomated tells that a person wrote the message. Without it, the message
+	// is marked as automated, by which bots know each other.
+	NotAutomated bool
+}
+
+// MessageOption changes a message of [Client.Reply].
+type MessageOption func(*Message)
+
+// WithFrom sets the side that the message speaks for; default [FromOperator].
+func WithFrom(from From) MessageOption {
+	return func(m *Message) { m.From = from }
+}
+
+// WithOrigin sets the channel that the message comes from; default "chat".
+func WithOrigin(origin string) MessageOption {
+	return func(m *Message) { m.Origin = origin }
+}
+
+// WithUser sets who the message is shown to be from; a nickname will do.
+func WithUser(user User) MessageOption {
+	return func(m *Message) { m.User = user }
+}
+
+// WithMentions sets the operators, by user ID, who are to be told of a note.
+func WithMentions(userIDs ...string) MessageOption {
+	return func(m *Message) { m.Mentions = userIDs }
+}
+
+// WithReferences sets the sources that the message refers to.
+func WithReferences(references ...Reference) MessageOption {
+	return func(m *Message) { m.References = references }
+}
+
+// WithTimestamp sets when the message was written; default now.
+func WithTimestamp(at time.Time) MessageOption {
+	return func(m *Message) { m.Timestamp = at }
+}
+
+// WithStealth keeps the message from being passed on to the other side.
+func WithStealth() MessageOption {
+	return func(m *Message) { m.Stealth = true }
+}
+
+// WithAutomated sets whether the message is marked as automated; default true.
+// A person wrote what is not.
+func WithAutomated(automated bool) MessageOption {
+	return func(m *Message) { m.NotAutomated = !automated }
+}
+
+// originChat is the channel of a website's own chat.
+const originChat = "chat"
+
+// withDefaults fills in what is not said.
+func (m Message) withDefaults() Message {
+	if m.From == "" {
+		m.From = FromOperator
+	}
+	if m.Origin == "" {
+		m.Origin = originChat
+	}
+	return m
+}
+
+func (m *Message) check(c *checks) {
+	c.content(m.Content)
+	if c.first != nil {
+		return // what follows looks into the content
+	}
+	kind := MessageType(m.Content.ContentType())
+	c.present("type", string(kind))
+	c.from(m.From)
+	c.user("user", m.User)
+	c.noneEmpty("mentions", m.Mentions)
+	c.that(len(m.Mentions) == 0 || kind == MessageTypeNote, "mentions", "only a note can mention operators")
+	c.references(m.References)
+	if m.Fingerprint != 0 {
+		c.fingerprint("fingerprint", m.Fingerprint)
+	}
+	c.that(m.Timestamp.IsZero() || m.Timestamp.UnixMilli() > 0, "timestamp", "before 1970")
+}
+
+// messageBody is a message as the route to send it takes it.
+type messageBody struct {
+	Type        string         `json:"type"`
+	From        From           `json:"from"`
+	Origin      string         `json:"origin"`
+	Content     Content        `json:"content"`
+	User        *author        `json:"user,omitempty"`
+	Fingerprint int64          `json:"fingerprint,omitempty"`
+	Mentions    []string       `json:"mentions,omitempty"`
+	References  []Reference    `json:"references,omitempty"`
+	Original    *Original      `json:"original,omitempty"`
+	Properties  map[string]any `json:"properties,omitempty"`
+	Timestamp   int64          `json:"timestamp,omitempty"` // ms
+	Stealth     bool           `json:"stealth,omitempty"`
+	Translated  bool           `json:"translated,omitempty"`
+	Automated   bool           `json:"automated,omitempty"`
+}
+
+func (m *Message) body() messageBody {
+	body := messageBody{
+		Type:        m.Content.ContentType(),
+		From:        m.From,
+		Origin:      m.Origin,
+		Content:     m.Content,
+		User:        authorOf(m.User),
+		Fingerprint: m.Fingerprint,
+		Mentions:    m.Mentions,
+		References:  m.References,
+		Properties:  m.Properties,
+		Stealth:     m.Stealth,
+		Translated:  m.Translated,
+		Automated:   !m.NotAutomated,
+	}
+	if m.Original != (Original{}) {
+		body.Original = &m.Original
+	}
+	if !m.Timestamp.IsZero() {
+		body.Timestamp = m.Timestamp.UnixMilli()
+	}
+	return body
+}
+
+// author is a [User] as routes take it: in events all of it is there, here
+// everything is optional.
+type author struct {
+	Type     string `json:"type,omitempty"`
+	UserID   string `json:"user_id,omitempty"`
+	Nickname string `json:"nickname,omitempty"`
+	Avatar   string `json:"avatar,omitempty"`
+}
+
+func authorOf(user User) *author {
+	if user == (User{}) {
+		return nil
+	}
+	a := author(user)
+	return &a
+}
+
+// Reply sends a message into the conversation of an event, in the chat, from the
+// operator's side and marked as automated unless options say otherwise. It
+// returns the message's fingerprint.
 //
 // Errors are those of [Client.SendMessage].
 func (c *Client) Reply(ctx context.Context, ev SessionEvent, content Content, opts ...MessageOption) (fingerprint int64, err error) {
@@ -19,17 +194,15 @@ func (c *Client) Reply(ctx context.Context, ev SessionEvent, content Content, op
 	for _, opt := range opts {
 		opt(&m)
 	}
-	ref := ev.Session()
-	return c.SendMessage(ctx, ref.WebsiteID, ref.SessionID, m)
+	return c.SendMessage(ctx, ev.Session(), m)
 }
 
-// SendMessage sends a message into a session and gives its fingerprint.
+// SendMessage sends a message into a conversation and returns its fingerprint.
 //
 // What is wrong with the message is an [*InvalidError], before anything is sent;
 // other errors are those of [Client.Do]. Unless the error is an [*APIError], the
 // message may have been sent; it is never sent twice.
-func (c *Client) SendMessage(ctx context.Context, websiteID, sessionID string, m Message) (fingerprint int64, err error) {
-	ref := SessionRef{WebsiteID: websiteID, SessionID: sessionID}
+func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fingerprint int64, err error) {
 	m = m.withDefaults()
 	var check checks
 	check.session(ref)
@@ -37,12 +210,34 @@ func (c *Client) SendMessage(ctx context.Context, websiteID, sessionID string, m
 	if err := check.err(); err != nil {
 		return 0, err
 	}
-	if err := countReply(ctx, sessionID); err != nil {
+	if err := checkSend(ctx, ref); err != nil {
 		return 0, err
 	}
-	c.sent.begin(sessionID)
-	defer func() { c.sent.end(sessionID, fingerprint) }()
+	c.sent.begin(ref.SessionID)
+	defer func() { c.sent.end(ref.SessionID, fingerprint) }()
 	return c.postMessage(ctx, ref, m.body())
+}
+
+// sendCheck decides whether a message may be sent into a conversation.
+type sendCheck func(ref SessionRef) error
+
+// sendChecksKey is where a handler's context has the checks that apply.
+type sendChecksKey struct{}
+
+// withSendCheck has a check applied to all that is sent with the context.
+func withSendCheck(ctx context.Context, check sendCheck) context.Context {
+	checks, _ := ctx.Value(sendChecksKey{}).([]sendCheck)
+	return context.WithValue(ctx, sendChecksKey{}, append(slices.Clip(checks), check))
+}
+
+func checkSend(ctx context.Context, ref SessionRef) error {
+	checks, _ := ctx.Value(sendChecksKey{}).([]sendCheck)
+	for _, check := range checks {
+		if err := check(ref); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
@@ -179,4 +374,97 @@ func (c *Client) MarkUnread(ctx context.Context, ref SessionRef, from From) erro
 	return c.change(ctx, http.MethodPatch, ref, "unread", check, struct {
 		From From `json:"from"`
 	}{from})
+}
+
+// maxSent is how many messages of its own a client knows again: more than a bot
+// sends while one of them comes back to it.
+const maxSent = 1 << 14
+
+// sentPatience bounds how long a message waits for the answers to those that
+// are being sent, which tell whether it is one of them.
+const sentPatience = 10 * time.Second
+
+// messageID identifies a message: fingerprints are unique in a conversation.
+type messageID struct {
+	sessionID   string
+	fingerprint int64
+}
+
+// sentMessages knows the messages that a client has sent. Each comes back as an
+// event, sometimes before the answer that tells its fingerprint.
+type sentMessages struct {
+	mu       sync.Mutex // guards what follows
+	known    *fifo.Map[messageID, struct{}]
+	underway map[string]*underway // by session id
+}
+
+// underway are the messages that are on their way into a conversation.
+type underway struct {
+	count   int
+	changed chan struct{} // closed when one of them has got its answer
+}
+
+func newSentMessages() *sentMessages {
+	return &sentMessages{known: fifo.New[messageID, struct{}](maxSent), underway: make(map[string]*underway)}
+}
+
+// begin announces a message that is about to be sent into a conversation.
+func (s *sentMessages) begin(sessionID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.underway[sessionID]
+	if u == nil {
+		u = &underway{changed: make(chan struct{})}
+		s.underway[strings.Clone(sessionID)] = u // it may share an event's memory
+	}
+	u.count++
+}
+
+// end tells the fingerprint of a message that was begun; 0 if it wasn't sent.
+func (s *sentMessages) end(sessionID string, fingerprint int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fingerprint != 0 {
+		s.known.Put(messageID{strings.Clone(sessionID), fingerprint}, struct{}{})
+	}
+	u := s.underway[sessionID]
+	close(u.changed)
+	u.changed = make(chan struct{})
+	if u.count--; u.count == 0 {
+		delete(s.underway, sessionID)
+	}
+}
+
+// has reports whether a message was sent by this client. It waits for the answers
+// to those on their way into the conversation, as long as they may tell.
+func (s *sentMessages) has(ctx context.Context, id messageID) bool {
+	patience := time.NewTimer(sentPatience)
+	defer patience.Stop()
+	for {
+		known, changed := s.look(id)
+		if known || changed == nil {
+			return known
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// look reports whether a message is known to be sent; if not, changed is closed
+// when that may have changed, and nil if it can't.
+func (s *sentMessages) look(id messageID) (known bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known = s.known.Get(id); known {
+		return true, nil
+	}
+	if u := s.underway[id.sessionID]; u != nil {
+		changed = u.changed
+	}
+	return false, changed
 }

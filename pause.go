@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // maxPauses bounds the conversations that are paused at a time; beyond it, the
@@ -20,7 +22,7 @@ type Pauses struct {
 	quiet  time.Duration // 0: no time ends a pause
 
 	mu     sync.Mutex
-	paused *lru[SessionRef, time.Time] // since when
+	paused *fifo.Map[SessionRef, time.Time] // since when
 }
 
 // ResumeRule says when a paused conversation goes on: see [ResumeAfter] and
@@ -69,12 +71,12 @@ func ResumeOn[T any, E interface {
 // program: one that must outlive it keeps [Pauses.All] and gives it back to
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
-	p := &Pauses{client: client, paused: newLRU[SessionRef, time.Time](maxPauses)}
+	p := &Pauses{client: client, paused: fifo.New[SessionRef, time.Time](maxPauses)}
 	r.watch((*MessageReceived)(nil).EventName(), p.observe)
 	for _, rule := range rules {
 		rule.apply(r, p)
 	}
-	r.Use(ignoring(func(_ context.Context, m *PastMessage) bool { return p.Paused((*MessageSend)(m).Session()) }))
+	r.Use(ignoring(func(_ context.Context, m *ConversationMessage) bool { return p.Paused((*MessageSend)(m).Session()) }))
 	return p
 }
 
@@ -84,7 +86,7 @@ func (p *Pauses) observe(ctx context.Context, ev Event) {
 	if !ok || m.From != FromOperator || m.Automated || m.Type == MessageTypeNote || m.Type == MessageTypeEvent {
 		return
 	}
-	if p.client.sent.own(ctx, messageID{m.SessionID, m.Fingerprint}) {
+	if p.client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint}) {
 		return
 	}
 	p.Pause((*MessageSend)(m).Session(), firstTime(m.Time, time.Now()))
@@ -100,23 +102,23 @@ func (p *Pauses) Pause(ref SessionRef, since time.Time) {
 	ref = SessionRef{WebsiteID: strings.Clone(ref.WebsiteID), SessionID: strings.Clone(ref.SessionID)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.paused.put(ref, since)
+	p.paused.Put(ref, since)
 }
 
 // Resume lets the bot into a conversation again.
 func (p *Pauses) Resume(ref SessionRef) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.paused.remove(ref)
+	p.paused.Delete(ref)
 }
 
 // Paused tells whether the bot has to keep out of a conversation.
 func (p *Pauses) Paused(ref SessionRef) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since, paused := p.paused.get(ref)
+	since, paused := p.paused.Get(ref)
 	if paused && p.over(since) {
-		p.paused.remove(ref)
+		p.paused.Delete(ref)
 		return false
 	}
 	return paused
@@ -132,7 +134,7 @@ func (p *Pauses) over(since time.Time) bool {
 func (p *Pauses) All() iter.Seq2[SessionRef, time.Time] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := maps.Collect(p.paused.all)
+	all := maps.Collect(p.paused.All())
 	maps.DeleteFunc(all, func(_ SessionRef, since time.Time) bool { return p.over(since) })
 	return maps.All(all)
 }

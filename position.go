@@ -139,7 +139,7 @@ func syncDir(dir string) error {
 	return d.Close()
 }
 
-// loadPosition gives the gap since the last run, with a zero From if there was
+// loadPosition returns the gap since the last run, whose From is zero if there was
 // none.
 func (t *RTM) loadPosition() (Gap, error) {
 	if t.cfg.position == nil {
@@ -160,15 +160,15 @@ func (t *RTM) loadPosition() (Gap, error) {
 		t.report(fmt.Errorf("%w: it is %s ahead of the clock", ErrPosition, from.Sub(now).Round(time.Second)))
 		from = now
 	}
-	if t.recent != nil {
-		t.recent.restore(p.Handled)
+	if t.seen != nil {
+		t.seen.Restore(p.Handled)
 	}
 	return Gap{From: from, Reason: GapRestarted}, nil
 }
 
-// keepPosition saves the position while it changes, and once more when stop is
+// savePositions saves the position while it changes, and once more when stop is
 // called.
-func (t *RTM) keepPosition() (stop func()) {
+func (t *RTM) savePositions() (stop func()) {
 	if t.cfg.position == nil {
 		return func() {}
 	}
@@ -200,22 +200,22 @@ type savedPosition struct {
 	messages uint64 // handled up to then
 }
 
-// savePosition saves the position if it is not the one that is saved, and gives
+// savePosition saves the position if it is not the one that is saved, and returns
 // what is saved now. It may be at the same time as before: while a gap is being
 // filled, it is the messages handled that change.
 func (t *RTM) savePosition(saved savedPosition) savedPosition {
-	now := savedPosition{at: t.handledUpTo()}
-	if t.recent != nil {
-		now.messages = t.recent.count()
+	now := savedPosition{at: t.progress.handledUpTo(t.queue.Oldest)}
+	if t.seen != nil {
+		now.messages = t.seen.Added()
 	}
 	if now.at.IsZero() || now.messages == saved.messages && now.at.Equal(saved.at) {
 		return saved
 	}
 	p := Position{Time: now.at}
-	if t.recent != nil {
+	if t.seen != nil {
 		// A backfill looks for what was sent up to an overlap before, by Crisp's
 		// clock, and the clocks may differ by as much.
-		p.Handled = t.recent.since(now.at.Add(-2 * t.cfg.backfill.Overlap))
+		p.Handled = t.seen.Since(now.at.Add(-2 * t.cfg.backfill.Overlap))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.stopped), saveTimeout)
 	defer cancel()
@@ -226,34 +226,4 @@ func (t *RTM) savePosition(saved savedPosition) savedPosition {
 		return saved
 	}
 	return now
-}
-
-// handledUpTo is the last moment before which nothing is left to handle; zero
-// before the first connection.
-func (t *RTM) handledUpTo() time.Time {
-	// First what was read, then what of it is not handled: what is handled in
-	// between makes the answer earlier than it could be, never later.
-	at := t.readUpTo()
-	if oldest := t.delivery.oldest(); !oldest.IsZero() && oldest.Before(at) {
-		at = oldest
-	}
-	return t.gaps.bound(at)
-}
-
-// readUpTo is the last moment before which everything was read. A connection
-// that is waiting for the network has passed on all it has heard.
-func (t *RTM) readUpTo() time.Time {
-	t.mu.Lock()
-	conn, at := t.conn, t.lastLive
-	t.mu.Unlock()
-	if conn == nil {
-		return at
-	}
-	if passedOn, idle := conn.Idle(); idle {
-		return t.lag.bound(passedOn, conn)
-	}
-	if ns := t.lastEvent.Load(); ns > at.UnixNano() {
-		at = time.Unix(0, ns)
-	}
-	return t.lag.bound(at, conn)
 }

@@ -133,10 +133,14 @@ func fatal(err error, connectedBefore bool) bool {
 	if connectedBefore || !errors.As(err, &refusal) {
 		return false
 	}
-	return refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
+	return final(refusal.StatusCode)
 }
 
-// passing lists the refusals of status 4xx that a later call may not meet.
+// final reports whether a status refuses a call for good: a later one would meet
+// the same.
+func final(status int) bool { return status >= 400 && status < 500 && !passing(status) }
+
+// passing reports whether a later call may not meet a refusal of status 4xx.
 func passing(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly,

@@ -68,7 +68,7 @@ var routes = []struct {
 	{
 		name: "send a message with every field",
 		call: func(ctx context.Context, c *crisp.Client) error {
-			_, err := c.SendMessage(ctx, "site-1", "session_1", crisp.Message{
+			_, err := c.SendMessage(ctx, testRef, crisp.Message{
 				Content:     crisp.TextContent("Hi"),
 				From:        crisp.FromOperator,
 				Origin:      "email",
@@ -404,7 +404,7 @@ func TestContentsOnTheWire(t *testing.T) {
 				checkBody(t, r, `{"type":"`+kind+`","from":"operator","origin":"chat","automated":true,"content":`+tt.wire+`}`)
 				return httpmock.NewStringResponse(200, sentAnswer), nil
 			})
-			fingerprint, err := client.SendMessage(t.Context(), "site-1", "session_1", crisp.Message{Content: tt.content})
+			fingerprint, err := client.SendMessage(t.Context(), testRef, crisp.Message{Content: tt.content})
 			require.NoError(t, err)
 			assert.Equal(t, int64(163408807910334), fingerprint)
 		})

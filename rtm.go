@@ -1,6 +1,7 @@
 package crisp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,53 +11,62 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/delivery"
+	"github.com/crisp-go/crisp/internal/payload"
+	"github.com/crisp-go/crisp/internal/serial"
 	"github.com/crisp-go/crisp/internal/socketio"
 )
+
+// How it works: Run's goroutine makes a connection, reads it, and makes the next
+// when that is lost. What it reads it puts into a queue (internal/delivery), whose
+// sequencer decides what may pass and what has to wait, and whose handlers run
+// beside it, up to WithConcurrency conversations at a time. Callbacks (Hooks) run
+// on a goroutine of their own, one at a time (internal/serial), a backfill on one
+// for each gap (internal/backfill), the position is saved by another.
+//
+// Nothing is called, and nothing waited for, with a lock held, but in this order:
+// episode.mu, then resuming; the others are taken last, one at a time.
+// docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
 // keeps one connection, and makes a new one when that is lost. Make it with
 // [Client.NewRTM], run it with [RTM.Run], once.
 //
-// Events of one session reach their handlers in the order they were sent. Up
-// to [WithConcurrency] sessions are handled at a time.
+// Events of one conversation reach their handlers in the order they were sent. Up
+// to [WithConcurrency] conversations are handled at a time.
 //
 // All methods may be called from any goroutine.
 type RTM struct {
 	client *Client
 	router *Router
 	cfg    rtmConfig
-	hooks  *notifier
 
 	// stopped ends when nothing more shall be received; handling ends when
-	// handlers shall stop too. Their causes say why.
-	stopped    context.Context
-	stop       context.CancelCauseFunc
-	handling   context.Context
-	abandon    context.CancelCauseFunc
-	runEnded   chan struct{}
-	bindTurn   chan struct{} // capacity 1: one bind at a time
-	lastEvent  atomic.Int64  // UNIX ns; 0 = none yet
-	received   atomic.Uint64
-	dropped    atomic.Uint64
-	reconnects atomic.Uint64
+	// handlers shall stop, too. Their causes say why.
+	stopped  context.Context
+	stop     context.CancelCauseFunc
+	handling context.Context
+	abandon  context.CancelCauseFunc
+	ended    chan struct{} // closed when Run is about to return
 
-	mu      sync.Mutex
-	state   State
-	running bool
-	filter  Filter
-	conn    *socketio.Conn // of the live session
-	boundAt time.Time      // last socket:bind
-	// missedBinds are those that came while no session was live.
-	missedBinds []func() any
-	lastLive    time.Time // up to when the sessions before were complete
-	delivery    *delivery
-	fill        *fill // the latest; nil if there was none
+	callbacks    *serial.Queue
+	subscription *subscription
+	progress     *progress
+	seen         *backfill.Seen // nil without a backfill
 
-	gaps     openGaps
-	resuming sync.Mutex // taken by resume alone
+	// Made by Run, before anything else needs them.
+	queue    *delivery.Queue
+	backfill *backfill.Backfill // nil if there is to be none
+
 	episode  episode    // of overflow
-	lag      lag
-	recent   *recent // only with a backfill
+	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
+
+	received, dropped, reconnects atomic.Uint64
+
+	mu      sync.Mutex // guards what follows
+	state   State
+	running bool // or it was
 }
 
 // State is what an RTM client is doing.
@@ -72,7 +82,7 @@ const (
 	StateClosed                  // Run has ended
 )
 
-// String gives the state in lower case, such as "connected".
+// String returns the state in lower case, such as "connected".
 func (s State) String() string {
 	names := [...]string{"new", "connecting", "connected", "waiting", "draining", "closed"}
 	if s < 0 || int(s) >= len(names) {
@@ -86,7 +96,7 @@ type Stats struct {
 	State        State
 	Received     uint64    // events that a handler is registered for
 	Dropped      uint64    // of these, dropped because the queue was full
-	Reconnects   uint64    // sessions after the first
+	Reconnects   uint64    // connections after the first
 	QueuedEvents int       // waiting for handlers, or being handled
 	QueuedBytes  int64     // what they count towards the queue's bound
 	LastEvent    time.Time // when the last event came; zero if none did
@@ -110,6 +120,7 @@ type rtmConfig struct {
 }
 
 const (
+	defaultQueueBytes     = 64 << 20
 	defaultReadLimit      = 16 << 20
 	defaultConnectTimeout = 20 * time.Second
 )
@@ -194,10 +205,11 @@ func WithConnectTimeout(d time.Duration) RTMOption {
 	}
 }
 
-// WithHooks sets who is told of connections, gaps and losses.
+// WithHooks sets who is told of connections, gaps and losses. Given again, it
+// adds to what was given before.
 func WithHooks(h Hooks) RTMOption {
 	return func(c *rtmConfig) error {
-		c.hooks = h
+		c.hooks = c.hooks.and(h)
 		return nil
 	}
 }
@@ -223,7 +235,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 			return nil, err
 		}
 	}
-	filter, err := subscription(r, cfg.filter, c.token().Tier)
+	filter, err := subscriptionFor(r, cfg.filter, c.token().Tier)
 	if err != nil {
 		return nil, err
 	}
@@ -234,17 +246,17 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	}
 	r.freeze()
 	t := &RTM{
-		client:   c,
-		router:   r,
-		cfg:      cfg,
-		filter:   filter,
-		runEnded: make(chan struct{}),
-		bindTurn: make(chan struct{}, 1),
+		client:       c,
+		router:       r,
+		cfg:          cfg,
+		ended:        make(chan struct{}),
+		subscription: newSubscription(filter),
+		progress:     newProgress(),
 	}
 	if cfg.backfill != nil {
-		t.recent = newRecent()
+		t.seen = backfill.NewSeen()
 	}
-	t.hooks = &notifier{report: t.report}
+	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
 	return t, nil
@@ -277,20 +289,20 @@ func (t *RTM) Run(ctx context.Context) error {
 		t.abandon(cause)
 	})
 	defer unlink()
-	stopKeeping := func() {}
+	stopSaving := func() {}
 	gap, err := t.loadPosition()
 	if err == nil {
-		stopKeeping = t.keepPosition()
+		stopSaving = t.savePositions()
 		err = t.supervise(gap)
 	}
 	t.stop(err)
 	t.drain()
-	stopKeeping()
+	stopSaving()
 	t.end()
 	return err
 }
 
-// start lays out what a run needs, once.
+// start makes what a run needs, once.
 func (t *RTM) start(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -300,12 +312,19 @@ func (t *RTM) start(ctx context.Context) error {
 	t.running = true
 	if t.stopped.Err() != nil { // closed before it ran
 		t.state = StateClosed
-		close(t.runEnded)
+		close(t.ended)
 		return context.Cause(t.stopped)
 	}
 	t.state = StateConnecting
-	handlers := valuesOf{Context: t.handling, values: ctx}
-	t.delivery = newDelivery(handlers, t.cfg.concurrency, t.cfg.queueBytes, t.handle, t.report)
+	t.queue = delivery.New(valuesOf{Context: t.handling, values: ctx}, delivery.Config{
+		Workers:  t.cfg.concurrency,
+		MaxBytes: t.cfg.queueBytes,
+		Handle:   t.handle,
+		Report:   t.report,
+	})
+	if t.cfg.backfill != nil {
+		t.backfill = t.newBackfill()
+	}
 	return nil
 }
 
@@ -323,22 +342,22 @@ func (c valuesOf) Value(key any) any {
 	return c.values.Value(key)
 }
 
-// supervise keeps a session up until it must not or can't be any more. The gap
-// is what was missed since the last session, of another run at first; its From
-// is zero if there was none.
+// supervise keeps a connection up until it must not or can't be any more. The
+// gap is what was missed since the last connection, of another run at first; its
+// From is zero if there was none.
 func (t *RTM) supervise(gap Gap) error {
 	tries, connected := retries{attempt: 1}, false
 	for {
 		t.setState(StateConnecting)
 		began := time.Now()
-		s, err := t.connect(t.stopped)
+		c, err := t.connect(t.stopped)
 		if err == nil {
 			connected = true
-			gap.To = s.since
-			t.live(s, Connected{Endpoint: s.host, Attempt: tries.attempt, Took: time.Since(began)}, gap)
-			err = t.receive(s)
-			gap = Gap{From: s.lastLive, Reason: gapReason(err)}
-			tries.ended(time.Since(s.since))
+			gap.To = c.since
+			t.connected(c, Connected{Endpoint: c.host, Attempt: tries.attempt, Took: time.Since(began)}, gap)
+			err = t.receive(c)
+			gap = Gap{From: c.lastLive, Reason: gapReason(err)}
+			tries.ended(time.Since(c.since))
 		} else if t.stopped.Err() == nil {
 			tries.failed()
 		}
@@ -361,72 +380,86 @@ func (t *RTM) pause(tries *retries, cause error) error {
 	delay := tries.delay(t.cfg.backoff, cause)
 	t.client.logger.Warn("crisp: RTM reconnects",
 		slog.Any("error", cause), slog.Int("attempt", tries.attempt), slog.Duration("delay", delay))
-	notify(t.hooks, t.cfg.hooks.Retrying, Retrying{Attempt: tries.attempt, Delay: delay, Err: cause})
+	notify(t.callbacks, t.cfg.hooks.Retrying, Retrying{Attempt: tries.attempt, Delay: delay, Err: cause})
 	return sleep(t.stopped, delay)
 }
 
-// live makes a session the current one. What it receives waits until the hooks
-// have told of it.
-func (t *RTM) live(s *session, info Connected, gap Gap) {
+// connected makes a connection the current one. What it receives waits until the
+// callbacks that tell of it have returned.
+func (t *RTM) connected(c *connection, info Connected, gap Gap) {
 	from := gap.From
 	if from.IsZero() {
-		from = s.since
+		from = c.since
 	}
-	open := t.gaps.add(from) // before the session counts for the stored position
-	t.mu.Lock()
-	t.conn = s.conn
-	t.state = StateConnected
-	t.mu.Unlock()
+	open := t.progress.openGap(from) // before the connection counts for the stored position
+	t.progress.connected(c.Conn)
+	t.setState(StateConnected)
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
 
-	t.emitMissedBinds()
+	if err := t.subscription.opened(t.stopped, c.Conn); err != nil {
+		t.client.logger.Warn("crisp: RTM bind", "error", err) // the connection has ended: the next subscribes anew
+	}
 	if gap.From.IsZero() {
-		t.resume(open, nil, func() { notify(t.hooks, t.cfg.hooks.Connected, info) })
+		t.resume(open, nil, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
 		return
 	}
 	if gap.Reason != GapRestarted {
 		t.reconnects.Add(1)
 	}
 	t.resume(open, &gap, func() {
-		notify(t.hooks, t.cfg.hooks.Connected, info)
-		notify(t.hooks, t.cfg.hooks.Gap, gap)
+		notify(t.callbacks, t.cfg.hooks.Connected, info)
+		notify(t.callbacks, t.cfg.hooks.Gap, gap)
 	})
 }
 
-// receive reads a session's events until it ends, and says why it did.
-func (t *RTM) receive(s *session) error {
+// resume posts the callbacks that tell of a connection or a gap, and holds back
+// what is received from here on until they have returned, and until it is known
+// what a gap must be filled with.
+func (t *RTM) resume(open *openGap, gap *Gap, post func()) {
+	t.resuming.Lock()
+	defer t.resuming.Unlock()
+	t.queue.Mark()
+	post()
+	if gap == nil || t.backfill == nil {
+		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
+		return
+	}
+	told := make(chan struct{})
+	t.callbacks.Post(func() { close(told) })
+	t.fill(*gap, open, told)
+}
+
+// receive reads a connection's events until it ends, and returns why it did.
+func (t *RTM) receive(c *connection) error {
 	// Closing the connection is what ends a read.
-	unlink := context.AfterFunc(t.stopped, func() { _ = s.conn.Close() })
+	unlink := context.AfterFunc(t.stopped, func() { _ = c.Close() })
 	defer unlink()
-	stopBeats := t.heartbeats(s)
+	stopBeats := t.heartbeats(c)
 	defer stopBeats()
 
-	err := t.read(s)
-	s.lastLive = t.lag.bound(s.lastLive, s.conn)
-	_ = s.conn.Close()
+	err := t.read(c)
+	c.lastLive = t.progress.disconnected(c.Conn, c.lastLive)
+	t.subscription.closed()
+	_ = c.Close()
 
-	t.mu.Lock()
-	t.conn, t.lastLive = nil, s.lastLive
-	t.mu.Unlock()
-	t.lag.end()
 	if cause := context.Cause(t.stopped); cause != nil {
 		err = cause
 	}
-	lived := time.Since(s.since)
+	lived := time.Since(c.since)
 	t.client.logger.Info("crisp: RTM disconnected", slog.Any("error", err), slog.Duration("lived", lived))
-	notify(t.hooks, t.cfg.hooks.Disconnected, Disconnected{Err: err, Lived: lived})
+	notify(t.callbacks, t.cfg.hooks.Disconnected, Disconnected{Err: err, Lived: lived})
 	return err
 }
 
-// read hands events to the delivery. It is the only place that reads the
+// read puts events into the queue. It is the only place that reads the
 // connection and must never wait for user code, except when the queue is full.
-func (t *RTM) read(s *session) error {
-	defer t.delivery.flush()
+func (t *RTM) read(c *connection) error {
+	defer t.queue.Flush()
 	for t.stopped.Err() == nil { // what was read ahead is not received yet
-		ev, err := s.conn.Next()
-		s.lastLive = s.conn.PassedOn()
+		ev, err := c.Next()
+		c.lastLive = c.PassedOn()
 		if err != nil {
-			return t.sessionError(err)
+			return t.connectionError(err)
 		}
 		if err := controlEvent(ev); err != nil {
 			return err
@@ -435,12 +468,12 @@ func (t *RTM) read(s *session) error {
 		if !wanted || name == eventAuthenticated {
 			continue
 		}
-		received := s.lastLive.UnixNano()
+		received := c.lastLive.UnixNano()
 		t.received.Add(1)
-		t.lastEvent.Store(received)
-		it := item{name: name, payload: payloadOf(ev), received: received}
+		t.progress.lastEvent.Store(received)
+		it := newItem(name, payloadOf(ev), received)
 		if t.admit(&it) {
-			t.delivery.enqueue(it)
+			t.queue.Put(it)
 		}
 	}
 	return context.Cause(t.stopped)
@@ -455,62 +488,76 @@ func payloadOf(ev socketio.Event) []byte {
 	return []byte("null")
 }
 
-// handle decodes an event and dispatches it.
-func (t *RTM) handle(ctx context.Context, it *item) {
-	ev, err := it.decode()
+// newItem makes an item of an event. Its key keeps the events of a conversation
+// in order, or those of a website that belong to none.
+func newItem(name string, data []byte, received int64) delivery.Item {
+	head := payload.Peek(data)
+	it := delivery.Item{Key: cmp.Or(head.Session, head.Website), Name: name, Payload: data, Received: received}
+	if head.Enveloped {
+		it.Value = enveloped{}
+	}
+	return it
+}
+
+// enveloped is the Value of an item whose payload comes in an envelope.
+type enveloped struct{}
+
+// eventOf returns the event of an item, which is decoded once, by whoever needs it
+// first.
+func eventOf(it *delivery.Item) (Event, error) {
+	env := payload.Envelope{Data: it.Payload}
+	switch value := it.Value.(type) {
+	case Event:
+		return value, nil
+	case *backfill.Recovered:
+		return value.Value.(Event), nil
+	case enveloped:
+		if inner, ok := payload.DetectEnvelope(it.Payload); ok {
+			env = inner
+		}
+	}
+	ev, err := decodeEnvelope(it.Name, env, time.Unix(0, it.Received))
+	if err != nil {
+		return nil, err
+	}
+	ev.EventMeta().Source = SourceRTM
+	it.Value = ev
+	return ev, nil
+}
+
+// handle dispatches an event, unless it is a message that was handled before.
+func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
+	ev, err := eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
 		return
 	}
-	if t.recent != nil && t.handledAlready(ev, it.recovery) {
+	if t.seen == nil {
+		_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
 		return
 	}
-	if it.recovery != nil {
-		it.recovery.count()
-	}
-	t.dispatch(ctx, ev)
-}
-
-// dispatch runs the handlers. A message whose handlers gave up because the
-// client was closed is not remembered: it shall come again after a restart.
-func (t *RTM) dispatch(ctx context.Context, ev Event) {
-	interrupted := false
-	defer func() { // also if a handler ends the goroutine
-		if t.recent != nil && !interrupted {
-			t.remember(ev)
-		}
-	}()
-	err := t.router.Dispatch(ctx, ev) // the router has told its error handler
-	interrupted = err != nil && ctx.Err() != nil
-}
-
-// sessionError says in this package's terms why a connection ended.
-func (t *RTM) sessionError(err error) error {
-	if errors.Is(err, socketio.ErrTooLarge) {
-		return fmt.Errorf("%w: a frame of more than %d bytes (WithReadLimit)", ErrTooLarge, t.cfg.readLimit)
-	}
-	return fmt.Errorf("crisp: %w", err)
+	t.handleOnce(ctx, ev, it)
 }
 
 // report tells the router's error handler of what has no event.
 func (t *RTM) report(err error) { t.router.onError(t.handling, err) }
 
-// heartbeats calls the hook once per ping interval, while the session is live.
-func (t *RTM) heartbeats(s *session) (stop func()) {
+// heartbeats calls the callback once per ping interval, until stop is called.
+func (t *RTM) heartbeats(c *connection) (stop func()) {
 	if t.cfg.hooks.Heartbeat == nil {
 		return func() {}
 	}
-	ticker := time.NewTicker(s.conn.Handshake().PingInterval)
+	ticker := time.NewTicker(c.Handshake().PingInterval)
 	quit := make(chan struct{})
 	go func() {
 		for {
 			select {
 			case now := <-ticker.C:
-				event := s.since
-				if ns := t.lastEvent.Load(); ns > event.UnixNano() {
+				event := c.since
+				if ns := t.progress.lastEvent.Load(); ns > event.UnixNano() {
 					event = time.Unix(0, ns)
 				}
-				notifySome(t.hooks, t.cfg.hooks.Heartbeat, Heartbeat{SinceEvent: now.Sub(event), SinceFrame: now.Sub(s.conn.LastHeard())})
+				notifyIfShort(t.callbacks, t.cfg.hooks.Heartbeat, Heartbeat{SinceEvent: now.Sub(event), SinceFrame: now.Sub(c.LastHeard())})
 			case <-quit:
 				return
 			}
@@ -526,25 +573,27 @@ func (t *RTM) heartbeats(s *session) (stop func()) {
 func (t *RTM) drain() {
 	t.setState(StateDraining)
 	t.endEpisode()
-	t.awaitFills()
-	t.delivery.finish()
+	if t.backfill != nil {
+		t.backfill.Wait()
+	}
+	t.queue.Finish()
 	select {
-	case <-t.delivery.done():
+	case <-t.queue.Done():
 	case <-t.handling.Done():
 	}
-	t.hooks.flush(t.handling)
-	if n := t.delivery.queued(); n > 0 {
+	t.callbacks.Flush(t.handling)
+	if n := t.queue.Len(); n > 0 {
 		cause := context.Cause(t.handling)
-		t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int64("dropped", n))
-		notify(t.hooks, t.cfg.hooks.Dropped, Dropped{Count: int(n), Err: cause})
+		t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int("dropped", n))
+		notify(t.callbacks, t.cfg.hooks.Dropped, Dropped{Count: n, Err: cause})
 	}
 }
 
-// end tells those who wait for the end of the run, and what is left of it.
+// end lets go of those who wait for the end of the run, and of what is left of it.
 func (t *RTM) end() {
 	t.abandon(ErrClosed)
 	t.setState(StateClosed)
-	close(t.runEnded)
+	close(t.ended)
 }
 
 // Shutdown stops receiving, waits until handlers are done with what was
@@ -558,7 +607,7 @@ func (t *RTM) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	select {
-	case <-t.runEnded:
+	case <-t.ended:
 		return nil
 	case <-ctx.Done():
 		t.abandon(ErrClosed)
@@ -581,7 +630,7 @@ func (t *RTM) isRunning() bool {
 	return t.running
 }
 
-// State tells what the client is doing.
+// State is what the client is doing.
 func (t *RTM) State() State {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -594,10 +643,10 @@ func (t *RTM) setState(s State) {
 	t.state = s
 }
 
-// Stats gives the counters.
+// Stats returns the counters.
 func (t *RTM) Stats() Stats {
 	t.mu.Lock()
-	state, delivery := t.state, t.delivery
+	state, queue := t.state, t.queue
 	t.mu.Unlock()
 	s := Stats{
 		State:      state,
@@ -605,10 +654,10 @@ func (t *RTM) Stats() Stats {
 		Dropped:    t.dropped.Load(),
 		Reconnects: t.reconnects.Load(),
 	}
-	if delivery != nil {
-		s.QueuedEvents, s.QueuedBytes = int(delivery.queued()), delivery.used()
+	if queue != nil {
+		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
 	}
-	if ns := t.lastEvent.Load(); ns != 0 {
+	if ns := t.progress.lastEvent.Load(); ns != 0 {
 		s.LastEvent = time.Unix(0, ns)
 	}
 	return s

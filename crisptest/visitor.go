@@ -39,6 +39,12 @@ func (s *Server) do(websiteID, sessionID string, change func(c *conversation)) {
 	change(c)
 }
 
+// Session names the visitor's conversation, as the methods of [crisp.Client] take
+// it.
+func (v *Visitor) Session() crisp.SessionRef {
+	return crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}
+}
+
 func (v *Visitor) do(change func(c *conversation)) {
 	v.server.do(v.WebsiteID, v.SessionID, change)
 }

@@ -66,7 +66,7 @@ func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
 	if order := b.memory.get(ref).Order; order != "" {
 		note = fmt.Sprintf("The visitor needs a person. It is about order %s.", order)
 	}
-	if _, err := b.client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{Content: crisp.NoteContent(note)}); err != nil {
+	if _, err := b.client.SendMessage(ctx, ref, crisp.Message{Content: crisp.NoteContent(note)}); err != nil {
 		return err
 	}
 	// Setting a state twice does no harm: it may be tried again.

@@ -157,7 +157,7 @@ func botsGuards(client *crisp.Client, router *crisp.Router) {
 
 func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pauses, ref crisp.SessionRef, operatorID string) error {
 	pauses.Pause(ref, time.Now())
-	_, noted := client.SendMessage(ctx, ref.WebsiteID, ref.SessionID, crisp.Message{
+	_, noted := client.SendMessage(ctx, ref, crisp.Message{
 		Content:  crisp.NoteContent("Order 1234 is late; the visitor wants to talk to a person."),
 		Mentions: []string{operatorID},
 	})

@@ -39,7 +39,7 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 // member that envelopes don't have. On a payload it stops at the first sign, so
 // that it costs next to nothing; it says nothing of the validity of the JSON.
 func DetectEnvelope(data []byte) (Envelope, bool) {
-	if !isEnvelope(data) {
+	if !scan(data, true).Enveloped {
 		return Envelope{}, false
 	}
 	env, err := ParseEnvelope(data)
@@ -47,30 +47,6 @@ func DetectEnvelope(data []byte) (Envelope, bool) {
 		return Envelope{}, false
 	}
 	return env, true
-}
-
-// isEnvelope tells whether an object has a website_id and data, and nothing
-// that envelopes don't have.
-func isEnvelope(data []byte) bool {
-	var d Decoder
-	d.Reset(data)
-	if d.char() != '{' || !d.open() {
-		return false
-	}
-	var hasWebsite, hasData bool
-	for first := true; d.another('}', first); first = false {
-		switch string(d.rawKey()) {
-		case "website_id":
-			hasWebsite = true
-		case "data":
-			hasData = true
-		case "event", "timestamp":
-		default:
-			return false
-		}
-		d.skip()
-	}
-	return hasWebsite && hasData
 }
 
 // member reads the member at the cursor.
@@ -89,27 +65,70 @@ func (env *Envelope) member(d *Decoder, key string) {
 	}
 }
 
-// LookupString finds a string among the members of an object, without looking
-// into nested values. The value is what stands between the quotes, escapes
-// unresolved: good to tell values apart, at no allocation. It is not ok if the
-// data are no object, or have no such member that is a string. What is behind
-// the member is not read.
-func LookupString(obj []byte, key string) (val []byte, ok bool) {
+// Head is what of a payload says where it belongs.
+type Head struct {
+	Session   string // session_id, also inside an envelope; escapes unresolved; empty if there is none
+	Website   string // website_id, likewise; may be left out where there is a Session
+	Enveloped bool   // it looks like an envelope: see DetectEnvelope
+}
+
+// Peek looks for the head of a payload, and stops when it has a session. The
+// strings share the data's memory. It says nothing of the validity of the JSON.
+func Peek(data []byte) Head {
+	h := scan(data, false)
+	if h.Enveloped {
+		if env, err := ParseEnvelope(data); err == nil {
+			h.Session = scan(env.Data, false).Session
+		}
+	}
+	return h
+}
+
+// scan goes through the members of an object up to its session, or up to the
+// first sign that it is no envelope.
+func scan(data []byte, forEnvelope bool) Head {
+	var h Head
 	var d Decoder
-	d.Reset(obj)
+	d.Reset(data)
 	if d.char() != '{' || !d.open() {
-		return nil, false
+		return h
 	}
+	var hasWebsite, hasData, foreign bool // foreign: a member that no envelope has
 	for first := true; d.another('}', first); first = false {
-		if string(d.rawKey()) != key {
+		switch string(d.rawKey()) {
+		case "website_id":
+			hasWebsite = true
+			h.Website = d.peekString()
+		case "data":
+			hasData = true
 			d.skip()
-			continue
+		case "event", "timestamp":
+			d.skip()
+		case "session_id":
+			foreign = true
+			h.Session = d.peekString()
+		default:
+			foreign = true
+			d.skip()
 		}
-		if d.char() != '"' {
-			return nil, false
+		if h.Session != "" || foreign && forEnvelope {
+			return h
 		}
-		val = d.quoted()
-		return val, d.err == nil
 	}
-	return nil, false
+	h.Enveloped = hasWebsite && hasData && !foreign && d.err == nil
+	return h
+}
+
+// peekString skips a value, and returns what stands between its quotes if it is
+// a string.
+func (d *Decoder) peekString() string {
+	if d.char() != '"' {
+		d.skip()
+		return ""
+	}
+	text := d.quoted()
+	if d.err != nil {
+		return ""
+	}
+	return alias(text)
 }

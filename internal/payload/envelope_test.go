@@ -66,26 +66,34 @@ func TestParseEnvelope(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestLookupString(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"session_id":"s"}`: "s",
+func TestPeek(t *testing.T) {
+	for text, want := range map[string]payload.Head{
+		`{"website_id":"w","session_id":"s","x":1}`:                                                   {Session: "s", Website: "w"},
+		`{"a":{"session_id":"x"},"session_id":"s"}`:                                                   {Session: "s"},
+		`{"session_id":5,"website_id":"w"}`:                                                           {Website: "w"},
+		`{"session_id":"","website_id":"w"}`:                                                          {Website: "w"},
+		`{"website_id":"w","nickname":"n"}`:                                                           {Website: "w"},
+		`{"website_id":"w","event":"e","data":{"website_id":"other","session_id":"s"},"timestamp":1}`: {Session: "s", Website: "w", Enveloped: true},
+		`{"website_id":"w","data":{"a":1}}`:                                                           {Website: "w", Enveloped: true},
+		`{"website_id":5,"data":{"session_id":"s"}}`:                                                  {Session: "s", Enveloped: true},
+		`{"website_id":"w","data":{"session_id":"s"},"a":1}`:                                          {Website: "w"},
+		`{"data":{"session_id":"s"}}`:                                                                 {},
+		`{}`:                                                                                          {}, `[]`: {}, `null`: {}, ``: {}, `{"session_id":"s`: {}, `{"website_id":"w","data":`: {Website: "w"},
+	} {
+		assert.Equal(t, want, payload.Peek([]byte(text)), text)
+	}
+	for text, session := range map[string]string{
 		`{ "a" : {"session_id":"no"} , "session_id" : "s" `:      "s",
 		`{"a":["session_id"],"b":"session_id","session_id":"s"}`: "s",
 		`{"session_id":"s","session_id":"t"}`:                    "s",
 		`{"session_id":"a\u0062"}`:                               `a\u0062`,
-		`{"session_id":""}`:                                      "",
+		`{"session_id":"\x"}`:                                    "",
+		`{"session_id"`:                                          "",
+		`{"a":x,"session_id":"s"}`:                               "",
+		nested(`[`, ``, ``, 20_000):                              "",
 	} {
-		got, ok := payload.LookupString([]byte(text), "session_id")
-		assert.True(t, ok, text)
-		assert.Equal(t, want, string(got), text)
+		assert.Equal(t, payload.Head{Session: session}, payload.Peek([]byte(text)), "%.80s", text)
 	}
-	for _, text := range []string{
-		``, `null`, `[]`, `{}`, `"session_id"`, `{"session_id":5}`, `{"session_id":null}`, `{"a":{"session_id":"s"}}`,
-		`{"session_id":"s`, `{"session_id"`, `{"a":x,"session_id":"s"}`, `{"session_id":"\x"}`, nested(`[`, ``, ``, 20_000),
-	} {
-		_, ok := payload.LookupString([]byte(text), "session_id")
-		assert.False(t, ok, "%.80s", text)
-	}
-	obj := []byte(`{"website_id":"w","session_id":"s"}`)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { payload.LookupString(obj, "session_id") }))
+	obj := []byte(`{"website_id":"w","nested":{"a":[1,2,3]},"session_id":"s"}`)
+	assert.Zero(t, testing.AllocsPerRun(100, func() { payload.Peek(obj) }))
 }

@@ -172,3 +172,132 @@ func decodeConversation(raw json.RawMessage, websiteID string) *Conversation {
 	conversation.Problems = decodeData(raw, conversation.decode)
 	return conversation
 }
+
+// ConversationMeta is what is known of the visitor of a conversation.
+type ConversationMeta struct {
+	Nickname string
+	Email    string
+	Phone    string
+	Address  string
+	Subject  string // of the conversation
+	Origin   string // the channel that the conversation came through
+	Avatar   string // URL of the image
+	// Data is custom data by key: strings, numbers (float64) and booleans.
+	Data map[string]any
+	// Segments are what the conversation is classed by.
+	Segments   []string
+	IP         string // of the visitor
+	Connection NetworkConnection
+	Device     Device
+
+	// Raw is what came, with what has no field here; nil inside a Conversation.
+	// Strings share its memory: read it, don't write to it.
+	Raw json.RawMessage
+	// Problems lists fields whose JSON type was not the expected one, which were
+	// left zero. Those of a meta inside a Conversation are among the
+	// Conversation's.
+	Problems []FieldProblem
+}
+
+// Device is what is known of the visitor's device.
+type Device struct {
+	Capabilities []string // such as "browsing" or "call"
+	Geolocation  Geolocation
+	System       System
+	Timezone     time.Duration // offset from UTC as the browser tells it, in whole minutes
+	Locales      []string      // languages, such as "en"
+}
+
+func (m *ConversationMeta) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "nickname":
+			m.Nickname = d.String(payload.Optional)
+		case "email":
+			m.Email = d.String(payload.Optional)
+		case "phone":
+			m.Phone = d.String(payload.Optional)
+		case "address":
+			m.Address = d.String(payload.Optional)
+		case "subject":
+			m.Subject = d.String(payload.Optional)
+		case "origin":
+			m.Origin = d.String(payload.Optional)
+		case "avatar":
+			m.Avatar = d.String(payload.Optional)
+		case "data":
+			m.Data = d.AnyMap(payload.Optional)
+		case "segments":
+			m.Segments = d.Strings(payload.Optional)
+		case "ip":
+			m.IP = d.String(payload.Optional)
+		case "connection":
+			m.Connection.decode(d, payload.Optional)
+		case "device":
+			m.Device.decode(d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *Device) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "capabilities":
+			v.Capabilities = d.Strings(payload.Optional)
+		case "geolocation":
+			v.Geolocation.decode(d, payload.Optional)
+		case "system":
+			v.System.decode(d, payload.Optional)
+		case "timezone":
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
+		case "locales":
+			v.Locales = d.Strings(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// PluginWebsite is a website that has installed a plugin.
+type PluginWebsite struct {
+	WebsiteID string
+	// Settings are the plugin's own for this website; nil if there are none.
+	Settings json.RawMessage
+
+	// Raw is the entry as it came, with what has no field here.
+	Raw json.RawMessage
+	// Problems lists fields whose JSON type was not the expected one, which were
+	// left zero.
+	Problems []FieldProblem
+}
+
+func (w *PluginWebsite) decode(d *payload.Decoder) {
+	if !d.Object(payload.Required) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "website_id":
+			w.WebsiteID = d.String(payload.Required)
+		case "settings":
+			w.Settings = d.RawObject(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+// decodeData reads the data of an answer, which is valid JSON, tolerantly.
+func decodeData(raw json.RawMessage, decode func(*payload.Decoder)) []FieldProblem {
+	d := payload.NewDecoder(raw)
+	decode(d)
+	return fieldProblems(d.Problems())
+}

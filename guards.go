@@ -1,0 +1,182 @@
+package crisp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/fifo"
+)
+
+// ignoring makes middleware that keeps messages from all handlers. Other events
+// pass.
+func ignoring(ignored func(context.Context, *ConversationMessage) bool) func(Handler) Handler {
+	return func(next Handler) Handler {
+		return func(ctx context.Context, ev Event) error {
+			if m, ok := messageOf(ev); ok && ignored(ctx, m) {
+				return nil
+			}
+			return next(ctx, ev)
+		}
+	}
+}
+
+// IgnoreOperators is middleware that keeps messages from the operators' side
+// from all handlers, whether a person or automation has sent them.
+func IgnoreOperators() func(Handler) Handler {
+	return ignoring(func(_ context.Context, m *ConversationMessage) bool { return m.From == FromOperator })
+}
+
+// IgnoreAutomated is middleware that keeps automated messages from all
+// handlers: those of Crisp's own bots, of other bots, and of this one, as long as
+// they are marked as such.
+func IgnoreAutomated() func(Handler) Handler {
+	return ignoring(func(_ context.Context, m *ConversationMessage) bool { return m.Automated })
+}
+
+// IgnoreSelf is middleware that keeps the messages that a client has sent, with
+// [Client.Reply] or [Client.SendMessage], from all handlers. It knows them by
+// their fingerprints, also where a message comes back before the call that sends
+// it has returned. The client remembers the last 16,384.
+func IgnoreSelf(client *Client) func(Handler) Handler {
+	return ignoring(func(ctx context.Context, m *ConversationMessage) bool {
+		return client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint})
+	})
+}
+
+// maxLimited bounds the conversations whose replies are counted at a time.
+const maxLimited = 1 << 16
+
+// replyPeriod is what replies are limited in.
+const replyPeriod = time.Minute
+
+// LimitReplies is middleware that lets handlers send at most n messages into a
+// conversation within a minute, so that two bots can't talk each other into a
+// frenzy. Once n have been sent, the visitor's messages are kept from all
+// handlers until a minute after the first of them; what a handler sends beyond n
+// fails with [ErrReplyLimit]. Each call of LimitReplies counts by itself. It
+// panics if n is less than 1.
+//
+// What counts are calls of [Client.SendMessage] and [Client.Reply] with the
+// handler's context.
+func LimitReplies(n int) func(Handler) Handler {
+	if n < 1 {
+		panic(fmt.Sprintf("crisp: LimitReplies(%d): needs at least 1", n))
+	}
+	limit := &replyLimit{most: n, sent: fifo.New[string, []time.Time](maxLimited)}
+	return func(next Handler) Handler {
+		return func(ctx context.Context, ev Event) error {
+			if ev, ok := ev.(*MessageSend); ok && limit.reached(ev.SessionID) {
+				return nil
+			}
+			return next(withSendCheck(ctx, limit.take), ev)
+		}
+	}
+}
+
+// replyLimit counts the replies of the last minute by conversation.
+type replyLimit struct {
+	most int
+
+	mu   sync.Mutex                     // guards sent
+	sent *fifo.Map[string, []time.Time] // by session id, oldest first
+}
+
+func (l *replyLimit) reached(sessionID string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.recent(sessionID)) >= l.most
+}
+
+// take refuses a message that is beyond the limit, and counts any other.
+func (l *replyLimit) take(ref SessionRef) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	recent := l.recent(ref.SessionID)
+	if len(recent) >= l.most {
+		return fmt.Errorf("%w: %d within a minute", ErrReplyLimit, l.most)
+	}
+	l.sent.Put(strings.Clone(ref.SessionID), append(recent, time.Now()))
+	return nil
+}
+
+// recent are the times of the replies that still count.
+func (l *replyLimit) recent(sessionID string) []time.Time {
+	times, _ := l.sent.Get(sessionID)
+	for len(times) > 0 && time.Since(times[0]) >= replyPeriod {
+		times = times[1:]
+	}
+	return times
+}
+
+const (
+	// typingInterval is how often it is told again that somebody types: often
+	// enough for the indicator to stay.
+	typingInterval = 10 * time.Second
+
+	// typingPatience bounds each call: it is no use to tell of it late.
+	typingPatience = 3 * time.Second
+)
+
+// Typing is middleware that shows the visitor that somebody is typing while
+// handlers deal with a message of theirs, however that ends. Each message costs
+// two REST calls, and one more for every ten seconds; if they fail, only the
+// client's logger hears of it.
+//
+// Add it behind the middleware that decides whether a message is dealt with at
+// all.
+func Typing(client *Client) func(Handler) Handler {
+	return func(next Handler) Handler {
+		return func(ctx context.Context, ev Event) error {
+			message, ok := ev.(*MessageSend)
+			if !ok || message.SessionID == "" {
+				return next(ctx, ev)
+			}
+			stop := client.startTyping(ctx, message.Session())
+			defer stop()
+			return next(ctx, ev)
+		}
+	}
+}
+
+// startTyping tells that somebody types, until stop is called, which tells that
+// nobody does.
+func (c *Client) startTyping(ctx context.Context, ref SessionRef) (stop func()) {
+	c.tellTyping(ctx, ref, ComposeStateStart)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.keepTyping(ctx, ref)
+	}()
+	return func() {
+		cancel()
+		<-ended
+		// Whether the handler's time is up or not, the visitor should not wait.
+		c.tellTyping(context.WithoutCancel(ctx), ref, ComposeStateStop)
+	}
+}
+
+func (c *Client) keepTyping(ctx context.Context, ref SessionRef) {
+	ticker := time.NewTicker(typingInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			c.tellTyping(ctx, ref, ComposeStateStart)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *Client) tellTyping(ctx context.Context, ref SessionRef, state ComposeState) {
+	ctx, cancel := context.WithTimeout(ctx, typingPatience)
+	defer cancel()
+	if err := c.Compose(ctx, ref, Composing{State: state}); err != nil {
+		c.logger.LogAttrs(ctx, slog.LevelDebug, "crisp: the typing indicator failed", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,190 @@
+package backfill
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/delivery"
+)
+
+// fill is the fetcher of one gap. All of it is its goroutine's, except where it
+// says otherwise.
+//
+// It goes through three phases. First it lists the conversations that have
+// changed, while a mark holds back everything that is received. Then it hands the
+// list to the sequencer with the lift of that mark: from then on a conversation is
+// either waiting, or not concerned. At last it fetches the messages of one
+// conversation after the other, those first for which live events wait. Messages
+// are fetched for one gap at a time, the oldest first.
+type fill struct {
+	*Backfill
+	search   *search
+	told     <-chan struct{} // closed when the gap was told of
+	finished func(Outcome)
+	before   *fill // of the gap before, until that is filled; nil for the first
+
+	lifted chan struct{} // closed when the mark is lifted
+	ended  chan struct{} // closed at the end
+
+	targets map[string]*target // by the conversation's id
+	todo    []*target          // of these, to be fetched
+	ahead   int64              // cost of what is on its way to the handlers
+	over    bool               // nothing waits any more, or will
+
+	inbox    *inbox          // anybody's
+	handled  map[uint64]bool // messages handled shortly before the gap; never changed
+	messages atomic.Int64    // counted by the handlers
+}
+
+// target is what the fetcher knows of a conversation.
+type target struct {
+	Conversation
+	awaited bool           // live events wait for it
+	live    map[int64]bool // fingerprints of the messages among them
+}
+
+// decoded is about what a message takes in memory besides its payload.
+const decoded = 1 << 10
+
+func (f *fill) run() {
+	defer close(f.ended)
+	handled := f.recover()
+	f.finished(Outcome{
+		Messages:      int(f.messages.Load()),
+		Conversations: len(f.targets),
+		Requests:      f.search.source.Requests(),
+		Err:           f.search.outcome(),
+		Abandoned:     !handled,
+	})
+}
+
+// recover brings everything that the search finds to the handlers, and reports
+// false if those were ended before they had it.
+func (f *fill) recover() bool {
+	list, partial := f.search.conversations(f.fetching)
+	for _, c := range list {
+		f.add(c)
+	}
+	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
+		return false
+	}
+	w := newWaiting(f.Backfill, f.inbox, list, partial)
+	f.queue.Lift(w, nil)
+	close(f.lifted)
+	if f.before != nil && !f.await(f.before.ended) {
+		return false
+	}
+	f.before = nil // a row of fills must not keep them all
+	for {
+		t := f.next()
+		if t == nil {
+			return f.done()
+		}
+		if !f.fetch(w, t) {
+			return false
+		}
+	}
+}
+
+func (f *fill) add(c Conversation) *target {
+	t := &target{Conversation: c, live: make(map[int64]bool)}
+	f.targets[c.ID] = t
+	f.todo = append(f.todo, t)
+	return t
+}
+
+// next takes a conversation that is to be fetched, one that live events wait for if
+// there is any. It waits for more as long as there may be any, and returns nil
+// when there won't be: everything is handled then, or the handlers were ended.
+func (f *fill) next() *target {
+	for {
+		f.read()
+		if len(f.todo) > 0 {
+			i := max(0, slices.IndexFunc(f.todo, func(t *target) bool { return t.awaited }))
+			t := f.todo[i]
+			f.todo = slices.Delete(f.todo, i, i+1)
+			return t
+		}
+		if f.done() || !f.await(f.inbox.filled) {
+			return nil
+		}
+	}
+}
+
+// done reports whether everything that was found is handled, and nothing waits
+// any more.
+func (f *fill) done() bool { return f.over && f.ahead == 0 }
+
+// read takes what is in the inbox to heart.
+func (f *fill) read() {
+	news := f.inbox.empty()
+	for _, a := range news.arrivals {
+		t := f.targets[a.ID]
+		if t == nil { // the list lacks it
+			t = f.add(a.Conversation)
+		}
+		t.awaited = true
+		if a.fingerprint != 0 {
+			t.live[a.fingerprint] = true
+		}
+	}
+	f.ahead -= news.handled
+	f.over = f.over || news.over
+}
+
+// fetch hands a conversation's messages to the sequencer, as they are found, up
+// to where all have come live. It reports false if the handlers were ended.
+func (f *fill) fetch(w *waiting, t *target) bool {
+	live := func(m Message) bool {
+		f.read()
+		return t.live[m.Fingerprint]
+	}
+	for page := range f.search.messages(f.fetching, t.Conversation, live) {
+		if !f.hand(w, t.ID, page, false) {
+			return false
+		}
+	}
+	return f.hand(w, t.ID, nil, true)
+}
+
+// hand waits until so much of what was recovered is handled that there is room
+// for more. It reports false if the handlers were ended.
+func (f *fill) hand(w *waiting, id string, page []Message, last bool) bool {
+	items, cost := make([]delivery.Item, 0, len(page)), int64(decoded)
+	for _, m := range page {
+		it := f.item(id, m)
+		items, cost = append(items, it), cost+it.Cost()+decoded
+	}
+	for f.read(); f.ahead > 0 && f.ahead+cost > f.cfg.MaxAhead; f.read() {
+		if !f.await(f.inbox.filled) {
+			return false
+		}
+	}
+	f.ahead += cost
+	f.queue.Do(func() { w.found(id, page, items, last, cost) })
+	return true
+}
+
+func (f *fill) item(id string, m Message) delivery.Item {
+	return delivery.Item{
+		Key:      id,
+		Name:     m.Name,
+		Payload:  m.Payload,
+		Received: time.Now().UnixNano(),
+		Value:    &Recovered{Value: m.Value, fill: f},
+		Extra:    true,
+	}
+}
+
+// Recovered is the Value of items that a backfill has found.
+type Recovered struct {
+	Value any // of the Message
+	fill  *fill
+}
+
+// HandledBefore reports whether a message was handled before the gap.
+func (r *Recovered) HandledBefore(key uint64) bool { return r.fill.handled[key] }
+
+// Count counts a message that goes to its handlers.
+func (r *Recovered) Count() { r.fill.messages.Add(1) }

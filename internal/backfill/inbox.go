@@ -1,0 +1,50 @@
+package backfill
+
+import "sync"
+
+// inbox is what the sequencer and the handlers have to say to a fetcher, which
+// may be busy.
+type inbox struct {
+	mu     sync.Mutex // guards news
+	news   news
+	filled chan struct{} // capacity 1
+}
+
+type news struct {
+	arrivals []arrival
+	handled  int64 // cost of what was recovered and is handled now
+	over     bool  // nothing waits any more, or will
+}
+
+// arrival is a live event that waits.
+type arrival struct {
+	Conversation
+	fingerprint int64 // 0 if it is no message
+}
+
+func newInbox() *inbox { return &inbox{filled: make(chan struct{}, 1)} }
+
+func (b *inbox) add(a arrival) { b.tell(func(n *news) { n.arrivals = append(n.arrivals, a) }) }
+
+func (b *inbox) addHandled(cost int64) { b.tell(func(n *news) { n.handled += cost }) }
+
+func (b *inbox) addOver() { b.tell(func(n *news) { n.over = true }) }
+
+func (b *inbox) tell(put func(*news)) {
+	b.mu.Lock()
+	put(&b.news)
+	b.mu.Unlock()
+	select {
+	case b.filled <- struct{}{}:
+	default:
+	}
+}
+
+// empty returns what is in it, and leaves nothing.
+func (b *inbox) empty() news {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.news
+	b.news = news{}
+	return n
+}

@@ -1,0 +1,181 @@
+package backfill
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"time"
+)
+
+// search finds the messages that were missed in a gap: first the conversations
+// that have changed since it began, then each one's messages. It is for one
+// goroutine.
+type search struct {
+	source Source
+	cfg    Config
+	since  time.Time // that it begins at
+	late   bool      // which is later than the gap, because of MaxAge
+	latest time.Time // change of a conversation in the list
+
+	err  error // the first that left something out
+	over bool  // after an error that all further requests would meet too
+}
+
+func newSearch(source Source, cfg Config, from, to time.Time) *search {
+	since := from.Add(-cfg.Overlap)
+	if oldest := to.Add(-cfg.MaxAge); since.Before(oldest) {
+		since = oldest
+	}
+	return &search{source: source, cfg: cfg, since: since.Truncate(time.Millisecond), late: since.After(from)}
+}
+
+// outcome is why something of the gap was left out, if anything was.
+func (s *search) outcome() error {
+	if s.err == nil && s.late {
+		return ErrTooOld
+	}
+	return s.err
+}
+
+// fail notes that something is left out, and why.
+func (s *search) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// failed does the same for an error of the source, after which there may be no
+// use in going on.
+func (s *search) failed(err error) {
+	s.fail(err)
+	s.over = s.over || !s.source.Local(err)
+}
+
+// conversations lists those that have changed since the gap began. The list is
+// partial if some may have changed so often while it was read that they escaped.
+func (s *search) conversations(ctx context.Context) (list []Conversation, partial bool) {
+	for _, website := range s.websites(ctx) {
+		if s.over {
+			break
+		}
+		found, exact := s.changed(ctx, website)
+		list = append(list, found...)
+		partial = partial || !exact
+	}
+	return list, partial
+}
+
+func (s *search) websites(ctx context.Context) []string {
+	var websites []string
+	for website, err := range s.source.Websites(ctx) {
+		if err != nil {
+			s.fail(err)
+			s.over = true // it is not known what is left out
+			break
+		}
+		websites = append(websites, website)
+	}
+	return websites
+}
+
+const maxWalks = 4
+
+// changed walks through a website's list, latest change first. A conversation
+// that changes meanwhile moves to the front, so that a walk of several pages may
+// miss it: the walk is repeated, as far back as the one before began, until one
+// page is enough. Where too much changes for that, the list is not exact.
+func (s *search) changed(ctx context.Context, website string) (found []Conversation, exact bool) {
+	w := walk{search: s, website: website, seen: make(map[string]bool)}
+	until := s.since
+	for range maxWalks {
+		if w.run(ctx, until) {
+			return w.found, true
+		}
+		until = w.began
+	}
+	return w.found, false
+}
+
+// walk goes through a website's list of conversations.
+type walk struct {
+	*search
+	website string
+	seen    map[string]bool
+	began   time.Time // the latest change when it did
+	found   []Conversation
+}
+
+// run goes back to the conversations that were last changed before a time. It
+// reports whether no conversation can have escaped: it took one page, or came to
+// nothing, which another walk would too.
+func (w *walk) run(ctx context.Context, until time.Time) (exact bool) {
+	pages, first := 0, "" // of the page before
+	for page, err := range w.source.Conversations(ctx, w.website) {
+		if err != nil {
+			w.failed(err)
+			return true
+		}
+		for _, c := range page {
+			w.add(c, until)
+		}
+		if pages++; pages == 1 {
+			w.began = w.latest
+		}
+		switch {
+		case len(w.found) > w.cfg.MaxRequests: // they could not be fetched anyway
+			w.fail(ErrBudget)
+			return true
+		case page[len(page)-1].Changed.Before(until):
+			return pages == 1
+		case page[0].ID == first: // the page's number is not heeded
+			return false
+		}
+		first = page[0].ID
+	}
+	return pages <= 1
+}
+
+// add takes a conversation in that has changed, once, if it is subscribed to.
+func (w *walk) add(c Conversation, until time.Time) {
+	if c.ID == "" || c.Changed.IsZero() {
+		w.fail(errList)
+		return
+	}
+	if c.Changed.Before(until) || w.seen[c.ID] {
+		return
+	}
+	w.seen[c.ID] = true
+	if c.Changed.After(w.latest) {
+		w.latest = c.Changed
+	}
+	if w.source.Wanted(c.Inbox) {
+		w.found = append(w.found, c)
+	}
+}
+
+// messages are a conversation's since the gap began, the oldest first, page by
+// page, up to where all have come live. What was sent after the conversations were
+// listed comes live, too, or belongs to a later gap; without that bound, a backfill
+// that is slower than the conversation would never end.
+func (s *search) messages(ctx context.Context, c Conversation, cameLive func(Message) bool) iter.Seq[[]Message] {
+	until := s.latest.Add(s.cfg.Overlap)
+	return func(yield func([]Message) bool) {
+		if s.over {
+			return
+		}
+		for page, err := range s.source.Messages(ctx, c, s.since) {
+			if err != nil {
+				s.failed(err)
+				return
+			}
+			if slices.ContainsFunc(page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
+				s.fail(errMessage)
+			}
+			due := slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) || m.Value == nil })
+			news := slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) })
+			if news && !yield(due) || !news && len(page) > 0 {
+				return
+			}
+		}
+	}
+}

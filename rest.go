@@ -1,0 +1,393 @@
+package crisp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// A REST call whose context has no deadline has answerTimeout for its answer,
+	// each time that it is sent. It is sent again for callPatience. One that was not
+	// sent yet waits for its turn as long as others of the client are accepted:
+	// until none was for callPatience.
+	answerTimeout = 30 * time.Second
+	callPatience  = time.Minute
+
+	// maxSendings is how often a call that may be repeated is sent, if the
+	// network or the server fails each time.
+	maxSendings = 4
+
+	minFailureWait = 250 * time.Millisecond
+	maxFailureWait = 5 * time.Second
+
+	// maxAnswer bounds what is read of an answer to a REST call.
+	maxAnswer = 16 << 20
+)
+
+// Do calls any route of the REST API. The path is relative to the base URL and
+// may have a query, both escaped: "website/"+id+"/conversations/1?per_page=20".
+// A path with an empty element, which is what a missing identifier leaves
+// behind, is refused.
+//
+// Unless it is nil, in is sent as JSON, and out is a pointer that gets the
+// "data" of the answer (a *[json.RawMessage] gets them as they are).
+//
+// A refusal by Crisp is an [*APIError], an answer that can't be used an
+// [*AnswerError]. Errors quote neither what was sent nor what was answered.
+// Redirects are not followed.
+//
+// A call that is refused for the rate (429, 420) is sent again when Crisp or
+// the client's own pace allows, which all calls of a client keep together. GET
+// and HEAD are sent again if the network or the server fails, other methods
+// only with a context from [Idempotent]. All that ends with the context: a call
+// does not wait for a pause that its deadline rules out. Without a deadline, each
+// sending has 30 seconds to be answered, a call that was refused or failed is
+// sent again within a minute, and one that is not sent yet waits for its turn as
+// long as others are accepted, or a minute.
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	return c.do(ctx, policy{}, method, path, in, out)
+}
+
+// get fetches the data of a route.
+func (c *Client) get(ctx context.Context, path string, out any) error {
+	return c.Do(ctx, http.MethodGet, path, nil, out)
+}
+
+// do makes a call in the way that it is told.
+func (c *Client) do(ctx context.Context, how policy, method, path string, in, out any) error {
+	call, err := c.newCall(method, path, in)
+	if err != nil {
+		return err
+	}
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return fmt.Errorf("crisp: %s: out must be a pointer or nil, not %T", call, out)
+	}
+	call.policy = how
+	if _, ok := ctx.Deadline(); !ok {
+		call.timeout, call.patience = answerTimeout, callPatience
+	}
+	answer, err := c.send(ctx, call)
+	if err != nil {
+		return err
+	}
+	return answer.decode(out)
+}
+
+// call is a REST call, ready to be sent any number of times.
+type call struct {
+	method string
+	route  string // the path below the base URL, without query: what errors show
+	url    string
+	body   []byte // nil = none
+	policy
+}
+
+// policy is how a call is sent. The zero value is the usual way.
+type policy struct {
+	once       bool          // it takes no turn, and is not sent again
+	persistent bool          // it is sent again until its context ends, whatever failed, unless it was refused for good
+	timeout    time.Duration // of each time; 0 = none of its own
+	patience   time.Duration // see callPatience; 0 = it waits as long as its context lasts
+	allow      func() error  // asked each time before, unless it is nil
+}
+
+// String names the call in errors.
+func (c *call) String() string { return c.method + " " + c.route }
+
+func (c *Client) newCall(method, path string, in any) (*call, error) {
+	if method == "" {
+		return nil, errors.New("crisp: a REST call needs an HTTP method")
+	}
+	path = strings.TrimPrefix(path, "/")
+	route, _, _ := strings.Cut(path, "?")
+	if err := checkPath(path, route); err != nil {
+		return nil, err
+	}
+	call := &call{method: method, route: route, url: c.baseURL + path}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("crisp: %s: the body can't be made JSON: %w", call, err)
+		}
+		call.body = body
+	}
+	// What can be wrong with a request shows now, not as a failure to send it.
+	if _, err := c.newRequest(context.Background(), call); err != nil {
+		return nil, err
+	}
+	return call, nil
+}
+
+// checkPath refuses what would lead away from the base URL or to another route
+// than the one that was meant.
+func checkPath(path, route string) error {
+	plain, err := url.PathUnescape(route)
+	switch {
+	case strings.Contains(route, "://"):
+		return errors.New("crisp: the path of a REST call is relative to the base URL, not a URL: see WithBaseURL")
+	case err != nil:
+		return fmt.Errorf("crisp: the path of a REST call is not escaped: %w", err)
+	case strings.ContainsFunc(path, needsEscape):
+		return errors.New("crisp: the path of a REST call has a character that must be escaped: use url.PathEscape and url.Values.Encode")
+	case slices.Contains(strings.Split(route, "/"), ""):
+		return fmt.Errorf("crisp: the path %q of a REST call has an empty element: is an identifier missing?", route)
+	}
+	for element := range strings.SplitSeq(plain, "/") {
+		if element == "." || element == ".." {
+			return fmt.Errorf("crisp: the path %q of a REST call has a dot element", route)
+		}
+	}
+	return nil
+}
+
+func needsEscape(r rune) bool {
+	return r <= ' ' || r > '~' || r == '#' || r == '\\'
+}
+
+// Idempotent marks the calls that are made with the context as harmless to
+// repeat: if the network or the server fails (no answer, or status 5xx), they
+// are sent again a few times, as GET and HEAD always are. Without it, calls of
+// other methods are not, as nobody knows whether they have had their effect.
+//
+// To set a state twice is harmless. To send a message twice is not: the visitor
+// may get both.
+func Idempotent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, idempotentKey{}, true)
+}
+
+type idempotentKey struct{}
+
+// repeatable tells whether a call may be sent again although it may have had
+// its effect.
+func repeatable(ctx context.Context, method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || ctx.Value(idempotentKey{}) != nil
+}
+
+// send sends a call when it is its turn, and again if it was refused for the rate,
+// which means that it had no effect, or if it failed and may be repeated.
+func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
+	if call.once {
+		return c.sendOnce(ctx, call)
+	}
+	turn := c.limiter.newTurn(call.patience)
+	if err := c.limiter.wait(ctx, turn); err != nil {
+		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
+	}
+	for sendings := 1; ; sendings++ {
+		if call.allow != nil {
+			if err := call.allow(); err != nil {
+				c.limiter.lost()
+				return nil, err
+			}
+		}
+		answer, err := c.sendOnce(ctx, call)
+		again := c.refused(turn, answer, err)
+		if !again && call.mayRepeat(ctx, sendings) && call.failed(ctx, answer, err) {
+			turn.notBefore = time.Now().Add(failureWait(answer, sendings))
+			again = true
+		}
+		if !again {
+			return answer, err
+		}
+		if err == nil {
+			err = answer.decode(nil)
+		}
+		if cause := c.limiter.wait(ctx, turn); errors.Is(cause, ErrRateLimited) {
+			return nil, err
+		} else if cause != nil {
+			return nil, fmt.Errorf("%w; not sent again: %w", err, cause)
+		}
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "crisp: REST call is sent again", slog.Any("error", err))
+	}
+}
+
+// refused lets the limiter know what became of a call, and reports whether that is
+// a refusal for the rate.
+func (c *Client) refused(turn *turn, answer *answer, err error) bool {
+	switch {
+	case err != nil:
+		c.limiter.lost()
+	case !limited(answer.status):
+		c.limiter.accepted(turn)
+	case errors.Is(answer.decode(nil), ErrQuota):
+		c.limiter.lost() // whatever the pace
+	default:
+		c.limiter.refused(turn, answer.retryAfter())
+		return true
+	}
+	return false
+}
+
+// mayRepeat reports whether a call that failed may be sent again, although it may
+// have had its effect.
+func (c *call) mayRepeat(ctx context.Context, sendings int) bool {
+	if c.persistent {
+		return ctx.Err() == nil
+	}
+	harmless := c.method == http.MethodGet || c.method == http.MethodHead || ctx.Value(idempotentKey{}) != nil
+	return harmless && sendings < maxSendings
+}
+
+// failed reports whether the network or the server failed, not the call. One that
+// has used up its time has not failed, but for a persistent call, which also takes
+// an answer that is not Crisp's for one of something between.
+func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
+	switch {
+	case err != nil && c.persistent:
+		return true
+	case err != nil:
+		return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
+	case !c.persistent:
+		return answer.status >= http.StatusInternalServerError
+	}
+	err = answer.decode(nil)
+	return err != nil && !final(answer.status) && !errors.Is(err, ErrQuota)
+}
+
+func failureWait(answer *answer, failures int) time.Duration {
+	wait := backoffAfter(failures, minFailureWait, maxFailureWait)
+	if answer == nil {
+		return wait
+	}
+	return max(wait, answer.retryAfter())
+}
+
+// sendOnce sends a call once and reads its answer.
+func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
+	if call.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, call.timeout)
+		defer cancel()
+	}
+	req, err := c.newRequest(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
+	now := time.Now()
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "crisp: REST call",
+		slog.String("method", call.method), slog.String("route", call.route),
+		slog.Int("status", resp.StatusCode), slog.Duration("took", now.Sub(start)))
+	c.limiter.hear(resp.Header, now)
+
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
+	}
+	return &answer{call: call, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
+}
+
+func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {
+	var body io.Reader
+	if call.body != nil {
+		body = bytes.NewReader(call.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, call.method, call.url, body)
+	if err != nil {
+		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
+	}
+	token := c.token()
+	req.SetBasicAuth(token.Identifier, token.Key)
+	req.Header.Set("X-Crisp-Tier", string(token.Tier))
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Accept", "application/json")
+	if call.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// withoutURL takes net/http's wrapping off an error: it quotes the URL, and
+// what a query holds should stay out of logs.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// getter fetches the data of a route: the usual way, or a backfill's.
+type getter func(ctx context.Context, path string, out any) error
+
+// numberedPages fetches a list that comes in pages, which ends with an empty one.
+// An error is the last that the loop gets.
+func numberedPages[T any](ctx context.Context, get getter, path func(page int) string, decode func(json.RawMessage) T) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		for page := 1; ; page++ {
+			var raws []json.RawMessage
+			if err := get(ctx, path(page), &raws); err != nil {
+				yield(nil, err)
+				return
+			}
+			if len(raws) == 0 {
+				return
+			}
+			list := make([]T, len(raws))
+			for i, raw := range raws {
+				list[i] = decode(raw)
+			}
+			if !yield(list, nil) {
+				return
+			}
+		}
+	}
+}
+
+// mapPages makes something else of each element.
+func mapPages[T, U any](pages iter.Seq2[[]T, error], of func(T) U) iter.Seq2[[]U, error] {
+	return func(yield func([]U, error) bool) {
+		for page, err := range pages {
+			mapped := make([]U, len(page))
+			for i, v := range page {
+				mapped[i] = of(v)
+			}
+			if !yield(mapped, err) {
+				return
+			}
+		}
+	}
+}
+
+// flatten iterates over the elements of pages.
+func flatten[T any](pages iter.Seq2[[]T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for page, err := range pages {
+			if err != nil {
+				var zero T
+				yield(zero, err)
+				return
+			}
+			for _, v := range page {
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// failedSeq is the iteration that comes to nothing but an error.
+func failedSeq[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		yield(zero, err)
+	}
+}

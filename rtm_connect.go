@@ -1,0 +1,257 @@
+package crisp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/socketio"
+)
+
+// Endpoints says where a token connects to for realtime events. Crisp moves
+// them: fetch them before each connection, as [RTM] does.
+type Endpoints struct {
+	Socket SocketEndpoints `json:"socket"`
+	Rescue RescueEndpoints `json:"rescue,omitzero"`
+}
+
+// SocketEndpoints are URLs of the RTM API. Host, port and path count: the path
+// is that of Socket.IO.
+type SocketEndpoints struct {
+	App    string `json:"app"`              // https or wss; of a loopback host also http or ws
+	Stream string `json:"stream,omitempty"` // for other uses than events; empty if there is none
+}
+
+// RescueEndpoints are what to fall back to. Its App is empty if Crisp named
+// none that is usable.
+type RescueEndpoints struct {
+	Socket SocketEndpoints `json:"socket"`
+}
+
+// ConnectEndpoints asks Crisp where to connect to for realtime events. An
+// answer without a usable socket.app is an [*AnswerError], which matches
+// [ErrInsecure] if the endpoint has no TLS and its host is not loopback; an
+// unusable rescue endpoint is left out. Other errors are those of [Client.Do];
+// but it is asked once, whatever the answer is.
+func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
+	route := c.endpointsRoute()
+	endpoints := new(Endpoints)
+	// Whoever connects has a policy of his own for the next attempt, as RTM does.
+	if err := c.do(ctx, policy{once: true}, http.MethodGet, route, nil, endpoints); err != nil {
+		return nil, err
+	}
+	if err := checkEndpoint(endpoints.Socket.App); err != nil {
+		return nil, &AnswerError{
+			Method:     http.MethodGet,
+			Route:      route,
+			StatusCode: http.StatusOK,
+			Err:        fmt.Errorf("socket.app: %w", err),
+		}
+	}
+	if err := checkEndpoint(endpoints.Rescue.Socket.App); err != nil {
+		if endpoints.Rescue.Socket.App != "" {
+			c.logger.LogAttrs(ctx, slog.LevelWarn, "crisp: the rescue endpoint is left out", slog.Any("error", err))
+		}
+		endpoints.Rescue = RescueEndpoints{}
+	}
+	return endpoints, nil
+}
+
+func (c *Client) endpointsRoute() string {
+	token := c.token()
+	if token.Tier == TierWebsite {
+		return "website/" + url.PathEscape(token.WebsiteID()) + "/connect/endpoints"
+	}
+	return string(token.Tier) + "/connect/endpoints"
+}
+
+// checkEndpoint returns what keeps a URL from being connected to.
+func checkEndpoint(endpoint string) error {
+	if endpoint == "" {
+		return errors.New("missing")
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return errors.New("not an absolute URL")
+	}
+	if u.Scheme == "wss" || u.Scheme == "ws" {
+		return checkScheme(u, "wss", "ws")
+	}
+	return checkScheme(u, "https", "http")
+}
+
+// hostOf is what errors and logs show of an endpoint.
+func hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return u.Host
+}
+
+// authTimeout is how long the server may take to answer the authentication.
+// Its own patience with an unauthenticated client is about the same.
+const authTimeout = 10 * time.Second
+
+// Socket.IO events that are not Crisp's events.
+const (
+	eventAuthentication = "authentication"
+	eventAuthenticated  = "authenticated"
+	eventUnauthorized   = "unauthorized"
+)
+
+// connection is one that is authenticated.
+type connection struct {
+	*socketio.Conn
+	host     string
+	since    time.Time
+	lastLive time.Time // the last frame: nothing before it was missed
+}
+
+// authenticationRequest is the argument of the authentication event.
+type authenticationRequest struct {
+	Tier     Tier     `json:"tier"`
+	Username string   `json:"username"`
+	Password string   `json:"password"`
+	Events   []string `json:"events"`
+	Rooms    []string `json:"rooms,omitempty"`
+	Inboxes  []string `json:"inboxes,omitempty"`
+}
+
+// connect makes an authenticated connection, to an endpoint fetched for this
+// attempt: Crisp moves them.
+func (t *RTM) connect(ctx context.Context) (*connection, error) {
+	endpoints, err := t.fetchEndpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := t.open(ctx, endpoints.Socket.App)
+	rescue := endpoints.Rescue.Socket.App
+	if err == nil || rescue == "" || !rescuable(ctx, err) {
+		return c, err
+	}
+	t.client.logger.Warn("crisp: RTM falls back to the rescue endpoint", "error", err)
+	c, rescueErr := t.open(ctx, rescue)
+	if rescueErr != nil {
+		return nil, errors.Join(err, fmt.Errorf("rescue endpoint: %w", rescueErr))
+	}
+	return c, nil
+}
+
+// rescuable reports whether another endpoint could do better. Where the server
+// has judged the credentials, it couldn't.
+func rescuable(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !errors.Is(err, ErrUnauthorized)
+}
+
+func (t *RTM) fetchEndpoints(ctx context.Context) (*Endpoints, error) {
+	ctx, cancel := t.connectDeadline(ctx)
+	defer cancel()
+	return t.client.ConnectEndpoints(ctx)
+}
+
+func (t *RTM) connectDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, t.cfg.connectTimeout)
+}
+
+// open connects to an endpoint and authenticates.
+func (t *RTM) open(ctx context.Context, endpoint string) (*connection, error) {
+	host := hostOf(endpoint)
+	conn, err := t.dial(ctx, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("crisp: RTM endpoint %s: %w", host, err)
+	}
+	if err := t.authenticate(ctx, conn); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("crisp: RTM endpoint %s: %w", host, err)
+	}
+	return &connection{Conn: conn, host: host, since: time.Now(), lastLive: time.Now()}, nil
+}
+
+func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error) {
+	ctx, cancel := t.connectDeadline(ctx)
+	defer cancel()
+	return socketio.Dial(ctx, endpoint, socketio.Options{
+		Version:    t.cfg.engineIO,
+		HTTPClient: t.client.http,
+		Header:     http.Header{"User-Agent": {t.client.userAgent}},
+		ReadLimit:  t.cfg.readLimit,
+		OnSkip:     t.skipped,
+		OnWait:     t.queue.Flush,
+	})
+}
+
+// skipped hears, on the reading goroutine, of packets that made no sense.
+func (t *RTM) skipped(err error) {
+	t.client.logger.Debug("crisp: RTM packet skipped", "error", err)
+	notifyIfShort(t.callbacks, t.cfg.hooks.Skipped, err)
+}
+
+// authenticate sends the credentials with the subscription and waits for the
+// answer. What follows the answer is left to be read.
+func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, authTimeout, ErrSilent)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+
+	token, filter := t.client.token(), t.subscription.authentication()
+	err := conn.Emit(ctx, eventAuthentication, authenticationRequest{
+		Tier:     token.Tier,
+		Username: token.Identifier,
+		Password: token.Key,
+		Events:   filter.Events,
+		Rooms:    filter.Rooms,
+		Inboxes:  filter.Inboxes,
+	})
+	for err == nil {
+		var ev socketio.Event
+		if ev, err = conn.Next(); err != nil {
+			break
+		}
+		if string(ev.Name) == eventAuthenticated {
+			return nil
+		}
+		err = controlEvent(ev)
+	}
+	if cause := context.Cause(ctx); cause != nil { // why the connection was closed
+		return cause
+	}
+	if errors.Is(err, ErrUnauthorized) {
+		return err
+	}
+	return fmt.Errorf("closed during the authentication (refused credentials or too many connections can look so): %w", t.connectionError(err))
+}
+
+// controlEvent returns the error that a Socket.IO event tells of, if it does.
+func controlEvent(ev socketio.Event) error {
+	if string(ev.Name) == eventUnauthorized {
+		return unauthorized(ev.Arg())
+	}
+	return nil
+}
+
+// unauthorized is ErrUnauthorized with the server's message, if it sent one as
+// {message} or as a string.
+func unauthorized(arg []byte) error {
+	var answer struct{ Message string }
+	if json.Unmarshal(arg, &answer) != nil {
+		_ = json.Unmarshal(arg, &answer.Message) // neither: there is no message
+	}
+	if answer.Message == "" {
+		return ErrUnauthorized
+	}
+	return fmt.Errorf("%w: the server says %.200q", ErrUnauthorized, answer.Message)
+}
+
+// connectionError says in this package's terms why a connection ended.
+func (t *RTM) connectionError(err error) error {
+	if errors.Is(err, socketio.ErrTooLarge) {
+		return fmt.Errorf("%w: a frame of more than %d bytes (WithReadLimit)", ErrTooLarge, t.cfg.readLimit)
+	}
+	return fmt.Errorf("crisp: %w", err)
+}
