@@ -1,0 +1,3 @@
+package tangled
+
+func pong(n int) { pang(n) }

@@ -1,0 +1,3 @@
+package tangled
+
+func pang(n int) { ping(n) }

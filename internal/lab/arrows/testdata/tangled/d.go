@@ -1,0 +1,5 @@
+package tangled
+
+type box struct{ lid lid }
+
+func (b box) open() { b.lid.lift() }

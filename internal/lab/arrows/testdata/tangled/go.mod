@@ -1,0 +1,3 @@
+module example.test/tangled
+
+go 1.25

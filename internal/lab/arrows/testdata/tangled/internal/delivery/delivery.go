@@ -1,0 +1,2 @@
+// Package delivery is above payload.
+package delivery

@@ -1,0 +1,4 @@
+// Package words is in no layer.
+package words
+
+import _ "example.test/tangled/internal/delivery"

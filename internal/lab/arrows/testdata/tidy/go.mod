@@ -1,0 +1,3 @@
+module example.test/tidy
+
+go 1.25

@@ -1,0 +1,3 @@
+package main
+
+func fail(err error) { panic(err) }
