@@ -57,10 +57,10 @@ func startGoogollee(t *testing.T, mux *http.ServeMux, handlers func(*googollee.S
 // The layer below the library by itself, with text of many lengths.
 func TestGoogolleeServer(t *testing.T) {
 	t.Parallel()
-	disconnected := make(chan struct{})
+	disconnected := newStream[string]("end of a session at the server")
 	baseURL := startGoogollee(t, http.NewServeMux(), func(s *googollee.Server) {
 		s.OnEvent("/", "echo", func(conn googollee.Conn, text string) { conn.Emit("echoed", text, 2) })
-		s.OnDisconnect("/", func(googollee.Conn, string) { close(disconnected) })
+		s.OnDisconnect("/", func(_ googollee.Conn, reason string) { disconnected.add(reason) })
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -69,6 +69,7 @@ func TestGoogolleeServer(t *testing.T) {
 		OnSkip:  func(err error) { t.Error(err) },
 	})
 	require.NoError(t, err)
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // or Next could wait forever
 	assert.Equal(t, patience, c.Handshake().PingInterval)
 	assert.Equal(t, 2*patience, c.Handshake().PingTimeout)
 
@@ -83,5 +84,5 @@ func TestGoogolleeServer(t *testing.T) {
 	}
 
 	require.NoError(t, c.Close())
-	<-disconnected
+	disconnected.next(t)
 }
