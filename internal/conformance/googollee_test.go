@@ -1,10 +1,10 @@
 package conformance
 
 import (
-	"encoding/json"
+	"context"
 	"net/http"
 	"net/http/httptest"
-	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,36 +15,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/socketio"
 )
 
-// goServer is a Crisp on the Socket.IO server that Go has, which speaks
-// Engine.IO 3 and ends its frames in a newline.
-type goServer struct {
-	rest          string // base URL
-	authenticated *stream[goSession]
-	binds         *stream[crisp.Filter]
-}
+// relayPath is where startGoogollee serves Socket.IO.
+const relayPath = "/relay/app-1/"
 
-// goSession is a session that was let in.
-type goSession struct {
-	conn   googollee.Conn
-	filter crisp.Filter
-}
-
-type authentication struct {
-	Tier     crisp.Tier
-	Username string
-	Password string
-	crisp.Filter
-}
-
-func startGoServer(t *testing.T) *goServer {
+// startGoogollee starts the Socket.IO server that Go has, which speaks
+// Engine.IO 3, ends its frames in a newline, and shares no code with the
+// client. What mux serves already is served beside it. It stops with the test,
+// which must have closed its clients by then.
+func startGoogollee(t *testing.T, mux *http.ServeMux, handlers func(*googollee.Server)) (baseURL string) {
 	t.Helper()
-	s := &goServer{
-		authenticated: newStream[goSession]("authentication at the server"),
-		binds:         newStream[crisp.Filter]("socket:bind at the server"),
-	}
 	relay := googollee.NewServer(&engineio.Options{
 		// No ping while the test runs: a connection that is closed during one
 		// leaves a goroutine behind.
@@ -52,102 +34,55 @@ func startGoServer(t *testing.T) *goServer {
 		PingTimeout:  2 * patience, // has to be longer
 		Transports:   []transport.Transport{googolleews.Default},
 	})
-	relay.OnConnect("/", func(googollee.Conn) error { return nil })
-	relay.OnEvent("/", "authentication", s.authenticate)
-	relay.OnEvent("/", "socket:bind", func(_ googollee.Conn, filter crisp.Filter) { s.binds.add(filter) })
+	relay.OnConnect("/", func(googollee.Conn) error { return nil }) // an Emit in here would block forever
 	relay.OnError("/", func(conn googollee.Conn, _ error) {
 		if conn != nil {
 			_ = conn.Close() // what the server otherwise never does for a client that is gone
 		}
 	})
+	handlers(relay)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = relay.Serve() })
 
-	mux := http.NewServeMux()
-	mux.Handle("/relay/app-1/", relay)
-	mux.HandleFunc("GET /v1/{tier}/connect/endpoints", func(w http.ResponseWriter, r *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"error": false, "reason": "resolved", "data": map[string]any{
-			"socket": map[string]string{"app": "http://" + r.Host + "/relay/app-1/"},
-		}})
-	})
+	mux.Handle(relayPath, relay)
 	server := httptest.NewServer(mux)
-	s.rest = server.URL + "/v1/"
 	t.Cleanup(func() {
 		_ = relay.Close()
 		serving.Wait()
 		server.Close()
 	})
-	return s
+	return server.URL
 }
 
-func (s *goServer) authenticate(conn googollee.Conn, request authentication) {
-	for _, token := range []crisp.Token{pluginToken, userToken} {
-		if request.Tier == token.Tier && request.Username == token.Identifier && request.Password == token.Key {
-			conn.Emit("authenticated", true)
-			s.authenticated.add(goSession{conn, request.Filter})
-			return
-		}
+// The layer below the library by itself, with text of many lengths.
+func TestGoogolleeServer(t *testing.T) {
+	t.Parallel()
+	disconnected := newStream[string]("end of a session at the server")
+	baseURL := startGoogollee(t, http.NewServeMux(), func(s *googollee.Server) {
+		s.OnEvent("/", "echo", func(conn googollee.Conn, text string) { conn.Emit("echoed", text, 2) })
+		s.OnDisconnect("/", func(_ googollee.Conn, reason string) { disconnected.add(reason) })
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := socketio.Dial(ctx, baseURL+relayPath, socketio.Options{
+		Version: 3,
+		OnSkip:  func(err error) { t.Error(err) },
+	})
+	require.NoError(t, err)
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // or Next could wait forever
+	assert.Equal(t, patience, c.Handshake().PingInterval)
+	assert.Equal(t, 2*patience, c.Handshake().PingTimeout)
+
+	for n := range 10 {
+		text := strings.Repeat("héllo ", n*n*n)
+		require.NoError(t, c.Emit(ctx, "echo", text))
+		ev, err := c.Next()
+		require.NoError(t, err)
+		assert.Equal(t, "echoed", string(ev.Name))
+		assert.Equal(t, `"`+text+`",2`, string(ev.Args))
+		assert.Equal(t, `"`+text+`"`, string(ev.Arg()))
 	}
-	conn.Emit("unauthorized", map[string]string{"message": "invalid credentials"})
-}
 
-func (s goSession) emit(t *testing.T, name string) {
-	t.Helper()
-	require.True(t, slices.Contains(s.filter.Events, name), "%s was not asked for", name)
-	s.conn.Emit(name, samplePayload(name))
-}
-
-// Every event of the tiers that together see all reaches its typed handler,
-// also in a new session after a drop.
-func TestGoServer(t *testing.T) {
-	t.Parallel()
-	srv := startGoServer(t)
-	seen := make(map[string]bool)
-	for _, token := range []crisp.Token{pluginToken, userToken} {
-		b := newBot(t, srv.rest, token, crisp.WithEngineIO(3))
-		b.connect()
-		session := srv.authenticated.next(t)
-		for i, info := range eventsOf(token.Tier) {
-			if i == 40 {
-				require.NoError(t, session.conn.Close())
-				b.connected.next(t)
-				session = srv.authenticated.next(t)
-			}
-			session.emit(t, info.Name)
-			assertSample(t, info.Name, b.events.next(t), crisp.SourceRTM)
-			seen[info.Name] = true
-		}
-		require.NoError(t, b.rtm.Close())
-		require.ErrorIs(t, b.end(), crisp.ErrClosed)
-	}
-	assert.Len(t, seen, 82)
-}
-
-func TestGoServerBind(t *testing.T) {
-	t.Parallel()
-	srv := startGoServer(t)
-	b := newBot(t, srv.rest, pluginToken, crisp.WithEngineIO(3))
-	b.connect()
-	filter := crisp.Filter{Events: []string{"message:send"}, Rooms: []string{otherWebsite}}
-	require.NoError(t, b.rtm.Bind(t.Context(), filter))
-	assert.Equal(t, filter, srv.binds.next(t))
-}
-
-func TestGoServerRefusesCredentials(t *testing.T) {
-	t.Parallel()
-	srv := startGoServer(t)
-	b := newBot(t, srv.rest, crisp.PluginToken(pluginToken.Identifier, "wrong"), crisp.WithEngineIO(3))
-	b.start()
-	err := b.end()
-	assert.ErrorIs(t, err, crisp.ErrUnauthorized)
-	assert.ErrorContains(t, err, "invalid credentials")
-}
-
-// The server accepts a client of Engine.IO 4 and then does not understand it.
-func TestGoServerOfAnotherVersion(t *testing.T) {
-	t.Parallel()
-	srv := startGoServer(t)
-	b := newBot(t, srv.rest, pluginToken, crisp.WithEngineIO(4))
-	b.start()
-	assert.ErrorContains(t, b.end(), "the server speaks 3")
+	require.NoError(t, c.Close())
+	disconnected.next(t)
 }

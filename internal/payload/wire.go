@@ -1,4 +1,4 @@
-// Package wire reads and writes JSON payloads in one pass, without reflection.
+// Package payload reads and writes JSON payloads in one pass, without reflection.
 //
 // [Decoder] is strict about JSON, exactly as encoding/json is, and tolerant
 // about types: a value of another type than the reader asks for is skipped and
