@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 				var got log[string] // session and number
 				router := crisp.NewRouter()
 				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+					time.Sleep(rand.N(time.Millisecond)) // virtual; what runs beside others overtakes them
 					got.add(fmt.Sprint(ev.SessionID, ev.Content))
 					return nil
 				})
@@ -35,6 +37,7 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 						emit(srv, fmt.Sprintf("session_%d:", s), n, n+1)
 					}
 				}
+				time.Sleep(each * sessions * time.Millisecond) // virtual
 				synctest.Wait()
 				bySession := make(map[string][]string)
 				for _, entry := range got.list() {

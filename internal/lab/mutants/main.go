@@ -4,6 +4,11 @@
 // changes nothing in the tree, since the compiler gets each change by way of an
 // overlay. It prints a table in Markdown, and fails if a change goes unnoticed.
 //
+// A row of its tables names the declaration that it breaks, not the file: when
+// the declaration moves to another file, the row stays; when it moves to another
+// package, one word changes. The tests may be in the declaration's package, in
+// the module's folder or in ./test.
+//
 // Run it in the module's folder:
 //
 //	go run ./internal/lab/mutants [-only regexp]
@@ -60,9 +65,10 @@ func judge(ctx context.Context, w io.Writer, some []mutant) error {
 	}
 	fmt.Fprintln(w, "| promise | behaviour removed | noticed by |")
 	fmt.Fprintln(w, "|---|---|---|")
+	code := newModule(".")
 	bad := 0
 	for _, m := range some {
-		v, err := m.test(ctx, ".")
+		v, err := m.test(ctx, code)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.removed, err)
 		}

@@ -17,16 +17,16 @@ const root = "../../.."
 // The table must not rot: a change of the code shows here, in no time, not when
 // somebody runs the mutants.
 func TestMutantsApply(t *testing.T) {
-	seen := make(map[string]bool)
+	code, seen := newModule(root), make(map[string]bool)
 	for _, m := range mutants {
 		t.Run(m.removed, func(t *testing.T) {
-			code, err := os.ReadFile(filepath.Join(root, m.file))
+			found, err := code.find(m.in)
 			require.NoError(t, err)
-			mutated, err := m.apply(string(code))
+			mutated, err := m.apply(found)
 			require.NoError(t, err)
 			for _, path := range strings.Fields(m.imports) {
 				assert.Contains(t, mutated, `"`+path+`"`)
-				assert.NotContains(t, string(code), `"`+path+`"`)
+				assert.NotContains(t, mutated, `_ "`+path+`"`, "what is imported is used")
 			}
 			assert.NotEmpty(t, m.promise)
 			assert.False(t, seen[m.removed], "each has a name of its own")
@@ -36,31 +36,16 @@ func TestMutantsApply(t *testing.T) {
 }
 
 func TestMutantsNameTestsThatExist(t *testing.T) {
+	code := newModule(root)
 	for _, m := range mutants {
-		code := testsOf(t, filepath.Join(root, m.folder()))
 		require.NotEmpty(t, m.tests, m.removed)
 		for _, name := range strings.Fields(m.tests) {
-			test, sub, _ := strings.Cut(name, "/")
-			found := strings.Contains(code, "func "+test+"(t *testing.T)") && strings.Contains(code, strings.ReplaceAll(sub, "_", " "))
-			assert.True(t, found, "%s: %s", m.removed, name) // without the code of all tests in the message
+			m.tests = name
+			folders, err := code.withTests(m)
+			require.NoError(t, err)
+			assert.NotEmpty(t, folders, "%s: %s", m.removed, name)
 		}
 	}
-}
-
-// testsOf is the code of those of a package's tests that need no build tag.
-func testsOf(t *testing.T, dir string) string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
-	require.NoError(t, err)
-	var all strings.Builder
-	for _, file := range files {
-		code, err := os.ReadFile(file)
-		require.NoError(t, err)
-		if !strings.HasPrefix(string(code), "//go:build") {
-			all.Write(code)
-		}
-	}
-	return all.String()
 }
 
 // Each row of the table of faults has a mutant of its name, and so has each of
@@ -119,6 +104,15 @@ func TestClassify(t *testing.T) {
 				`{"Action":"fail","Package":"p"}` + "\n",
 			killed, "`TestA`, `TestB`",
 		},
+		"tests of one name fail in two packages": {
+			start + run +
+				`{"Action":"fail","Package":"p","Test":"TestA"}` + "\n" +
+				`{"Action":"fail","Package":"p"}` + "\n" +
+				`{"Action":"run","Package":"q","Test":"TestA"}` + "\n" +
+				`{"Action":"fail","Package":"q","Test":"TestA"}` + "\n" +
+				`{"Action":"fail","Package":"q"}` + "\n",
+			killed, "`TestA`",
+		},
 		"the process ends in a test": {
 			start + run +
 				`{"Action":"output","Package":"p","Test":"TestA","Output":"panic: boom\n"}` + "\n" +
@@ -152,9 +146,6 @@ func TestClassify(t *testing.T) {
 }
 
 func TestPatterns(t *testing.T) {
-	m := mutant{file: "internal/socketio/dial.go", tests: "TestA TestB/a_case"}
-	assert.Equal(t, "./internal/socketio", m.folder())
+	m := mutant{tests: "TestA TestB/a_case"}
 	assert.Equal(t, "^TestA$|^TestB$/^a_case", m.pattern())
-	m.pkg = "."
-	assert.Equal(t, ".", m.folder())
 }

@@ -5,7 +5,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "messages come in order within each session",
-		file:    "missed.go",
+		in:      "search.messagesAfter",
 		old:     "return cmp.Compare(a.Timestamp, b.Timestamp)",
 		new:     "return cmp.Compare(b.Timestamp, a.Timestamp)",
 		tests:   "TestBackfillRecoversMessages",
@@ -13,7 +13,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "they come before newer live events of the session",
-		file:    "backfill.go",
+		in:      "fill.holds",
 		old:     "\tc.await(it)\n\treturn true\n",
 		new:     "\tc.await(it)\n\treturn false\n",
 		tests:   "TestBackfillComesBeforeNewerLiveEvents",
@@ -21,7 +21,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "live events of other sessions go on",
-		file:    "backfill.go",
+		in:      "fill.holds",
 		old:     "if !known && f.partial && !f.over.Load() {",
 		new:     "if !known && !f.over.Load() {",
 		tests:   "TestBackfillHoldsOnlyTheSessionsThatMissed",
@@ -29,7 +29,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "none comes twice",
-		file:    "recent.go",
+		in:      "recent.repeats",
 		old:     "return seen && (source == SourceBackfill || before == SourceBackfill)",
 		new:     "return false && seen && before == source",
 		tests:   "TestBackfillRepeatsNothing",
@@ -37,7 +37,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "a message that came live stays where it came",
-		file:    "backfill.go",
+		in:      "recovery.lineUp",
 		old:     "\t\tcase c.cameLive(m):\n",
 		new:     "\t\tcase false:\n",
 		tests:   "TestBackfillLeavesLiveMessagesWhereTheyCame",
@@ -45,7 +45,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "the search begins an overlap before the gap",
-		file:    "missed.go",
+		in:      "newSearch",
 		old:     "s.since = gap.From.Add(-s.cfg.Overlap)",
 		new:     "s.since = gap.From",
 		tests:   "TestBackfillToleratesClocksThatDiffer",
@@ -53,7 +53,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "it spends MaxRequests at most",
-		file:    "missed.go",
+		in:      "search.spend",
 		old:     "if s.requests >= s.cfg.MaxRequests {",
 		new:     "if s.requests >= 1<<40 {",
 		tests:   "TestBackfillTellsWhatIsMissing",
@@ -61,7 +61,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "its patience with a call has an end",
-		file:    "missed.go",
+		in:      "search.get",
 		old:     "context.WithTimeout(ctx, s.cfg.Patience)",
 		new:     "context.WithTimeout(ctx, 100*s.cfg.Patience)",
 		tests:   "TestBackfillHasPatience TestBackfillTellsWhatIsMissing",
@@ -69,7 +69,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "it honours rate limits",
-		file:    "retry.go",
+		in:      "Client.refused",
 		old:     "\t\tc.limiter.refused(turn, answer.retryAfter())\n\t\treturn true\n",
 		new:     "\t\tc.limiter.lost()\n",
 		tests:   "TestBackfillBearsRateLimits",
@@ -77,7 +77,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "Backfilled tells whether it is complete",
-		file:    "backfill.go",
+		in:      "fill.finish",
 		old:     "Complete:      err == nil,",
 		new:     "Complete:      true,",
 		tests:   "TestBackfillTellsWhatIsMissing",
@@ -85,7 +85,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "messages are marked with SourceBackfill",
-		file:    "backfill.go",
+		in:      "recovery.complete",
 		old:     "\tmeta.Source = SourceBackfill\n",
 		new:     "",
 		tests:   "TestBackfillRecoversMessages TestBackfillCompletesTheEvent",
@@ -93,7 +93,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "that of a second gap waits for the first",
-		file:    "backfill.go",
+		in:      "fill.recover",
 		old:     "if f.before != nil && !f.await(f.before.done) {",
 		new:     "if f.before != nil && !f.await(f.told) {",
 		tests:   "TestBackfillsOfASessionFollowEachOther",
@@ -101,7 +101,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "messages that were dropped are recovered",
-		file:    "overflow.go",
+		in:      "RTM.endEpisode",
 		old:     "t.resume(e.gap, &gap, func() {",
 		new:     "t.resume(e.gap, nil, func() {",
 		tests:   "TestBackfillRecoversWhatWasDropped",
@@ -109,7 +109,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "what is fetched ahead of the handlers has a bound",
-		file:    "backfill.go",
+		in:      "fill.fits",
 		old:     "if f.ahead > 0 && f.ahead+cost >",
 		new:     "if f.ahead > 1<<40 && f.ahead+cost >",
 		tests:   "TestBackfillFetchesNoFurtherAheadThanTheQueueAllows",
@@ -117,7 +117,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "order",
 		removed: "a second gap holds up its own sessions only",
-		file:    "backfill.go",
+		in:      "fill.recover",
 		old:     "\tfetching := f.fetching()\n",
 		new:     "\tif f.before != nil && !f.await(f.before.done) {\n\t\treturn false\n\t}\n\tfetching := f.fetching()\n",
 		tests:   "TestASecondGapHoldsUpOnlyItsSessions",
@@ -125,7 +125,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "a call that hangs costs a part of the patience",
-		file:    "missed.go",
+		in:      "search.send",
 		old:     "s.cfg.Patience/maxSendings",
 		new:     "s.cfg.Patience",
 		tests:   "TestBackfillOutlivesACallThatHangs",
@@ -133,7 +133,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "politeness",
 		removed: "a backfill's budget counts repetitions",
-		file:    "missed.go",
+		in:      "search.send",
 		old:     "\tcall.allowed = s.spend\n",
 		new:     "\tif err := s.spend(); err != nil {\n\t\treturn nil, err\n\t}\n",
 		tests:   "TestBackfillBudgetCountsRepetitions",
@@ -141,7 +141,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "a long backfill remembers what was handled before its gap",
-		file:    "backfill.go",
+		in:      "RTM.handledAlready",
 		old:     "r != nil && r.fill.seen[key] || ",
 		new:     "",
 		tests:   "TestALongBackfillForgetsNothing",

@@ -6,7 +6,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "order",
 		removed: "a burst reaches its handler in order",
-		file:    "delivery.go",
+		in:      "delivery.flush",
 		old:     "\td.sequencer.put(d.unflushed...)\n",
 		new:     "\tfor i := range d.unflushed {\n\t\td.sequencer.put(d.unflushed[len(d.unflushed)-1-i])\n\t}\n",
 		tests:   "TestRTMDeliversInOrder",
@@ -14,7 +14,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "order",
 		removed: "a session keeps to its lane with WithConcurrency",
-		file:    "lanes.go",
+		in:      "lanes.keyOf",
 		old:     "return maphash.Bytes(l.seed, sessionKey(it.payload))",
 		new:     "return rand.Uint64()",
 		imports: "math/rand/v2",
@@ -23,7 +23,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "order",
 		removed: "events of a session in an envelope and without share a lane",
-		file:    "lanes.go",
+		in:      "sessionOf",
 		old:     `session, _ := payload.LookupString(env.Data, "session_id")`,
 		new:     `session, _ := payload.LookupString(env.Data, "none")`,
 		tests:   "TestConcurrencyKeepsEnvelopesInOrder",
@@ -31,7 +31,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "one conversation's handler is slow",
 		removed: "each session has a lane of its own",
-		file:    "lanes.go",
+		in:      "lanes.keyOf",
 		old:     "return maphash.Bytes(l.seed, sessionKey(it.payload))",
 		new:     "return maphash.Bytes(l.seed, sessionKey(it.payload)) % 16",
 		tests:   "TestASlowSessionHoldsUpNoOther",
@@ -39,7 +39,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "first events right behind `authenticated`",
 		removed: "what follows the answer is left for the session to read",
-		file:    "handshake.go",
+		in:      "RTM.authenticate",
 		old:     "if string(ev.Name) == eventAuthenticated {\n\t\t\treturn nil",
 		new:     "if string(ev.Name) == eventAuthenticated {\n\t\t\t_, err = conn.Next()\n\t\t\treturn err",
 		tests:   "TestRTMDeliversInOrder",
@@ -47,7 +47,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "first events right behind `authenticated`",
 		removed: "events wait until Hooks.Connected has returned",
-		file:    "gaps.go",
+		in:      "RTM.resume",
 		old:     "\tt.delivery.mark()\n",
 		new:     "",
 		tests:   "TestConnectedHookReturnsBeforeTheFirstEvent",
@@ -55,7 +55,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "a handler panics",
 		removed: "the panic is recovered",
-		file:    "router.go",
+		in:      "guard",
 		old:     "if v := recover(); v != nil {",
 		new:     "if v := any(nil); v != nil {",
 		tests:   "TestRTMHandlerFailures TestDispatchFailures",
@@ -63,7 +63,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "a handler panics",
 		removed: "the error has the stack",
-		file:    "router.go",
+		in:      "guard",
 		old:     "Stack: debug.Stack()}",
 		new:     "Stack: debug.Stack()[:0]}",
 		tests:   "TestRTMHandlerFailures TestDispatchFailures",
@@ -71,7 +71,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "a handler panics",
 		removed: "the sequencer outlives a handler that ends its goroutine",
-		file:    "sequencer.go",
+		in:      "sequencer.run",
 		old:     "\t\tdefer func() { go s.run() }() // even if the error handler does the same\n",
 		new:     "\t\tdefer s.d.passedAll()\n",
 		tests:   "TestHandlerThatEndsItsGoroutine",
@@ -79,7 +79,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "a handler panics",
 		removed: "a worker outlives a handler that ends its goroutine",
-		file:    "lanes.go",
+		in:      "worker.run",
 		old:     "\t\tdefer func() { go w.run() }() // even if the error handler does the same\n",
 		new:     "\t\tdefer w.lanes.d.wg.Done()\n",
 		tests:   "TestHandlerThatEndsItsGoroutine",
@@ -87,15 +87,15 @@ var deliveryMutants = []mutant{
 	{
 		promise: "one conversation's handler is slow",
 		removed: "lanes take turns",
-		file:    "lanes.go",
-		old:     "\t\tl.ready.put(at)\n\t\treturn\n",
-		new:     "\t\tat.nextReady, l.ready.head = l.ready.head, at\n\t\tif l.ready.tail == nil {\n\t\t\tl.ready.tail = at\n\t\t}\n\t\treturn\n",
+		in:      "lanes.release",
+		old:     "\t\tl.ready.put(at)\n",
+		new:     "\t\tat.nextReady, l.ready.head = l.ready.head, at\n\t\tif l.ready.tail == nil {\n\t\t\tl.ready.tail = at\n\t\t}\n",
 		tests:   "TestABusySessionTakesTurns",
 	},
 	{
 		promise: "order",
 		removed: "a lane is not ready while its first event is handled",
-		file:    "lanes.go",
+		in:      "lanes.append",
 		old:     "\t\tat.tail.next = e\n\t\tat.tail = e\n\t\treturn false\n",
 		new:     "\t\tat.tail.next = e\n\t\tat.tail = e\n\t\tl.ready.put(at)\n\t\treturn true\n",
 		tests:   "TestConcurrencyKeepsSessionsInOrder TestASlowSessionHoldsUpNoOther",
@@ -103,16 +103,15 @@ var deliveryMutants = []mutant{
 	{
 		promise: "payload null",
 		removed: "what is no object is told in Meta.Problems",
-		file:    "internal/payload/decoder.go",
-		old:     "func (d *Decoder) Object(p Presence) bool {\n\tif d.char() != '{' {\n\t\td.mismatch(Object, p)\n",
-		new:     "func (d *Decoder) Object(p Presence) bool {\n\tif d.char() != '{' {\n\t\td.Skip()\n",
+		in:      "internal/payload Decoder.Object",
+		old:     "\t\td.mismatch(Object, p)\n",
+		new:     "\t\td.Skip()\n",
 		tests:   "TestRTMToleratesPayloads TestNull",
-		pkg:     ".",
 	},
 	{
 		promise: "payload null",
 		removed: "an event without any payload has one that is null",
-		file:    "rtm.go",
+		in:      "payloadOf",
 		old:     `return []byte("null")`,
 		new:     "return nil",
 		tests:   "TestRTMEventWithoutAnArgument",
@@ -120,7 +119,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "one field of another type",
 		removed: "the rest of the event is kept",
-		file:    "events.go",
+		in:      "decodePayload",
 		old:     "\td.Reset(nil)\n",
 		new:     "\tif len(problems) > 0 && err == nil {\n\t\terr = errors.New(\"another type\")\n\t}\n\td.Reset(nil)\n",
 		imports: "errors",
@@ -129,7 +128,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "one field of another type",
 		removed: "it is told in Meta.Problems",
-		file:    "events.go",
+		in:      "decodePayload",
 		old:     "meta.Problems = fieldProblems(env.Problems, problems)",
 		new:     "_ = fieldProblems(env.Problems, problems)",
 		tests:   "TestRTMToleratesPayloads TestDriftOfEveryProperty",
@@ -137,7 +136,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "unknown message type, unknown event",
 		removed: "a content of an unknown type is kept",
-		file:    "content.go",
+		in:      "decodeContent",
 		old:     "return &UnknownContent{Type: string(typ), Raw: at.Raw}",
 		new:     "return nil",
 		tests:   "TestRTMToleratesPayloads",
@@ -145,7 +144,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "unknown message type, unknown event",
 		removed: "an event that is not in the catalog reaches its handlers",
-		file:    "router.go",
+		in:      "Router.wants",
 		old:     "return c.name, c.wanted\n",
 		new:     "return c.name, c.wanted && known(c.name)\n",
 		tests:   "TestRTMToleratesPayloads",
@@ -153,7 +152,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "the queue has a bound",
-		file:    "delivery.go",
+		in:      "delivery.fits",
 		old:     "if cost <= d.room {",
 		new:     "if cost <= d.room || d.limit > 0 {",
 		tests:   "TestOverflowBlockLosesNothing TestOverflowDropTellsOfTheLoss",
@@ -161,7 +160,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "the bound is one of bytes",
-		file:    "delivery.go",
+		in:      "item.cost",
 		old:     "return int64(len(it.payload)) + itemOverhead",
 		new:     "return 1",
 		tests:   "TestOverflowBlockLosesNothing TestOverflowDropTellsOfTheLoss",
@@ -169,7 +168,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "an event that has no room waits for it, and is not lost",
-		file:    "overflow.go",
+		in:      "RTM.admit",
 		old:     "\t\tt.probeLag()\n\t}\n\treturn true",
 		new:     "\t\tt.probeLag()\n\t}\n\treturn fits",
 		tests:   "TestOverflowBlockLosesNothing TestShutdownHandlesTheEventThatWaitsForRoom",
@@ -177,7 +176,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "the number of goroutines does not depend on that of events",
-		file:    "sequencer.go",
+		in:      "sequencer.pass",
 		old:     "\ts.handling, s.busy = *it, true\n\ts.d.run(&s.handling)\n\ts.settle()\n",
 		new:     "\tgo func(it item) {\n\t\ts.d.run(&it)\n\t\ts.done.add(it.cost())\n\t\ts.d.handled()\n\t}(*it)\n",
 		tests:   "TestGoroutinesStayConstantUnderLoad",
@@ -185,7 +184,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "an event takes no more memory than it counts",
-		file:    "rtm.go",
+		in:      "payloadOf",
 		old:     "return slices.Clone(arg)",
 		new:     "return append(make([]byte, 0, 4096), slices.Clone(arg)...)",
 		tests:   "TestMemoryStaysWithinTheBound",
@@ -193,17 +192,19 @@ var deliveryMutants = []mutant{
 	{
 		promise: "two clients in one process",
 		removed: "each router has its own handlers",
-		file:    "router.go",
-		old:     "// NewRouter makes a router without handlers.\nfunc NewRouter(opts ...RouterOption) *Router {\n\tr := &Router{\n\t\ttyped:    make(map[string][]Handler),",
-		new:     "var sharedHandlers = make(map[string][]Handler)\n\nfunc NewRouter(opts ...RouterOption) *Router {\n\tr := &Router{\n\t\ttyped:    sharedHandlers,",
+		in:      "NewRouter",
+		old:     "typed:    make(map[string][]Handler),",
+		new:     "typed:    sharedHandlers,",
+		and:     "var sharedHandlers = make(map[string][]Handler)",
 		tests:   "TestRTMClientsShareNothing",
 	},
 	{
 		promise: "two clients in one process",
 		removed: "each client has its own pace",
-		file:    "client.go",
-		old:     "limiter: new(limiter), sent: newSent(), clientConfig: cfg}, nil\n}\n",
-		new:     "limiter: sharedLimiter, sent: newSent(), clientConfig: cfg}, nil\n}\n\nvar sharedLimiter = new(limiter)\n",
+		in:      "New",
+		old:     "limiter: new(limiter),",
+		new:     "limiter: sharedLimiter,",
+		and:     "var sharedLimiter = new(limiter)",
 		tests:   "TestClientsHaveTheirOwnPace",
 	},
 }

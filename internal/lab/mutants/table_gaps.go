@@ -5,7 +5,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "a lost connection makes a gap",
-		file:    "rtm.go",
+		in:      "RTM.supervise",
 		old:     "gap = Gap{From: s.lastLive, Reason: gapReason(err)}",
 		new:     "gap = Gap{}",
 		tests:   "TestRTMReconnects/closed TestRTMSurvivesAnOutage",
@@ -13,7 +13,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the gap begins with the last frame before the loss, not with its discovery",
-		file:    "rtm.go",
+		in:      "RTM.supervise",
 		old:     "gap = Gap{From: s.lastLive, Reason: gapReason(err)}",
 		new:     "gap = Gap{From: time.Now(), Reason: gapReason(err)}",
 		tests:   "TestRTMReconnects/half-open",
@@ -21,7 +21,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the gap is told once",
-		file:    "rtm.go",
+		in:      "RTM.live",
 		old:     "\t\tnotify(t.hooks, t.cfg.hooks.Gap, gap)\n",
 		new:     "\t\tnotify(t.hooks, t.cfg.hooks.Gap, gap)\n\t\tnotify(t.hooks, t.cfg.hooks.Gap, gap)\n",
 		tests:   "TestRTMReconnects/closed TestRTMSurvivesAnOutage",
@@ -29,7 +29,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the gap is told before the first event after it",
-		file:    "gaps.go",
+		in:      "RTM.resume",
 		old:     "\t\tt.hooks.post(func() { t.delivery.lift(nil, open) })\n",
 		new:     "\t\tt.delivery.lift(nil, open)\n",
 		tests:   "TestConnectedHookReturnsBeforeTheFirstEvent TestPositionWaitsForTheHookOfAGap",
@@ -37,7 +37,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "a frame over the limit makes a gap of its own kind",
-		file:    "gaps.go",
+		in:      "gapReason",
 		old:     "\t\treturn GapSkipped\n",
 		new:     "\t\treturn GapDisconnected\n",
 		tests:   "TestRTMFrameOverTheLimit",
@@ -45,7 +45,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the gap reaches back to where the reader stopped for a full queue",
-		file:    "rtm.go",
+		in:      "RTM.receive",
 		old:     "\ts.lastLive = t.lag.bound(s.lastLive, s.conn)\n",
 		new:     "",
 		tests:   "TestGapReachesBackToWhereTheReaderStopped",
@@ -53,7 +53,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "what was dropped is told to Hooks.Dropped",
-		file:    "overflow.go",
+		in:      "RTM.endEpisode",
 		old:     "\t\tnotify(t.hooks, t.cfg.hooks.Dropped, dropped)\n",
 		new:     "\t\t_ = dropped\n",
 		tests:   "TestOverflowDropTellsOfTheLoss TestOverflowDropInEpisodes",
@@ -61,7 +61,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "what was dropped is told as a gap",
-		file:    "overflow.go",
+		in:      "RTM.endEpisode",
 		old:     "\t\tnotify(t.hooks, t.cfg.hooks.Gap, gap)\n",
 		new:     "",
 		tests:   "TestOverflowDropTellsOfTheLoss TestOverflowIsToldWithoutFurtherEvents",
@@ -69,7 +69,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "ErrSlowConsumer is reported, once per episode",
-		file:    "overflow.go",
+		in:      "RTM.drop",
 		old:     "\t\tt.hooks.post(t.tellSlowConsumer)\n",
 		new:     "",
 		tests:   "TestOverflowDropTellsOfTheLoss",
@@ -77,7 +77,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the loss is told without another event to come",
-		file:    "overflow.go",
+		in:      "RTM.drop",
 		old:     "\t\tgo t.awaitRoom()\n",
 		new:     "",
 		tests:   "TestOverflowIsToldWithoutFurtherEvents",
@@ -85,7 +85,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "an episode ends when half of the queue is free, not with the next event that fits",
-		file:    "delivery.go",
+		in:      "delivery.wait",
 		old:     "used > d.limit/2 || used > 0 &&",
 		new:     "used > 0 &&",
 		tests:   "TestOverflowDropInEpisodes",
@@ -93,7 +93,7 @@ var gapMutants = []mutant{
 	{
 		promise: "silence",
 		removed: "Hooks.Heartbeat tells the age of the last event",
-		file:    "rtm.go",
+		in:      "RTM.heartbeats",
 		old:     "SinceEvent: now.Sub(event),",
 		new:     "SinceEvent: now.Sub(event) * 0,",
 		tests:   "TestRTMHeartbeatHookTellsOfQuiet",
@@ -101,7 +101,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "a lag ends also on a connection that is never quiet",
-		file:    "overflow.go",
+		in:      "RTM.admit",
 		old:     "\t\tt.probeLag()\n",
 		new:     "",
 		tests:   "TestALagEndsOnABusyConnection",

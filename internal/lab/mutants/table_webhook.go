@@ -5,7 +5,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook signed 10 years ago",
 		removed: "one that is too old is refused",
-		file:    "signature.go",
+		in:      "checkAge",
 		old:     "case tolerance == 0, age.Abs() <= tolerance:",
 		new:     "case tolerance == 0, -age <= tolerance:",
 		tests:   "TestWebhookAnswers TestVerifyLimitsTheAgeBothWays",
@@ -13,7 +13,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook signed 10 years ago",
 		removed: "one from the future is refused",
-		file:    "signature.go",
+		in:      "checkAge",
 		old:     "case tolerance == 0, age.Abs() <= tolerance:",
 		new:     "case tolerance == 0, age <= tolerance:",
 		tests:   "TestWebhookAnswers TestVerifyLimitsTheAgeBothWays",
@@ -21,7 +21,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook signed 10 years ago",
 		removed: "there is a tolerance unless WithTolerance turns it off",
-		file:    "webhook.go",
+		in:      "NewWebhook",
 		old:     "tolerance: defaultTolerance,",
 		new:     "tolerance: 0,",
 		tests:   "TestWebhookAnswers",
@@ -29,7 +29,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, empty secret on both sides",
 		removed: "Verify refuses an empty secret",
-		file:    "signature.go",
+		in:      "Verify",
 		old:     "\tif secret == \"\" {\n",
 		new:     "\tif false {\n",
 		tests:   "TestVerifyRefuses",
@@ -37,7 +37,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, empty secret on both sides",
 		removed: "a handler with an empty secret can't be made",
-		file:    "webhook_secrets.go",
+		in:      "checkSecrets",
 		old:     `if strings.TrimSpace(secret) == "" {`,
 		new:     `if strings.TrimSpace(secret) == "\x00" {`,
 		tests:   "TestNewWebhookRefusesWhatWouldVerifyNothing",
@@ -45,7 +45,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, empty secret on both sides",
 		removed: "a handler without any secret can't be made",
-		file:    "webhook.go",
+		in:      "NewWebhook",
 		old:     "if len(cfg.secrets.signing) == 0 && len(cfg.secrets.url) == 0 {",
 		new:     "if false {",
 		tests:   "TestNewWebhookRefusesWhatWouldVerifyNothing",
@@ -53,7 +53,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, validly signed, not in JSON.stringify's form",
 		removed: "the raw body counts",
-		file:    "signature.go",
+		in:      "verifySignature",
 		old:     "\topening := []byte(\"[\" + timestamp + \";\")\n",
 		new:     "\tvar compact bytes.Buffer\n\tif json.Compact(&compact, body) == nil {\n\t\tbody = compact.Bytes()\n\t}\n\topening := []byte(\"[\" + timestamp + \";\")\n",
 		imports: "bytes encoding/json",
@@ -62,7 +62,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, validly signed, not in JSON.stringify's form",
 		removed: "a wrong signature is refused",
-		file:    "signature.go",
+		in:      "anyMatches",
 		old:     "return match == 1",
 		new:     "return match <= 1",
 		tests:   "TestWebhookAnswers TestVerifyRefuses",
@@ -70,15 +70,16 @@ var webhookMutants = []mutant{
 	{
 		promise: "two clients in one process",
 		removed: "each web hook has its own memory of deliveries",
-		file:    "webhook.go",
-		old:     "func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {\n\tif r == nil {\n\t\treturn nil, errors.New(\"crisp: NewWebhook needs a router, not nil\")\n\t}\n\tcfg := webhookConfig{\n\t\twebhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},\n\t\tstore:         NewMemoryDedupe(0, 0),",
-		new:     "var sharedDedupe = NewMemoryDedupe(0, 0)\n\nfunc NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {\n\tif r == nil {\n\t\treturn nil, errors.New(\"crisp: NewWebhook needs a router, not nil\")\n\t}\n\tcfg := webhookConfig{\n\t\twebhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},\n\t\tstore:         sharedDedupe,",
+		in:      "NewWebhook",
+		old:     "NewMemoryDedupe(0, 0)",
+		new:     "sharedDedupe",
+		and:     "var sharedDedupe = NewMemoryDedupe(0, 0)",
 		tests:   "TestSeveralWebhooksAreIndependent",
 	},
 	{
 		promise: "bounds",
 		removed: "of a web hook's body that tells its length",
-		file:    "webhook.go",
+		in:      "readBody",
 		old:     "case r.ContentLength > limit:",
 		new:     "case r.ContentLength > 1<<40:",
 		tests:   "TestABodyThatIsToldToBeTooLargeIsNotRead",
@@ -86,7 +87,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "of a web hook's body that does not tell its length",
-		file:    "webhook.go",
+		in:      "readBody",
 		old:     "http.MaxBytesReader(w, r.Body, limit)",
 		new:     "http.MaxBytesReader(w, r.Body, 1<<40)",
 		tests:   "TestWebhookAnswers TestBodiesUpToTheLimitAreRead",
@@ -94,7 +95,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "of the memory of deliveries",
-		file:    "dedupe.go",
+		in:      "MemoryDedupe.MarkDone",
 		old:     "if len(s.order) == s.entries {",
 		new:     "if len(s.order) == 1<<40 {",
 		tests:   "TestMemoryDedupeForgetsTheOldestWhenItIsFull",
@@ -102,7 +103,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "deliveries of an event at the same time run its handlers once",
-		file:    "dedupe.go",
+		in:      "deduper.join",
 		old:     "if r, ok := d.running[key]; ok {",
 		new:     "if r, ok := d.running[key]; ok && false {",
 		tests:   "TestConcurrentDeliveriesRunOnce",
@@ -110,7 +111,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "a later delivery of an event that was handled does not run them again",
-		file:    "dedupe.go",
+		in:      "deduper.lead",
 		old:     "if err != nil || !done {",
 		new:     "if err != nil || !done || done {",
 		tests:   "TestFailedDeliveriesRunAgainAndSucceededOnesDoNot",
@@ -118,7 +119,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "the redelivery of an event whose handlers failed runs them again",
-		file:    "dedupe.go",
+		in:      "deduper.lead",
 		old:     "\t\tif err := handle(); err != nil {\n",
 		new:     "\t\tif err := handle(); err != nil {\n\t\t\t_ = d.store.MarkDone(ctx, key)\n",
 		tests:   "TestFailedDeliveriesRunAgainAndSucceededOnesDoNot",
@@ -126,7 +127,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "a delivery does not share the failure of the one that it waited for",
-		file:    "dedupe.go",
+		in:      "deduper.once",
 		old:     "\t\t\tif run.succeeded {\n",
 		new:     "\t\t\tif true {\n",
 		tests:   "TestADeliveryWaitsForAnotherOfTheSameEvent",
@@ -134,7 +135,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "failed handlers are answered 500",
-		file:    "webhook.go",
+		in:      "Webhook.ServeHTTP",
 		old:     "\t\trefuse(w, http.StatusInternalServerError)\n",
 		new:     "\t\trefuse(w, http.StatusOK)\n",
 		tests:   "TestWebhookAnswers TestFailedDeliveriesRunAgainAndSucceededOnesDoNot",
@@ -142,7 +143,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "a handler that has begun outlives the request",
-		file:    "webhook.go",
+		in:      "Webhook.deliver",
 		old:     "h.dispatch(context.WithoutCancel(ctx), ev)",
 		new:     "h.dispatch(ctx, ev)",
 		tests:   "TestHandlersOutliveTheRequest",
@@ -150,7 +151,7 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "a body that comes too slowly is answered 408",
-		file:    "webhook.go",
+		in:      "statusOf",
 		old:     "\t\treturn http.StatusRequestTimeout\n",
 		new:     "\t\treturn http.StatusBadRequest\n",
 		tests:   "TestSlowBodyIsEndedByTheServersTimeout",

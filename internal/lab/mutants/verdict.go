@@ -74,6 +74,7 @@ func classify(lines []byte) verdict {
 		}
 	}
 	slices.Sort(v.failed)
+	v.failed = slices.Compact(v.failed)
 	v.output = output.String()
 	switch {
 	case v.outcome == uncompiled:
