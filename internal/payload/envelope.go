@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Envelope is what a web hook's body, and at times an RTM argument, wraps the
-// payload in.
+// Envelope is the object around the payload in the body of a web hook, and
+// sometimes in the argument of an RTM event.
 type Envelope struct {
 	WebsiteID string
 	Event     string
@@ -15,9 +15,9 @@ type Envelope struct {
 	Problems  []Problem // of the envelope's own fields
 }
 
-// ParseEnvelope reads an object as an envelope, whatever else is in it. The
-// error is a [*SyntaxError]; a value that is no object makes an empty envelope
-// with a problem.
+// ParseEnvelope reads an object as an envelope, whatever else is in it. A value
+// that is no object makes an empty envelope with a problem; the error is a
+// [*SyntaxError].
 func ParseEnvelope(data []byte) (Envelope, error) {
 	var env Envelope
 	var d Decoder
@@ -35,9 +35,10 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 }
 
 // DetectEnvelope reads the data as an envelope if they are one rather than a
-// payload: an object that has a website_id, data that are an object, and no
-// member that envelopes don't have. On a payload it stops at the first sign, so
-// that it costs next to nothing; it says nothing of the validity of the JSON.
+// bare payload: an object that has a website_id, data that are an object, and
+// no member that envelopes don't have. It stops at the first member that only a
+// payload has, so that it costs next to nothing for a payload, whose JSON may
+// therefore still be invalid.
 func DetectEnvelope(data []byte) (Envelope, bool) {
 	if !isEnvelope(data) {
 		return Envelope{}, false
@@ -49,8 +50,8 @@ func DetectEnvelope(data []byte) (Envelope, bool) {
 	return env, true
 }
 
-// isEnvelope tells whether an object has a website_id and data, and nothing
-// that envelopes don't have.
+// isEnvelope reports whether data are an object that has a website_id and data,
+// and nothing that envelopes don't have.
 func isEnvelope(data []byte) bool {
 	var d Decoder
 	d.Reset(data)
@@ -73,7 +74,7 @@ func isEnvelope(data []byte) bool {
 	return hasWebsite && hasData
 }
 
-// member reads the member at the cursor.
+// member reads the value at the cursor into the field for key.
 func (env *Envelope) member(d *Decoder, key string) {
 	switch key {
 	case "website_id":
@@ -89,11 +90,11 @@ func (env *Envelope) member(d *Decoder, key string) {
 	}
 }
 
-// LookupString finds a string among the members of an object, without looking
-// into nested values. The value is what stands between the quotes, escapes
-// unresolved: good to tell values apart, at no allocation. It is not ok if the
-// data are no object, or have no such member that is a string. What is behind
-// the member is not read.
+// LookupString returns the string member of an object that has the given key,
+// without its quotes and with its escapes unresolved: enough to compare values,
+// and free of allocations. It doesn't look into nested values, nor at what
+// follows the member. ok is false if obj is no object, or the member is missing
+// or no string.
 func LookupString(obj []byte, key string) (val []byte, ok bool) {
 	var d Decoder
 	d.Reset(obj)
