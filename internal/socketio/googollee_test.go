@@ -19,8 +19,8 @@ import (
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
-// startGoogollee serves an Engine.IO 3 server that shares no code with the
-// client, at /relay/. Its close must come after that of its clients.
+// startGoogollee starts an Engine.IO 3 server that shares no code with the
+// client, at /relay/. Its clients have to be closed before the test ends.
 func startGoogollee(t *testing.T, handlers func(*googollee.Server)) (endpoint string) {
 	t.Helper()
 	server := googollee.NewServer(&engineio.Options{
@@ -30,8 +30,8 @@ func startGoogollee(t *testing.T, handlers func(*googollee.Server)) (endpoint st
 		PingTimeout:  time.Minute, // has to be longer than the interval
 		Transports:   []transport.Transport{googolleews.Default},
 	})
-	// It never ends the goroutines of a session whose client is gone unless the
-	// session is closed from its error handler.
+	// It leaks the goroutines of a session whose client is gone unless the session
+	// is closed from the error handler.
 	server.OnError("/", func(conn googollee.Conn, _ error) {
 		if conn != nil {
 			_ = conn.Close()
@@ -54,7 +54,7 @@ func startGoogollee(t *testing.T, handlers func(*googollee.Server)) (endpoint st
 func TestGoogolleeServer(t *testing.T) {
 	disconnected := make(chan struct{})
 	endpoint := startGoogollee(t, func(s *googollee.Server) {
-		s.OnConnect("/", func(googollee.Conn) error { return nil }) // an Emit in here would block for ever
+		s.OnConnect("/", func(googollee.Conn) error { return nil }) // an Emit in here would block forever
 		s.OnEvent("/", "echo", func(conn googollee.Conn, text string) { conn.Emit("echoed", text, 2) })
 		s.OnDisconnect("/", func(googollee.Conn, string) { close(disconnected) })
 	})
