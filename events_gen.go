@@ -424,8 +424,8 @@ var catalog = [...]catalogEntry{
 		make: func() Event { return new(PlanSubscriptionUpdated) }},
 }
 
-// catalogIndex is the place of a name, or of what it is an alias of, in the
-// catalog; -1 if it has none.
+// catalogIndex returns the index in the catalog of the event with that name
+// or alias, or -1.
 func catalogIndex(name string) int {
 	switch name {
 	case "session:update_availability":
@@ -596,7 +596,7 @@ func catalogIndex(name string) int {
 	return -1
 }
 
-// SessionUpdateAvailability tells that the visitor came online or went
+// SessionUpdateAvailability reports that the visitor came online or went
 // offline.
 //
 // Its name on the wire is session:update_availability. Token tiers: user,
@@ -606,7 +606,7 @@ type SessionUpdateAvailability struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -616,7 +616,7 @@ type SessionUpdateAvailability struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:update_availability".
+// EventName returns "session:update_availability".
 func (*SessionUpdateAvailability) EventName() string { return "session:update_availability" }
 
 func (v *SessionUpdateAvailability) decode(d *payload.Decoder) {
@@ -655,23 +655,23 @@ func (v *SessionUpdateAvailability) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionUpdateAvailability) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionUpdateAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionUpdateAvailability) UnmarshalJSON(data []byte) error {
 	*v = SessionUpdateAvailability{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionUpdateVerify tells that the visitor's identity was verified, or no
+// SessionUpdateVerify reports that the visitor's identity was verified, or no
 // longer is.
 //
-// Change feeds announce the same event as session:updated; both names carry
-// this payload.
+// Crisp's announcements of changes call the same event session:updated; both
+// names carry this payload.
 //
 // Its name on the wire is session:update_verify, or session:updated. Token
 // tiers: user, website, plugin. Scope: website:conversation:sessions read.
@@ -680,7 +680,7 @@ type SessionUpdateVerify struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -693,11 +693,11 @@ type SessionUpdateVerify struct {
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 
-	alias string // the name it came under, if that is not the usual one
+	alias string // the name it was received as, if not its usual one
 }
 
-// EventName is "session:update_verify", or the alias that the event came
-// under.
+// EventName returns "session:update_verify", or the alias that the event was
+// received as.
 func (v *SessionUpdateVerify) EventName() string {
 	if v.alias != "" {
 		return v.alias
@@ -749,19 +749,19 @@ func (v *SessionUpdateVerify) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionUpdateVerify) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionUpdateVerify) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionUpdateVerify) UnmarshalJSON(data []byte) error {
 	*v = SessionUpdateVerify{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionRequestInitiated tells that the conversation was initiated.
+// SessionRequestInitiated reports that the conversation was initiated.
 //
 // Its name on the wire is session:request:initiated. Token tiers: user,
 // website, plugin. Scope: website:conversation:initiate write.
@@ -770,7 +770,7 @@ type SessionRequestInitiated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -778,7 +778,7 @@ type SessionRequestInitiated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:request:initiated".
+// EventName returns "session:request:initiated".
 func (*SessionRequestInitiated) EventName() string { return "session:request:initiated" }
 
 func (v *SessionRequestInitiated) decode(d *payload.Decoder) {
@@ -814,19 +814,20 @@ func (v *SessionRequestInitiated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = SessionRequestInitiated{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetEmail tells that the visitor's email address was set or cleared.
+// SessionSetEmail reports that the visitor's email address was set or
+// cleared.
 //
 // Its name on the wire is session:set_email. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -835,7 +836,7 @@ type SessionSetEmail struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -845,7 +846,7 @@ type SessionSetEmail struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_email".
+// EventName returns "session:set_email".
 func (*SessionSetEmail) EventName() string { return "session:set_email" }
 
 func (v *SessionSetEmail) decode(d *payload.Decoder) {
@@ -884,19 +885,19 @@ func (v *SessionSetEmail) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetEmail) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetEmail) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetEmail) UnmarshalJSON(data []byte) error {
 	*v = SessionSetEmail{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetPhone tells that the visitor's phone number was set or cleared.
+// SessionSetPhone reports that the visitor's phone number was set or cleared.
 //
 // Its name on the wire is session:set_phone. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -905,7 +906,7 @@ type SessionSetPhone struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -915,7 +916,7 @@ type SessionSetPhone struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_phone".
+// EventName returns "session:set_phone".
 func (*SessionSetPhone) EventName() string { return "session:set_phone" }
 
 func (v *SessionSetPhone) decode(d *payload.Decoder) {
@@ -954,19 +955,19 @@ func (v *SessionSetPhone) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetPhone) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetPhone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetPhone) UnmarshalJSON(data []byte) error {
 	*v = SessionSetPhone{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetAddress tells that the visitor's postal address was set or
+// SessionSetAddress reports that the visitor's postal address was set or
 // cleared.
 //
 // Its name on the wire is session:set_address. Token tiers: user, website,
@@ -976,7 +977,7 @@ type SessionSetAddress struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -986,7 +987,7 @@ type SessionSetAddress struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_address".
+// EventName returns "session:set_address".
 func (*SessionSetAddress) EventName() string { return "session:set_address" }
 
 func (v *SessionSetAddress) decode(d *payload.Decoder) {
@@ -1025,19 +1026,19 @@ func (v *SessionSetAddress) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetAddress) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetAddress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetAddress) UnmarshalJSON(data []byte) error {
 	*v = SessionSetAddress{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetSubject tells that the subject of the conversation was set or
+// SessionSetSubject reports that the subject of the conversation was set or
 // cleared.
 //
 // Its name on the wire is session:set_subject. Token tiers: user, website,
@@ -1047,7 +1048,7 @@ type SessionSetSubject struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1057,7 +1058,7 @@ type SessionSetSubject struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_subject".
+// EventName returns "session:set_subject".
 func (*SessionSetSubject) EventName() string { return "session:set_subject" }
 
 func (v *SessionSetSubject) decode(d *payload.Decoder) {
@@ -1096,19 +1097,19 @@ func (v *SessionSetSubject) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetSubject) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetSubject) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetSubject) UnmarshalJSON(data []byte) error {
 	*v = SessionSetSubject{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetAvatar tells that the visitor's avatar was set or cleared.
+// SessionSetAvatar reports that the visitor's avatar was set or cleared.
 //
 // Its name on the wire is session:set_avatar. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1117,7 +1118,7 @@ type SessionSetAvatar struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1127,7 +1128,7 @@ type SessionSetAvatar struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_avatar".
+// EventName returns "session:set_avatar".
 func (*SessionSetAvatar) EventName() string { return "session:set_avatar" }
 
 func (v *SessionSetAvatar) decode(d *payload.Decoder) {
@@ -1166,19 +1167,19 @@ func (v *SessionSetAvatar) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetAvatar) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetAvatar) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetAvatar) UnmarshalJSON(data []byte) error {
 	*v = SessionSetAvatar{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetNickname tells that the visitor's nickname was set or cleared.
+// SessionSetNickname reports that the visitor's nickname was set or cleared.
 //
 // Its name on the wire is session:set_nickname. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1187,7 +1188,7 @@ type SessionSetNickname struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1197,7 +1198,7 @@ type SessionSetNickname struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_nickname".
+// EventName returns "session:set_nickname".
 func (*SessionSetNickname) EventName() string { return "session:set_nickname" }
 
 func (v *SessionSetNickname) decode(d *payload.Decoder) {
@@ -1236,19 +1237,19 @@ func (v *SessionSetNickname) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetNickname) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetNickname) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetNickname) UnmarshalJSON(data []byte) error {
 	*v = SessionSetNickname{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetOrigin tells that the origin of the conversation was set or
+// SessionSetOrigin reports that the origin of the conversation was set or
 // cleared.
 //
 // Its name on the wire is session:set_origin. Token tiers: user, website,
@@ -1258,7 +1259,7 @@ type SessionSetOrigin struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1269,7 +1270,7 @@ type SessionSetOrigin struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_origin".
+// EventName returns "session:set_origin".
 func (*SessionSetOrigin) EventName() string { return "session:set_origin" }
 
 func (v *SessionSetOrigin) decode(d *payload.Decoder) {
@@ -1308,19 +1309,19 @@ func (v *SessionSetOrigin) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetOrigin) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetOrigin) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetOrigin) UnmarshalJSON(data []byte) error {
 	*v = SessionSetOrigin{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetData tells that the session's custom data was set.
+// SessionSetData reports that the custom data of the conversation was set.
 //
 // Its name on the wire is session:set_data. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1329,18 +1330,18 @@ type SessionSetData struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Custom data by key: strings, numbers and booleans. Numbers are float64; the
-	// payload has them exactly.
+	// event's Meta.Raw has them exactly.
 	Data map[string]any `json:"data"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_data".
+// EventName returns "session:set_data".
 func (*SessionSetData) EventName() string { return "session:set_data" }
 
 func (v *SessionSetData) decode(d *payload.Decoder) {
@@ -1379,19 +1380,19 @@ func (v *SessionSetData) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetData) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetData) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetData) UnmarshalJSON(data []byte) error {
 	*v = SessionSetData{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetSegments tells that the segments of the conversation were set.
+// SessionSetSegments reports that the segments of the conversation were set.
 //
 // Its name on the wire is session:set_segments. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1400,7 +1401,7 @@ type SessionSetSegments struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1410,7 +1411,7 @@ type SessionSetSegments struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_segments".
+// EventName returns "session:set_segments".
 func (*SessionSetSegments) EventName() string { return "session:set_segments" }
 
 func (v *SessionSetSegments) decode(d *payload.Decoder) {
@@ -1449,19 +1450,19 @@ func (v *SessionSetSegments) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetSegments) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetSegments) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetSegments) UnmarshalJSON(data []byte) error {
 	*v = SessionSetSegments{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetBlock tells that the visitor was blocked or unblocked.
+// SessionSetBlock reports that the visitor was blocked or unblocked.
 //
 // Its name on the wire is session:set_block. Token tiers: user, website,
 // plugin. Scope: website:conversation:actions read.
@@ -1470,7 +1471,7 @@ type SessionSetBlock struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1480,7 +1481,7 @@ type SessionSetBlock struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_block".
+// EventName returns "session:set_block".
 func (*SessionSetBlock) EventName() string { return "session:set_block" }
 
 func (v *SessionSetBlock) decode(d *payload.Decoder) {
@@ -1519,19 +1520,19 @@ func (v *SessionSetBlock) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetBlock) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetBlock) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetBlock) UnmarshalJSON(data []byte) error {
 	*v = SessionSetBlock{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetOpened tells that an operator opened the conversation.
+// SessionSetOpened reports that an operator opened the conversation.
 //
 // Its name on the wire is session:set_opened. Token tiers: user, website,
 // plugin. Scope: website:conversation:actions read.
@@ -1540,7 +1541,7 @@ type SessionSetOpened struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1550,7 +1551,7 @@ type SessionSetOpened struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_opened".
+// EventName returns "session:set_opened".
 func (*SessionSetOpened) EventName() string { return "session:set_opened" }
 
 func (v *SessionSetOpened) decode(d *payload.Decoder) {
@@ -1590,19 +1591,19 @@ func (v *SessionSetOpened) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetOpened) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetOpened) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetOpened) UnmarshalJSON(data []byte) error {
 	*v = SessionSetOpened{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetClosed tells that an operator left the conversation.
+// SessionSetClosed reports that an operator left the conversation.
 //
 // Its name on the wire is session:set_closed. Token tiers: user, website,
 // plugin. Scope: website:conversation:actions read.
@@ -1611,7 +1612,7 @@ type SessionSetClosed struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1621,7 +1622,7 @@ type SessionSetClosed struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_closed".
+// EventName returns "session:set_closed".
 func (*SessionSetClosed) EventName() string { return "session:set_closed" }
 
 func (v *SessionSetClosed) decode(d *payload.Decoder) {
@@ -1661,20 +1662,20 @@ func (v *SessionSetClosed) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetClosed) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetClosed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetClosed) UnmarshalJSON(data []byte) error {
 	*v = SessionSetClosed{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetParticipants tells that the participants of the conversation were
-// set.
+// SessionSetParticipants reports that the participants of the conversation
+// were set.
 //
 // Its name on the wire is session:set_participants. Token tiers: user,
 // website, plugin. Scope: website:conversation:participants read.
@@ -1683,7 +1684,7 @@ type SessionSetParticipants struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1693,7 +1694,7 @@ type SessionSetParticipants struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_participants".
+// EventName returns "session:set_participants".
 func (*SessionSetParticipants) EventName() string { return "session:set_participants" }
 
 func (v *SessionSetParticipants) decode(d *payload.Decoder) {
@@ -1732,19 +1733,20 @@ func (v *SessionSetParticipants) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetParticipants) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetParticipants) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetParticipants) UnmarshalJSON(data []byte) error {
 	*v = SessionSetParticipants{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetMentions tells that operators were mentioned in the conversation.
+// SessionSetMentions reports that operators were mentioned in the
+// conversation.
 //
 // Its name on the wire is session:set_mentions. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1753,7 +1755,7 @@ type SessionSetMentions struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1763,7 +1765,7 @@ type SessionSetMentions struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_mentions".
+// EventName returns "session:set_mentions".
 func (*SessionSetMentions) EventName() string { return "session:set_mentions" }
 
 func (v *SessionSetMentions) decode(d *payload.Decoder) {
@@ -1802,19 +1804,19 @@ func (v *SessionSetMentions) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetMentions) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetMentions) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetMentions) UnmarshalJSON(data []byte) error {
 	*v = SessionSetMentions{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetRouting tells that the conversation was assigned to an operator
+// SessionSetRouting reports that the conversation was assigned to an operator
 // or unassigned.
 //
 // Its name on the wire is session:set_routing. Token tiers: user, website,
@@ -1824,20 +1826,20 @@ type SessionSetRouting struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// User ID of the operator whom the conversation is assigned to, empty when it
+	// User ID of the operator to whom the conversation is assigned, empty when it
 	// is unassigned.
 	RoutingID string `json:"routing_id"`
-	// User ID of the operator whom it was assigned to before.
+	// User ID of the operator to whom it was assigned before.
 	PreviousRoutingID string `json:"previous_routing_id,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_routing".
+// EventName returns "session:set_routing".
 func (*SessionSetRouting) EventName() string { return "session:set_routing" }
 
 func (v *SessionSetRouting) decode(d *payload.Decoder) {
@@ -1879,19 +1881,19 @@ func (v *SessionSetRouting) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetRouting) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetRouting) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetRouting) UnmarshalJSON(data []byte) error {
 	*v = SessionSetRouting{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetInbox tells that the conversation was moved to another inbox.
+// SessionSetInbox reports that the conversation was moved to another inbox.
 //
 // Its name on the wire is session:set_inbox. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -1900,7 +1902,7 @@ type SessionSetInbox struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation now, empty for the main one.
 	InboxID string `json:"inbox_id"`
@@ -1910,7 +1912,7 @@ type SessionSetInbox struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_inbox".
+// EventName returns "session:set_inbox".
 func (*SessionSetInbox) EventName() string { return "session:set_inbox" }
 
 func (v *SessionSetInbox) decode(d *payload.Decoder) {
@@ -1949,19 +1951,19 @@ func (v *SessionSetInbox) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetInbox) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetInbox) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetInbox) UnmarshalJSON(data []byte) error {
 	*v = SessionSetInbox{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSetState tells that the state of the conversation changed.
+// SessionSetState reports that the state of the conversation changed.
 //
 // Its name on the wire is session:set_state. Token tiers: user, website,
 // plugin. Scope: website:conversation:states read.
@@ -1970,7 +1972,7 @@ type SessionSetState struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -1980,7 +1982,7 @@ type SessionSetState struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:set_state".
+// EventName returns "session:set_state".
 func (*SessionSetState) EventName() string { return "session:set_state" }
 
 func (v *SessionSetState) decode(d *payload.Decoder) {
@@ -2019,19 +2021,19 @@ func (v *SessionSetState) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSetState) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSetState) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSetState) UnmarshalJSON(data []byte) error {
 	*v = SessionSetState{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncCapabilities tells what the visitor's device is capable of.
+// SessionSyncCapabilities reports what the visitor's device is capable of.
 //
 // Its name on the wire is session:sync:capabilities. Token tiers: user,
 // website, plugin.
@@ -2040,7 +2042,7 @@ type SessionSyncCapabilities struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2051,7 +2053,7 @@ type SessionSyncCapabilities struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:capabilities".
+// EventName returns "session:sync:capabilities".
 func (*SessionSyncCapabilities) EventName() string { return "session:sync:capabilities" }
 
 func (v *SessionSyncCapabilities) decode(d *payload.Decoder) {
@@ -2093,19 +2095,19 @@ func (v *SessionSyncCapabilities) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncCapabilities) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncCapabilities) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncCapabilities) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncCapabilities{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncGeolocation tells where the visitor is.
+// SessionSyncGeolocation reports where the visitor is.
 //
 // Its name on the wire is session:sync:geolocation. Token tiers: user,
 // website, plugin. Scope: website:conversation:sessions read.
@@ -2114,17 +2116,17 @@ type SessionSyncGeolocation struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Where the visitor is, as far as the IP address tells.
+	// Where the visitor is, according to the IP address.
 	Geolocation Geolocation `json:"geolocation"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:geolocation".
+// EventName returns "session:sync:geolocation".
 func (*SessionSyncGeolocation) EventName() string { return "session:sync:geolocation" }
 
 func (v *SessionSyncGeolocation) decode(d *payload.Decoder) {
@@ -2164,19 +2166,19 @@ func (v *SessionSyncGeolocation) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncGeolocation) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncGeolocation) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncGeolocation) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncGeolocation{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncSystem tells which software the visitor uses.
+// SessionSyncSystem reports which software the visitor uses.
 //
 // Its name on the wire is session:sync:system. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2185,7 +2187,7 @@ type SessionSyncSystem struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2195,7 +2197,7 @@ type SessionSyncSystem struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:system".
+// EventName returns "session:sync:system".
 func (*SessionSyncSystem) EventName() string { return "session:sync:system" }
 
 func (v *SessionSyncSystem) decode(d *payload.Decoder) {
@@ -2235,19 +2237,19 @@ func (v *SessionSyncSystem) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncSystem) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncSystem) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncSystem) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncSystem{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncNetwork tells which network the visitor comes from.
+// SessionSyncNetwork reports which network the visitor comes from.
 //
 // Its name on the wire is session:sync:network. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2256,7 +2258,7 @@ type SessionSyncNetwork struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2266,7 +2268,7 @@ type SessionSyncNetwork struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:network".
+// EventName returns "session:sync:network".
 func (*SessionSyncNetwork) EventName() string { return "session:sync:network" }
 
 func (v *SessionSyncNetwork) decode(d *payload.Decoder) {
@@ -2306,19 +2308,19 @@ func (v *SessionSyncNetwork) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncNetwork) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncNetwork) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncNetwork) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncNetwork{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncTimezone tells the visitor's timezone.
+// SessionSyncTimezone reports the visitor's timezone.
 //
 // Its name on the wire is session:sync:timezone. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2327,7 +2329,7 @@ type SessionSyncTimezone struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2338,7 +2340,7 @@ type SessionSyncTimezone struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:timezone".
+// EventName returns "session:sync:timezone".
 func (*SessionSyncTimezone) EventName() string { return "session:sync:timezone" }
 
 func (v *SessionSyncTimezone) decode(d *payload.Decoder) {
@@ -2384,19 +2386,19 @@ func (v *SessionSyncTimezone) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncTimezone) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncTimezone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncTimezone) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncTimezone{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncLocales tells which languages the visitor reads.
+// SessionSyncLocales reports which languages the visitor reads.
 //
 // Its name on the wire is session:sync:locales. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2405,7 +2407,7 @@ type SessionSyncLocales struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2416,7 +2418,7 @@ type SessionSyncLocales struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:locales".
+// EventName returns "session:sync:locales".
 func (*SessionSyncLocales) EventName() string { return "session:sync:locales" }
 
 func (v *SessionSyncLocales) decode(d *payload.Decoder) {
@@ -2462,19 +2464,19 @@ func (v *SessionSyncLocales) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncLocales) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncLocales) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncLocales) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncLocales{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncPages tells which pages the visitor viewed.
+// SessionSyncPages reports which pages the visitor viewed.
 //
 // Its name on the wire is session:sync:pages. Token tiers: user, website,
 // plugin. Scope: website:conversation:pages read.
@@ -2483,7 +2485,7 @@ type SessionSyncPages struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2493,7 +2495,7 @@ type SessionSyncPages struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:pages".
+// EventName returns "session:sync:pages".
 func (*SessionSyncPages) EventName() string { return "session:sync:pages" }
 
 func (v *SessionSyncPages) decode(d *payload.Decoder) {
@@ -2532,19 +2534,19 @@ func (v *SessionSyncPages) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncPages) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncPages) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncPages) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncPages{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncEvents tells which events were recorded on the session.
+// SessionSyncEvents reports which events were recorded in the conversation.
 //
 // Its name on the wire is session:sync:events. Token tiers: user, website,
 // plugin. Scope: website:conversation:events read.
@@ -2553,7 +2555,7 @@ type SessionSyncEvents struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2563,7 +2565,7 @@ type SessionSyncEvents struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:events".
+// EventName returns "session:sync:events".
 func (*SessionSyncEvents) EventName() string { return "session:sync:events" }
 
 func (v *SessionSyncEvents) decode(d *payload.Decoder) {
@@ -2602,19 +2604,19 @@ func (v *SessionSyncEvents) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncEvents) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncEvents) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncEvents) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncEvents{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncRating tells that the visitor rated the conversation.
+// SessionSyncRating reports that the visitor rated the conversation.
 //
 // Its name on the wire is session:sync:rating. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2623,7 +2625,7 @@ type SessionSyncRating struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2633,7 +2635,7 @@ type SessionSyncRating struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:rating".
+// EventName returns "session:sync:rating".
 func (*SessionSyncRating) EventName() string { return "session:sync:rating" }
 
 func (v *SessionSyncRating) decode(d *payload.Decoder) {
@@ -2673,19 +2675,19 @@ func (v *SessionSyncRating) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncRating) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncRating) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncRating) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncRating{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionSyncTopic tells the topic of the conversation.
+// SessionSyncTopic reports the topic of the conversation.
 //
 // Its name on the wire is session:sync:topic. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2694,7 +2696,7 @@ type SessionSyncTopic struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2704,7 +2706,7 @@ type SessionSyncTopic struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:sync:topic".
+// EventName returns "session:sync:topic".
 func (*SessionSyncTopic) EventName() string { return "session:sync:topic" }
 
 func (v *SessionSyncTopic) decode(d *payload.Decoder) {
@@ -2743,19 +2745,19 @@ func (v *SessionSyncTopic) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionSyncTopic) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionSyncTopic) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionSyncTopic) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncTopic{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionRemoved tells that the session was removed, with its conversation.
+// SessionRemoved reports that the conversation was removed.
 //
 // Its name on the wire is session:removed. Token tiers: user, website,
 // plugin. Scope: website:conversation:sessions read.
@@ -2764,7 +2766,7 @@ type SessionRemoved struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2772,7 +2774,7 @@ type SessionRemoved struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:removed".
+// EventName returns "session:removed".
 func (*SessionRemoved) EventName() string { return "session:removed" }
 
 func (v *SessionRemoved) decode(d *payload.Decoder) {
@@ -2808,19 +2810,19 @@ func (v *SessionRemoved) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionRemoved) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionRemoved) UnmarshalJSON(data []byte) error {
 	*v = SessionRemoved{}
 	return unmarshalEvent(v, data)
 }
 
-// SessionError tells that a change to the session failed.
+// SessionError reports that a change to the conversation failed.
 //
 // Its name on the wire is session:error. Token tiers: user, website, plugin.
 // Scope: website:conversation:sessions read.
@@ -2829,7 +2831,7 @@ type SessionError struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -2843,7 +2845,7 @@ type SessionError struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "session:error".
+// EventName returns "session:error".
 func (*SessionError) EventName() string { return "session:error" }
 
 func (v *SessionError) decode(d *payload.Decoder) {
@@ -2888,19 +2890,19 @@ func (v *SessionError) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *SessionError) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SessionError) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SessionError) UnmarshalJSON(data []byte) error {
 	*v = SessionError{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageUpdated tells that the content of a message was changed.
+// MessageUpdated reports that the content of a message was changed.
 //
 // Its name on the wire is message:updated. Token tiers: user, website,
 // plugin. Scope: website:conversation:messages read.
@@ -2909,11 +2911,11 @@ type MessageUpdated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// ID of the message within its session.
+	// ID of the message within its conversation.
 	Fingerprint int64 `json:"fingerprint"`
 	// New content, in the shape that the type of the message asks for. The event
 	// does not repeat the type.
@@ -2922,7 +2924,7 @@ type MessageUpdated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:updated".
+// EventName returns "message:updated".
 func (*MessageUpdated) EventName() string { return "message:updated" }
 
 func (v *MessageUpdated) decode(d *payload.Decoder) {
@@ -2966,19 +2968,19 @@ func (v *MessageUpdated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageUpdated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageUpdated) UnmarshalJSON(data []byte) error {
 	*v = MessageUpdated{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageSend tells that the visitor sent a message.
+// MessageSend reports that the visitor sent a message.
 //
 // Its name on the wire is message:send. Token tiers: user, website, plugin.
 // Scope: website:conversation:messages read.
@@ -2987,20 +2989,20 @@ type MessageSend struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Kind of the message, which tells the shape of its content.
+	// Kind of the message, which determines the shape of its content.
 	Type MessageType `json:"type"`
 	// Side that the message comes from.
 	From From `json:"from"`
 	// Channel that the message came through: chat, email or a URN.
 	Origin string `json:"origin"`
-	// What the message says, in the shape that type tells: plain text for text
-	// and note.
+	// What the message says, in the shape that its type determines: plain text
+	// for text and note.
 	Content Content `json:"content"`
-	// ID of the message within its session.
+	// ID of the message within its conversation.
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
@@ -3012,12 +3014,12 @@ type MessageSend struct {
 	User User `json:"user,omitzero"`
 	// Sources that the message refers to.
 	References []Reference `json:"references,omitzero"`
-	// Original form of the message, where it came from elsewhere.
+	// Original form of the message, if it came from elsewhere.
 	Original Original `json:"original,omitzero"`
-	// Further properties, as the sender gave them. Numbers are float64; the
-	// payload has them exactly.
+	// Further properties, as the sender set them. Numbers are float64; the
+	// event's Meta.Raw has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
-	// Previews of the links in the message, as they came.
+	// Previews of the links in the message, as received.
 	Preview []json.RawMessage `json:"preview,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
@@ -3025,17 +3027,17 @@ type MessageSend struct {
 	Translated bool `json:"translated,omitzero"`
 	// Whether the message was sent by automation rather than by a person.
 	Automated bool `json:"automated,omitzero"`
-	// Whether the message was read: the channel that it was read through, or a
+	// Whether the message was read: the channel through which it was read, or a
 	// boolean.
 	Read Receipt `json:"read,omitzero"`
-	// Whether the message was delivered: the channel that it was delivered
-	// through, or a boolean.
+	// Whether the message was delivered: the channel through which it was
+	// delivered, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:send".
+// EventName returns "message:send".
 func (*MessageSend) EventName() string { return "message:send" }
 
 func (v *MessageSend) decode(d *payload.Decoder) {
@@ -3135,20 +3137,20 @@ func (v *MessageSend) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, v.Timestamp
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageSend) UnmarshalJSON(data []byte) error {
 	*v = MessageSend{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageReceived tells that an operator, or automation in their place, sent
-// a message.
+// MessageReceived reports that an operator, or automation in their place,
+// sent a message.
 //
 // Its name on the wire is message:received. Token tiers: user, website,
 // plugin. Scope: website:conversation:messages read.
@@ -3157,20 +3159,20 @@ type MessageReceived struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Kind of the message, which tells the shape of its content.
+	// Kind of the message, which determines the shape of its content.
 	Type MessageType `json:"type"`
 	// Side that the message comes from.
 	From From `json:"from"`
 	// Channel that the message came through: chat, email or a URN.
 	Origin string `json:"origin"`
-	// What the message says, in the shape that type tells: plain text for text
-	// and note.
+	// What the message says, in the shape that its type determines: plain text
+	// for text and note.
 	Content Content `json:"content"`
-	// ID of the message within its session.
+	// ID of the message within its conversation.
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
@@ -3182,12 +3184,12 @@ type MessageReceived struct {
 	User User `json:"user,omitzero"`
 	// Sources that the message refers to.
 	References []Reference `json:"references,omitzero"`
-	// Original form of the message, where it came from elsewhere.
+	// Original form of the message, if it came from elsewhere.
 	Original Original `json:"original,omitzero"`
-	// Further properties, as the sender gave them. Numbers are float64; the
-	// payload has them exactly.
+	// Further properties, as the sender set them. Numbers are float64; the
+	// event's Meta.Raw has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
-	// Previews of the links in the message, as they came.
+	// Previews of the links in the message, as received.
 	Preview []json.RawMessage `json:"preview,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
@@ -3195,17 +3197,17 @@ type MessageReceived struct {
 	Translated bool `json:"translated,omitzero"`
 	// Whether the message was sent by automation rather than by a person.
 	Automated bool `json:"automated,omitzero"`
-	// Whether the message was read: the channel that it was read through, or a
+	// Whether the message was read: the channel through which it was read, or a
 	// boolean.
 	Read Receipt `json:"read,omitzero"`
-	// Whether the message was delivered: the channel that it was delivered
-	// through, or a boolean.
+	// Whether the message was delivered: the channel through which it was
+	// delivered, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:received".
+// EventName returns "message:received".
 func (*MessageReceived) EventName() string { return "message:received" }
 
 func (v *MessageReceived) decode(d *payload.Decoder) {
@@ -3305,19 +3307,19 @@ func (v *MessageReceived) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, v.Timestamp
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageReceived{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageRemoved tells that a message was removed.
+// MessageRemoved reports that a message was removed.
 //
 // Its name on the wire is message:removed. Token tiers: user, website,
 // plugin. Scope: website:conversation:messages read.
@@ -3326,17 +3328,17 @@ type MessageRemoved struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
-	// ID of the removed message within its session.
+	// ID of the removed message within its conversation.
 	Fingerprint int64 `json:"fingerprint"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:removed".
+// EventName returns "message:removed".
 func (*MessageRemoved) EventName() string { return "message:removed" }
 
 func (v *MessageRemoved) decode(d *payload.Decoder) {
@@ -3375,19 +3377,19 @@ func (v *MessageRemoved) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageRemoved) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageRemoved) UnmarshalJSON(data []byte) error {
 	*v = MessageRemoved{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageComposeSend tells that the visitor began or ended typing.
+// MessageComposeSend reports that the visitor began or stopped typing.
 //
 // Its name on the wire is message:compose:send. Token tiers: user, website,
 // plugin. Scope: website:conversation:messages read.
@@ -3396,7 +3398,7 @@ type MessageComposeSend struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -3406,13 +3408,13 @@ type MessageComposeSend struct {
 	Excerpt string `json:"excerpt,omitzero"`
 	// When it was typed. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether automation types rather than a person.
+	// Whether automation is typing rather than a person.
 	Automated bool `json:"automated,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:compose:send".
+// EventName returns "message:compose:send".
 func (*MessageComposeSend) EventName() string { return "message:compose:send" }
 
 func (v *MessageComposeSend) decode(d *payload.Decoder) {
@@ -3460,19 +3462,19 @@ func (v *MessageComposeSend) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, v.Timestamp
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageComposeSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageComposeSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageComposeSend) UnmarshalJSON(data []byte) error {
 	*v = MessageComposeSend{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageComposeReceive tells that an operator began or ended typing.
+// MessageComposeReceive reports that an operator began or stopped typing.
 //
 // Its name on the wire is message:compose:receive. Token tiers: user,
 // website, plugin. Scope: website:conversation:messages read.
@@ -3481,7 +3483,7 @@ type MessageComposeReceive struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -3491,7 +3493,7 @@ type MessageComposeReceive struct {
 	Excerpt string `json:"excerpt,omitzero"`
 	// When it was typed. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether automation types rather than a person.
+	// Whether automation is typing rather than a person.
 	Automated bool `json:"automated,omitzero"`
 	// Who is typing.
 	User User `json:"user"`
@@ -3499,7 +3501,7 @@ type MessageComposeReceive struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:compose:receive".
+// EventName returns "message:compose:receive".
 func (*MessageComposeReceive) EventName() string { return "message:compose:receive" }
 
 func (v *MessageComposeReceive) decode(d *payload.Decoder) {
@@ -3551,19 +3553,19 @@ func (v *MessageComposeReceive) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, v.Timestamp
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageComposeReceive) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageComposeReceive) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageComposeReceive) UnmarshalJSON(data []byte) error {
 	*v = MessageComposeReceive{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageAcknowledgeReadSend tells that messages that the visitor sent were
+// MessageAcknowledgeReadSend reports that messages that the visitor sent were
 // read.
 //
 // Its name on the wire is message:acknowledge:read:send. Token tiers: user,
@@ -3573,19 +3575,19 @@ type MessageAcknowledgeReadSend struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
-	// IDs of the messages within their session.
+	// IDs of the messages within their conversation.
 	Fingerprints []int64 `json:"fingerprints"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:acknowledge:read:send".
+// EventName returns "message:acknowledge:read:send".
 func (*MessageAcknowledgeReadSend) EventName() string { return "message:acknowledge:read:send" }
 
 func (v *MessageAcknowledgeReadSend) decode(d *payload.Decoder) {
@@ -3627,19 +3629,19 @@ func (v *MessageAcknowledgeReadSend) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageAcknowledgeReadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageAcknowledgeReadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageAcknowledgeReadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeReadSend{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageAcknowledgeReadReceived tells that messages that the visitor
+// MessageAcknowledgeReadReceived reports that messages that the visitor
 // received were read.
 //
 // Its name on the wire is message:acknowledge:read:received. Token tiers:
@@ -3649,19 +3651,19 @@ type MessageAcknowledgeReadReceived struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
-	// IDs of the messages within their session.
+	// IDs of the messages within their conversation.
 	Fingerprints []int64 `json:"fingerprints"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:acknowledge:read:received".
+// EventName returns "message:acknowledge:read:received".
 func (*MessageAcknowledgeReadReceived) EventName() string { return "message:acknowledge:read:received" }
 
 func (v *MessageAcknowledgeReadReceived) decode(d *payload.Decoder) {
@@ -3703,20 +3705,20 @@ func (v *MessageAcknowledgeReadReceived) origin() (websiteID string, at time.Tim
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageAcknowledgeReadReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageAcknowledgeReadReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageAcknowledgeReadReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeReadReceived{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageAcknowledgeUnreadSend tells that messages that the visitor sent were
-// marked as unread.
+// MessageAcknowledgeUnreadSend reports that messages that the visitor sent
+// were marked as unread.
 //
 // Its name on the wire is message:acknowledge:unread:send. Token tiers: user,
 // website, plugin. Scope: website:conversation:messages read.
@@ -3725,19 +3727,19 @@ type MessageAcknowledgeUnreadSend struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
-	// IDs of the messages within their session.
+	// IDs of the messages within their conversation.
 	Fingerprints []int64 `json:"fingerprints"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:acknowledge:unread:send".
+// EventName returns "message:acknowledge:unread:send".
 func (*MessageAcknowledgeUnreadSend) EventName() string { return "message:acknowledge:unread:send" }
 
 func (v *MessageAcknowledgeUnreadSend) decode(d *payload.Decoder) {
@@ -3779,19 +3781,19 @@ func (v *MessageAcknowledgeUnreadSend) origin() (websiteID string, at time.Time)
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageAcknowledgeUnreadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageAcknowledgeUnreadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageAcknowledgeUnreadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeUnreadSend{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageAcknowledgeDelivered tells that messages were delivered.
+// MessageAcknowledgeDelivered reports that messages were delivered.
 //
 // Its name on the wire is message:acknowledge:delivered. Token tiers: user,
 // website, plugin. Scope: website:conversation:messages read.
@@ -3800,19 +3802,19 @@ type MessageAcknowledgeDelivered struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
-	// IDs of the messages within their session.
+	// IDs of the messages within their conversation.
 	Fingerprints []int64 `json:"fingerprints"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:acknowledge:delivered".
+// EventName returns "message:acknowledge:delivered".
 func (*MessageAcknowledgeDelivered) EventName() string { return "message:acknowledge:delivered" }
 
 func (v *MessageAcknowledgeDelivered) decode(d *payload.Decoder) {
@@ -3854,19 +3856,19 @@ func (v *MessageAcknowledgeDelivered) origin() (websiteID string, at time.Time) 
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageAcknowledgeDelivered) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageAcknowledgeDelivered) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageAcknowledgeDelivered) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeDelivered{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageAcknowledgeIgnored tells that messages could not be delivered and
+// MessageAcknowledgeIgnored reports that messages could not be delivered and
 // were ignored.
 //
 // Its name on the wire is message:acknowledge:ignored. Token tiers: user,
@@ -3876,13 +3878,13 @@ type MessageAcknowledgeIgnored struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
 	// Channel through which it happened: chat, email or a URN.
 	Origin string `json:"origin,omitzero"`
-	// IDs of the messages within their session.
+	// IDs of the messages within their conversation.
 	Fingerprints []int64 `json:"fingerprints"`
 	// Why they were ignored.
 	Details IgnoredDetails `json:"details,omitzero"`
@@ -3890,7 +3892,7 @@ type MessageAcknowledgeIgnored struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:acknowledge:ignored".
+// EventName returns "message:acknowledge:ignored".
 func (*MessageAcknowledgeIgnored) EventName() string { return "message:acknowledge:ignored" }
 
 func (v *MessageAcknowledgeIgnored) decode(d *payload.Decoder) {
@@ -3937,20 +3939,20 @@ func (v *MessageAcknowledgeIgnored) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageAcknowledgeIgnored) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageAcknowledgeIgnored) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageAcknowledgeIgnored) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeIgnored{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageNotifyUnreadSend tells that messages that the visitor sent are still
-// unread.
+// MessageNotifyUnreadSend reports that messages that the visitor sent are
+// still unread.
 //
 // Its name on the wire is message:notify:unread:send. Token tiers: user,
 // website, plugin. Scope: website:conversation:messages read.
@@ -3959,7 +3961,7 @@ type MessageNotifyUnreadSend struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -3967,7 +3969,7 @@ type MessageNotifyUnreadSend struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:notify:unread:send".
+// EventName returns "message:notify:unread:send".
 func (*MessageNotifyUnreadSend) EventName() string { return "message:notify:unread:send" }
 
 func (v *MessageNotifyUnreadSend) decode(d *payload.Decoder) {
@@ -4003,19 +4005,19 @@ func (v *MessageNotifyUnreadSend) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageNotifyUnreadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageNotifyUnreadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageNotifyUnreadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageNotifyUnreadSend{}
 	return unmarshalEvent(v, data)
 }
 
-// MessageNotifyUnreadReceived tells that messages that the visitor received
+// MessageNotifyUnreadReceived reports that messages that the visitor received
 // are still unread.
 //
 // Its name on the wire is message:notify:unread:received. Token tiers: user,
@@ -4025,7 +4027,7 @@ type MessageNotifyUnreadReceived struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -4033,7 +4035,7 @@ type MessageNotifyUnreadReceived struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "message:notify:unread:received".
+// EventName returns "message:notify:unread:received".
 func (*MessageNotifyUnreadReceived) EventName() string { return "message:notify:unread:received" }
 
 func (v *MessageNotifyUnreadReceived) decode(d *payload.Decoder) {
@@ -4069,21 +4071,21 @@ func (v *MessageNotifyUnreadReceived) origin() (websiteID string, at time.Time) 
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *MessageNotifyUnreadReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MessageNotifyUnreadReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MessageNotifyUnreadReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageNotifyUnreadReceived{}
 	return unmarshalEvent(v, data)
 }
 
-// SpamMessage tells that a message was held back as spam.
+// SpamMessage reports that a message was held back as spam.
 //
-// Its name on the wire is spam:message; it never comes by web hook. Token
+// Its name on the wire is spam:message; it is never sent by web hook. Token
 // tiers: user.
 type SpamMessage struct {
 	Meta `json:"-"`
@@ -4094,13 +4096,13 @@ type SpamMessage struct {
 	SpamID string `json:"spam_id"`
 	// Kind of message, such as email.
 	Type string `json:"type"`
-	// Why it is taken for spam.
+	// Why it was taken for spam.
 	Reason string `json:"reason"`
-	// What else is known of the message. Numbers are float64; the payload has
-	// them exactly.
+	// What else is known about the message. Numbers are float64; the event's
+	// Meta.Raw has them exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
-	// Headers of the message, by name. Numbers are float64; the payload has them
-	// exactly.
+	// Headers of the message, by name. Numbers are float64; the event's Meta.Raw
+	// has them exactly.
 	Headers map[string]any `json:"headers,omitzero"`
 	// When it was received. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
@@ -4108,7 +4110,7 @@ type SpamMessage struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "spam:message".
+// EventName returns "spam:message".
 func (*SpamMessage) EventName() string { return "spam:message" }
 
 func (v *SpamMessage) decode(d *payload.Decoder) {
@@ -4156,19 +4158,19 @@ func (v *SpamMessage) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, v.Timestamp
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SpamMessage) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SpamMessage) UnmarshalJSON(data []byte) error {
 	*v = SpamMessage{}
 	return unmarshalEvent(v, data)
 }
 
-// SpamDecision tells that an operator decided on a message that was held back
-// as spam.
+// SpamDecision reports that an operator decided on a message that was held
+// back as spam.
 //
-// Its name on the wire is spam:decision; it never comes by web hook. Token
+// Its name on the wire is spam:decision; it is never sent by web hook. Token
 // tiers: user.
 type SpamDecision struct {
 	Meta `json:"-"`
@@ -4183,7 +4185,7 @@ type SpamDecision struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "spam:decision".
+// EventName returns "spam:decision".
 func (*SpamDecision) EventName() string { return "spam:decision" }
 
 func (v *SpamDecision) decode(d *payload.Decoder) {
@@ -4219,16 +4221,16 @@ func (v *SpamDecision) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SpamDecision) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SpamDecision) UnmarshalJSON(data []byte) error {
 	*v = SpamDecision{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleProfileCreated tells that a profile was created.
+// PeopleProfileCreated reports that a profile was created.
 //
 // Its name on the wire is people:profile:created. Token tiers: user, website,
 // plugin. Scope: website:people:profiles read.
@@ -4245,7 +4247,7 @@ type PeopleProfileCreated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:profile:created".
+// EventName returns "people:profile:created".
 func (*PeopleProfileCreated) EventName() string { return "people:profile:created" }
 
 func (v *PeopleProfileCreated) decode(d *payload.Decoder) {
@@ -4281,16 +4283,16 @@ func (v *PeopleProfileCreated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleProfileCreated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleProfileCreated) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileCreated{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleProfileUpdated tells that a profile was changed.
+// PeopleProfileUpdated reports that a profile was changed.
 //
 // Its name on the wire is people:profile:updated. Token tiers: user, website,
 // plugin. Scope: website:people:profiles read.
@@ -4309,7 +4311,7 @@ type PeopleProfileUpdated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:profile:updated".
+// EventName returns "people:profile:updated".
 func (*PeopleProfileUpdated) EventName() string { return "people:profile:updated" }
 
 func (v *PeopleProfileUpdated) decode(d *payload.Decoder) {
@@ -4349,16 +4351,16 @@ func (v *PeopleProfileUpdated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleProfileUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleProfileUpdated) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileUpdated{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleProfileRemoved tells that a profile was removed.
+// PeopleProfileRemoved reports that a profile was removed.
 //
 // Its name on the wire is people:profile:removed. Token tiers: user, website,
 // plugin. Scope: website:people:profiles read.
@@ -4375,7 +4377,7 @@ type PeopleProfileRemoved struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:profile:removed".
+// EventName returns "people:profile:removed".
 func (*PeopleProfileRemoved) EventName() string { return "people:profile:removed" }
 
 func (v *PeopleProfileRemoved) decode(d *payload.Decoder) {
@@ -4411,16 +4413,16 @@ func (v *PeopleProfileRemoved) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleProfileRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleProfileRemoved) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileRemoved{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleBindSession tells that a session was bound to a profile.
+// PeopleBindSession reports that a conversation was bound to a profile.
 //
 // Its name on the wire is people:bind:session. Token tiers: user, website,
 // plugin. Scope: website:people:profiles read.
@@ -4429,7 +4431,7 @@ type PeopleBindSession struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// ID of the profile.
 	PeopleID string `json:"people_id"`
@@ -4437,7 +4439,7 @@ type PeopleBindSession struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:bind:session".
+// EventName returns "people:bind:session".
 func (*PeopleBindSession) EventName() string { return "people:bind:session" }
 
 func (v *PeopleBindSession) decode(d *payload.Decoder) {
@@ -4473,19 +4475,20 @@ func (v *PeopleBindSession) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *PeopleBindSession) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleBindSession) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleBindSession) UnmarshalJSON(data []byte) error {
 	*v = PeopleBindSession{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleSyncProfile tells what became known of the person behind a profile.
+// PeopleSyncProfile reports what became known about the person behind a
+// profile.
 //
 // Its name on the wire is people:sync:profile. Token tiers: user, website,
 // plugin. Scope: website:people:profiles read.
@@ -4494,7 +4497,7 @@ type PeopleSyncProfile struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id,omitzero"`
 	// ID of the profile.
 	PeopleID string `json:"people_id"`
@@ -4504,7 +4507,7 @@ type PeopleSyncProfile struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:sync:profile".
+// EventName returns "people:sync:profile".
 func (*PeopleSyncProfile) EventName() string { return "people:sync:profile" }
 
 func (v *PeopleSyncProfile) decode(d *payload.Decoder) {
@@ -4544,22 +4547,22 @@ func (v *PeopleSyncProfile) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *PeopleSyncProfile) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleSyncProfile) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleSyncProfile) UnmarshalJSON(data []byte) error {
 	*v = PeopleSyncProfile{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleImportProgress tells how far an import of profiles has come.
+// PeopleImportProgress reports how far an import of profiles has come.
 //
-// Its name on the wire is people:import:progress; it never comes by web hook.
-// Token tiers: user.
+// Its name on the wire is people:import:progress; it is never sent by web
+// hook. Token tiers: user.
 type PeopleImportProgress struct {
 	Meta `json:"-"`
 
@@ -4567,11 +4570,11 @@ type PeopleImportProgress struct {
 	WebsiteID string `json:"website_id,omitzero"`
 	// ID of the import.
 	ImportID string `json:"import_id,omitzero"`
-	// ID that may come in place of import_id.
+	// ID that may be sent instead of import_id.
 	PeopleID string `json:"people_id,omitzero"`
-	// Percentage that is done.
+	// Percentage done.
 	Progress int `json:"progress"`
-	// How many profiles that is.
+	// Progress in numbers of profiles.
 	Count ImportCount `json:"count"`
 	// Profiles that were left out. The list may also come wrapped in an object.
 	Items []ImportItem `json:"items,omitzero"`
@@ -4579,7 +4582,7 @@ type PeopleImportProgress struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:import:progress".
+// EventName returns "people:import:progress".
 func (*PeopleImportProgress) EventName() string { return "people:import:progress" }
 
 func (v *PeopleImportProgress) decode(d *payload.Decoder) {
@@ -4628,18 +4631,18 @@ func (v *PeopleImportProgress) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleImportProgress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleImportProgress) UnmarshalJSON(data []byte) error {
 	*v = PeopleImportProgress{}
 	return unmarshalEvent(v, data)
 }
 
-// PeopleImportDone tells that an import of profiles ended.
+// PeopleImportDone reports that an import of profiles ended.
 //
-// Its name on the wire is people:import:done; it never comes by web hook.
+// Its name on the wire is people:import:done; it is never sent by web hook.
 // Token tiers: user.
 type PeopleImportDone struct {
 	Meta `json:"-"`
@@ -4648,7 +4651,7 @@ type PeopleImportDone struct {
 	WebsiteID string `json:"website_id,omitzero"`
 	// ID of the import.
 	ImportID string `json:"import_id,omitzero"`
-	// ID that may come in place of import_id.
+	// ID that may be sent instead of import_id.
 	PeopleID string `json:"people_id,omitzero"`
 	// Whether the import failed.
 	Error bool `json:"error"`
@@ -4656,7 +4659,7 @@ type PeopleImportDone struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "people:import:done".
+// EventName returns "people:import:done".
 func (*PeopleImportDone) EventName() string { return "people:import:done" }
 
 func (v *PeopleImportDone) decode(d *payload.Decoder) {
@@ -4695,16 +4698,16 @@ func (v *PeopleImportDone) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PeopleImportDone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PeopleImportDone) UnmarshalJSON(data []byte) error {
 	*v = PeopleImportDone{}
 	return unmarshalEvent(v, data)
 }
 
-// CampaignProgress tells how far the dispatch of a campaign has come.
+// CampaignProgress reports how far the dispatch of a campaign has come.
 //
 // Its name on the wire is campaign:progress. Token tiers: user.
 type CampaignProgress struct {
@@ -4714,13 +4717,13 @@ type CampaignProgress struct {
 	WebsiteID string `json:"website_id"`
 	// ID of the campaign.
 	CampaignID string `json:"campaign_id"`
-	// Percentage that is dispatched.
+	// Percentage dispatched.
 	Progress int `json:"progress"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "campaign:progress".
+// EventName returns "campaign:progress".
 func (*CampaignProgress) EventName() string { return "campaign:progress" }
 
 func (v *CampaignProgress) decode(d *payload.Decoder) {
@@ -4756,16 +4759,16 @@ func (v *CampaignProgress) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CampaignProgress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CampaignProgress) UnmarshalJSON(data []byte) error {
 	*v = CampaignProgress{}
 	return unmarshalEvent(v, data)
 }
 
-// CampaignDispatched tells that a campaign was dispatched to all of its
+// CampaignDispatched reports that a campaign was dispatched to all of its
 // recipients.
 //
 // Its name on the wire is campaign:dispatched. Token tiers: user.
@@ -4780,7 +4783,7 @@ type CampaignDispatched struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "campaign:dispatched".
+// EventName returns "campaign:dispatched".
 func (*CampaignDispatched) EventName() string { return "campaign:dispatched" }
 
 func (v *CampaignDispatched) decode(d *payload.Decoder) {
@@ -4813,16 +4816,16 @@ func (v *CampaignDispatched) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CampaignDispatched) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CampaignDispatched) UnmarshalJSON(data []byte) error {
 	*v = CampaignDispatched{}
 	return unmarshalEvent(v, data)
 }
 
-// CampaignRunning tells that a campaign started or stopped running.
+// CampaignRunning reports that a campaign started or stopped running.
 //
 // Its name on the wire is campaign:running. Token tiers: user.
 type CampaignRunning struct {
@@ -4838,7 +4841,7 @@ type CampaignRunning struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "campaign:running".
+// EventName returns "campaign:running".
 func (*CampaignRunning) EventName() string { return "campaign:running" }
 
 func (v *CampaignRunning) decode(d *payload.Decoder) {
@@ -4874,17 +4877,17 @@ func (v *CampaignRunning) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CampaignRunning) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CampaignRunning) UnmarshalJSON(data []byte) error {
 	*v = CampaignRunning{}
 	return unmarshalEvent(v, data)
 }
 
-// BrowsingRequestInitiated tells that an operator asked to see the screen of
-// the visitor.
+// BrowsingRequestInitiated reports that an operator asked to see the
+// visitor's screen.
 //
 // Its name on the wire is browsing:request:initiated. Token tiers: user,
 // website, plugin. Scope: website:conversation:browsing write.
@@ -4893,7 +4896,7 @@ type BrowsingRequestInitiated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -4905,7 +4908,7 @@ type BrowsingRequestInitiated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "browsing:request:initiated".
+// EventName returns "browsing:request:initiated".
 func (*BrowsingRequestInitiated) EventName() string { return "browsing:request:initiated" }
 
 func (v *BrowsingRequestInitiated) decode(d *payload.Decoder) {
@@ -4947,20 +4950,20 @@ func (v *BrowsingRequestInitiated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *BrowsingRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BrowsingRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BrowsingRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = BrowsingRequestInitiated{}
 	return unmarshalEvent(v, data)
 }
 
-// BrowsingRequestRejected tells that a request to see the screen of the
-// visitor was rejected.
+// BrowsingRequestRejected reports that a request to see the visitor's screen
+// was rejected.
 //
 // Its name on the wire is browsing:request:rejected. Token tiers: user,
 // website, plugin. Scope: website:conversation:browsing write.
@@ -4969,7 +4972,7 @@ type BrowsingRequestRejected struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -4979,7 +4982,7 @@ type BrowsingRequestRejected struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "browsing:request:rejected".
+// EventName returns "browsing:request:rejected".
 func (*BrowsingRequestRejected) EventName() string { return "browsing:request:rejected" }
 
 func (v *BrowsingRequestRejected) decode(d *payload.Decoder) {
@@ -5018,20 +5021,20 @@ func (v *BrowsingRequestRejected) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *BrowsingRequestRejected) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BrowsingRequestRejected) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BrowsingRequestRejected) UnmarshalJSON(data []byte) error {
 	*v = BrowsingRequestRejected{}
 	return unmarshalEvent(v, data)
 }
 
-// CallRequestInitiated tells that a call between operator and visitor was
-// asked for.
+// CallRequestInitiated reports that a call between operator and visitor was
+// requested.
 //
 // Its name on the wire is call:request:initiated. Token tiers: user, website,
 // plugin. Scope: website:conversation:calls write.
@@ -5040,7 +5043,7 @@ type CallRequestInitiated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -5050,7 +5053,7 @@ type CallRequestInitiated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "call:request:initiated".
+// EventName returns "call:request:initiated".
 func (*CallRequestInitiated) EventName() string { return "call:request:initiated" }
 
 func (v *CallRequestInitiated) decode(d *payload.Decoder) {
@@ -5089,19 +5092,19 @@ func (v *CallRequestInitiated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *CallRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CallRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CallRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = CallRequestInitiated{}
 	return unmarshalEvent(v, data)
 }
 
-// CallRequestRejected tells that a call between operator and visitor was
+// CallRequestRejected reports that a call between operator and visitor was
 // rejected.
 //
 // Its name on the wire is call:request:rejected. Token tiers: user, website,
@@ -5111,7 +5114,7 @@ type CallRequestRejected struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -5121,7 +5124,7 @@ type CallRequestRejected struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "call:request:rejected".
+// EventName returns "call:request:rejected".
 func (*CallRequestRejected) EventName() string { return "call:request:rejected" }
 
 func (v *CallRequestRejected) decode(d *payload.Decoder) {
@@ -5160,20 +5163,19 @@ func (v *CallRequestRejected) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *CallRequestRejected) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CallRequestRejected) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CallRequestRejected) UnmarshalJSON(data []byte) error {
 	*v = CallRequestRejected{}
 	return unmarshalEvent(v, data)
 }
 
-// IdentityVerifyRequest tells that the plugin is asked to verify the identity
-// of a visitor.
+// IdentityVerifyRequest asks the plugin to verify the identity of a visitor.
 //
 // Its name on the wire is identity:verify:request. Token tiers: plugin.
 type IdentityVerifyRequest struct {
@@ -5181,7 +5183,7 @@ type IdentityVerifyRequest struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Plugin that is asked.
 	PluginID string `json:"plugin_id"`
@@ -5195,7 +5197,7 @@ type IdentityVerifyRequest struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "identity:verify:request".
+// EventName returns "identity:verify:request".
 func (*IdentityVerifyRequest) EventName() string { return "identity:verify:request" }
 
 func (v *IdentityVerifyRequest) decode(d *payload.Decoder) {
@@ -5240,29 +5242,29 @@ func (v *IdentityVerifyRequest) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *IdentityVerifyRequest) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v IdentityVerifyRequest) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *IdentityVerifyRequest) UnmarshalJSON(data []byte) error {
 	*v = IdentityVerifyRequest{}
 	return unmarshalEvent(v, data)
 }
 
-// WidgetActionProcessed tells that a plugin processed an action of its
+// WidgetActionProcessed reports that a plugin processed an action of its
 // widget.
 //
-// Its name on the wire is widget:action:processed; it never comes by web
+// Its name on the wire is widget:action:processed; it is never sent by web
 // hook. Token tiers: user.
 type WidgetActionProcessed struct {
 	Meta `json:"-"`
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// Session (the conversation) that the event belongs to.
+	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
 	// Inbox that holds the conversation, empty for the main one.
 	InboxID string `json:"inbox_id,omitzero"`
@@ -5278,7 +5280,7 @@ type WidgetActionProcessed struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "widget:action:processed".
+// EventName returns "widget:action:processed".
 func (*WidgetActionProcessed) EventName() string { return "widget:action:processed" }
 
 func (v *WidgetActionProcessed) decode(d *payload.Decoder) {
@@ -5326,19 +5328,19 @@ func (v *WidgetActionProcessed) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// Session is the session that the event belongs to.
+// Session returns a reference to the conversation that the event belongs to.
 func (v *WidgetActionProcessed) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v WidgetActionProcessed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *WidgetActionProcessed) UnmarshalJSON(data []byte) error {
 	*v = WidgetActionProcessed{}
 	return unmarshalEvent(v, data)
 }
 
-// StatusHealthChanged tells that the health of the status page changed.
+// StatusHealthChanged reports that the health of the status page changed.
 //
 // Its name on the wire is status:health:changed. Token tiers: user.
 type StatusHealthChanged struct {
@@ -5354,7 +5356,7 @@ type StatusHealthChanged struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "status:health:changed".
+// EventName returns "status:health:changed".
 func (*StatusHealthChanged) EventName() string { return "status:health:changed" }
 
 func (v *StatusHealthChanged) decode(d *payload.Decoder) {
@@ -5390,16 +5392,16 @@ func (v *StatusHealthChanged) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v StatusHealthChanged) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *StatusHealthChanged) UnmarshalJSON(data []byte) error {
 	*v = StatusHealthChanged{}
 	return unmarshalEvent(v, data)
 }
 
-// WebsiteUpdateVisitorsCount tells how many visitors are on the website.
+// WebsiteUpdateVisitorsCount reports how many visitors are on the website.
 //
 // Its name on the wire is website:update_visitors_count. Token tiers: user,
 // website, plugin. Scope: website:visitors read.
@@ -5414,7 +5416,7 @@ type WebsiteUpdateVisitorsCount struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "website:update_visitors_count".
+// EventName returns "website:update_visitors_count".
 func (*WebsiteUpdateVisitorsCount) EventName() string { return "website:update_visitors_count" }
 
 func (v *WebsiteUpdateVisitorsCount) decode(d *payload.Decoder) {
@@ -5447,16 +5449,16 @@ func (v *WebsiteUpdateVisitorsCount) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v WebsiteUpdateVisitorsCount) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *WebsiteUpdateVisitorsCount) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUpdateVisitorsCount{}
 	return unmarshalEvent(v, data)
 }
 
-// WebsiteUpdateOperatorsAvailability tells that an operator came online or
+// WebsiteUpdateOperatorsAvailability reports that an operator came online or
 // went offline.
 //
 // Its name on the wire is website:update_operators_availability. Token tiers:
@@ -5474,7 +5476,7 @@ type WebsiteUpdateOperatorsAvailability struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "website:update_operators_availability".
+// EventName returns "website:update_operators_availability".
 func (*WebsiteUpdateOperatorsAvailability) EventName() string {
 	return "website:update_operators_availability"
 }
@@ -5513,16 +5515,16 @@ func (v *WebsiteUpdateOperatorsAvailability) origin() (websiteID string, at time
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v WebsiteUpdateOperatorsAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *WebsiteUpdateOperatorsAvailability) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUpdateOperatorsAvailability{}
 	return unmarshalEvent(v, data)
 }
 
-// WebsiteUsersAvailable tells whether any operator of the website is
+// WebsiteUsersAvailable reports whether any operator of the website is
 // available.
 //
 // Its name on the wire is website:users:available. Token tiers: user,
@@ -5538,7 +5540,7 @@ type WebsiteUsersAvailable struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "website:users:available".
+// EventName returns "website:users:available".
 func (*WebsiteUsersAvailable) EventName() string { return "website:users:available" }
 
 func (v *WebsiteUsersAvailable) decode(d *payload.Decoder) {
@@ -5571,20 +5573,20 @@ func (v *WebsiteUsersAvailable) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v WebsiteUsersAvailable) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *WebsiteUsersAvailable) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUsersAvailable{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLUploadGenerated tells the URL for uploading a file of a
+// BucketURLUploadGenerated carries the URL for uploading a file of a
 // conversation.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:upload:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -5609,7 +5611,7 @@ type BucketURLUploadGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:upload:generated".
+// EventName returns "bucket:url:upload:generated".
 func (*BucketURLUploadGenerated) EventName() string { return "bucket:url:upload:generated" }
 
 func (v *BucketURLUploadGenerated) decode(d *payload.Decoder) {
@@ -5660,19 +5662,19 @@ func (v *BucketURLUploadGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLUploadGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLUploadGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLUploadGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLAvatarGenerated tells the URL for uploading an avatar image.
+// BucketURLAvatarGenerated carries the URL for uploading an avatar image.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:avatar:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -5697,7 +5699,7 @@ type BucketURLAvatarGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:avatar:generated".
+// EventName returns "bucket:url:avatar:generated".
 func (*BucketURLAvatarGenerated) EventName() string { return "bucket:url:avatar:generated" }
 
 func (v *BucketURLAvatarGenerated) decode(d *payload.Decoder) {
@@ -5748,20 +5750,20 @@ func (v *BucketURLAvatarGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLAvatarGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLAvatarGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLAvatarGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLWebsiteGenerated tells the URL for uploading a file of the
+// BucketURLWebsiteGenerated carries the URL for uploading a file of the
 // website.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:website:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -5786,7 +5788,7 @@ type BucketURLWebsiteGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:website:generated".
+// EventName returns "bucket:url:website:generated".
 func (*BucketURLWebsiteGenerated) EventName() string { return "bucket:url:website:generated" }
 
 func (v *BucketURLWebsiteGenerated) decode(d *payload.Decoder) {
@@ -5837,20 +5839,20 @@ func (v *BucketURLWebsiteGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLWebsiteGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLWebsiteGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLWebsiteGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLCampaignGenerated tells the URL for uploading a file of a
+// BucketURLCampaignGenerated carries the URL for uploading a file of a
 // campaign.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:campaign:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -5875,7 +5877,7 @@ type BucketURLCampaignGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:campaign:generated".
+// EventName returns "bucket:url:campaign:generated".
 func (*BucketURLCampaignGenerated) EventName() string { return "bucket:url:campaign:generated" }
 
 func (v *BucketURLCampaignGenerated) decode(d *payload.Decoder) {
@@ -5926,20 +5928,20 @@ func (v *BucketURLCampaignGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLCampaignGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLCampaignGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLCampaignGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLHelpdeskGenerated tells the URL for uploading a file of the
+// BucketURLHelpdeskGenerated carries the URL for uploading a file of the
 // helpdesk.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:helpdesk:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -5964,7 +5966,7 @@ type BucketURLHelpdeskGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:helpdesk:generated".
+// EventName returns "bucket:url:helpdesk:generated".
 func (*BucketURLHelpdeskGenerated) EventName() string { return "bucket:url:helpdesk:generated" }
 
 func (v *BucketURLHelpdeskGenerated) decode(d *payload.Decoder) {
@@ -6015,20 +6017,20 @@ func (v *BucketURLHelpdeskGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLHelpdeskGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLHelpdeskGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLHelpdeskGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLStatusGenerated tells the URL for uploading a file of the status
+// BucketURLStatusGenerated carries the URL for uploading a file of the status
 // page.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:status:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -6053,7 +6055,7 @@ type BucketURLStatusGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:status:generated".
+// EventName returns "bucket:url:status:generated".
 func (*BucketURLStatusGenerated) EventName() string { return "bucket:url:status:generated" }
 
 func (v *BucketURLStatusGenerated) decode(d *payload.Decoder) {
@@ -6104,20 +6106,20 @@ func (v *BucketURLStatusGenerated) origin() (websiteID string, at time.Time) {
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLStatusGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLStatusGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLStatusGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// BucketURLProcessingGenerated tells the URL for uploading a file to be
+// BucketURLProcessingGenerated carries the URL for uploading a file to be
 // processed.
 //
-// It answers a request over REST. It carries no website_id: where
-// resource.type is website, resource.id is it.
+// It answers a REST request. It has no website_id: if resource.type is
+// website, resource.id is the website's ID.
 //
 // Its name on the wire is bucket:url:processing:generated. Token tiers: user,
 // website, plugin. Scope: bucket:url write.
@@ -6142,7 +6144,7 @@ type BucketURLProcessingGenerated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "bucket:url:processing:generated".
+// EventName returns "bucket:url:processing:generated".
 func (*BucketURLProcessingGenerated) EventName() string { return "bucket:url:processing:generated" }
 
 func (v *BucketURLProcessingGenerated) decode(d *payload.Decoder) {
@@ -6193,21 +6195,21 @@ func (v *BucketURLProcessingGenerated) origin() (websiteID string, at time.Time)
 	return v.Resource.websiteID(), time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURLProcessingGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURLProcessingGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLProcessingGenerated{}
 	return unmarshalEvent(v, data)
 }
 
-// MediaAnimationListed tells which animated images a search found.
+// MediaAnimationListed lists the animated images that a search found.
 //
-// It answers a search over REST.
+// It answers a search made over REST.
 //
-// Its name on the wire is media:animation:listed; it never comes by web hook.
-// Token tiers: user.
+// Its name on the wire is media:animation:listed; it is never sent by web
+// hook. Token tiers: user.
 type MediaAnimationListed struct {
 	Meta `json:"-"`
 
@@ -6221,7 +6223,7 @@ type MediaAnimationListed struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "media:animation:listed".
+// EventName returns "media:animation:listed".
 func (*MediaAnimationListed) EventName() string { return "media:animation:listed" }
 
 func (v *MediaAnimationListed) decode(d *payload.Decoder) {
@@ -6257,16 +6259,16 @@ func (v *MediaAnimationListed) origin() (websiteID string, at time.Time) {
 	return "", time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v MediaAnimationListed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *MediaAnimationListed) UnmarshalJSON(data []byte) error {
 	*v = MediaAnimationListed{}
 	return unmarshalEvent(v, data)
 }
 
-// EmailSubscribe tells that a contact subscribed to emails or unsubscribed
+// EmailSubscribe reports that a contact subscribed to emails or unsubscribed
 // from them.
 //
 // Its name on the wire is email:subscribe. Token tiers: user, website,
@@ -6284,7 +6286,7 @@ type EmailSubscribe struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "email:subscribe".
+// EventName returns "email:subscribe".
 func (*EmailSubscribe) EventName() string { return "email:subscribe" }
 
 func (v *EmailSubscribe) decode(d *payload.Decoder) {
@@ -6320,16 +6322,16 @@ func (v *EmailSubscribe) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v EmailSubscribe) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *EmailSubscribe) UnmarshalJSON(data []byte) error {
 	*v = EmailSubscribe{}
 	return unmarshalEvent(v, data)
 }
 
-// EmailTrackView tells that an email was viewed.
+// EmailTrackView reports that an email was viewed.
 //
 // Its name on the wire is email:track:view. Token tiers: user, website,
 // plugin. Scope: website:people:subscriptions read.
@@ -6348,7 +6350,7 @@ type EmailTrackView struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "email:track:view".
+// EventName returns "email:track:view".
 func (*EmailTrackView) EventName() string { return "email:track:view" }
 
 func (v *EmailTrackView) decode(d *payload.Decoder) {
@@ -6387,10 +6389,10 @@ func (v *EmailTrackView) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v EmailTrackView) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *EmailTrackView) UnmarshalJSON(data []byte) error {
 	*v = EmailTrackView{}
 	return unmarshalEvent(v, data)
@@ -6408,7 +6410,7 @@ type PluginChannel struct {
 	PluginID string `json:"plugin_id"`
 	// Name that the plugin gave to the message.
 	Namespace string `json:"namespace"`
-	// ID of whom or what the message is about.
+	// ID of what the message is about.
 	Identifier string `json:"identifier,omitzero"`
 	// Kind of thing that identifier names, such as session.
 	Type string `json:"type,omitzero"`
@@ -6418,7 +6420,7 @@ type PluginChannel struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "plugin:channel".
+// EventName returns "plugin:channel".
 func (*PluginChannel) EventName() string { return "plugin:channel" }
 
 func (v *PluginChannel) decode(d *payload.Decoder) {
@@ -6463,16 +6465,16 @@ func (v *PluginChannel) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PluginChannel) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PluginChannel) UnmarshalJSON(data []byte) error {
 	*v = PluginChannel{}
 	return unmarshalEvent(v, data)
 }
 
-// PluginEvent tells that a plugin emitted an event of its own.
+// PluginEvent reports that a plugin emitted an event of its own.
 //
 // Its name on the wire is plugin:event. Token tiers: user, website, plugin.
 type PluginEvent struct {
@@ -6492,7 +6494,7 @@ type PluginEvent struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "plugin:event".
+// EventName returns "plugin:event".
 func (*PluginEvent) EventName() string { return "plugin:event" }
 
 func (v *PluginEvent) decode(d *payload.Decoder) {
@@ -6534,16 +6536,16 @@ func (v *PluginEvent) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PluginEvent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PluginEvent) UnmarshalJSON(data []byte) error {
 	*v = PluginEvent{}
 	return unmarshalEvent(v, data)
 }
 
-// PluginSubscriptionUpdated tells that a website subscribed to a plugin or
+// PluginSubscriptionUpdated reports that a website subscribed to a plugin or
 // unsubscribed from it.
 //
 // Its name on the wire is plugin:subscription:updated. Token tiers: user,
@@ -6563,7 +6565,7 @@ type PluginSubscriptionUpdated struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "plugin:subscription:updated".
+// EventName returns "plugin:subscription:updated".
 func (*PluginSubscriptionUpdated) EventName() string { return "plugin:subscription:updated" }
 
 func (v *PluginSubscriptionUpdated) decode(d *payload.Decoder) {
@@ -6602,17 +6604,17 @@ func (v *PluginSubscriptionUpdated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PluginSubscriptionUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PluginSubscriptionUpdated) UnmarshalJSON(data []byte) error {
 	*v = PluginSubscriptionUpdated{}
 	return unmarshalEvent(v, data)
 }
 
-// PluginSettingsSaved tells that the settings of a plugin were saved for the
-// website.
+// PluginSettingsSaved reports that the settings of a plugin were saved for
+// the website.
 //
 // Its name on the wire is plugin:settings:saved. Token tiers: user, website,
 // plugin.
@@ -6629,7 +6631,7 @@ type PluginSettingsSaved struct {
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "plugin:settings:saved".
+// EventName returns "plugin:settings:saved".
 func (*PluginSettingsSaved) EventName() string { return "plugin:settings:saved" }
 
 func (v *PluginSettingsSaved) decode(d *payload.Decoder) {
@@ -6665,16 +6667,16 @@ func (v *PluginSettingsSaved) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PluginSettingsSaved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PluginSettingsSaved) UnmarshalJSON(data []byte) error {
 	*v = PluginSettingsSaved{}
 	return unmarshalEvent(v, data)
 }
 
-// PlanSubscriptionUpdated tells that the plan of the website changed.
+// PlanSubscriptionUpdated reports that the plan of the website changed.
 //
 // Its name on the wire is plan:subscription:updated. Token tiers: user,
 // website, plugin. Scope: plan:subscription read.
@@ -6683,13 +6685,13 @@ type PlanSubscriptionUpdated struct {
 
 	// Website that the event belongs to.
 	WebsiteID string `json:"website_id"`
-	// New plan, zero when the website has none any more.
+	// New plan, zero when the website no longer has one.
 	Plan Plan `json:"plan"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
 
-// EventName is "plan:subscription:updated".
+// EventName returns "plan:subscription:updated".
 func (*PlanSubscriptionUpdated) EventName() string { return "plan:subscription:updated" }
 
 func (v *PlanSubscriptionUpdated) decode(d *payload.Decoder) {
@@ -6724,10 +6726,10 @@ func (v *PlanSubscriptionUpdated) origin() (websiteID string, at time.Time) {
 	return v.WebsiteID, time.Time{}
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PlanSubscriptionUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PlanSubscriptionUpdated) UnmarshalJSON(data []byte) error {
 	*v = PlanSubscriptionUpdated{}
 	return unmarshalEvent(v, data)
@@ -6777,10 +6779,10 @@ func (v *User) encode(e *payload.Encoder) {
 
 func (v *User) isZero() bool { return *v == (User{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v User) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *User) UnmarshalJSON(data []byte) error {
 	*v = User{}
 	return unmarshalValue(v, data)
@@ -6823,10 +6825,10 @@ func (v *Operator) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Operator) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Operator) UnmarshalJSON(data []byte) error {
 	*v = Operator{}
 	return unmarshalValue(v, data)
@@ -6859,10 +6861,10 @@ func (v *OperatorAvailability) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v OperatorAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *OperatorAvailability) UnmarshalJSON(data []byte) error {
 	*v = OperatorAvailability{}
 	return unmarshalValue(v, data)
@@ -6900,10 +6902,10 @@ func (v *Participant) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Participant) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Participant) UnmarshalJSON(data []byte) error {
 	*v = Participant{}
 	return unmarshalValue(v, data)
@@ -6946,10 +6948,10 @@ func (v *Verification) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Verification) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Verification) UnmarshalJSON(data []byte) error {
 	*v = Verification{}
 	return unmarshalValue(v, data)
@@ -7001,10 +7003,10 @@ func (v *Geolocation) encode(e *payload.Encoder) {
 
 func (v *Geolocation) isZero() bool { return *v == (Geolocation{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Geolocation) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Geolocation) UnmarshalJSON(data []byte) error {
 	*v = Geolocation{}
 	return unmarshalValue(v, data)
@@ -7044,10 +7046,10 @@ func (v *Coordinates) encode(e *payload.Encoder) {
 
 func (v *Coordinates) isZero() bool { return *v == (Coordinates{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Coordinates) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Coordinates) UnmarshalJSON(data []byte) error {
 	*v = Coordinates{}
 	return unmarshalValue(v, data)
@@ -7101,10 +7103,10 @@ func (v *System) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v System) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *System) UnmarshalJSON(data []byte) error {
 	*v = System{}
 	return unmarshalValue(v, data)
@@ -7144,10 +7146,10 @@ func (v *Software) encode(e *payload.Encoder) {
 
 func (v *Software) isZero() bool { return *v == (Software{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Software) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Software) UnmarshalJSON(data []byte) error {
 	*v = Software{}
 	return unmarshalValue(v, data)
@@ -7192,10 +7194,10 @@ func (v *Browser) encode(e *payload.Encoder) {
 
 func (v *Browser) isZero() bool { return *v == (Browser{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Browser) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Browser) UnmarshalJSON(data []byte) error {
 	*v = Browser{}
 	return unmarshalValue(v, data)
@@ -7235,10 +7237,10 @@ func (v *Network) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Network) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Network) UnmarshalJSON(data []byte) error {
 	*v = Network{}
 	return unmarshalValue(v, data)
@@ -7278,10 +7280,10 @@ func (v *NetworkConnection) encode(e *payload.Encoder) {
 
 func (v *NetworkConnection) isZero() bool { return *v == (NetworkConnection{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v NetworkConnection) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *NetworkConnection) UnmarshalJSON(data []byte) error {
 	*v = NetworkConnection{}
 	return unmarshalValue(v, data)
@@ -7329,22 +7331,22 @@ func (v *Page) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Page) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Page) UnmarshalJSON(data []byte) error {
 	*v = Page{}
 	return unmarshalValue(v, data)
 }
 
-// RecordedEvent is an event that the website or an integration recorded on a
-// session.
+// RecordedEvent is an event that the website or an integration recorded in a
+// conversation.
 type RecordedEvent struct {
 	// What happened.
 	Text string `json:"text"`
-	// Details, as the one who recorded the event gave them. Numbers are float64;
-	// the payload has them exactly.
+	// Details that were recorded with it. Numbers are float64; the event's
+	// Meta.Raw has them exactly.
 	Data map[string]any `json:"data,omitzero"`
 	// Color that marks the event in the inbox.
 	Color string `json:"color,omitzero"`
@@ -7382,10 +7384,10 @@ func (v *RecordedEvent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v RecordedEvent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *RecordedEvent) UnmarshalJSON(data []byte) error {
 	*v = RecordedEvent{}
 	return unmarshalValue(v, data)
@@ -7423,10 +7425,10 @@ func (v *Rating) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Rating) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Rating) UnmarshalJSON(data []byte) error {
 	*v = Rating{}
 	return unmarshalValue(v, data)
@@ -7469,10 +7471,10 @@ func (v *Reference) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Reference) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Reference) UnmarshalJSON(data []byte) error {
 	*v = Reference{}
 	return unmarshalValue(v, data)
@@ -7508,10 +7510,10 @@ func (v *Original) encode(e *payload.Encoder) {
 
 func (v *Original) isZero() bool { return *v == (Original{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Original) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Original) UnmarshalJSON(data []byte) error {
 	*v = Original{}
 	return unmarshalValue(v, data)
@@ -7551,10 +7553,10 @@ func (v *IgnoredDetails) encode(e *payload.Encoder) {
 
 func (v *IgnoredDetails) isZero() bool { return *v == (IgnoredDetails{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v IgnoredDetails) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *IgnoredDetails) UnmarshalJSON(data []byte) error {
 	*v = IgnoredDetails{}
 	return unmarshalValue(v, data)
@@ -7597,10 +7599,10 @@ func (v *FileContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v FileContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *FileContent) UnmarshalJSON(data []byte) error {
 	*v = FileContent{}
 	return unmarshalValue(v, data)
@@ -7638,10 +7640,10 @@ func (v *AnimationContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v AnimationContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *AnimationContent) UnmarshalJSON(data []byte) error {
 	*v = AnimationContent{}
 	return unmarshalValue(v, data)
@@ -7684,10 +7686,10 @@ func (v *AudioContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v AudioContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *AudioContent) UnmarshalJSON(data []byte) error {
 	*v = AudioContent{}
 	return unmarshalValue(v, data)
@@ -7736,10 +7738,10 @@ func (v *PickerContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PickerContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PickerContent) UnmarshalJSON(data []byte) error {
 	*v = PickerContent{}
 	return unmarshalValue(v, data)
@@ -7755,7 +7757,7 @@ type PickerChoice struct {
 	Icon string `json:"icon,omitzero"`
 	// Whether the choice is selected.
 	Selected bool `json:"selected"`
-	// What selecting the choice does besides.
+	// What else selecting the choice does.
 	Action PickerAction `json:"action,omitzero"`
 }
 
@@ -7794,10 +7796,10 @@ func (v *PickerChoice) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PickerChoice) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PickerChoice) UnmarshalJSON(data []byte) error {
 	*v = PickerChoice{}
 	return unmarshalValue(v, data)
@@ -7837,10 +7839,10 @@ func (v *PickerAction) encode(e *payload.Encoder) {
 
 func (v *PickerAction) isZero() bool { return *v == (PickerAction{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v PickerAction) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *PickerAction) UnmarshalJSON(data []byte) error {
 	*v = PickerAction{}
 	return unmarshalValue(v, data)
@@ -7893,10 +7895,10 @@ func (v *FieldContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v FieldContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *FieldContent) UnmarshalJSON(data []byte) error {
 	*v = FieldContent{}
 	return unmarshalValue(v, data)
@@ -7935,10 +7937,10 @@ func (v *CarouselContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CarouselContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CarouselContent) UnmarshalJSON(data []byte) error {
 	*v = CarouselContent{}
 	return unmarshalValue(v, data)
@@ -7986,10 +7988,10 @@ func (v *CarouselTarget) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CarouselTarget) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CarouselTarget) UnmarshalJSON(data []byte) error {
 	*v = CarouselTarget{}
 	return unmarshalValue(v, data)
@@ -8027,10 +8029,10 @@ func (v *CarouselAction) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v CarouselAction) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *CarouselAction) UnmarshalJSON(data []byte) error {
 	*v = CarouselAction{}
 	return unmarshalValue(v, data)
@@ -8041,7 +8043,7 @@ func (v *CarouselAction) UnmarshalJSON(data []byte) error {
 type EventContent struct {
 	// What happened, such as state:resolved.
 	Namespace string `json:"namespace"`
-	// The same in words.
+	// The same, in words.
 	Text string `json:"text,omitzero"`
 }
 
@@ -8069,10 +8071,10 @@ func (v *EventContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v EventContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *EventContent) UnmarshalJSON(data []byte) error {
 	*v = EventContent{}
 	return unmarshalValue(v, data)
@@ -8152,10 +8154,10 @@ func (v *Profile) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Profile) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Profile) UnmarshalJSON(data []byte) error {
 	*v = Profile{}
 	return unmarshalValue(v, data)
@@ -8173,7 +8175,7 @@ type Person struct {
 	Phone string `json:"phone,omitzero"`
 	// Postal address.
 	Address string `json:"address,omitzero"`
-	// What is known of the person, in words.
+	// What is known about the person, in words.
 	Description string `json:"description,omitzero"`
 	// URL of the website of the person.
 	Website string `json:"website,omitzero"`
@@ -8262,10 +8264,10 @@ func (v *Person) isZero() bool {
 		len(v.Locales) == 0
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Person) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Person) UnmarshalJSON(data []byte) error {
 	*v = Person{}
 	return unmarshalValue(v, data)
@@ -8308,10 +8310,10 @@ func (v *SocialProfile) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v SocialProfile) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *SocialProfile) UnmarshalJSON(data []byte) error {
 	*v = SocialProfile{}
 	return unmarshalValue(v, data)
@@ -8366,10 +8368,10 @@ func (v *Employment) encode(e *payload.Encoder) {
 
 func (v *Employment) isZero() bool { return *v == (Employment{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Employment) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Employment) UnmarshalJSON(data []byte) error {
 	*v = Employment{}
 	return unmarshalValue(v, data)
@@ -8393,9 +8395,9 @@ type Company struct {
 	Phones []string `json:"phones,omitzero"`
 	// Email addresses.
 	Emails []string `json:"emails,omitzero"`
-	// Fields that the company is active in.
+	// Fields in which the company is active.
 	Tags []string `json:"tags,omitzero"`
-	// Where the company has its seat.
+	// Where the company is based.
 	Geolocation Geolocation `json:"geolocation,omitzero"`
 	// Size of the company.
 	Metrics Metrics `json:"metrics,omitzero"`
@@ -8470,10 +8472,10 @@ func (v *Company) isZero() bool {
 		v.Metrics.isZero()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Company) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Company) UnmarshalJSON(data []byte) error {
 	*v = Company{}
 	return unmarshalValue(v, data)
@@ -8523,10 +8525,10 @@ func (v *Metrics) encode(e *payload.Encoder) {
 
 func (v *Metrics) isZero() bool { return *v == (Metrics{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Metrics) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Metrics) UnmarshalJSON(data []byte) error {
 	*v = Metrics{}
 	return unmarshalValue(v, data)
@@ -8566,16 +8568,16 @@ func (v *Active) encode(e *payload.Encoder) {
 
 func (v *Active) isZero() bool { return *v == (Active{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Active) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Active) UnmarshalJSON(data []byte) error {
 	*v = Active{}
 	return unmarshalValue(v, data)
 }
 
-// ImportCount is the count of the profiles of an import.
+// ImportCount is the state of an import, in numbers of profiles.
 type ImportCount struct {
 	// All profiles to import.
 	Total int `json:"total,omitzero"`
@@ -8612,10 +8614,10 @@ func (v *ImportCount) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v ImportCount) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *ImportCount) UnmarshalJSON(data []byte) error {
 	*v = ImportCount{}
 	return unmarshalValue(v, data)
@@ -8623,8 +8625,7 @@ func (v *ImportCount) UnmarshalJSON(data []byte) error {
 
 // ImportItem is a profile that an import left out.
 type ImportItem struct {
-	// What identifies the profile in the imported data, such as its email
-	// address.
+	// What identifies the profile in the imported data, such as an email address.
 	Identifier string `json:"identifier,omitzero"`
 	// Why it was left out.
 	Reason string `json:"reason"`
@@ -8654,16 +8655,16 @@ func (v *ImportItem) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v ImportItem) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *ImportItem) UnmarshalJSON(data []byte) error {
 	*v = ImportItem{}
 	return unmarshalValue(v, data)
 }
 
-// StatusNode is a node or replica of a status page that fails.
+// StatusNode is a failing node or replica of a status page.
 type StatusNode struct {
 	// Label of the node.
 	Label string `json:"label,omitzero"`
@@ -8695,10 +8696,10 @@ func (v *StatusNode) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v StatusNode) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *StatusNode) UnmarshalJSON(data []byte) error {
 	*v = StatusNode{}
 	return unmarshalValue(v, data)
@@ -8736,16 +8737,16 @@ func (v *BucketResource) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketResource) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketResource) UnmarshalJSON(data []byte) error {
 	*v = BucketResource{}
 	return unmarshalValue(v, data)
 }
 
-// BucketURL is the pair of URLs of an uploaded file.
+// BucketURL is the pair of URLs for an uploaded file.
 type BucketURL struct {
 	// Public URL that the file has once it is uploaded.
 	Resource string `json:"resource"`
@@ -8777,16 +8778,16 @@ func (v *BucketURL) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketURL) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketURL) UnmarshalJSON(data []byte) error {
 	*v = BucketURL{}
 	return unmarshalValue(v, data)
 }
 
-// BucketPolicy is the set of limits of an upload.
+// BucketPolicy is the set of limits for an upload.
 type BucketPolicy struct {
 	// Largest size of the file, in bytes.
 	SizeLimit int64 `json:"size_limit"`
@@ -8813,10 +8814,10 @@ func (v *BucketPolicy) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v BucketPolicy) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *BucketPolicy) UnmarshalJSON(data []byte) error {
 	*v = BucketPolicy{}
 	return unmarshalValue(v, data)
@@ -8854,10 +8855,10 @@ func (v *Animation) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Animation) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Animation) UnmarshalJSON(data []byte) error {
 	*v = Animation{}
 	return unmarshalValue(v, data)
@@ -8907,10 +8908,10 @@ func (v *Plan) encode(e *payload.Encoder) {
 
 func (v *Plan) isZero() bool { return *v == (Plan{}) }
 
-// MarshalJSON writes the wire form.
+// MarshalJSON encodes v in the form that Crisp sends.
 func (v Plan) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
-// UnmarshalJSON reads the wire form.
+// UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Plan) UnmarshalJSON(data []byte) error {
 	*v = Plan{}
 	return unmarshalValue(v, data)
@@ -8918,10 +8919,10 @@ func (v *Plan) UnmarshalJSON(data []byte) error {
 
 // Availability is whether somebody is there to read and answer.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type Availability string
 
-// Values of Availability.
+// The known values of Availability.
 const (
 	AvailabilityOnline  Availability = "online"
 	AvailabilityOffline Availability = "offline"
@@ -8929,10 +8930,10 @@ const (
 
 // SessionState is the state of a conversation in the inbox.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type SessionState string
 
-// Values of SessionState.
+// The known values of SessionState.
 const (
 	SessionStatePending    SessionState = "pending"
 	SessionStateUnresolved SessionState = "unresolved"
@@ -8941,23 +8942,24 @@ const (
 
 // Health is the health of a status page as a whole.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type Health string
 
-// Values of Health.
+// The known values of Health.
 const (
 	HealthHealthy Health = "healthy"
 	HealthSick    Health = "sick"
 	HealthDead    Health = "dead"
 )
 
-// MessageType is the kind of a message, which tells the shape of its content.
-// Messages of other kinds may appear; their content is kept as it came.
+// MessageType is the kind of a message, which determines the shape of its
+// content. Messages of other kinds may appear; their content is kept as
+// received.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type MessageType string
 
-// Values of MessageType.
+// The known values of MessageType.
 const (
 	MessageTypeText      MessageType = "text"
 	MessageTypeNote      MessageType = "note"
@@ -8972,10 +8974,10 @@ const (
 
 // From is the side of the conversation that a message comes from.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type From string
 
-// Values of From.
+// The known values of From.
 const (
 	FromUser     From = "user"
 	FromOperator From = "operator"
@@ -8983,10 +8985,10 @@ const (
 
 // ComposeState is whether typing has begun or ended.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type ComposeState string
 
-// Values of ComposeState.
+// The known values of ComposeState.
 const (
 	ComposeStateStart ComposeState = "start"
 	ComposeStateStop  ComposeState = "stop"
@@ -8994,10 +8996,10 @@ const (
 
 // Outcome is how the processing of a widget action ended.
 //
-// Values that are none of the constants are kept as they came.
+// Values other than the constants are kept as received.
 type Outcome string
 
-// Values of Outcome.
+// The known values of Outcome.
 const (
 	OutcomeSuccess Outcome = "success"
 	OutcomeFailure Outcome = "failure"

@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// authentication is the argument of the event of that name.
+// authentication is the argument of the event "authentication".
 type authentication struct {
 	Tier     crisp.Tier `json:"tier"`
 	Username string     `json:"username"`
@@ -36,8 +36,8 @@ func (s *Server) authenticate(from *session, argument json.RawMessage) {
 		s.reject(from, "invalid authentication")
 		return
 	}
-	reach := s.reachOf(token)
-	if room, ok := reach.beyond(asked.Rooms); ok {
+	websites := s.websitesOf(token)
+	if room, ok := websites.firstMissing(asked.Rooms); ok {
 		s.reject(from, fmt.Sprintf("not subscribed to website %q", room))
 		return
 	}
@@ -47,7 +47,7 @@ func (s *Server) authenticate(from *session, argument json.RawMessage) {
 		}
 		return
 	}
-	from.Authenticated, from.Tier, from.token, from.reach = true, token.Tier, token, reach
+	from.Authenticated, from.Tier, from.token, from.websites = true, token.Tier, token, websites
 	from.apply(asked.filter)
 	from.engine.sendFrame(frame{
 		kind:    websocket.MessageText,
@@ -56,16 +56,17 @@ func (s *Server) authenticate(from *session, argument json.RawMessage) {
 	})
 }
 
-// confirm notes that a session was told. A test that has waited for it may
-// lose its connection next, and the client must know then that it had one.
+// confirm marks a session as authenticated for the methods that wait, once the
+// answer has been written. Otherwise a test that waited could drop the connection
+// before its client knows that it was authenticated.
 func (s *Server) confirm(authenticated *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	authenticated.told = true
+	authenticated.confirmed = true
 	s.changes.announce()
 }
 
-// reject answers that the credentials are wrong; s.mu is held.
+// reject refuses a session's authentication and disconnects it; s.mu is held.
 func (s *Server) reject(from *session, message string) {
 	from.engine.send(eventFrame("unauthorized", mustJSON(struct {
 		Message string `json:"message"`
@@ -73,8 +74,8 @@ func (s *Server) reject(from *session, message string) {
 	s.disconnect(from, "unauthorized: "+message)
 }
 
-// findToken looks for credentials. The quickstart's example names no tier:
-// then that of the token counts.
+// findToken returns the token with these credentials. An empty tier matches any,
+// because the example in Crisp's quickstart sends none.
 func (s *Server) findToken(tier crisp.Tier, identifier, key string) (crisp.Token, bool) {
 	for _, token := range s.tokens {
 		if token.Identifier == identifier && token.Key == key && (tier == "" || tier == token.Tier) {

@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// filter is what a session wants to receive, as clients send it.
+// filter says what a session is to receive, as clients send it.
 type filter struct {
 	Events  []string `json:"events"`
 	Rooms   []string `json:"rooms"`
@@ -20,18 +20,18 @@ func (session *session) apply(f filter) {
 	session.Events, session.Rooms, session.Inboxes = f.Events, f.Rooms, f.Inboxes
 }
 
-// Bind is a change of a session's filters that its client has asked for.
+// Bind is a change of what an RTM session receives, as its client requested it.
 type Bind struct {
-	SessionID string
-	Kind      string   // "socket:bind", "socket:bind:push" or "socket:bind:pop"
-	Events    []string // as sent; nil if there were none
-	Rooms     []string // as sent; nil if there were none
-	Inboxes   []string // as sent; nil if there were none
-	Refused   bool     // it named a website that the token may not listen to
-	Time      time.Time
+	SessionID string    // Session.ID
+	Kind      string    // "socket:bind", "socket:bind:push" or "socket:bind:pop"
+	Events    []string  // names, as sent; nil if there was no list
+	Rooms     []string  // website IDs, as sent; nil if there was no list
+	Inboxes   []string  // inbox IDs, as sent; nil if there was no list
+	Refused   bool      // it had a website that the token may not access, and had no effect
+	Time      time.Time // when it was received
 }
 
-// String tells what was asked for, for failure messages.
+// String describes the request, for failure messages.
 func (b Bind) String() string {
 	return fmt.Sprintf("%s by session %s: events %q, rooms %q, inboxes %q", b.Kind, b.SessionID, b.Events, b.Rooms, b.Inboxes)
 }
@@ -44,13 +44,13 @@ const (
 
 func isBind(name string) bool { return name == bindSet || name == bindPush || name == bindPop }
 
-// bind changes a session's filters, and looks up the token's websites anew;
-// s.mu is held. An empty argument asks for the latter alone.
+// bind changes a session's filters, and updates the websites that its token may
+// access; s.mu is held. An empty argument does only the latter.
 func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
 	var asked filter
-	_ = json.Unmarshal(argument, &asked) // "" asks for nothing
-	reach := s.reachOf(from.token)
-	_, refused := reach.beyond(asked.Rooms)
+	_ = json.Unmarshal(argument, &asked) // an empty argument is no JSON, and changes no filter
+	websites := s.websitesOf(from.token)
+	_, refused := websites.firstMissing(asked.Rooms)
 	s.binds = append(s.binds, Bind{
 		SessionID: from.ID,
 		Kind:      kind,
@@ -63,9 +63,9 @@ func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
 	if refused {
 		return
 	}
-	from.reach = reach
+	from.websites = websites
 	switch {
-	case kind == bindPush && from.Events != nil: // to all events nothing can be added
+	case kind == bindPush && from.Events != nil: // nil means all events already
 		from.Events = union(from.Events, asked.Events)
 	case kind == bindPop:
 		from.Events = without(from.wanted(), asked.Events)
@@ -74,7 +74,7 @@ func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
 	}
 }
 
-// wanted lists the events that a session wants by name.
+// wanted returns the names of the events that a session receives.
 func (session *session) wanted() []string {
 	if session.Events != nil {
 		return session.Events
@@ -90,7 +90,8 @@ func union(a, b []string) []string {
 	return append(slices.Clip(a), without(b, a)...)
 }
 
-// without gives a less what is in b; never nil, which would mean all.
+// without returns the elements of a that are not in b. The result is never nil,
+// which would mean all.
 func without(a, b []string) []string {
 	left := []string{}
 	for _, s := range a {
@@ -101,7 +102,8 @@ func without(a, b []string) []string {
 	return left
 }
 
-// Binds lists all changes of filters that clients have asked for.
+// Binds returns all changes of filters that clients have requested, in order,
+// refused ones included.
 func (s *Server) Binds() []Bind {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// restAnswer is what every REST route answers.
+// restAnswer is the answer of any REST route.
 type restAnswer struct {
 	Status  int             `json:"-"`
 	Header  http.Header     `json:"-"`
@@ -24,7 +24,7 @@ type restAnswer struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-// call is a bare REST call, as any SDK makes it.
+// call makes a REST call as any SDK makes it.
 func call(t *testing.T, srv *crisptest.Server, token crisp.Token, method, path, body string) restAnswer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, srv.URL()+path, strings.NewReader(body))
@@ -48,7 +48,7 @@ func do(t *testing.T, srv *crisptest.Server, r *http.Request) restAnswer {
 	return answer
 }
 
-// endpoint is where REST says that RTM is.
+// endpoint returns the RTM endpoint that REST returns.
 func endpoint(t *testing.T, srv *crisptest.Server) string {
 	t.Helper()
 	answer := call(t, srv, srv.TokenFor(crisp.TierPlugin), http.MethodGet, "plugin/connect/endpoints", "")
@@ -58,14 +58,14 @@ func endpoint(t *testing.T, srv *crisptest.Server) string {
 	return data.Socket.App
 }
 
-// rawClient is a bare Engine.IO client: the tests see each frame.
+// rawClient is a bare Engine.IO client, which shows the tests each frame.
 type rawClient struct {
 	t  *testing.T
 	ws *websocket.Conn
 }
 
-// upgrade makes the WebSocket handshake alone, and gives the status of the
-// answer; 0 if there was none.
+// upgrade makes only the WebSocket handshake, and returns the status of the
+// answer, 0 if there was none.
 func upgrade(t *testing.T, srv *crisptest.Server, url string) (ws *websocket.Conn, status int, err error) {
 	t.Helper()
 	ws, resp, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: srv.HTTPClient()})
@@ -75,7 +75,7 @@ func upgrade(t *testing.T, srv *crisptest.Server, url string) (ws *websocket.Con
 	return ws, status, err
 }
 
-// dial connects, before any frame has been exchanged.
+// dial opens a WebSocket, on which no frame has been exchanged yet.
 func dial(t *testing.T, srv *crisptest.Server, query string) *rawClient {
 	t.Helper()
 	ws, _, err := upgrade(t, srv, endpoint(t, srv)+query)
@@ -131,8 +131,8 @@ func (c *rawClient) read() string {
 	return string(data)
 }
 
-// readEnd reads until the connection ends, and gives the frames before that
-// and how it ended.
+// readEnd reads until the connection ends, and returns the frames before that and
+// the error that ended it.
 func (c *rawClient) readEnd() (frames []string, err error) {
 	for {
 		_, data, err := c.ws.Read(c.t.Context())
@@ -143,7 +143,7 @@ func (c *rawClient) readEnd() (frames []string, err error) {
 	}
 }
 
-// readTo gives the frames before the one that is given.
+// readTo returns the frames before the given one.
 func (c *rawClient) readTo(last string) (before []string) {
 	c.t.Helper()
 	for {

@@ -11,17 +11,17 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Message is a message of a conversation, as REST and events carry it.
+// Message is a message of a conversation, as it is in REST and in events.
 type Message struct {
 	WebsiteID   string          `json:"website_id"`
-	SessionID   string          `json:"session_id"`
-	InboxID     string          `json:"inbox_id,omitempty"`
-	Type        string          `json:"type"` // "text", "note", "file", …
-	From        string          `json:"from"` // "user", which is the visitor, or "operator"
-	Origin      string          `json:"origin"`
-	Content     json.RawMessage `json:"content"`
-	Fingerprint int64           `json:"fingerprint"`
-	Timestamp   int64           `json:"timestamp"` // ms; each message of a conversation has a later one
+	SessionID   string          `json:"session_id"`         // identifies the conversation
+	InboxID     string          `json:"inbox_id,omitempty"` // empty in the main inbox
+	Type        string          `json:"type"`               // "text", "note", "file", …
+	From        string          `json:"from"`               // "user", which is the visitor, or "operator"
+	Origin      string          `json:"origin"`             // channel: "chat", "email" or a URN
+	Content     json.RawMessage `json:"content"`            // a string or an object, depending on Type
+	Fingerprint int64           `json:"fingerprint"`        // identifies the message within its conversation
+	Timestamp   int64           `json:"timestamp"`          // in milliseconds; unless it was given, later than any before
 	Stamped     bool            `json:"stamped"`
 	User        json.RawMessage `json:"user,omitempty"`
 	Mentions    []string        `json:"mentions,omitempty"`
@@ -31,55 +31,55 @@ type Message struct {
 	Edited      bool            `json:"edited,omitempty"`
 	Translated  bool            `json:"translated,omitempty"`
 	Automated   bool            `json:"automated,omitempty"`
-	Read        string          `json:"read,omitempty"`      // the origin it was read through
-	Delivered   string          `json:"delivered,omitempty"` // likewise
-	Stealth     bool            `json:"-"`                   // the visitor doesn't get it
+	Read        string          `json:"read,omitempty"`      // the origin through which it was read, if it was
+	Delivered   string          `json:"delivered,omitempty"` // the origin through which it was delivered, if it was
+	Stealth     bool            `json:"-"`                   // the visitor can't see it
 }
 
-// Text is the content of a text or note, and empty for other messages.
+// Text returns the content of a message of type text or note, and "" for others.
 func (m Message) Text() string {
 	var text string
 	_ = json.Unmarshal(m.Content, &text)
 	return text
 }
 
-// String tells of the message, content included, for failure messages.
+// String describes the message with its content, for failure messages.
 func (m Message) String() string {
 	return fmt.Sprintf("%s from %s in %s: %s", m.Type, m.From, m.SessionID, m.Content)
 }
 
-// Conversation is what the server knows of a conversation.
+// Conversation is the state of a conversation at some time.
 type Conversation struct {
 	WebsiteID    string
-	SessionID    string
+	SessionID    string         // identifies the conversation
 	InboxID      string         // empty in the main inbox
 	State        string         // "pending", "unresolved" or "resolved"
-	Assigned     string         // user id of the operator it is routed to; empty if to none
+	Assigned     string         // user ID of the operator it is assigned to; empty if it is unassigned
 	Availability string         // of the visitor: "online" or "offline"
-	Meta         map[string]any // as REST has them: "nickname", "email", "data", "segments", …
-	Messages     []Message      // oldest first, without those that were removed
-	Pages        []Page         // that the visitor has looked at, latest first
+	Meta         map[string]any // as REST returns it: "nickname", "email", "data", "segments", …
+	Messages     []Message      // in the order they were added, without removed ones
+	Pages        []Page         // that the visitor viewed, latest first
 	Composing    []string       // who is typing: "user", "operator"
 	Unread       Unread
 	Created      time.Time
-	Updated      time.Time
+	Updated      time.Time // when it last changed
 }
 
-// Unread counts the messages that one side has not read.
+// Unread counts the messages of a conversation that are not read yet.
 type Unread struct {
-	Operator int `json:"operator"` // of the visitor's
-	Visitor  int `json:"visitor"`  // of the operators'
+	Operator int `json:"operator"` // messages of the visitor that no operator has read
+	Visitor  int `json:"visitor"`  // messages of operators that the visitor has not read
 }
 
-// Page is a page that a visitor has looked at.
+// Page is a page that a visitor viewed.
 type Page struct {
 	Title     string `json:"page_title"`
 	URL       string `json:"page_url"`
 	Referrer  string `json:"page_referrer,omitempty"`
-	Timestamp int64  `json:"timestamp"` // ms
+	Timestamp int64  `json:"timestamp"` // when it was viewed, in milliseconds
 }
 
-// States and sides, as they are on the wire.
+// The states of conversations and the sides of messages, as on the wire.
 const (
 	statePending    = "pending"
 	stateUnresolved = "unresolved"
@@ -89,21 +89,21 @@ const (
 	fromOperator = "operator"
 )
 
-// conversation is a Conversation in the model; Server.mu guards it.
+// conversation is a Conversation in the model. Server.mu guards it.
 type conversation struct {
 	Conversation
 	server *Server
 }
 
-// model is what REST and visitors share; Server.mu guards it.
+// model is what REST and visitors share. Server.mu guards it.
 type model struct {
-	conversations   []*conversation // in the order of their creation
-	sent            []Message       // by REST, in order
+	conversations   []*conversation // in the order they were created
+	sent            []Message       // over REST, in order
 	lastFingerprint int64
 	lastSession     int
 }
 
-// Conversation gives a conversation as it is now; false if there is none.
+// Conversation returns a conversation as it is now, or false if there is none.
 func (s *Server) Conversation(websiteID, sessionID string) (Conversation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,15 +114,15 @@ func (s *Server) Conversation(websiteID, sessionID string) (Conversation, bool) 
 	return c.snapshot(), true
 }
 
-// Sent lists the messages that REST has accepted, in order: what the program
-// under test has said.
+// Sent returns the messages that were sent over REST and accepted, in order. That
+// is what the program under test has said.
 func (s *Server) Sent() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.model.sent)
 }
 
-// findConversation gives nil if there is none; s.mu is held.
+// findConversation returns nil if there is no such conversation; s.mu is held.
 func (s *Server) findConversation(websiteID, sessionID string) *conversation {
 	i := slices.IndexFunc(s.model.conversations, func(c *conversation) bool {
 		return c.WebsiteID == websiteID && c.SessionID == sessionID
@@ -133,7 +133,7 @@ func (s *Server) findConversation(websiteID, sessionID string) *conversation {
 	return s.model.conversations[i]
 }
 
-// newConversation makes one, with a session id of its own unless one is given;
+// newConversation adds a conversation, with a new session ID if none is given;
 // s.mu is held.
 func (s *Server) newConversation(websiteID, sessionID string) *conversation {
 	if sessionID == "" {
@@ -154,14 +154,14 @@ func (s *Server) newConversation(websiteID, sessionID string) *conversation {
 	return c
 }
 
-// remove takes a conversation out of the model.
+// remove removes the conversation from the model.
 func (c *conversation) remove() {
 	s := c.server
 	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *conversation) bool { return other == c })
 	c.emit("session:removed", nil)
 }
 
-// snapshot is independent of the model.
+// snapshot returns a copy that doesn't change with the model.
 func (c *conversation) snapshot() Conversation {
 	view := c.Conversation
 	view.Meta = maps.Clone(view.Meta)
@@ -171,8 +171,8 @@ func (c *conversation) snapshot() Conversation {
 	return view
 }
 
-// emit sends an event of the conversation with these fields besides the common
-// ones, and marks the conversation changed.
+// emit sends an event of the conversation, with these fields in addition to the
+// common ones, and marks the conversation as changed.
 func (c *conversation) emit(name string, fields map[string]any) {
 	payload := map[string]any{"website_id": c.WebsiteID, "session_id": c.SessionID}
 	if c.InboxID != "" {
@@ -183,8 +183,8 @@ func (c *conversation) emit(name string, fields map[string]any) {
 	c.server.emit(name, mustJSON(payload))
 }
 
-// touch marks the conversation changed. The list of conversations is ordered
-// by this, so no two changes have the same time.
+// touch marks the conversation as changed. The list of conversations is ordered
+// by the time of change, so each change has a later one.
 func (c *conversation) touch() {
 	now := c.server.now()
 	if !now.After(c.Updated) {
@@ -194,9 +194,9 @@ func (c *conversation) touch() {
 	c.server.changes.announce()
 }
 
-// say adds a message, which needs type, from, origin and content, and tells of
-// it. What it lacks of fingerprint, timestamp and user it gets.
-func (c *conversation) say(m Message) Message {
+// addMessage adds a message and sends its event. The message needs a type, from, origin
+// and content; fingerprint, timestamp and user are set if they are missing.
+func (c *conversation) addMessage(m Message) Message {
 	s := c.server
 	m.WebsiteID, m.SessionID, m.InboxID = c.WebsiteID, c.SessionID, c.InboxID
 	m.Stamped = true
@@ -207,7 +207,7 @@ func (c *conversation) say(m Message) Message {
 		m.Fingerprint = s.nextFingerprint()
 	}
 	if m.User == nil {
-		m.User = c.side(m.From)
+		m.User = c.defaultUser(m.From)
 	}
 	c.Messages = append(c.Messages, m)
 	c.stopComposing(m.From)
@@ -221,17 +221,16 @@ func (c *conversation) say(m Message) Message {
 		}
 		s.emit("message:received", mustJSON(m))
 	}
-	c.follow(m)
+	c.updateState(m)
 	return m
 }
 
-// visible tells whether the visitor gets to see a message.
+// visible reports whether the visitor can see a message.
 func (m Message) visible() bool { return m.Type != "note" && !m.Stealth }
 
-// follow moves the conversation to the state that a message brings about: an
-// answer takes it out of the pending ones, a new question out of the resolved
-// ones.
-func (c *conversation) follow(m Message) {
+// updateState updates the state of the conversation after a message: a pending one
+// becomes unresolved by an answer, a resolved one by a message of the visitor.
+func (c *conversation) updateState(m Message) {
 	answered := m.From == fromOperator && m.visible() && c.State == statePending
 	reopened := m.From == fromUser && c.State == stateResolved
 	if answered || reopened {
@@ -239,8 +238,8 @@ func (c *conversation) follow(m Message) {
 	}
 }
 
-// nextTimestamp is now, but after every other message of the conversation:
-// clients page by time.
+// nextTimestamp returns the time, but later than that of every other message of
+// the conversation, because clients page by time.
 func (c *conversation) nextTimestamp() int64 {
 	now := c.server.now().UnixMilli()
 	for _, m := range c.Messages {
@@ -249,25 +248,25 @@ func (c *conversation) nextTimestamp() int64 {
 	return now
 }
 
-// nextFingerprint is unique in the server and below 2^53, which JavaScript can
-// hold.
+// nextFingerprint returns a number that is unique within the server, and below
+// 2^53, which JavaScript needs.
 func (s *Server) nextFingerprint() int64 {
 	s.model.lastFingerprint = max(s.model.lastFingerprint+1, s.now().UnixMilli()*1000)
 	return s.model.lastFingerprint
 }
 
-// side is the user of messages that name none.
-func (c *conversation) side(from string) json.RawMessage {
+// defaultUser returns the user of messages that have none.
+func (c *conversation) defaultUser(from string) json.RawMessage {
 	if from == fromUser {
 		return mustJSON(map[string]any{"user_id": c.SessionID, "nickname": c.Meta["nickname"]})
 	}
 	return mustJSON(map[string]any{"type": "participant", "user_id": operatorID, "nickname": "crisptest"})
 }
 
-// operatorID is the user id of operators that have none of their own.
+// operatorID is the user ID of the operator of messages that name no user.
 const operatorID = "a4815c3b-7f20-4e96-8d1b-52c9e06fa374"
 
-func (c *conversation) message(fingerprint int64) *Message {
+func (c *conversation) findMessage(fingerprint int64) *Message {
 	for i := range c.Messages {
 		if c.Messages[i].Fingerprint == fingerprint {
 			return &c.Messages[i]
@@ -287,7 +286,7 @@ func (c *conversation) removeMessage(m *Message) {
 	c.emit("message:removed", map[string]any{"fingerprint": fingerprint})
 }
 
-// compose tells that a side has begun or ceased to type.
+// compose records and sends that a side has begun or stopped typing.
 func (c *conversation) compose(from string, typing bool, fields map[string]any) {
 	c.stopComposing(from)
 	fields["type"] = "stop"
@@ -300,7 +299,7 @@ func (c *conversation) compose(from string, typing bool, fields map[string]any) 
 		c.emit("message:compose:send", fields)
 		return
 	}
-	fields["user"] = c.side(fromOperator)
+	fields["user"] = c.defaultUser(fromOperator)
 	c.emit("message:compose:receive", fields)
 }
 
@@ -308,8 +307,8 @@ func (c *conversation) stopComposing(from string) {
 	c.Composing = slices.DeleteFunc(c.Composing, func(who string) bool { return who == from })
 }
 
-// acknowledge marks messages of one side and tells of those that were not
-// marked yet. No fingerprints means all of them.
+// acknowledge marks messages of one side, all if fingerprints is nil, and sends
+// an event with those that were not marked yet. mark returns the field to set.
 func (c *conversation) acknowledge(event, from, origin string, fingerprints []int64, mark func(*Message) *string) {
 	var marked []int64
 	for i := range c.Messages {
@@ -348,14 +347,14 @@ func (c *conversation) markDelivered(from, origin string, fingerprints []int64) 
 	c.acknowledge("message:acknowledge:delivered", from, origin, fingerprints, func(m *Message) *string { return &m.Delivered })
 }
 
-// markUnread makes the visitor's last message one that nobody has read. Crisp
-// has no such event for the other side.
+// markUnread marks the last message of a side as unread. Crisp has an event for
+// that only if the side is the visitor.
 func (c *conversation) markUnread(from string) {
 	for _, m := range slices.Backward(c.Messages) {
 		if m.From != from {
 			continue
 		}
-		c.message(m.Fingerprint).Read = ""
+		c.findMessage(m.Fingerprint).Read = ""
 		if from == fromUser {
 			c.Unread.Operator = max(c.Unread.Operator, 1)
 			c.emit("message:acknowledge:unread:send", map[string]any{"origin": m.Origin, "fingerprints": []int64{m.Fingerprint}})
@@ -372,7 +371,8 @@ func (c *conversation) setState(state string) {
 	c.emit("session:set_state", map[string]any{"state": state})
 }
 
-// setRouting assigns the conversation to an operator, or to nobody.
+// setRouting assigns the conversation to an operator, or to nobody if the user ID
+// is empty.
 func (c *conversation) setRouting(userID string) {
 	if c.Assigned == userID {
 		return
@@ -398,11 +398,11 @@ func orNull(s string) any {
 	return s
 }
 
-// metaEvents are the metas whose change is an event, in the order of events
-// when several change at once; each has a field of the meta's name.
+// metaEvents are the metas for whose change there is an event, session:set_ and
+// the name of the meta, in the order in which the events are sent.
 var metaEvents = []string{"email", "phone", "address", "subject", "avatar", "nickname", "origin", "data", "segments"}
 
-// setMeta merges metas, those within "data" too, and tells of each.
+// setMeta sets metas, merges "data" with what is there, and sends the events.
 func (c *conversation) setMeta(changes map[string]any) {
 	data, _ := c.Meta["data"].(map[string]any)
 	more, merges := changes["data"].(map[string]any)
@@ -431,7 +431,7 @@ func (c *conversation) visit(p Page) {
 	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
 }
 
-// lastText is the latest message that says something in words.
+// lastText returns the latest message that has a text.
 func (c *conversation) lastText() string {
 	for _, m := range slices.Backward(c.Messages) {
 		if text := m.Text(); text != "" {
@@ -452,8 +452,8 @@ func (c *conversation) hasSegment(segment string) bool {
 	return slices.Contains(segments, any(segment))
 }
 
-// wire is the conversation as REST gives it.
-func (c *conversation) wire() map[string]any {
+// restForm returns the conversation as REST returns it.
+func (c *conversation) restForm() map[string]any {
 	compose := map[string]any{}
 	for _, who := range c.Composing {
 		side := map[string]string{fromUser: "visitor", fromOperator: "operator"}[who]

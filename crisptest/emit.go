@@ -8,38 +8,38 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Emit sends an event to every session that is authenticated and subscribed to
-// it, and to the web hooks that were added. It goes out as its fields stand:
-// change a [Sample] and the change is sent. REST knows nothing of it; for
-// messages that are there too, see [Server.Visitor].
+// Emit sends an event to every authenticated RTM session that receives it, and to
+// the web hooks that were added. The payload is encoded from the event's fields,
+// so that changes to a [Sample] are sent. No conversation changes by it: for
+// messages that REST has, too, see [Server.Visitor].
 //
 // Emit never waits for a client. What a client has not read yet is its
-// [Session.Backlog], which has no bound, as in socket.io. Each client gets
+// [Session.Backlog], which is unbounded, as in socket.io. Each client receives
 // events in the order of the calls.
 //
-// It panics on a [*crisp.UnknownEvent] whose Raw is no JSON.
+// Emit panics if ev is a [*crisp.UnknownEvent] whose Raw is not valid JSON.
 func (s *Server) Emit(ev crisp.Event) { s.EmitRaw(ev.EventName(), mustJSON(ev)) }
 
-// EmitRaw is Emit for any name and payload. The payload goes out as it is,
-// valid JSON or not; what is not is sent to no web hook.
+// EmitRaw is like [Server.Emit] for any name and payload. The payload is sent as
+// it is, and to web hooks only if it is valid JSON.
 func (s *Server) EmitRaw(name string, payload []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.emit(name, slices.Clone(payload)) // web hooks are delivered later
+	s.emit(name, slices.Clone(payload)) // the caller may change it before web hooks are delivered
 }
 
-// emit is EmitRaw; s.mu is held.
+// emit is EmitRaw for a payload that nobody changes; s.mu is held.
 func (s *Server) emit(name string, payload []byte) {
 	em := emission{name: name, payload: payload, tiers: s.tiers[name]}
 	for _, session := range s.sessions {
 		if session.wants(&em) {
-			session.engine.send(em.wire())
+			session.engine.send(em.encoded())
 		}
 	}
 	s.notify(name, payload)
 }
 
-// wants tells whether a session is to get an event.
+// wants reports whether a session receives an event.
 func (session *session) wants(em *emission) bool {
 	if !session.receives() || !em.isFor(session.Tier) {
 		return false
@@ -47,8 +47,8 @@ func (session *session) wants(em *emission) bool {
 	if session.Events != nil && !slices.Contains(session.Events, em.name) {
 		return false
 	}
-	if session.reach == nil && len(session.Rooms) == 0 && len(session.Inboxes) == 0 {
-		return true // without a look into the payload
+	if session.websites == nil && len(session.Rooms) == 0 && len(session.Inboxes) == 0 {
+		return true // no need to parse the payload
 	}
 	return em.scope().passes(session)
 }
@@ -58,22 +58,22 @@ type emission struct {
 	name    string
 	payload []byte
 	tiers   []crisp.Tier // those that may receive it; nil means all
-	frame   []byte       // made when the first session wants it
-	place   *scope       // likewise
+	frame   []byte       // made when first needed
+	place   *scope       // made when first needed
 }
 
 func (em *emission) isFor(tier crisp.Tier) bool {
 	return em.tiers == nil || slices.Contains(em.tiers, tier)
 }
 
-func (em *emission) wire() []byte {
+func (em *emission) encoded() []byte {
 	if em.frame == nil {
 		em.frame = eventFrame(em.name, em.payload)
 	}
 	return em.frame
 }
 
-// scope is what of a payload the filters go by.
+// scope is the part of a payload that the filters depend on.
 type scope struct {
 	WebsiteID string
 	SessionID string
@@ -88,7 +88,7 @@ func (em *emission) scope() scope {
 	return *em.place
 }
 
-// read leaves empty what the payload lacks or has as another type.
+// read parses a payload. What it lacks, or has as another type, is empty.
 func (sc *scope) read(payload []byte) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(payload, &fields) != nil {
@@ -102,19 +102,20 @@ func (sc *scope) read(payload []byte) {
 	sc.SessionID = text(fields["session_id"])
 	sc.InboxID = text(fields["inbox_id"])
 	if resource := fields["resource"]; sc.WebsiteID == "" && bytes.HasPrefix(resource, []byte("{")) {
-		var of struct{ Type, ID string } // a bucket's: it has no website_id
+		var of struct{ Type, ID string } // the events bucket:url:… have this instead of website_id
 		if json.Unmarshal(resource, &of) == nil && of.Type == "website" {
 			sc.WebsiteID = of.ID
 		}
 	}
 }
 
-// passes applies a session's filters. What belongs to no website passes those
-// by website, what belongs to no conversation that by inbox.
+// passes reports whether an event passes a session's filters by website and
+// inbox. An event without a website or without a conversation is not filtered by
+// it.
 func (sc scope) passes(session *session) bool {
 	if sc.WebsiteID != "" {
 		chosen := len(session.Rooms) == 0 || slices.Contains(session.Rooms, sc.WebsiteID)
-		if !chosen || !session.reach.covers(sc.WebsiteID) {
+		if !chosen || !session.websites.has(sc.WebsiteID) {
 			return false
 		}
 	}

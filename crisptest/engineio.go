@@ -14,60 +14,61 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Heartbeats and limits of a socket.io 4 server with its default options.
+// The defaults of a socket.io 4 server.
 const (
 	defaultPingInterval = 25 * time.Second
 	defaultPingTimeout  = 20 * time.Second
 	maxPayload          = 1_000_000 // bytes that a client may send in one frame
 )
 
-// heartbeat is what the handshake tells the client of pings.
+// heartbeat is the settings for pings that the handshake sends to the client.
 type heartbeat struct {
 	interval time.Duration
 	timeout  time.Duration
 }
 
-// engine is one Engine.IO connection over a WebSocket. What it sends goes
-// through an unbounded queue, as in socket.io: a client that stops reading
-// holds up nobody but itself.
+// engine is an Engine.IO connection over a WebSocket. What it sends goes through
+// an unbounded queue, as in socket.io, so that a client that stops reading holds
+// up nobody else.
 type engine struct {
 	version   int // 4 or 3
 	sid       string
 	ws        *websocket.Conn
-	raw       net.Conn // beneath ws
+	raw       net.Conn // below ws
 	heartbeat heartbeat
 	onChange  func() // called when the queue has been written and when the connection ends
 
-	wake chan struct{} // holds one token while there is something to write
-	done chan struct{} // closed when the connection is given up
+	wake chan struct{} // holds a token while there is something to write
+	done chan struct{} // closed when this side ends the connection
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	queue    []frame
 	backlog  Backlog
-	muted    bool        // sends nothing any more, see mute
-	closed   bool        // given up by this side
-	polite   bool        // with an exchange of close frames; written before done is closed
-	timer    *time.Timer // the heartbeat's next step
-	awaiting bool        // version 4: a ping was sent and no pong came yet
-	extended bool        // version 4: the pong may come later, once
+	muted    bool        // nothing is sent any more, see mute
+	closed   bool        // this side has ended the connection
+	polite   bool        // it is to send a close frame; set before done is closed
+	timer    *time.Timer // for the next step of the heartbeat
+	awaiting bool        // version 4: a ping was sent and no pong received yet
+	extended bool        // version 4: the time for the pong was extended, which is done once
 }
 
-// frame is one WebSocket message that waits to be written.
+// frame is a WebSocket message to be written.
 type frame struct {
 	kind    websocket.MessageType
 	data    []byte
-	bare    bool   // write the data beneath WebSocket
+	bare    bool   // write the data below WebSocket
 	last    bool   // close the connection instead of writing
-	written func() // called when it has been; may be nil
+	written func() // called after writing, unless nil
 }
 
-// Backlog is what waits to be written to a session.
+// Backlog is what waits to be written to a session, because its client has not
+// read what came before.
 type Backlog struct {
 	Frames int
-	Bytes  int
+	Bytes  int // without the headers of frames
 }
 
-// errProtocol ends a connection whose client breaks the protocol.
+// errProtocol ends the connection of a client that violates the protocol.
 var errProtocol = errors.New("crisptest: the client broke the Engine.IO protocol")
 
 func newEngine(version int, ws *websocket.Conn, raw net.Conn, hb heartbeat, onChange func()) *engine {
@@ -87,11 +88,11 @@ func newEngine(version int, ws *websocket.Conn, raw net.Conn, hb heartbeat, onCh
 	return e
 }
 
-// newSID makes an id as unguessable and as long as socket.io's.
+// newSID returns a random ID of the length of socket.io's.
 func newSID() string { return rand.Text()[:20] }
 
-// openFrame tells the client its id and the heartbeat. The field maxPayload
-// came with version 4.
+// openFrame returns the open packet, which has the client's ID and the heartbeat.
+// The field maxPayload exists since version 4.
 func (e *engine) openFrame() []byte {
 	type handshake struct {
 		SID          string   `json:"sid"`
@@ -112,7 +113,7 @@ func (e *engine) openFrame() []byte {
 	return append([]byte{engineOpen}, mustJSON(h)...)
 }
 
-// run serves the connection until it ends, and leaves no goroutine behind.
+// run serves the connection until it ends, and waits for its goroutines.
 func (e *engine) run(handle messageHandler) {
 	var wg sync.WaitGroup
 	wg.Go(e.writeLoop)
@@ -122,10 +123,10 @@ func (e *engine) run(handle messageHandler) {
 	wg.Wait()
 }
 
-// send queues a text frame. The data is shared: nobody writes to it.
+// send queues a text frame. Nobody may change the data afterwards.
 func (e *engine) send(data []byte) { e.sendFrame(frame{kind: websocket.MessageText, data: data}) }
 
-// finish closes the connection once all that is queued has been written.
+// finish closes the connection once the queue has been written.
 func (e *engine) finish() { e.sendFrame(frame{last: true}) }
 
 func (e *engine) sendFrame(f frame) {
@@ -144,7 +145,7 @@ func (e *engine) push(f frame) {
 	e.backlog.Bytes += len(f.data)
 	select {
 	case e.wake <- struct{}{}:
-	default: // the writer has been told already
+	default: // the writer is awake already
 	}
 }
 
@@ -173,7 +174,7 @@ func (e *engine) takeQueue() []frame {
 	return queue
 }
 
-// write tells whether there is any use in writing more.
+// write writes a frame and reports whether more can be written.
 func (e *engine) write(f frame) bool {
 	if f.last {
 		e.closePolitely()
@@ -182,7 +183,7 @@ func (e *engine) write(f frame) bool {
 	if e.isMuted() {
 		return false
 	}
-	if err := e.put(f); err != nil {
+	if err := e.transmit(f); err != nil {
 		return false
 	}
 	e.mu.Lock()
@@ -195,7 +196,7 @@ func (e *engine) write(f frame) bool {
 	return true
 }
 
-func (e *engine) put(f frame) error {
+func (e *engine) transmit(f frame) error {
 	if f.bare {
 		_, err := e.raw.Write(f.data)
 		return err
@@ -203,8 +204,8 @@ func (e *engine) put(f frame) error {
 	return e.ws.Write(context.Background(), f.kind, f.data)
 }
 
-// waiting is what has not been handed to the kernel yet.
-func (e *engine) waiting() Backlog {
+// pending returns what has not been written to the network yet.
+func (e *engine) pending() Backlog {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed || e.muted {
@@ -213,12 +214,12 @@ func (e *engine) waiting() Backlog {
 	return e.backlog
 }
 
-// messageHandler takes an Engine.IO message. An error means that the client
-// broke the protocol, and ends the connection as it does in the real servers.
+// messageHandler handles an Engine.IO message. It returns an error if the client
+// violates the protocol, which ends the connection as in socket.io servers.
 type messageHandler func(kind websocket.MessageType, message []byte) error
 
-// readLoop hands each message to handle until the connection ends or the
-// client breaks the protocol.
+// readLoop calls handle for each message until the connection ends or the client
+// violates the protocol.
 func (e *engine) readLoop(handle messageHandler) {
 	for {
 		kind, data, err := e.ws.Read(context.Background())
@@ -240,7 +241,8 @@ func (e *engine) readLoop(handle messageHandler) {
 	}
 }
 
-// receiveBinary takes what is always a message. Version 3 says so by a byte.
+// receiveBinary handles a binary frame, which is always a message. In version 3 it
+// begins with a byte for the packet type.
 func (e *engine) receiveBinary(data []byte, handle messageHandler) error {
 	e.heard(engineMessage)
 	if e.version == 3 {
@@ -263,7 +265,7 @@ func (e *engine) receive(text []byte, handle messageHandler) error {
 		return handle(websocket.MessageText, text[1:])
 	case enginePing:
 		if e.version == 4 {
-			return errProtocol // the direction changed with version 4
+			return errProtocol // since version 4 only the server pings
 		}
 		e.send([]byte{enginePong})
 	case enginePong:
@@ -277,8 +279,8 @@ func (e *engine) receive(text []byte, handle messageHandler) error {
 	return nil
 }
 
-// startHeartbeat begins the wait for the next step: in version 4 the server
-// pings, in version 3 it expects the client to.
+// startHeartbeat starts the timer: in version 4 for the server's first ping, in
+// version 3 for the latest time at which the client may ping.
 func (e *engine) startHeartbeat() {
 	first := e.heartbeat.interval
 	if e.version == 3 {
@@ -293,8 +295,8 @@ func (e *engine) startHeartbeat() {
 	})
 }
 
-// beat is the timer's: it pings, or tells that the client should have been
-// heard by now.
+// beat is called by the timer. It sends a ping, or reports that the client has
+// sent nothing in time.
 func (e *engine) beat() (overdue bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -310,8 +312,9 @@ func (e *engine) beat() (overdue bool) {
 	return false
 }
 
-// heard takes a packet of that kind as a sign of life, as far as each version
-// does so.
+// heard extends the time that the client has, after a packet of that kind. Version
+// 3 accepts any packet; version 4 wants a pong, but extends the time once for
+// another packet.
 func (e *engine) heard(kind byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -328,8 +331,8 @@ func (e *engine) heard(kind byte) {
 	}
 }
 
-// mute turns the connection into that of a host that vanished: it stays open,
-// nothing is sent on it, and what comes is thrown away.
+// mute makes the connection like that of a host that has vanished: it stays open,
+// but nothing is sent on it, and what is received is ignored.
 func (e *engine) mute() {
 	e.mu.Lock()
 	e.muted = true
@@ -345,7 +348,7 @@ func (e *engine) isMuted() bool {
 	return e.muted
 }
 
-// alive tells whether events can still reach the client.
+// alive reports whether events can still reach the client.
 func (e *engine) alive() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -353,7 +356,7 @@ func (e *engine) alive() bool {
 }
 
 // giveUp ends the connection, which closeWhenDone then closes. Only the first
-// call counts.
+// call has an effect.
 func (e *engine) giveUp(politely bool) {
 	e.mu.Lock()
 	if e.closed {
@@ -368,34 +371,35 @@ func (e *engine) giveUp(politely bool) {
 	e.onChange()
 }
 
-// closePolitely ends it with a WebSocket close frame.
+// closePolitely ends the connection with a WebSocket close frame.
 func (e *engine) closePolitely() { e.giveUp(true) }
 
-// cut ends the TCP connection without a word of WebSocket.
+// cut ends the TCP connection without a WebSocket close frame.
 func (e *engine) cut() {
 	_ = e.raw.Close()
 	e.giveUp(false)
 }
 
-// reset ends it with a TCP reset.
+// reset ends the connection with a TCP reset.
 func (e *engine) reset() {
 	resetConn(e.raw)
 	e.giveUp(false)
 }
 
-// closeWhenDone has its own goroutine, since the writer may hang in a peer
-// that reads no more: closing sets it free.
+// closeWhenDone closes the WebSocket when done is closed. It has a goroutine of
+// its own, because the writer may be stuck while the client doesn't read; closing
+// releases it.
 func (e *engine) closeWhenDone() {
 	<-e.done
 	if e.polite {
-		_ = e.ws.Close(websocket.StatusNoStatusRcvd, "") // no code, as the real servers
+		_ = e.ws.Close(websocket.StatusNoStatusRcvd, "") // without a code, as socket.io servers do
 		return
 	}
 	_ = e.ws.CloseNow()
 }
 
-// refuseHandshake answers a request that is no Engine.IO handshake over
-// WebSocket, in the form of the real servers, and tells whether it did.
+// refuseHandshake reports whether a request is no Engine.IO handshake over
+// WebSocket. Such a request it answers as socket.io servers do.
 func refuseHandshake(w http.ResponseWriter, r *http.Request) bool {
 	const (
 		unknownTransport = 0
@@ -434,7 +438,7 @@ func writeEngineError(w http.ResponseWriter, r *http.Request, code int, message 
 	}{code, message}))
 }
 
-// engineVersion is the version that a handshake asks for. As in the real
+// engineVersion returns the version that a handshake requests. As in socket.io
 // servers, whatever is not 4 is 3.
 func engineVersion(query url.Values) int {
 	if query.Get("EIO") == "4" {

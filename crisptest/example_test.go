@@ -10,8 +10,8 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// A bot and a visitor, outside tests. In a test, [crisptest.NewServer] is
-// shorter.
+// A bot answers a visitor. In a test, [crisptest.NewServer] and
+// [crisptest.Server.Run] make this shorter.
 func Example() {
 	ctx := context.Background()
 	srv, err := crisptest.Start()
@@ -64,7 +64,7 @@ func ExampleNewHookRequest() {
 	// answered 200
 }
 
-// A sample has a value in every field; change those that matter to a test.
+// A sample has a value in every field. Change those that matter to a test.
 func ExampleSample() {
 	ev := crisptest.Sample("message:send").(*crisp.MessageSend)
 	ev.Content = crisp.TextContent("Where is my order?")
@@ -72,7 +72,7 @@ func ExampleSample() {
 	// Output: user says Where is my order?
 }
 
-// Faults that are asked for one after the other happen one after the other.
+// The failures of several calls follow one another.
 func ExampleServer_FailREST() {
 	srv, err := crisptest.Start()
 	if err != nil {
@@ -92,7 +92,7 @@ func ExampleServer_FailREST() {
 	// <nil>
 }
 
-// Routes that the server doesn't know can be added.
+// Routes that the server doesn't have can be added.
 func ExampleServer_HandleREST() {
 	srv, err := crisptest.Start()
 	if err != nil {

@@ -13,24 +13,25 @@ import (
 	"github.com/coder/websocket"
 )
 
-// faults are what goes wrong from now on; Server.mu guards them.
+// faults are what goes wrong from now on. Server.mu guards them.
 type faults struct {
 	rejectAuth    bool
 	rejectMessage string
 	ignoreAuth    countdown
 	hangUp        countdown
 	down          bool
-	broken        bool      // the announced endpoint, not its rescue
-	upgrade       []failure // in the order they were asked for
-	rest          []failure // in the order they were asked for
+	broken        bool      // the announced endpoint fails, but not its rescue
+	upgrade       []failure // of WebSocket handshakes, in order
+	rest          []failure // of REST requests, in order
 	slow          time.Duration
 	skew          time.Duration
 }
 
-// countdown is how often something is to happen yet; always if negative.
+// countdown is how many more times something is to happen; a negative number
+// means always.
 type countdown int
 
-// take uses one of them up, if there is one.
+// take reports whether it is to happen now, and counts it.
 func (c *countdown) take() bool {
 	if *c > 0 {
 		*c--
@@ -39,12 +40,12 @@ func (c *countdown) take() bool {
 	return *c < 0
 }
 
-// failure is an answer that fails, and how often it is given.
+// failure is an answer that fails a request.
 type failure struct {
-	left       countdown
+	left       countdown // how many more requests it is for
 	status     int
-	retryAfter time.Duration
-	body       string // instead of Crisp's form
+	retryAfter time.Duration // 0 for no header
+	body       string        // if not empty, instead of Crisp's form
 }
 
 func newFailure(status, n int, retryAfter []time.Duration) failure {
@@ -55,7 +56,7 @@ func newFailure(status, n int, retryAfter []time.Duration) failure {
 	return f
 }
 
-// header says when to come again, if that is to be said.
+// header sets Retry-After, rounded up to whole seconds.
 func (f *failure) header(h http.Header) {
 	if f.retryAfter > 0 {
 		seconds := (f.retryAfter + time.Second - 1) / time.Second
@@ -63,8 +64,9 @@ func (f *failure) header(h http.Header) {
 	}
 }
 
-// next takes the failure that is due from the front of a queue.
-func next(queue *[]failure) (failure, bool) {
+// nextFailure returns the failure for the next request, if there is one, and removes
+// those from the queue that are used up.
+func nextFailure(queue *[]failure) (failure, bool) {
 	for len(*queue) > 0 {
 		if first := &(*queue)[0]; first.left.take() {
 			return *first, true
@@ -74,9 +76,8 @@ func next(queue *[]failure) (failure, bool) {
 	return failure{}, false
 }
 
-// Heal ends all faults that last: whatever is not healthy yet by itself. Lost
-// connections stay lost, silent ones silent. Hooks that were held back are
-// delivered.
+// Heal ends all faults that have not ended yet. Connections that were lost or
+// have gone silent remain so. Web hooks that were held back are delivered.
 func (s *Server) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,27 +87,26 @@ func (s *Server) Heal() {
 	}
 }
 
-// Drop is a way to lose a connection.
+// Drop is a way in which a connection ends, for [Server.DropConnections].
 type Drop int
 
 const (
-	// DropClose ends it with a WebSocket close frame, as a server that is
-	// restarted does.
+	// DropClose ends the connection with a WebSocket close frame, as when a
+	// server is restarted.
 	DropClose Drop = iota
-	// DropCut ends the TCP connection without a close frame, as when the
-	// server's process is killed.
+	// DropCut ends the TCP connection without a close frame, as when the server's
+	// process is killed.
 	DropCut
-	// DropReset ends it with a TCP reset, as when a host or a middlebox lost
-	// its state. What was on its way is lost.
+	// DropReset ends the TCP connection with a reset, as when a host or a
+	// middlebox has lost its state. What was in transit is lost.
 	DropReset
-	// DropPacket sends Socket.IO's disconnect packet, 41, and leaves the
-	// connection open with its heartbeat: the session is over, though nothing
-	// has closed.
+	// DropPacket sends Socket.IO's disconnect packet, 41, which ends the session.
+	// The connection stays open, with its heartbeat.
 	DropPacket
 )
 
-// DropConnections loses all RTM connections, by DropClose unless told
-// otherwise. When it returns, no session is open; a client may open new ones.
+// DropConnections ends all RTM connections, by [DropClose] unless another way is
+// given. When it returns, no session is open; clients may open new ones.
 func (s *Server) DropConnections(how ...Drop) {
 	drop := DropClose
 	if len(how) > 0 {
@@ -126,7 +126,7 @@ func (s *Server) DropConnections(how ...Drop) {
 	}
 }
 
-// endAll ends all sessions and gives the connections there are.
+// endAll ends all sessions and returns all connections.
 func (s *Server) endAll(why string, drop Drop) []*engine {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,17 +140,17 @@ func (s *Server) endAll(why string, drop Drop) []*engine {
 	return slices.Collect(maps.Keys(s.engines))
 }
 
-// GoSilent turns the RTM connections that are open into half-open ones, as
-// when a host vanishes: they stay, and nothing ever comes on them again, no
-// heartbeat and no close. New connections work.
+// GoSilent makes the RTM connections that are open half-open, as when a host
+// vanishes: they are not closed, but nothing is received on them any more, not
+// even heartbeats. New connections work.
 func (s *Server) GoSilent() {
 	for _, e := range s.endAll("gone silent by the test", DropClose) {
 		e.mute()
 	}
 }
 
-// TakeDown takes RTM down, as when its host is restarted: connections are cut,
-// and new ones until [Server.BringUp] or [Server.Heal].
+// TakeDown takes the RTM API down, as when its host is restarted: all connections
+// are cut, and so are new ones, until [Server.BringUp] or [Server.Heal].
 func (s *Server) TakeDown() {
 	s.mu.Lock()
 	s.faults.down = true
@@ -165,8 +165,8 @@ func (s *Server) BringUp() {
 	s.faults.down = false
 }
 
-// MoveEndpoint moves RTM to another port and path, which REST tells from now
-// on. The old address is gone, with its connections. It panics on a server that
+// MoveEndpoint moves the RTM API to another port and path, which REST returns from
+// now on. The old address and its connections are gone. It panics if the server
 // is closed.
 func (s *Server) MoveEndpoint() {
 	moved, err := s.openRTM()
@@ -181,16 +181,16 @@ func (s *Server) MoveEndpoint() {
 	s.DropConnections(DropCut)
 }
 
-// BreakEndpoint makes REST announce an RTM endpoint that refuses connections,
-// and the working one as its rescue, until [Server.Heal]. Sessions that are
-// open stay.
+// BreakEndpoint makes REST return an RTM endpoint that refuses connections, with
+// the working one as its rescue, until [Server.Heal]. Open connections are not
+// affected.
 func (s *Server) BreakEndpoint() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.broken = true
 }
 
-// announced is what REST says of RTM.
+// announced returns the RTM endpoints as REST returns them.
 func (s *Server) announced() endpoints {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +204,8 @@ func (s *Server) announced() endpoints {
 	}
 }
 
-// RejectAuth answers every RTM authentication with "unauthorized", and the
-// message if one is given, until [Server.Heal].
+// RejectAuth answers every RTM authentication with "unauthorized" until
+// [Server.Heal]. The message is "invalid authentication" unless one is given.
 func (s *Server) RejectAuth(message ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,17 +213,17 @@ func (s *Server) RejectAuth(message ...string) {
 	s.faults.rejectMessage = cmp.Or(slices.Concat(message, []string{"invalid authentication"})...)
 }
 
-// IgnoreAuth leaves the next n RTM authentications without an answer, and the
-// connections open; all of them, until [Server.Heal], if n is negative.
+// IgnoreAuth doesn't answer the next n RTM authentications, and leaves their
+// connections open. If n is negative, it does so until [Server.Heal].
 func (s *Server) IgnoreAuth(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.ignoreAuth = countdown(n)
 }
 
-// RefuseUpgrade answers the next n WebSocket handshakes with an HTTP status,
-// and a Retry-After header of whole seconds if a duration is given; all of them,
-// until [Server.Heal], if n is negative.
+// RefuseUpgrade answers the next n WebSocket handshakes with an HTTP status, and
+// with a Retry-After header in whole seconds if a duration is given. If n is
+// negative, it does so until [Server.Heal].
 func (s *Server) RefuseUpgrade(status, n int, retryAfter ...time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,19 +231,19 @@ func (s *Server) RefuseUpgrade(status, n int, retryAfter ...time.Duration) {
 }
 
 // HangUp closes the next n RTM connections right after their Engine.IO open
-// packet; all of them, until [Server.Heal], if n is negative.
+// packet. If n is negative, it does so until [Server.Heal].
 func (s *Server) HangUp(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.hangUp = countdown(n)
 }
 
-// failUpgrade does what the faults in force do to a WebSocket handshake, and
-// tells whether that was the end of it.
+// failUpgrade applies the current faults to a WebSocket handshake, and reports
+// whether they have ended it.
 func (s *Server) failUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	down := s.faults.down
-	refusal, refused := next(&s.faults.upgrade)
+	refusal, refused := nextFailure(&s.faults.upgrade)
 	s.mu.Unlock()
 	switch {
 	case down:
@@ -257,17 +257,17 @@ func (s *Server) failUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// FailREST answers the next n REST requests, of any route, with a status, and
-// a Retry-After header of whole seconds if a duration is given; all of them,
-// until [Server.Heal], if n is negative. Failures that are asked for one after
-// the other happen one after the other.
+// FailREST answers the next n REST requests of any route with a status, and with
+// a Retry-After header in whole seconds if a duration is given. If n is negative,
+// it does so until [Server.Heal]. The failures of several calls follow one
+// another.
 func (s *Server) FailREST(status, n int, retryAfter ...time.Duration) {
 	s.addRESTFailure(newFailure(status, n, retryAfter))
 }
 
-// GarbleREST answers the next n REST requests with status 200 and a body that
-// is not Crisp's, such as a gateway's HTML page; all of them, until
-// [Server.Heal], if n is negative.
+// GarbleREST answers the next n REST requests with status 200 and the given body,
+// such as the HTML page of a gateway. If n is negative, it does so until
+// [Server.Heal].
 func (s *Server) GarbleREST(body string, n int) {
 	s.addRESTFailure(failure{left: countdown(n), status: http.StatusOK, body: body})
 }
@@ -278,16 +278,16 @@ func (s *Server) addRESTFailure(f failure) {
 	s.faults.rest = append(s.faults.rest, f)
 }
 
-// SlowREST delays every REST answer, until [Server.Heal] or SlowREST(0). With
-// a delay beyond the client's patience, REST hangs.
+// SlowREST delays every REST answer until [Server.Heal] or SlowREST(0). A delay
+// that is longer than a client's timeout makes REST hang.
 func (s *Server) SlowREST(delay time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.slow = delay
 }
 
-// DuplicateHooks delivers the next n events twice to each of the web hooks that
-// were added; all of them, until [Server.Heal], if n is negative.
+// DuplicateHooks delivers the next n events twice to each web hook that was
+// added. If n is negative, it does so until [Server.Heal].
 func (s *Server) DuplicateHooks(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -296,8 +296,8 @@ func (s *Server) DuplicateHooks(n int) {
 	}
 }
 
-// ReorderHooks holds the next n events back from each of the web hooks that
-// were added, and delivers them, last first, when there are that many.
+// ReorderHooks holds back the next n events from each web hook that was added,
+// and delivers them, last first, once there are n.
 func (s *Server) ReorderHooks(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -306,20 +306,20 @@ func (s *Server) ReorderHooks(n int) {
 	}
 }
 
-// SendFrame sends a text frame to every RTM connection that is open, for what
-// a server should not send: "6", "44{}", "459999-[]", no packet at all. It
-// takes its turn among the events.
+// SendFrame sends a text frame to every open RTM connection, after the events
+// that were sent before it. It is for what Crisp doesn't send or no server should
+// send: "6", "44{}", "459999-[]", or something that is no packet at all.
 func (s *Server) SendFrame(text string) {
 	s.sendToAll(frame{kind: websocket.MessageText, data: []byte(text)})
 }
 
-// SendBinary is SendFrame for a binary frame.
+// SendBinary is like [Server.SendFrame] for a binary frame.
 func (s *Server) SendBinary(data []byte) {
 	s.sendToAll(frame{kind: websocket.MessageBinary, data: slices.Clone(data)})
 }
 
-// SendBytes sends bytes beneath WebSocket to every RTM connection that is
-// open: what is no frame, or the beginning of one that never ends.
+// SendBytes is like [Server.SendFrame] for bytes below WebSocket: something that
+// is no frame, or the beginning of a frame that never ends.
 func (s *Server) SendBytes(data []byte) {
 	s.sendToAll(frame{bare: true, data: slices.Clone(data)})
 }
@@ -332,21 +332,21 @@ func (s *Server) sendToAll(f frame) {
 	}
 }
 
-// SkewClock makes the server's clock differ from the machine's, until
-// [Server.Heal]: in the signed timestamps of web hooks and in the times of
-// messages and conversations. A negative skew is a clock that is behind.
+// SkewClock sets the server's clock ahead by a duration, or back if that is
+// negative, until [Server.Heal]. The clock dates web hooks, messages and
+// conversations.
 func (s *Server) SkewClock(skew time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.skew = skew
 }
 
-// failREST does what the faults in force do to a REST request, and tells
-// whether that was the end of it.
+// failREST applies the current faults to a REST request, and reports whether they
+// have ended it.
 func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	delay := s.faults.slow
-	f, failed := next(&s.faults.rest)
+	f, failed := nextFailure(&s.faults.rest)
 	if !failed {
 		f.status, f.retryAfter = s.rate.admit(time.Now())
 		failed = f.status != http.StatusOK
@@ -368,7 +368,7 @@ func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// reasons are what Crisp calls the statuses that refuse a request.
+// reasons are the reasons that Crisp gives with a status.
 var reasons = map[int]string{
 	http.StatusBadRequest:          "invalid_data",
 	http.StatusUnauthorized:        "invalid_session",
@@ -381,7 +381,7 @@ var reasons = map[int]string{
 	http.StatusInternalServerError: "internal_error",
 }
 
-// sleep waits, and tells whether there is still any use in going on then.
+// sleep waits for the delay. It returns false if the context ends before.
 func sleep(ctx context.Context, delay time.Duration) bool {
 	if delay <= 0 {
 		return true

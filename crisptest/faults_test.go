@@ -72,9 +72,9 @@ func TestGoSilent(t *testing.T) {
 		hour, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		_, _, err := c.ws.Read(hour)
-		require.ErrorIs(t, err, context.DeadlineExceeded, "not a frame, not an end")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "neither a frame nor the end of the connection")
 
-		authenticate(t, srv, srv.Token(), "") // others are served
+		authenticate(t, srv, srv.Token(), "") // new connections work
 	})
 }
 

@@ -37,7 +37,7 @@ func TestFramesThatNoServerShouldSend(t *testing.T) {
 	})
 }
 
-// Every method from many goroutines at once: the race detector is the judge.
+// Calls every method from many goroutines at once, for the race detector.
 func TestMethodsAreSafeFromAnyGoroutine(t *testing.T) {
 	srv := crisptest.NewServer(t, crisptest.WithHookRetries(2, time.Millisecond))
 	srv.AddPluginHook(newSink(srv).url)
@@ -79,7 +79,7 @@ func TestMethodsAreSafeFromAnyGoroutine(t *testing.T) {
 			}
 		})
 	}
-	rtm, err := srv.Client().NewRTM(anyRouter(), crisp.WithBackoff(at(time.Millisecond)))
+	rtm, err := srv.Client().NewRTM(anyRouter(), crisp.WithBackoff(constantBackoff(time.Millisecond)))
 	require.NoError(t, err)
 	ran := make(chan error)
 	go func() { ran <- rtm.Run(context.Background()) }()
@@ -88,10 +88,9 @@ func TestMethodsAreSafeFromAnyGoroutine(t *testing.T) {
 	require.Error(t, <-ran)
 }
 
-// at is a backoff that never changes.
-type at time.Duration
+type constantBackoff time.Duration
 
-func (d at) Delay(int) time.Duration { return time.Duration(d) }
+func (d constantBackoff) Delay(int) time.Duration { return time.Duration(d) }
 
 func anyRouter() *crisp.Router {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))

@@ -17,22 +17,23 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// HookOption changes a web hook from what Crisp would send.
+// HookOption configures a web hook for [NewHookRequest] and [Server.PostHook].
 type HookOption func(*hook)
 
-// HookAt dates the event and the delivery: the envelope's timestamp and the one
-// that is signed.
+// HookAt sets the time of the event and of the delivery: the timestamp of the
+// envelope and the one that is signed. By default both are now.
 func HookAt(at time.Time) HookOption {
 	return func(h *hook) { h.happened, h.sent = at, at }
 }
 
-// HookAttempt makes it the delivery of that number, from 1, of so many.
+// HookAttempt sets the number of the attempt, from 1, and the limit of attempts.
+// By default they are 1 and 5.
 func HookAttempt(attempt, limit int) HookOption {
 	return func(h *hook) { h.attempt, h.limit = attempt, limit }
 }
 
-// HookSecret signs with another secret; an empty one leaves the signature out,
-// as the hooks of a website do.
+// HookSecret sets the secret to sign with. With an empty one the web hook is not
+// signed, like those of a website.
 func HookSecret(secret string) HookOption {
 	return func(h *hook) {
 		h.secret = secret
@@ -42,7 +43,7 @@ func HookSecret(secret string) HookOption {
 	}
 }
 
-// Origins of hooks, as their header names them.
+// The values of X-Crisp-Hook-Origin.
 const (
 	originPlugin  = "plugin"
 	originWebsite = "website"
@@ -50,10 +51,10 @@ const (
 
 // hook is a web hook to be sent.
 type hook struct {
-	secret   string // empty: not signed
+	secret   string // empty if it is not signed
 	origin   string
-	happened time.Time // the event; the same in each attempt
-	sent     time.Time // this attempt
+	happened time.Time // when the event happened; the same in each attempt
+	sent     time.Time // when this attempt is made
 	attempt  int
 	limit    int
 	event    string
@@ -73,12 +74,12 @@ func newPluginHook(secret string, at time.Time, event string, payload []byte) *h
 	}
 }
 
-// NewHookRequest makes the request of a plugin's web hook, signed with secret,
-// for a handler's ServeHTTP:
+// NewHookRequest returns the request of a plugin's web hook, signed with the
+// secret, for a handler's ServeHTTP:
 //
 //	handler.ServeHTTP(recorder, crisptest.NewHookRequest(secret, ev))
 //
-// To send it with an HTTP client, set its URL to the handler's.
+// To send it with an HTTP client, set its URL.
 func NewHookRequest(secret string, ev crisp.Event, opts ...HookOption) *http.Request {
 	h := newPluginHook(secret, time.Now(), ev.EventName(), mustJSON(ev))
 	for _, opt := range opts {
@@ -86,12 +87,12 @@ func NewHookRequest(secret string, ev crisp.Event, opts ...HookOption) *http.Req
 	}
 	r, err := h.request(context.Background(), "http://127.0.0.1/", h.body())
 	if err != nil {
-		panic("crisptest: NewHookRequest: " + err.Error()) // no argument can cause it
+		panic("crisptest: NewHookRequest: " + err.Error()) // no argument can cause this
 	}
 	return r
 }
 
-// body is the envelope, whose timestamp is in milliseconds.
+// body returns the envelope, whose timestamp is in milliseconds.
 func (h *hook) body() []byte {
 	var of scope
 	of.read(h.payload)
@@ -121,8 +122,8 @@ func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Requ
 	return r, nil
 }
 
-// sign is the signature of plugin hooks, written out here so that a mistake in
-// the library's own is not repeated by what tests it.
+// sign returns the signature of a plugin hook. It doesn't use package crisp, so
+// that a mistake there shows in tests.
 func sign(secret, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "[%s;%s]", timestamp, body)
@@ -130,9 +131,10 @@ func sign(secret, timestamp string, body []byte) string {
 }
 
 // PostHook posts an event to a URL as a plugin's web hook, signed with
-// [Server.SigningSecret], once and whatever the answer is. The answer's body
-// has been read already and needs no Close. The error is that of the HTTP
-// client. It counts among the [Server.Deliveries].
+// [Server.SigningSecret]. It makes a single attempt, which [Server.Deliveries]
+// includes, and returns the answer, whatever its status. The body of the answer
+// has been read already and need not be closed. The error is that of the HTTP
+// client.
 func (s *Server) PostHook(ctx context.Context, url string, ev crisp.Event, opts ...HookOption) (*http.Response, error) {
 	h := newPluginHook(s.signingSecret, s.clock(), ev.EventName(), mustJSON(ev))
 	for _, opt := range opts {
@@ -148,25 +150,26 @@ func (s *Server) clock() time.Time {
 	return s.now()
 }
 
-// Delivery is one delivery of a web hook.
+// Delivery is one attempt to deliver a web hook.
 type Delivery struct {
-	URL     string
-	Event   string // name
-	Attempt int    // from 1
-	Limit   int    // how many attempts there are
-	Header  http.Header
-	Body    []byte // that was sent
-	Status  int    // of the answer; 0 if there was none
-	Answer  []byte // its body
-	Err     error  // why there was no answer
-	Time    time.Time
-	Took    time.Duration
+	URL     string        // to which it was sent
+	Event   string        // name of the event
+	Attempt int           // number of the attempt, from 1
+	Limit   int           // how many attempts are made at most
+	Header  http.Header   // of the request
+	Body    []byte        // of the request
+	Status  int           // HTTP status of the answer; 0 if there was none
+	Answer  []byte        // body of the answer
+	Err     error         // why there was no answer
+	Time    time.Time     // when it was sent
+	Took    time.Duration // until the answer or the error
 }
 
-// Delivered tells whether the answer was a 2xx: nothing more is sent then.
+// Delivered reports whether the answer had a 2xx status, so that no further
+// attempt is made.
 func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status < 300 }
 
-// String tells of the event and the answer, for failure messages.
+// String describes the event and the answer, for failure messages.
 func (d Delivery) String() string {
 	outcome := fmt.Sprintf("status %d", d.Status)
 	if d.Err != nil {
@@ -175,15 +178,15 @@ func (d Delivery) String() string {
 	return fmt.Sprintf("%s to %s, attempt %d of %d: %s", d.Event, d.URL, d.Attempt, d.Limit, outcome)
 }
 
-// Deliveries lists the web hooks that were sent and have been answered, or
-// have failed, in that order.
+// Deliveries returns the deliveries of web hooks that were answered or failed, in
+// the order in which they ended.
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.deliveries)
 }
 
-// deliver sends a hook and records what came of it.
+// deliver sends a hook and records the outcome.
 func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Response, Delivery) {
 	d := Delivery{URL: url, Event: h.event, Attempt: h.attempt, Limit: h.limit, Body: h.body(), Time: time.Now()}
 	answer, err := s.post(ctx, &d, h)
@@ -196,7 +199,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 	return answer, d
 }
 
-// post reads the whole answer, so that nobody has to close it.
+// post sends a hook and reads the whole answer, so that nobody has to close it.
 func (s *Server) post(ctx context.Context, d *Delivery, h *hook) (*http.Response, error) {
 	r, err := h.request(ctx, d.URL, d.Body)
 	if err != nil {

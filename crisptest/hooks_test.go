@@ -23,7 +23,7 @@ import (
 
 func sampleMessage() *crisp.MessageSend { return crisptest.Sample("message:send").(*crisp.MessageSend) }
 
-// The signature and the form, against values that were made with another tool:
+// Compares the signature with one that another tool made:
 //
 //	printf '[946684800000;%s]' BODY | openssl dgst -sha256 -hmac secret
 func TestHookRequest(t *testing.T) {
@@ -75,7 +75,7 @@ func TestHookRequestPassesTheLibrarysHandler(t *testing.T) {
 	}
 }
 
-// post posts a hook and gives the status of the answer.
+// post posts a web hook and returns the status of the answer.
 func post(t *testing.T, srv *crisptest.Server, url string, ev crisp.Event, opts ...crisptest.HookOption) (status int, err error) {
 	t.Helper()
 	resp, err := srv.PostHook(t.Context(), url, ev, opts...)
@@ -151,7 +151,7 @@ func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "thanks")
 }
 
-// attempts describes the deliveries: event, attempt/limit and status.
+// attempts describes each delivery by its event, attempt and status.
 func attempts(srv *crisptest.Server) (list []string) {
 	for _, d := range srv.Deliveries() {
 		text := d.String()
@@ -176,8 +176,8 @@ func TestPluginHookIsDeliveredAgain(t *testing.T) {
 		}, attempts(srv))
 
 		deliveries := srv.Deliveries()
-		assert.Equal(t, deliveries[0].Body, deliveries[2].Body, "the event stays what it was")
-		assert.NotEqual(t, deliveries[0].Header.Get("X-Crisp-Signature"), deliveries[2].Header.Get("X-Crisp-Signature"), "the delivery is signed anew")
+		assert.Equal(t, deliveries[0].Body, deliveries[2].Body, "the body stays the same")
+		assert.NotEqual(t, deliveries[0].Header.Get("X-Crisp-Signature"), deliveries[2].Header.Get("X-Crisp-Signature"), "each delivery has a signature of its own")
 		assert.Equal(t, "thanks", string(deliveries[2].Answer))
 	}, crisptest.WithHookRetries(4, time.Second))
 }
@@ -225,7 +225,7 @@ func TestWebsiteHookIsNeitherSignedNorRetried(t *testing.T) {
 	})
 }
 
-// events delivered to a subscriber, by name.
+// eventNames returns the names of the events that were delivered.
 func eventNames(srv *crisptest.Server) (names []string) {
 	synctest.Wait()
 	for _, d := range srv.Deliveries() {
@@ -242,7 +242,7 @@ func TestWhatHooksGet(t *testing.T) {
 		}
 		srv.EmitRaw("mine", []byte(`{}`))
 		srv.EmitRaw("mine", []byte(`no JSON`))
-		assert.Equal(t, []string{"message:send", "mine"}, eventNames(srv), "RTM-only events never come by hook")
+		assert.Equal(t, []string{"message:send", "mine"}, eventNames(srv), "RTM-only events are never sent by web hook")
 	})
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.AddPluginHook(newSink(srv).url)

@@ -11,12 +11,11 @@ import (
 	"time"
 )
 
-// memory is a network that exists in this process alone. Its addresses look
-// like loopback ones, so that clients which insist on TLS for anything else
-// accept them. All waiting is on channels and sync.Cond, which a synctest
-// bubble counts as durably blocked.
+// memory is a network within this process. Its addresses look like loopback
+// addresses, because clients insist on TLS for any other. All waiting is on
+// channels and sync.Cond, which count as durably blocked in a synctest bubble.
 type memory struct {
-	mu        sync.Mutex
+	mu        sync.Mutex // guards what follows
 	lastPort  int
 	listeners map[string]*memoryListener
 }
@@ -57,13 +56,13 @@ func (m *memory) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	}
 }
 
-func (m *memory) forget(address string) {
+func (m *memory) remove(address string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.listeners, address)
 }
 
-// refused is what the kernel says of an address that nobody listens at.
+// refused returns the error of a kernel for an address on which nobody listens.
 func refused(address string) error {
 	return &net.OpError{Op: "dial", Net: "memory", Addr: memoryAddr(address), Err: syscall.ECONNREFUSED}
 }
@@ -92,7 +91,7 @@ func (l *memoryListener) Accept() (net.Conn, error) {
 
 func (l *memoryListener) Close() error {
 	l.once.Do(func() {
-		l.network.forget(l.addr.String())
+		l.network.remove(l.addr.String())
 		close(l.closed)
 	})
 	return nil
@@ -100,7 +99,7 @@ func (l *memoryListener) Close() error {
 
 func (l *memoryListener) Addr() net.Addr { return l.addr }
 
-// memoryPipe makes both ends of a connection to addr.
+// memoryPipe returns both ends of a connection to addr.
 func memoryPipe(addr net.Addr) (client, server *memoryConn) {
 	up, down := newStream(), newStream()
 	return &memoryConn{in: down, out: up, addr: addr}, &memoryConn{in: up, out: down, addr: addr}
@@ -123,7 +122,7 @@ func (c *memoryConn) Close() error {
 	return nil
 }
 
-// reset breaks both directions at once, for both ends.
+// reset ends both directions for both ends.
 func (c *memoryConn) reset() {
 	for _, s := range []*stream{c.in, c.out} {
 		s.update(func(s *stream) {
@@ -148,22 +147,22 @@ func (c *memoryConn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// window is how much a stream holds before its writer waits, as the kernel's
-// socket buffers would.
+// window is how many bytes a stream holds before its writer waits, like the socket
+// buffers of a kernel.
 const window = 64 << 10
 
 // stream is one direction of a connection.
 type stream struct {
-	mu             sync.Mutex
+	mu             sync.Mutex // guards what follows
 	changed        *sync.Cond
 	data           []byte
 	reader, writer side
 }
 
-// side is what one end of a stream has done to it.
+// side is the state of one end of a stream.
 type side struct {
-	closed   error       // what its own calls fail with; nil while open
-	deadline *time.Timer // nil without one
+	closed   error       // the error of its own calls; nil while open
+	deadline *time.Timer // nil if there is none
 	expired  bool        // the deadline has passed
 }
 
@@ -176,7 +175,7 @@ func (s *side) close(err error) {
 	}
 }
 
-// failure is what a call of this side fails with, if it does.
+// failure returns the error of a call by this side, nil if it may go on.
 func (s *side) failure() error {
 	if s.closed != nil {
 		return s.closed
@@ -193,7 +192,7 @@ func newStream() *stream {
 	return s
 }
 
-// update changes the stream and wakes whoever waits on it.
+// update changes the stream and wakes whoever waits for it.
 func (s *stream) update(change func(*stream)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,8 +242,7 @@ func (s *stream) write(p []byte) (written int, err error) {
 	}
 }
 
-// setDeadline replaces a side's deadline; the zero time takes it away. The
-// stream is locked.
+// setDeadline replaces a side's deadline; the zero time means none. s.mu is held.
 func (s *stream) setDeadline(of *side, t time.Time) {
 	if of.deadline != nil {
 		of.deadline.Stop()
@@ -262,7 +260,7 @@ func (s *stream) setDeadline(of *side, t time.Time) {
 	var timer *time.Timer
 	timer = time.AfterFunc(left, func() {
 		s.update(func(*stream) {
-			if of.deadline == timer { // and not replaced in the meantime
+			if of.deadline == timer { // it was not replaced in the meantime
 				of.expired = true
 			}
 		})

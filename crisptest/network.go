@@ -6,20 +6,20 @@ import (
 	"net/http"
 )
 
-// network is where a Server listens: real loopback sockets, or the process's
-// own memory, which works inside a synctest bubble.
+// network is where a Server listens: on loopback sockets, or in memory, which
+// works inside a synctest bubble.
 type network interface {
 	listen() (net.Listener, error)
 	dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// loopback is the machine's loopback interface, each listener on a port of
-// its own that the kernel picks.
+// loopback is the machine's loopback interface. Each listener has a port that the
+// kernel chooses.
 type loopback struct{ net.Dialer }
 
 func (loopback) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil { // a machine with IPv6 only
+	if err != nil { // the machine may have only IPv6
 		if l6, err6 := net.Listen("tcp6", "[::1]:0"); err6 == nil {
 			return l6, nil
 		}
@@ -31,8 +31,8 @@ func (l loopback) dial(ctx context.Context, network, address string) (net.Conn, 
 	return l.DialContext(ctx, network, address)
 }
 
-// resetConn ends a connection as a crashed host does: the peer is told with a
-// TCP reset, and what was on its way is lost.
+// resetConn ends a connection with a TCP reset, as a host that has crashed does.
+// What was in transit is lost.
 func resetConn(c net.Conn) {
 	switch c := c.(type) {
 	case *net.TCPConn:
@@ -43,7 +43,7 @@ func resetConn(c net.Conn) {
 	}
 }
 
-// connKey is where the context of a request holds the connection it came by.
+// connKey is the key of a request's connection in its context.
 type connKey struct{}
 
 func rememberConn(ctx context.Context, c net.Conn) context.Context {

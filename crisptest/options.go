@@ -16,8 +16,8 @@ type Option func(*config) error
 
 type config struct {
 	network       network
-	tokens        []crisp.Token // the first is Server.Token's
-	websites      reach         // nil: any website exists; Server.mu guards it
+	tokens        []crisp.Token // one of each tier; Server.Token is the first
+	websites      websiteSet    // those that exist; guarded by Server.mu
 	signingSecret string
 	heartbeat     heartbeat
 	authTimeout   time.Duration
@@ -48,8 +48,8 @@ func newConfig(opts []Option) (config, error) {
 	return c, nil
 }
 
-// randomTokens makes a token of each tier. Random, so that a program under
-// test that mixes up two servers is noticed.
+// randomTokens makes a token of each tier. They are random so that a program
+// which mixes up two servers is noticed.
 func randomTokens() []crisp.Token {
 	identifier := func() string { return "crisptest-" + strings.ToLower(rand.Text()[:12]) }
 	return []crisp.Token{
@@ -59,10 +59,9 @@ func randomTokens() []crisp.Token {
 	}
 }
 
-// InMemory keeps the server off the machine's network: it can be reached with
-// [Server.HTTPClient] alone, which [Server.Client] uses. It is the network for
-// tests in a [testing/synctest] bubble, where time is virtual and real sockets
-// don't work.
+// InMemory makes the server use a network in memory instead of sockets. It can
+// then be reached only with [Server.HTTPClient], which [Server.Client] uses. Tests
+// in a [testing/synctest] bubble need it: sockets don't work in virtual time.
 func InMemory() Option {
 	return func(c *config) error {
 		c.network = newMemory()
@@ -70,7 +69,7 @@ func InMemory() Option {
 	}
 }
 
-// WithTier makes [Server.Token] give the token of another tier than plugin.
+// WithTier makes [Server.Token] return the token of that tier instead of plugin.
 func WithTier(tier crisp.Tier) Option {
 	return func(c *config) error {
 		i := slices.IndexFunc(c.tokens, func(t crisp.Token) bool { return t.Tier == tier })
@@ -82,8 +81,8 @@ func WithTier(tier crisp.Tier) Option {
 	}
 }
 
-// WithToken makes the server accept this token instead of its own of that
-// tier, and [Server.Token] give it.
+// WithToken makes the server accept this token instead of the random one of the
+// same tier, and [Server.Token] return it. It needs an identifier and a key.
 func WithToken(token crisp.Token) Option {
 	return func(c *config) error {
 		if token.Identifier == "" || token.Key == "" {
@@ -95,9 +94,9 @@ func WithToken(token crisp.Token) Option {
 	}
 }
 
-// WithWebsites fixes the websites that exist: REST knows no other, and an RTM
-// session that names another in its rooms is refused. Without it, any website
-// that is named exists.
+// WithWebsites sets the IDs of the websites that exist: REST knows no others, and
+// an RTM session that lists another among its rooms is refused. By default, any
+// website that is named exists.
 func WithWebsites(ids ...string) Option {
 	return func(c *config) error {
 		if len(ids) == 0 || slices.Contains(ids, "") {
@@ -108,10 +107,10 @@ func WithWebsites(ids ...string) Option {
 	}
 }
 
-// WithStrictSessions makes REST know no conversations but those that a visitor
-// has begun ([Server.Visitor]) or that REST has created. Without it, a
-// conversation also comes into being when something is done to it, so that a
-// program can answer an event that was made up.
+// WithStrictSessions makes REST know only the conversations that a visitor has
+// begun ([Server.Visitor]) or that were created over REST. By default, a
+// conversation is also created when something is added to it, so that a program
+// can answer an event that was only emitted.
 func WithStrictSessions() Option {
 	return func(c *config) error {
 		c.strictSessions = true
@@ -119,8 +118,8 @@ func WithStrictSessions() Option {
 	}
 }
 
-// WithSigningSecret sets the secret that plugin web hooks are signed with. It
-// is random otherwise: see [Server.SigningSecret].
+// WithSigningSecret sets the secret with which the web hooks of the plugin are
+// signed. By default it is random: see [Server.SigningSecret].
 func WithSigningSecret(secret string) Option {
 	return func(c *config) error {
 		if secret == "" {
@@ -131,9 +130,9 @@ func WithSigningSecret(secret string) Option {
 	}
 }
 
-// WithHeartbeat sets how often pings are due and how long their answer may
-// take, at least a millisecond each; 25 s and 20 s otherwise. The handshake
-// tells them to the client.
+// WithHeartbeat sets pingInterval, the time between two pings, and pingTimeout,
+// the time to wait for the answer, at least a millisecond each. The handshake
+// sends them to the client. By default they are 25 s and 20 s.
 func WithHeartbeat(interval, timeout time.Duration) Option {
 	return func(c *config) error {
 		if interval < time.Millisecond || timeout < time.Millisecond {
@@ -144,8 +143,8 @@ func WithHeartbeat(interval, timeout time.Duration) Option {
 	}
 }
 
-// WithAuthTimeout sets how long an RTM session may take to authenticate before
-// it is disconnected; 10 s otherwise.
+// WithAuthTimeout sets how long an RTM session may take to authenticate before it
+// is disconnected. By default that is 10 s.
 func WithAuthTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -156,18 +155,19 @@ func WithAuthTimeout(d time.Duration) Option {
 	}
 }
 
-// OverLimit is what happens to RTM sessions beyond [WithSessionLimit].
+// OverLimit says what happens to RTM sessions beyond [WithSessionLimit].
 type OverLimit int
 
 const (
-	// OverLimitDisconnect disconnects them when they authenticate.
+	// OverLimitDisconnect disconnects the session when it authenticates.
 	OverLimitDisconnect OverLimit = iota
-	// OverLimitSilent never answers their authentication.
+	// OverLimitSilent never answers the session's authentication.
 	OverLimitSilent
 )
 
-// WithSessionLimit sets how many RTM sessions may be authenticated at a time.
-// Crisp has such a limit and doesn't tell it.
+// WithSessionLimit sets how many RTM sessions may be authenticated at a time, and
+// what happens to others. By default there is no limit; Crisp has one, which is
+// not documented.
 func WithSessionLimit(n int, over OverLimit) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -178,9 +178,10 @@ func WithSessionLimit(n int, over OverLimit) Option {
 	}
 }
 
-// WithHookRetries sets how often a plugin's web hook is delivered at most,
-// until it is answered with a 2xx, and the delay between the attempts; 5 times
-// and 100 ms otherwise. Crisp's own delays are not documented.
+// WithHookRetries sets how often the delivery of a plugin's web hook is attempted
+// at most, until it is answered with a 2xx status, and the delay between two
+// attempts. By default it is attempted 5 times, 100 ms apart; Crisp's own delays
+// are not documented.
 func WithHookRetries(attempts int, delay time.Duration) Option {
 	return func(c *config) error {
 		if attempts < 1 || delay < 0 {
@@ -191,8 +192,8 @@ func WithHookRetries(attempts int, delay time.Duration) Option {
 	}
 }
 
-// WithRateLimit makes REST answer 429 with Retry-After to what comes beyond n
-// requests in each span of time. The span begins with its first request.
+// WithRateLimit makes REST answer with status 429 and a Retry-After header after n
+// requests within a period of time. A period begins with its first request.
 func WithRateLimit(n int, per time.Duration) Option {
 	return func(c *config) error {
 		if n < 1 || per <= 0 {
@@ -203,7 +204,7 @@ func WithRateLimit(n int, per time.Duration) Option {
 	}
 }
 
-// WithDailyQuota makes REST answer 420 to what comes beyond n requests in all.
+// WithDailyQuota makes REST answer with status 420 after n requests in total.
 func WithDailyQuota(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

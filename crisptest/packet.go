@@ -30,7 +30,7 @@ const (
 	packetBinaryAck    = '6'
 )
 
-// mainNamespace is the only one that Crisp serves.
+// mainNamespace is the only namespace that Crisp serves.
 const mainNamespace = "/"
 
 // packet is a Socket.IO packet as a client sends it.
@@ -46,7 +46,7 @@ const maxAttachments = 10
 
 var errPacket = errors.New("crisptest: not a Socket.IO packet")
 
-// parsePacket reads <type>[<attachments>-][<namespace>,][<ack id>][<JSON>].
+// parsePacket parses <type>[<attachments>-][<namespace>,][<ack id>][<JSON>].
 func parsePacket(text []byte) (packet, error) {
 	if len(text) == 0 || text[0] < packetConnect || text[0] > packetBinaryAck {
 		return packet{}, errPacket
@@ -65,19 +65,18 @@ func parsePacket(text []byte) (packet, error) {
 		name, after, _ := bytes.Cut(rest, []byte(","))
 		p.namespace, rest = string(name), after
 	}
-	p.data = bytes.TrimLeft(rest, "0123456789") // the ack id: Crisp answers none
+	p.data = bytes.TrimLeft(rest, "0123456789") // skips the ack id: Crisp sends no acks
 	if len(p.data) > 0 && !json.Valid(p.data) {
 		return packet{}, errPacket
 	}
 	return p, nil
 }
 
-// reservedEvents are names that socket.io keeps for itself.
+// reservedEvents are the names that socket.io reserves.
 var reservedEvents = []string{"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 
-// event takes the name and the first argument out of an event packet's data,
-// ["name", argument, …]. A name may also be a number, which is given as it is
-// written.
+// event returns the name and the first argument of an event packet, whose data are
+// ["name", argument, …]. A name may also be a number, whose text is returned.
 func (p packet) event() (name string, argument json.RawMessage, err error) {
 	var parts []json.RawMessage
 	if err := json.Unmarshal(p.data, &parts); err != nil || len(parts) == 0 {
@@ -85,7 +84,7 @@ func (p packet) event() (name string, argument json.RawMessage, err error) {
 	}
 	switch first := parts[0][0]; {
 	case first == '"':
-		_ = json.Unmarshal(parts[0], &name) // it is a string
+		_ = json.Unmarshal(parts[0], &name) // can't fail: it is a string
 	case first == '-' || first >= '0' && first <= '9':
 		name = string(parts[0])
 	default:
@@ -100,10 +99,10 @@ func (p packet) event() (name string, argument json.RawMessage, err error) {
 	return name, argument, nil
 }
 
-// eventFrame is the Engine.IO frame of an event with one argument, which is
-// put in as it is: hostile tests send what is no JSON.
+// eventFrame returns the Engine.IO frame of an event with one argument, which is
+// not validated, so that tests can send invalid JSON.
 func eventFrame(name string, argument []byte) []byte {
-	quoted, _ := json.Marshal(name) // a string always marshals
+	quoted, _ := json.Marshal(name) // can't fail: it is a string
 	frame := make([]byte, 0, len(quoted)+len(argument)+5)
 	frame = append(frame, engineMessage, packetEvent, '[')
 	frame = append(frame, quoted...)
@@ -114,8 +113,8 @@ func eventFrame(name string, argument []byte) []byte {
 	return append(frame, ']')
 }
 
-// connectFrame accepts a client into the main namespace: Socket.IO 3 and
-// later carry the session's id there, 2.x sends the bare packet.
+// connectFrame returns the frame that connects a client to the main namespace. In
+// Socket.IO 3 and later it has the session's ID.
 func connectFrame(version int, sid string) []byte {
 	if version == 3 {
 		return []byte{engineMessage, packetConnect}
@@ -125,7 +124,8 @@ func connectFrame(version int, sid string) []byte {
 	}{sid})...)
 }
 
-// refuseFrame refuses a namespace in the form that each version knows.
+// refuseFrame returns the frame that refuses a namespace, whose form depends on
+// the version.
 func refuseFrame(version int, namespace string) []byte {
 	const message = "Invalid namespace"
 	frame := append([]byte{engineMessage, packetConnectError}, namespace...)
@@ -140,8 +140,9 @@ func refuseFrame(version int, namespace string) []byte {
 
 var disconnectFrame = []byte{engineMessage, packetDisconnect}
 
-// mustJSON marshals, as JSON.stringify does, without HTML escapes. What is
-// given to it can't fail to, short of a payload that is no JSON.
+// mustJSON encodes a value without escaping for HTML, as JSON.stringify does. It
+// panics if that fails: of what this package encodes, only content and payloads
+// that come from the test can.
 func mustJSON(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever a client sends, the parser takes it apart or refuses it.
+// Whatever a client sends, it is parsed or refused.
 func FuzzParsePacket(f *testing.F) {
 	for _, seed := range []string{
 		"0", `0{"token":"x"}`, "0/admin,", "1", `2["a",{"b":1},2]`, `212["a"]`, `2/admin,3["a"]`, `3[]`, `312[true]`,

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// rateLimit is how many requests REST takes; Server.mu guards what changes.
+// rateLimit limits the requests to REST. Server.mu guards the counts.
 type rateLimit struct {
-	max   int // per span; 0: no limit
+	max   int // per period; 0 means no limit
 	per   time.Duration
-	quota int // in all; 0: none
+	quota int // in total; 0 means no quota
 
 	spanEnds time.Time
 	inSpan   int
 	inAll    int
 }
 
-// admit counts a request, and tells how to refuse it if it is one too many:
-// with a status, and when to come again if that is known.
+// admit counts a request and returns 200, or the status to refuse it with, and
+// the time until the next may be sent if that is known.
 func (l *rateLimit) admit(now time.Time) (status int, retryAfter time.Duration) {
 	if l.max > 0 {
 		if !now.Before(l.spanEnds) {
@@ -35,5 +35,5 @@ func (l *rateLimit) admit(now time.Time) (status int, retryAfter time.Duration) 
 	return http.StatusOK, 0
 }
 
-// statusQuota is the status of a quota that is used up.
+// statusQuota is the status that Crisp sends when a quota is used up.
 const statusQuota = 420

@@ -16,17 +16,17 @@ import (
 
 // Request is a request that REST has received.
 type Request struct {
-	Time   time.Time
-	Method string
-	Path   string      // below the base URL, as it was sent: "website/…/message"
-	Query  string      // without its question mark
-	Header http.Header // Authorization too
+	Time   time.Time   // when it was received
+	Method string      // such as "GET"
+	Path   string      // below the base URL, escaped as it was sent, such as "website/…/message"
+	Query  string      // without the question mark
+	Header http.Header // including Authorization
 	Body   []byte
 	Status int // of the answer; 0 while there is none
 }
 
-// String is the request's line and the answer's status. What was sent stays
-// out of it.
+// String describes the request by its method, path and status, for failure
+// messages. It doesn't include the body, which may be private.
 func (r Request) String() string {
 	path := r.Path
 	if r.Query != "" {
@@ -35,10 +35,11 @@ func (r Request) String() string {
 	return fmt.Sprintf("%s %s: %d", r.Method, path, r.Status)
 }
 
-// maxBody is the largest body that REST takes, in bytes.
+// maxBody is the largest body that REST accepts, in bytes.
 const maxBody = 10 << 20
 
-// Requests lists what REST has received so far, in order.
+// Requests returns the requests that REST has received so far, in order. It does
+// not include those whose body is over 10 MiB.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +92,7 @@ func (s *Server) recordStatus(number, status int) {
 	s.changes.announce()
 }
 
-// statusRecorder remembers the status of the answer.
+// statusRecorder records the status of the answer.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
@@ -105,41 +106,42 @@ func (w *statusRecorder) WriteHeader(status int) {
 // restBase is the path of the base URL.
 const restBase = "/v1/"
 
-// restCall is a request whose credentials are right.
+// restCall is a request that was authenticated with the token.
 type restCall struct {
 	*http.Request
 	token crisp.Token
 }
 
-// restReply is what REST answers.
+// restReply is an answer of REST.
 type restReply struct {
 	status int
 	reason string
 	data   json.RawMessage
 }
 
-// reply marshals its data at once, which may be the model's.
+// reply returns an answer. It encodes the data at once, because they may belong to
+// the model, which changes.
 func reply(status int, reason string, data any) restReply {
 	return restReply{status: status, reason: reason, data: mustJSON(data)}
 }
 
-func done(reason string, data any) restReply { return reply(http.StatusOK, reason, data) }
+func success(reason string, data any) restReply { return reply(http.StatusOK, reason, data) }
 
 func refusal(status int, reason string) restReply { return reply(status, reason, struct{}{}) }
 
 // restHandler answers a call of one route.
 type restHandler func(call restCall) restReply
 
-// restRoutes lays out REST.
+// restRoutes returns the handler of all REST routes.
 func (s *Server) restRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
 	handle := func(method, path string, handler restHandler) {
 		mux.Handle(method+" "+restBase+path, s.authenticated(handler))
 	}
-	handle("GET", "plugin/connect/endpoints", ofTier(crisp.TierPlugin, s.getEndpoints))
-	handle("GET", "user/connect/endpoints", ofTier(crisp.TierUser, s.getEndpoints))
-	handle("GET", "website/connect/endpoints", ofTier(crisp.TierWebsite, s.getEndpoints))
-	handle("GET", "website/{website}/connect/endpoints", ofTier(crisp.TierWebsite, s.ofWebsite(s.getEndpoints)))
+	handle("GET", "plugin/connect/endpoints", requireTier(crisp.TierPlugin, s.getEndpoints))
+	handle("GET", "user/connect/endpoints", requireTier(crisp.TierUser, s.getEndpoints))
+	handle("GET", "website/connect/endpoints", requireTier(crisp.TierWebsite, s.getEndpoints))
+	handle("GET", "website/{website}/connect/endpoints", requireTier(crisp.TierWebsite, s.requireWebsite(s.getEndpoints)))
 	s.conversationRoutes(handle)
 	mux.Handle("/", s.authenticated(func(restCall) restReply {
 		return refusal(http.StatusNotFound, "route_not_found")
@@ -147,16 +149,18 @@ func (s *Server) restRoutes() *http.ServeMux {
 	return mux
 }
 
-// HandleREST answers a route that the server does not know, or answers it
-// differently. The pattern is a method and a path below the base URL, with
-// wildcards as in [http.ServeMux]:
+// HandleREST adds a REST route that the server doesn't have, or replaces one. The
+// pattern is a method and a path below the base URL, with wildcards as in
+// [http.ServeMux]:
 //
 //	srv.HandleREST("GET website/{website_id}/people/profile/{people_id}", func(r *http.Request) (int, any) {
 //		return http.StatusOK, profiles[r.PathValue("people_id")]
 //	})
 //
-// The answer is a status and the "data"; credentials, recording and faults are
-// as for other routes. It panics if the pattern is wrong or taken.
+// answer returns the HTTP status and the member "data" of the answer, which
+// encoding/json must be able to encode. Requests are authenticated and recorded,
+// and faults apply, as for any other route. HandleREST panics if the pattern is
+// invalid or conflicts with one that was added before.
 func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status int, data any)) {
 	method, path, _ := strings.Cut(pattern, " ")
 	s.custom.Handle(method+" "+restBase+path, s.authenticated(func(call restCall) restReply {
@@ -168,7 +172,8 @@ func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status
 	}))
 }
 
-// authenticated answers only those who hold a token of the tier they name.
+// authenticated calls the handler only if a request has the credentials of a token
+// and names the token's tier.
 func (s *Server) authenticated(handler restHandler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identifier, key, _ := r.BasicAuth()
@@ -182,8 +187,8 @@ func (s *Server) authenticated(handler restHandler) http.Handler {
 	})
 }
 
-// ofTier refuses tokens of other tiers.
-func ofTier(tier crisp.Tier, handler restHandler) restHandler {
+// requireTier refuses the tokens of other tiers.
+func requireTier(tier crisp.Tier, handler restHandler) restHandler {
 	return func(call restCall) restReply {
 		if call.token.Tier != tier {
 			return refusal(http.StatusForbidden, "not_allowed")
@@ -192,13 +197,12 @@ func ofTier(tier crisp.Tier, handler restHandler) restHandler {
 	}
 }
 
-// ofWebsite refuses websites that don't exist and those beyond the token's
-// reach.
-func (s *Server) ofWebsite(handler restHandler) restHandler {
+// requireWebsite refuses websites that don't exist, or that the token may not access.
+func (s *Server) requireWebsite(handler restHandler) restHandler {
 	return func(call restCall) restReply {
 		website := call.PathValue("website")
 		s.mu.Lock()
-		exists, seen := s.websites.covers(website), s.reachOf(call.token).covers(website)
+		exists, seen := s.websites.has(website), s.websitesOf(call.token).has(website)
 		s.mu.Unlock()
 		switch {
 		case !exists:
@@ -211,7 +215,7 @@ func (s *Server) ofWebsite(handler restHandler) restHandler {
 	}
 }
 
-// writeReply puts a reply into the form of every REST answer.
+// writeReply writes a reply in the form that all REST answers have.
 func writeReply(w http.ResponseWriter, reply restReply) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(reply.status)
@@ -222,7 +226,7 @@ func writeReply(w http.ResponseWriter, reply restReply) {
 	}{reply.status >= http.StatusBadRequest, reply.reason, reply.data}))
 }
 
-// endpoints is where RTM is, as REST tells it.
+// endpoints says where the RTM API is, as REST returns it.
 type endpoints struct {
 	Socket socketURL `json:"socket"`
 	Rescue *rescue   `json:"rescue,omitempty"`
@@ -237,5 +241,5 @@ type rescue struct {
 }
 
 func (s *Server) getEndpoints(restCall) restReply {
-	return done("resolved", s.announced())
+	return success("resolved", s.announced())
 }

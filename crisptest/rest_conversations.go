@@ -10,33 +10,33 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Sizes of what REST lists by pages.
+// The sizes of pages.
 const (
 	messagesPerPage      = 20
-	conversationsPerPage = 20 // unless per_page says otherwise
-	maxPerPage           = 50
+	conversationsPerPage = 20 // by default
+	maxPerPage           = 50 // of conversations
 	websitesPerPage      = 20
 	pagesPerPage         = 20
 )
 
-// conversationRoutes lays out the routes of conversations. Those that add
-// something make the conversation if need be, unless sessions are strict.
+// conversationRoutes adds the routes of conversations. POST and PATCH create a
+// conversation that doesn't exist, unless strictSessions is set.
 func (s *Server) conversationRoutes(handle func(method, path string, handler restHandler)) {
 	const conversation = "website/{website}/conversation/{session}"
 	in := func(method, path string, answer conversationHandler) {
-		makes := method == http.MethodPost || method == http.MethodPatch
-		handle(method, conversation+path, s.ofWebsite(s.inConversation(makes, answer)))
+		create := method == http.MethodPost || method == http.MethodPatch
+		handle(method, conversation+path, s.requireWebsite(s.withConversation(create, answer)))
 	}
-	handle("POST", "website/{website}/conversation", s.ofWebsite(s.createConversation))
-	handle("GET", "website/{website}/conversations/{page}", s.ofWebsite(s.listConversations))
+	handle("POST", "website/{website}/conversation", s.requireWebsite(s.createConversation))
+	handle("GET", "website/{website}/conversations/{page}", s.requireWebsite(s.listConversations))
 	in("GET", "", getConversation)
 	in("DELETE", "", removeConversation)
 	in("POST", "/initiate", initiateConversation)
 	in("GET", "/messages", getMessages)
 	in("POST", "/message", s.postMessage)
-	in("GET", "/message/{fingerprint}", ofMessage(getMessage))
-	in("PATCH", "/message/{fingerprint}", ofMessage(patchMessage))
-	in("DELETE", "/message/{fingerprint}", ofMessage(deleteMessage))
+	in("GET", "/message/{fingerprint}", withMessage(getMessage))
+	in("PATCH", "/message/{fingerprint}", withMessage(patchMessage))
+	in("DELETE", "/message/{fingerprint}", withMessage(deleteMessage))
 	in("PATCH", "/compose", patchCompose)
 	in("PATCH", "/read", patchRead)
 	in("PATCH", "/delivered", patchDelivered)
@@ -49,14 +49,14 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 	in("GET", "/meta", getMeta)
 	in("PATCH", "/meta", patchMeta)
 	in("GET", "/pages/{page}", getPages)
-	handle("GET", "plugin/connect/websites/all/{page}", ofTier(crisp.TierPlugin, s.listWebsites))
+	handle("GET", "plugin/connect/websites/all/{page}", requireTier(crisp.TierPlugin, s.listWebsites))
 }
 
-// conversationHandler answers a call within a conversation; Server.mu is held.
+// conversationHandler answers a call of a conversation's route; Server.mu is held.
 type conversationHandler func(call restCall, c *conversation) restReply
 
-// inConversation finds the conversation of a call, or makes it.
-func (s *Server) inConversation(create bool, answer conversationHandler) restHandler {
+// withConversation finds the conversation of a call, or creates it.
+func (s *Server) withConversation(create bool, answer conversationHandler) restHandler {
 	return func(call restCall) restReply {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -74,18 +74,18 @@ func (s *Server) inConversation(create bool, answer conversationHandler) restHan
 
 var invalid = refusal(http.StatusBadRequest, "invalid_data")
 
-// decode reads the call's body.
+// decode decodes the call's body, and reports whether that succeeded.
 func (call restCall) decode(into any) bool {
 	return json.NewDecoder(call.Body).Decode(into) == nil
 }
 
-// page is the number of the page that is asked for, from 1.
+// page returns the number of the requested page, from 1.
 func (call restCall) page() (int, bool) {
 	n, err := strconv.Atoi(call.PathValue("page"))
 	return n, err == nil && n > 0
 }
 
-// pageOf cuts a page out of a list; never nil, which would be null in JSON.
+// pageOf returns a page of a list. It is never nil, which would be null in JSON.
 func pageOf[T any](list []T, page, size int) []T {
 	first := min((page-1)*size, len(list))
 	return append([]T{}, list[first:min(first+size, len(list))]...)
@@ -98,19 +98,19 @@ func (s *Server) createConversation(call restCall) restReply {
 	return reply(http.StatusCreated, "added", map[string]any{"session_id": c.SessionID})
 }
 
-func getConversation(_ restCall, c *conversation) restReply { return done("resolved", c.wire()) }
+func getConversation(_ restCall, c *conversation) restReply { return success("resolved", c.restForm()) }
 
 func removeConversation(_ restCall, c *conversation) restReply {
 	c.remove()
-	return done("deleted", struct{}{})
+	return success("deleted", struct{}{})
 }
 
 func initiateConversation(_ restCall, c *conversation) restReply {
 	c.emit("session:request:initiated", nil)
-	return done("initiated", struct{}{})
+	return success("initiated", struct{}{})
 }
 
-// newMessage is the body of a message that is to be sent.
+// newMessage is the body of a request to send a message.
 type newMessage struct {
 	Type        string          `json:"type"`
 	From        string          `json:"from"`
@@ -128,8 +128,8 @@ type newMessage struct {
 	Automated   bool            `json:"automated"`
 }
 
-// contentIsText tells for each type of message whether its content is a string
-// or an object.
+// contentIsText says for each type of message whether its content is a string;
+// otherwise it is an object.
 var contentIsText = map[string]bool{
 	"text": true, "note": true,
 	"file": false, "animation": false, "audio": false, "picker": false, "field": false, "carousel": false, "event": false,
@@ -157,7 +157,7 @@ func (s *Server) postMessage(call restCall, c *conversation) restReply {
 	if !call.decode(&body) || !body.valid() {
 		return invalid
 	}
-	m := c.say(Message{
+	m := c.addMessage(Message{
 		Type:        body.Type,
 		From:        body.From,
 		Origin:      body.Origin,
@@ -177,14 +177,14 @@ func (s *Server) postMessage(call restCall, c *conversation) restReply {
 	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
 }
 
-// ofMessage finds the message of a call.
-func ofMessage(answer func(call restCall, c *conversation, m *Message) restReply) conversationHandler {
+// withMessage finds the message of a call.
+func withMessage(answer func(call restCall, c *conversation, m *Message) restReply) conversationHandler {
 	return func(call restCall, c *conversation) restReply {
 		fingerprint, err := strconv.ParseInt(call.PathValue("fingerprint"), 10, 64)
 		if err != nil {
 			return invalid
 		}
-		m := c.message(fingerprint)
+		m := c.findMessage(fingerprint)
 		if m == nil {
 			return refusal(http.StatusNotFound, "message_not_found")
 		}
@@ -192,7 +192,7 @@ func ofMessage(answer func(call restCall, c *conversation, m *Message) restReply
 	}
 }
 
-func getMessage(_ restCall, _ *conversation, m *Message) restReply { return done("resolved", *m) }
+func getMessage(_ restCall, _ *conversation, m *Message) restReply { return success("resolved", *m) }
 
 func patchMessage(call restCall, c *conversation, m *Message) restReply {
 	var body struct {
@@ -202,16 +202,16 @@ func patchMessage(call restCall, c *conversation, m *Message) restReply {
 		return invalid
 	}
 	c.update(m, body.Content)
-	return done("updated", struct{}{})
+	return success("updated", struct{}{})
 }
 
 func deleteMessage(_ restCall, c *conversation, m *Message) restReply {
 	c.removeMessage(m)
-	return done("deleted", struct{}{})
+	return success("deleted", struct{}{})
 }
 
-// getMessages gives a page of messages, oldest first: the latest ones, or the
-// ones next to a time.
+// getMessages returns a page of messages, oldest first: the latest ones, or those
+// next to a time.
 func getMessages(call restCall, c *conversation) restReply {
 	byTime := slices.Clone(c.Messages)
 	slices.SortStableFunc(byTime, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
@@ -228,11 +228,11 @@ func getMessages(call restCall, c *conversation) restReply {
 		from, to = aroundTime(byTime, key, at)
 	}
 	from, to = max(from, 0), min(to, len(byTime))
-	return done("listed", append([]Message{}, byTime[from:to]...))
+	return success("listed", append([]Message{}, byTime[from:to]...))
 }
 
-// aroundTime is the range of a page by time, which may go beyond the list.
-// Before and after leave out the time itself.
+// aroundTime returns the range of indices of a page by time, which may exceed the
+// list. Messages of that very time are neither before nor after it.
 func aroundTime(byTime []Message, key string, at int64) (from, to int) {
 	first := func(reached func(Message) bool) int {
 		if i := slices.IndexFunc(byTime, reached); i >= 0 {
@@ -270,10 +270,10 @@ func patchCompose(call restCall, c *conversation) restReply {
 		fields["automated"] = true
 	}
 	c.compose(body.From, body.Type == "start", fields)
-	return done("dispatched", struct{}{})
+	return success("dispatched", struct{}{})
 }
 
-// receipts is the body that marks messages.
+// receipts is the body of a request to mark messages.
 type receipts struct {
 	From         string  `json:"from"`
 	Origin       string  `json:"origin"`
@@ -286,7 +286,7 @@ func patchRead(call restCall, c *conversation) restReply {
 		return invalid
 	}
 	c.markRead(body.From, body.Origin, body.Fingerprints)
-	return done("dispatched", struct{}{})
+	return success("dispatched", struct{}{})
 }
 
 func patchDelivered(call restCall, c *conversation) restReply {
@@ -295,7 +295,7 @@ func patchDelivered(call restCall, c *conversation) restReply {
 		return invalid
 	}
 	c.markDelivered(body.From, body.Origin, body.Fingerprints)
-	return done("dispatched", struct{}{})
+	return success("dispatched", struct{}{})
 }
 
 func patchUnread(call restCall, c *conversation) restReply {
@@ -304,11 +304,11 @@ func patchUnread(call restCall, c *conversation) restReply {
 		return invalid
 	}
 	c.markUnread(body.From)
-	return done("dispatched", struct{}{})
+	return success("dispatched", struct{}{})
 }
 
 func getState(_ restCall, c *conversation) restReply {
-	return done("resolved", map[string]any{"state": c.State})
+	return success("resolved", map[string]any{"state": c.State})
 }
 
 func patchState(call restCall, c *conversation) restReply {
@@ -319,14 +319,14 @@ func patchState(call restCall, c *conversation) restReply {
 		return invalid
 	}
 	c.setState(body.State)
-	return done("updated", struct{}{})
+	return success("updated", struct{}{})
 }
 
 func getRouting(_ restCall, c *conversation) restReply {
-	return done("resolved", map[string]any{"assigned": assignedTo(c.Assigned)})
+	return success("resolved", map[string]any{"assigned": assignedTo(c.Assigned)})
 }
 
-// assignedTo is the routing as it is on the wire.
+// assignedTo returns the routing as on the wire.
 func assignedTo(userID string) any {
 	if userID == "" {
 		return nil
@@ -348,7 +348,7 @@ func patchRouting(call restCall, c *conversation) restReply {
 	default:
 		c.setRouting(body.Assigned.UserID)
 	}
-	return done("updated", struct{}{})
+	return success("updated", struct{}{})
 }
 
 func patchInbox(call restCall, c *conversation) restReply {
@@ -363,10 +363,10 @@ func patchInbox(call restCall, c *conversation) restReply {
 	default:
 		c.setInbox(*body.InboxID)
 	}
-	return done("updated", struct{}{})
+	return success("updated", struct{}{})
 }
 
-func getMeta(_ restCall, c *conversation) restReply { return done("resolved", c.Meta) }
+func getMeta(_ restCall, c *conversation) restReply { return success("resolved", c.Meta) }
 
 func patchMeta(call restCall, c *conversation) restReply {
 	var changes map[string]any
@@ -374,7 +374,7 @@ func patchMeta(call restCall, c *conversation) restReply {
 		return invalid
 	}
 	c.setMeta(changes)
-	return done("updated", struct{}{})
+	return success("updated", struct{}{})
 }
 
 func getPages(call restCall, c *conversation) restReply {
@@ -382,7 +382,7 @@ func getPages(call restCall, c *conversation) restReply {
 	if !ok {
 		return invalid
 	}
-	return done("listed", pageOf(c.Pages, page, pagesPerPage))
+	return success("listed", pageOf(c.Pages, page, pagesPerPage))
 }
 
 func (s *Server) listWebsites(call restCall) restReply {
@@ -396,7 +396,7 @@ func (s *Server) listWebsites(call restCall) restReply {
 	for _, id := range s.knownWebsites() {
 		list = append(list, map[string]any{"website_id": id, "settings": struct{}{}})
 	}
-	return done("listed", pageOf(list, page, websitesPerPage))
+	return success("listed", pageOf(list, page, websitesPerPage))
 }
 
 func (s *Server) listConversations(call restCall) restReply {
@@ -407,10 +407,10 @@ func (s *Server) listConversations(call restCall) restReply {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := search.in(s.model.conversations, call.PathValue("website"))
+	found := search.find(s.model.conversations, call.PathValue("website"))
 	list := []map[string]any{}
 	for _, c := range pageOf(found, page, search.perPage) {
-		list = append(list, c.wire())
+		list = append(list, c.restForm())
 	}
-	return done("listed", list)
+	return success("listed", list)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// listener is an RTM session that gets everything.
+// listener is an RTM session that receives all events.
 type listener struct {
 	*rawClient
 	srv *crisptest.Server
@@ -27,7 +27,7 @@ func listen(t *testing.T, srv *crisptest.Server) *listener {
 	return &listener{rawClient: authenticate(t, srv, srv.TokenFor(crisp.TierPlugin), ""), srv: srv}
 }
 
-// events gives what was received since the last call, as `name payload`.
+// events returns what was received since the last call, each as `name payload`.
 func (l *listener) events() []string {
 	l.t.Helper()
 	l.srv.EmitRaw("end", nil)
@@ -44,7 +44,8 @@ func (l *listener) events() []string {
 	return sorted(l.t, events)
 }
 
-// sorted puts the members of the payloads of `name payload` into order.
+// sorted sorts the members of each payload, so that equal events are equal
+// strings.
 func sorted(t *testing.T, events []string) (inOrder []string) {
 	t.Helper()
 	for _, event := range events {
@@ -67,7 +68,7 @@ func bubble(t *testing.T, test func(t *testing.T, srv *crisptest.Server), opts .
 	})
 }
 
-// Each step is a request, what it is answered, and what RTM sessions hear.
+// Each step is a request, its answer, and the events that RTM sessions receive.
 func TestConversationRoutes(t *testing.T) {
 	const (
 		ids  = `"session_id":"s","website_id":"w"`

@@ -12,24 +12,25 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Session is an RTM session: a Socket.IO connection of a client.
+// Session is an RTM session: the Socket.IO connection of a client. It is not what
+// Crisp calls the session of a visitor, which is a [Conversation].
 type Session struct {
 	ID            string      // Socket.IO's, new for each connection
 	EngineIO      int         // the version that the client speaks, 4 or 3
 	Authenticated bool        // its credentials were accepted
 	Tier          crisp.Tier  // of its token, once authenticated
-	Events        []string    // the events it wants; nil means all
-	Rooms         []string    // the websites it wants; empty means all
-	Inboxes       []string    // the inboxes it wants; empty means all
+	Events        []string    // names of the events it receives; nil means all
+	Rooms         []string    // IDs of the websites whose events it receives; empty means all
+	Inboxes       []string    // IDs of the inboxes whose events it receives; empty means all
 	Header        http.Header // of its WebSocket handshake
 	Opened        time.Time
-	Backlog       Backlog // what it has not read yet
-	Ended         string  // why it is over; empty for one that is open
+	Backlog       Backlog // what has not been written to it yet
+	Ended         string  // why it ended; empty if it is open
 
-	told bool // that it is authenticated
+	confirmed bool // the answer that it is authenticated was written
 }
 
-// String tells the session's state, for failure messages.
+// String describes the state of the session, for failure messages.
 func (s Session) String() string {
 	state := "not authenticated"
 	if s.Authenticated {
@@ -41,39 +42,39 @@ func (s Session) String() string {
 	return fmt.Sprintf("session %s, Engine.IO %d, opened %s: %s", s.ID, s.EngineIO, s.Opened.Format("15:04:05.000"), state)
 }
 
-func (s Session) is(other Session) bool { return s.ID == other.ID }
+func (s Session) sameAs(other Session) bool { return s.ID == other.ID }
 
-// session is what the server keeps of a Session; Server.mu guards it.
+// session is a Session with what only the server knows. Server.mu guards it.
 type session struct {
 	Session
-	engine      *engine
-	asked       bool        // it has sent its authentication
-	token       crisp.Token // what it has authenticated with
-	reach       reach       // the token's websites when it last asked
-	authTimeout *time.Timer
+	engine       *engine
+	authReceived bool
+	token        crisp.Token // that it has authenticated with
+	websites     websiteSet  // the token's websites when it last authenticated or bound
+	authTimeout  *time.Timer
 }
 
-// serveRTM is RTM at one address.
+// serveRTM serves one connection to the RTM API.
 func (s *Server) serveRTM(w http.ResponseWriter, r *http.Request) {
 	if s.failUpgrade(w, r) || refuseHandshake(w, r) {
 		return
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // browsers may come from anywhere
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // from browsers of any origin
 	if err != nil {
 		return // Accept has answered
 	}
 	e := newEngine(engineVersion(r.URL.Query()), ws, connOf(r), s.heartbeat, s.changes.announce)
 	p := &peer{server: s, engine: e, header: r.Header.Clone()}
-	if s.adopt(e, r.URL.Path) && e.version == 3 {
-		p.connect() // clients of version 4 ask for it
+	if s.addEngine(e, r.URL.Path) && e.version == 3 {
+		p.connect() // clients of version 4 request it
 	}
-	e.run(p.handle)
-	s.forget(e)
+	e.run(p.handleMessage)
+	s.removeEngine(e)
 }
 
-// adopt takes a new connection in, unless RTM went down or elsewhere during its
-// handshake.
-func (s *Server) adopt(e *engine, path string) bool {
+// addEngine registers a new connection, unless the RTM API went down or moved during
+// its handshake.
+func (s *Server) addEngine(e *engine, path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.faults.down || path != s.rtm.path {
@@ -88,8 +89,8 @@ func (s *Server) adopt(e *engine, path string) bool {
 	return true
 }
 
-// forget ends whatever session a connection still had.
-func (s *Server) forget(e *engine) {
+// removeEngine removes a connection that has ended, and ends its session.
+func (s *Server) removeEngine(e *engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.engines, e)
@@ -97,7 +98,7 @@ func (s *Server) forget(e *engine) {
 	s.changes.announce()
 }
 
-// endWhere ends sessions; s.mu is held.
+// endWhere ends the sessions that match; s.mu is held.
 func (s *Server) endWhere(why string, match func(*session) bool) {
 	s.sessions = slices.DeleteFunc(s.sessions, func(session *session) bool {
 		if !match(session) {
@@ -115,18 +116,19 @@ func (s *Server) end(which *session, why string) {
 	s.endWhere(why, func(session *session) bool { return session == which })
 }
 
-// peer is the client's end of a connection, as its reading goroutine sees it.
+// peer is the client of a connection. The goroutine that reads the connection
+// owns it.
 type peer struct {
 	server      *Server
 	engine      *engine
 	header      http.Header
 	session     *session // the latest; nil before the first
-	attachments int      // that are yet to come of a packet
+	attachments int      // how many are still to come of the last packet
 }
 
-// handle takes a Socket.IO packet, or an attachment of one: those must come
-// right after it.
-func (p *peer) handle(kind websocket.MessageType, message []byte) error {
+// handleMessage handles a Socket.IO packet, or an attachment, which must come right after
+// its packet.
+func (p *peer) handleMessage(kind websocket.MessageType, message []byte) error {
 	attached := kind == websocket.MessageBinary
 	if attached != (p.attachments > 0) {
 		return errProtocol
@@ -140,15 +142,15 @@ func (p *peer) handle(kind websocket.MessageType, message []byte) error {
 		return err
 	}
 	p.attachments = pk.attachments
-	return p.take(pk)
+	return p.handlePacket(pk)
 }
 
-// take does what a packet says.
-func (p *peer) take(pk packet) error {
+// handlePacket handles a packet whose attachments are still to come.
+func (p *peer) handlePacket(pk packet) error {
 	if pk.namespace != mainNamespace {
-		return p.foreign(pk)
+		return p.refuseNamespace(pk)
 	}
-	if !p.server.holds(p.session) {
+	if !p.server.isOpen(p.session) {
 		if pk.kind != packetConnect {
 			return errProtocol
 		}
@@ -161,18 +163,18 @@ func (p *peer) take(pk packet) error {
 		if err != nil {
 			return err
 		}
-		p.server.heard(p.session, name, argument)
+		p.server.receiveEvent(p.session, name, argument)
 	case packetDisconnect:
-		p.server.left(p.session)
-	case packetAck, packetBinaryAck, packetBinaryEvent: // Crisp asks for no acks and takes nothing binary
+		p.server.clientDisconnected(p.session)
+	case packetAck, packetBinaryAck, packetBinaryEvent: // Crisp requests no acks, and ignores binary events
 	default:
 		return errProtocol
 	}
 	return nil
 }
 
-// foreign refuses namespaces that are not the main one.
-func (p *peer) foreign(pk packet) error {
+// refuseNamespace refuses a namespace other than the main one.
+func (p *peer) refuseNamespace(pk packet) error {
 	if pk.kind != packetConnect {
 		return errProtocol
 	}
@@ -180,7 +182,7 @@ func (p *peer) foreign(pk packet) error {
 	return nil
 }
 
-// connect opens a session, and gives it its time to authenticate.
+// connect opens a session, and starts the timeout for its authentication.
 func (p *peer) connect() {
 	s := p.server
 	opened := &session{engine: p.engine, Session: Session{
@@ -203,44 +205,44 @@ func (p *peer) connect() {
 func (s *Server) expire(which *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !which.asked && s.isOpen(which) {
+	if !which.authReceived && s.isOpenLocked(which) {
 		s.disconnect(which, "it did not authenticate in time")
 	}
 }
 
-// disconnect ends a session from this side and closes its connection; s.mu is
-// held.
+// disconnect ends a session by a disconnect packet and closes its connection; s.mu
+// is held.
 func (s *Server) disconnect(which *session, why string) {
 	which.engine.send(disconnectFrame)
 	which.engine.finish()
 	s.end(which, why)
 }
 
-func (s *Server) left(which *session) {
+func (s *Server) clientDisconnected(which *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(which, "the client disconnected")
 	s.changes.announce()
 }
 
-// holds tells whether a session is still open.
-func (s *Server) holds(which *session) bool {
+// isOpen reports whether a session is still open.
+func (s *Server) isOpen(which *session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.isOpen(which)
+	return s.isOpenLocked(which)
 }
 
-// isOpen is holds; s.mu is held.
-func (s *Server) isOpen(which *session) bool { return slices.Contains(s.sessions, which) }
+// isOpenLocked is isOpen with s.mu held.
+func (s *Server) isOpenLocked(which *session) bool { return slices.Contains(s.sessions, which) }
 
-// heard takes an event that a client has sent.
-func (s *Server) heard(from *session, name string, argument json.RawMessage) {
+// receiveEvent handles an event that a client has sent.
+func (s *Server) receiveEvent(from *session, name string, argument json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.isOpen(from): // it has ended a moment ago
-	case name == "authentication" && !from.asked:
-		from.asked = true
+	case !s.isOpenLocked(from): // it has ended in the meantime
+	case name == "authentication" && !from.authReceived:
+		from.authReceived = true
 		s.authenticate(from, argument)
 	case from.Authenticated && isBind(name):
 		s.bind(from, name, argument)
@@ -248,24 +250,24 @@ func (s *Server) heard(from *session, name string, argument json.RawMessage) {
 	s.changes.announce()
 }
 
-// receives tells whether events reach the session's client.
+// receives reports whether events reach the session's client.
 func (session *session) receives() bool {
 	return session.Authenticated && session.engine.alive()
 }
 
-// snapshot copies what is told of the session.
+// snapshot returns a copy that doesn't change with the session.
 func (session *session) snapshot() Session {
 	view := session.Session
 	view.Events = slices.Clone(view.Events)
 	view.Rooms = slices.Clone(view.Rooms)
 	view.Inboxes = slices.Clone(view.Inboxes)
 	view.Header = view.Header.Clone()
-	view.Backlog = session.engine.waiting()
+	view.Backlog = session.engine.pending()
 	return view
 }
 
-// Sessions lists the RTM sessions that are open, oldest first, authenticated
-// or not.
+// Sessions returns the RTM sessions that are open, authenticated or not, oldest
+// first.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,8 +280,8 @@ func (s *Server) Sessions() []Session {
 	return open
 }
 
-// PastSessions lists the RTM sessions that are over, in the order of their
-// end.
+// PastSessions returns the RTM sessions that have ended, in the order in which they
+// ended.
 func (s *Server) PastSessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -88,7 +88,7 @@ func TestPathIsNotTheLibrarysDefault(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, status)
 }
 
-// What a client may not do costs it its connection, as in socket.io.
+// A client that violates the protocol loses its connection, as in socket.io.
 func TestProtocolViolationsEndTheConnection(t *testing.T) {
 	tests := []struct {
 		name, query, frame string

@@ -82,7 +82,7 @@ func TestRunTellsWhyItFailed(t *testing.T) {
 	}
 }
 
-// A hundred servers at once, each with a client that talks to it alone.
+// Runs a hundred servers at once, each with a client of its own.
 func TestManyServersAtOnce(t *testing.T) {
 	began := time.Now()
 	var busy sync.WaitGroup
@@ -94,7 +94,7 @@ func TestManyServersAtOnce(t *testing.T) {
 	t.Logf("took %s", time.Since(began))
 }
 
-// talk has a visitor say a text to a program that listens to the server.
+// talk has a visitor of the server say a text, and checks that a program hears it.
 func talk(t *testing.T, srv *crisptest.Server, text string) {
 	router := crisp.NewRouter()
 	router.Use(srv.Watch)

@@ -6,9 +6,8 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Sample is an event with a realistic payload, in which every field has a
-// value. It panics on a name that is not in [crisp.Events], aliases included:
-// that is a mistake in the test.
+// Sample returns an event with a realistic payload, in which no field is zero. It
+// panics if the name is not in [crisp.Events], even if it is an alias.
 func Sample(name string) crisp.Event {
 	ev, err := crisp.Decode(name, []byte(samplePayload(name)))
 	if err != nil {

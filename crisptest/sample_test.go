@@ -25,8 +25,8 @@ func TestSamplesHaveEveryField(t *testing.T) {
 	}
 }
 
-// zeroFields lists the exported fields of a struct that are zero, also in the
-// structs it leads to. Meta is not the sample's.
+// zeroFields returns the exported fields that are zero, in a struct and in those
+// it refers to. It leaves out Meta, which is not part of a sample.
 func zeroFields(v reflect.Value) (zero []string) {
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
@@ -47,8 +47,7 @@ func zeroFields(v reflect.Value) (zero []string) {
 	return zero
 }
 
-// inner is what a value leads to: the first of a slice, what a pointer points
-// to.
+// inner returns the first element of a slice, or what a pointer points to.
 func inner(v reflect.Value) reflect.Value {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:

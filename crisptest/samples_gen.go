@@ -2,8 +2,8 @@
 
 package crisptest
 
-// samplePayload is the payload of an event's sample, empty if there is none of
-// that name.
+// samplePayload returns the payload of an event's sample as JSON, empty if no
+// event has that name.
 func samplePayload(name string) string {
 	switch name {
 	case "session:update_availability":

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// search is what the list of conversations is asked for.
+// search is a request for the list of conversations.
 type search struct {
 	perPage    int
-	byCreation bool // latest creation first, instead of latest change
+	byCreation bool // the order is latest creation first, not latest change first
 	filters    []filterBy
 }
 
-// filterBy tells whether a conversation is asked for.
+// filterBy reports whether a conversation is to be listed.
 type filterBy func(*conversation) bool
 
-// flags are the parameters that filter when they are 1.
+// flags are the query parameters that filter if they are 1.
 var flags = map[string]filterBy{
 	"filter_unread":       func(c *conversation) bool { return c.Unread.Operator > 0 },
 	"filter_resolved":     func(c *conversation) bool { return c.State == stateResolved },
@@ -26,8 +26,8 @@ var flags = map[string]filterBy{
 	"filter_unassigned":   func(c *conversation) bool { return c.Assigned == "" },
 }
 
-// values are the parameters that filter by their value; false if that makes
-// no sense.
+// values are the query parameters that filter by their value. Each function
+// returns false if the value is invalid.
 var values = map[string]func(value string) (filterBy, bool){
 	"filter_inbox_id": func(id string) (filterBy, bool) {
 		return func(c *conversation) bool { return c.InboxID == id }, true
@@ -45,8 +45,8 @@ var values = map[string]func(value string) (filterBy, bool){
 	},
 }
 
-// parseSearch understands the query of the list of conversations, but not the
-// searches by criteria, search_type=filter.
+// parseSearch parses the query for the list of conversations. It returns false if
+// a value is invalid. Searches by criteria, search_type=filter, are not supported.
 func parseSearch(query url.Values) (search, bool) {
 	s := search{perPage: conversationsPerPage, byCreation: query.Get("order_date_created") == "1"}
 	if query.Get("include_empty") != "1" {
@@ -93,8 +93,8 @@ func (s *search) parseWords(query url.Values) bool {
 	return true
 }
 
-// in finds the conversations of a website that are asked for, in order.
-func (s *search) in(all []*conversation, website string) []*conversation {
+// find returns the conversations of a website that are to be listed, in order.
+func (s *search) find(all []*conversation, website string) []*conversation {
 	var found []*conversation
 	for _, c := range all {
 		if c.WebsiteID == website && s.matches(c) {

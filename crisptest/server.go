@@ -15,41 +15,42 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// WebsiteID is the website of the samples, of the website token that a server
-// makes, and of visitors that are given no other.
+// WebsiteID is the website of all samples, of the token of tier website that a
+// server makes, and of visitors unless another is given.
 const WebsiteID = "f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038"
 
-// TB is the part of [testing.TB] that [NewServer] needs. Every *testing.T, *B
-// and *F has it; being an interface of its own keeps package testing, and its
-// command line flags, out of programs that use [Start].
+// TB is the part of [testing.TB] that [NewServer] and [Server.Run] need:
+// *testing.T, *testing.B and *testing.F implement it. It is an interface of its
+// own in order to keep package testing, with its command line flags, out of
+// programs that use [Start].
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Server is a Crisp of its own: REST, RTM and web hooks. All methods are safe
-// to call from any goroutine.
+// Server is a Crisp of its own: REST API, RTM API and web hooks. Its methods are
+// safe for concurrent use.
 type Server struct {
 	config
 	client  *http.Client // over the server's network
 	ctx     context.Context
 	stop    context.CancelFunc
 	wg      sync.WaitGroup // requests and hooks in progress
-	changes broadcast      // something that waiters look at has changed
+	changes broadcast      // announces every change that can end a wait
 
-	rest    *site
-	mux     *http.ServeMux          // of REST
-	custom  *http.ServeMux          // of REST, by HandleREST
-	tiers   map[string][]crisp.Tier // by event name; events without an entry are for all
-	rtmOnly []string                // events that never come by web hook
+	rest    *httpServer
+	mux     *http.ServeMux          // the REST routes
+	custom  *http.ServeMux          // the REST routes that HandleREST added
+	tiers   map[string][]crisp.Tier // by event name; all tiers receive other events
+	rtmOnly []string                // events that are never sent by web hook
 
-	mu          sync.Mutex // guards what follows; never held while user code runs
+	mu          sync.Mutex // guards what follows; not held while code of the test runs
 	closed      bool
-	sites       []*site
-	rtm         *site // where RTM is now
+	servers     []*httpServer
+	rtm         *httpServer // where the RTM API is now
 	engines     map[*engine]struct{}
-	sessions    []*session // open, oldest first
+	sessions    []*session // the open ones, oldest first
 	past        []Session
 	binds       []Bind
 	requests    []Request
@@ -60,8 +61,8 @@ type Server struct {
 	faults      faults
 }
 
-// NewServer starts a server for a test, which ends with it. A failure to start
-// fails the test at once.
+// NewServer starts a server and closes it at the end of the test. It fails the
+// test if the server can't be started: see [Start].
 func NewServer(tb TB, opts ...Option) *Server {
 	tb.Helper()
 	s, err := Start(opts...)
@@ -72,9 +73,9 @@ func NewServer(tb TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server outside tests: for examples and demonstrations. Close
-// ends it. It fails if an option is wrong or if the loopback interface can't
-// be listened on.
+// Start starts a server outside a test, such as in a demonstration, which has to
+// be closed by [Server.Close]. It returns an error if an option is invalid or the
+// server can't listen on the loopback interface.
 func Start(opts ...Option) (*Server, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -90,7 +91,7 @@ func Start(opts ...Option) (*Server, error) {
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
-	if s.rtm, err = s.openRTM(); err == nil { // REST tells of it from its first request on
+	if s.rtm, err = s.openRTM(); err == nil { // first, because REST announces it
 		s.rest, err = s.serve(http.HandlerFunc(s.serveREST))
 	}
 	if err != nil {
@@ -108,17 +109,17 @@ func tiersByEvent() map[string][]crisp.Tier {
 	return tiers
 }
 
-// Close ends the server, its sessions and its deliveries, and waits until all
-// of its goroutines are gone. Closing twice does no harm.
+// Close ends the server with its connections and the deliveries of web hooks, and
+// waits until all of its goroutines have ended. Calling it again has no effect.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
-	sites, engines := s.sites, slices.Collect(maps.Keys(s.engines))
+	servers, engines := s.servers, slices.Collect(maps.Keys(s.engines))
 	s.mu.Unlock()
 
 	s.stop()
-	for _, site := range sites {
-		site.close()
+	for _, server := range servers {
+		server.close()
 	}
 	for _, e := range engines {
 		e.cut()
@@ -127,16 +128,16 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// URL is the base of the REST API, as [crisp.WithBaseURL] takes it:
+// URL returns the base URL of the REST API, for [crisp.WithBaseURL]:
 // http://127.0.0.1:PORT/v1/.
 func (s *Server) URL() string { return s.rest.url + "/v1/" }
 
-// Token is a token that the server accepts: one of tier plugin unless
-// [WithTier] or [WithToken] say otherwise.
+// Token returns a token that the server accepts. Its tier is plugin, unless
+// [WithTier] or [WithToken] says otherwise.
 func (s *Server) Token() crisp.Token { return s.tokens[0] }
 
-// TokenFor is the token of that tier that the server accepts. It panics if
-// there is no such tier.
+// TokenFor returns the token of a tier that the server accepts. It panics if the
+// tier is unknown.
 func (s *Server) TokenFor(tier crisp.Tier) crisp.Token {
 	for _, token := range s.tokens {
 		if token.Tier == tier {
@@ -146,18 +147,19 @@ func (s *Server) TokenFor(tier crisp.Tier) crisp.Token {
 	panic(fmt.Sprintf("crisptest: TokenFor: no tier %q", tier))
 }
 
-// SigningSecret is the secret that plugin web hooks are signed with.
+// SigningSecret returns the secret with which the web hooks of the plugin are
+// signed.
 func (s *Server) SigningSecret() string { return s.signingSecret }
 
-// now is the server's clock, as the wire tells it; s.mu is held.
+// now returns the time by the server's clock, which SkewClock sets; s.mu is held.
 func (s *Server) now() time.Time { return time.Now().Add(s.faults.skew) }
 
-// HTTPClient reaches the server over its network, also if that is in memory,
-// and nothing else then. Its connections end with the server.
+// HTTPClient returns an HTTP client that reaches the server, also with
+// [InMemory]; then it reaches nothing else. Its connections end with the server.
 func (s *Server) HTTPClient() *http.Client { return s.client }
 
-// Client is a client of this server, with [Server.Token]. It panics if an
-// option is wrong.
+// Client returns a client of this server that has [Server.Token]. It panics if an
+// option is invalid.
 func (s *Server) Client(opts ...crisp.Option) *crisp.Client {
 	all := append([]crisp.Option{crisp.WithBaseURL(s.URL()), crisp.WithHTTPClient(s.client)}, opts...)
 	c, err := crisp.New(s.Token(), all...)
@@ -167,31 +169,31 @@ func (s *Server) Client(opts ...crisp.Option) *crisp.Client {
 	return c
 }
 
-// Serve puts a handler of the program under test on the server's network, and
-// gives its URL, http://127.0.0.1:PORT, for example for [Server.PostHook]. It
-// ends with the server. It panics if the server is closed.
+// Serve serves a handler of the program under test on the server's network until
+// the server is closed, and returns its URL, http://127.0.0.1:PORT, for example
+// for [Server.AddPluginHook]. It panics if the server is closed.
 func (s *Server) Serve(handler http.Handler) (url string) {
-	site, err := s.serve(handler)
+	server, err := s.serve(handler)
 	if err != nil {
 		panic(fmt.Sprintf("crisptest: Serve: %v", err))
 	}
-	return site.url
+	return server.url
 }
 
-// site is one address of the server's network.
-type site struct {
+// httpServer is a server at an address of its own on the network.
+type httpServer struct {
 	url  string // without a slash at the end
-	path string // of RTM
+	path string // of the RTM API, if that is what is served
 	http *http.Server
 	done chan struct{} // closed when the accept loop has ended
 }
 
-func (s *Server) serve(handler http.Handler) (*site, error) {
+func (s *Server) serve(handler http.Handler) (*httpServer, error) {
 	l, err := s.network.listen()
 	if err != nil {
 		return nil, err
 	}
-	site := &site{
+	server := &httpServer{
 		url: "http://" + l.Addr().String(),
 		http: &http.Server{
 			Handler:           s.tracked(handler),
@@ -207,9 +209,9 @@ func (s *Server) serve(handler http.Handler) (*site, error) {
 		_ = l.Close()
 		return nil, fmt.Errorf("the server is closed: %w", net.ErrClosed)
 	}
-	s.sites = append(s.sites, site)
-	go site.run(l)
-	return site, nil
+	s.servers = append(s.servers, server)
+	go server.run(l)
+	return server, nil
 }
 
 // tracked makes Close wait for the handler.
@@ -223,7 +225,8 @@ func (s *Server) tracked(handler http.Handler) http.Handler {
 	})
 }
 
-// begin announces work that Close waits for; false once the server is closed.
+// begin registers work that Close waits for, until s.wg.Done. It returns false if
+// the server is closed.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,31 +237,30 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// openRTM starts RTM at an address of its own. Crisp's path is not
-// /socket.io/ either, and changes.
-func (s *Server) openRTM() (*site, error) {
+// openRTM starts the RTM API at an address and a random path of its own: Crisp's
+// path changes, too, and is not /socket.io/.
+func (s *Server) openRTM() (*httpServer, error) {
 	path := "/rtm/" + strings.ToLower(rand.Text()[:8]) + "/"
 	mux := http.NewServeMux()
 	mux.HandleFunc(path+"{$}", s.serveRTM)
-	site, err := s.serve(mux)
+	server, err := s.serve(mux)
 	if err != nil {
 		return nil, err
 	}
-	site.path = path
-	return site, nil
+	server.path = path
+	return server, nil
 }
 
-// rtmURL is the endpoint's URL, as REST tells it.
-func (site *site) rtmURL() string { return site.url + site.path }
+// rtmURL returns the URL of the RTM endpoint.
+func (h *httpServer) rtmURL() string { return h.url + h.path }
 
-func (site *site) run(l net.Listener) {
-	defer close(site.done)
-	_ = site.http.Serve(l)
+func (h *httpServer) run(l net.Listener) {
+	defer close(h.done)
+	_ = h.http.Serve(l)
 }
 
-// close frees the address and ends its connections, except those that RTM
-// sessions took over.
-func (site *site) close() {
-	_ = site.http.Close()
-	<-site.done
+// close frees the address and ends its connections, except WebSockets.
+func (h *httpServer) close() {
+	_ = h.http.Close()
+	<-h.done
 }

@@ -44,7 +44,7 @@ func TestOptionsThatAreWrong(t *testing.T) {
 	}
 }
 
-// recordingTB is what NewServer sees of a test.
+// recordingTB is a TB that records what is done to the test.
 type recordingTB struct {
 	cleanups []func()
 	fatal    string
@@ -124,7 +124,7 @@ func TestCloseDoesNotWaitForSlowAnswers(t *testing.T) {
 	})
 }
 
-// Programs that use Start must not get package testing, and its flags, with it.
+// Programs that use Start must not import package testing, which adds flags.
 func TestPackageTestingIsNotImported(t *testing.T) {
 	deps, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
 	require.NoError(t, err)
@@ -134,7 +134,7 @@ func TestPackageTestingIsNotImported(t *testing.T) {
 	assert.NotContains(t, packages, "net/http/httptest")
 }
 
-// The library's RTM client in its own words, over both versions and networks.
+// Runs the library's RTM client, in both versions and over both networks.
 func TestTheLibrarysSession(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		onEachNetwork(t, func(t *testing.T, opts ...crisptest.Option) {

@@ -9,42 +9,44 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// How hooks are delivered. Crisp's own delays are not documented.
+// How web hooks are delivered. Crisp's own values are not documented.
 const (
 	defaultHookAttempts = 5
 	defaultHookDelay    = 100 * time.Millisecond
-	hookTimeout         = 10 * time.Second
+	hookTimeout         = 10 * time.Second // for the answer
 )
 
 // AddPluginHook delivers events to a URL as a plugin's web hooks, signed with
-// [Server.SigningSecret]: the named ones, or all that Crisp sends by web hook.
-// What is not answered with a 2xx is delivered again: see [WithHookRetries].
-// One delivery follows another, in the order of the events.
+// [Server.SigningSecret]: the events with the given names, or all that Crisp
+// sends by web hook. A delivery that is not answered with a 2xx status within
+// 10 s is attempted again: see [WithHookRetries]. Events are delivered one after
+// the other, in their order.
 func (s *Server) AddPluginHook(url string, events ...string) {
 	s.addSubscriber(&subscriber{server: s, url: url, secret: s.signingSecret, origin: originPlugin, limit: s.hookAttempts, events: events})
 }
 
-// AddWebsiteHook delivers events to a URL as a website's web hooks, which are
-// not signed and not delivered again. The URL carries the secret:
-// http://127.0.0.1:8080/hooks?key=SECRET.
+// AddWebsiteHook is like [Server.AddPluginHook] for the web hooks of a website.
+// They are neither signed nor delivered again; their secret is part of the URL,
+// such as http://127.0.0.1:8080/hooks?key=SECRET.
 func (s *Server) AddWebsiteHook(url string, events ...string) {
 	s.addSubscriber(&subscriber{server: s, url: url, origin: originWebsite, limit: 1, events: events})
 }
 
-// subscriber is a URL that gets web hooks; Server.mu guards its queue.
+// subscriber is a URL to which web hooks are delivered, by a goroutine of its
+// own. Server.mu guards its queue and its faults.
 type subscriber struct {
 	server *Server
 	url    string
 	origin string
 	secret string
 	limit  int      // of attempts
-	events []string // empty: all
+	events []string // names; empty means all
 	queue  []*hook
-	wake   chan struct{}
+	wake   chan struct{} // holds a token while there is something in the queue
 
 	duplicate countdown
 	reorder   countdown
-	held      []*hook // back, to be reordered
+	held      []*hook // held back, to be reordered
 }
 
 func (s *Server) addSubscriber(sub *subscriber) {
@@ -58,7 +60,7 @@ func (s *Server) addSubscriber(sub *subscriber) {
 	go sub.run()
 }
 
-// notify queues the hooks of an event; s.mu is held.
+// notify queues the web hooks of an event; s.mu is held.
 func (s *Server) notify(name string, payload []byte) {
 	if len(s.subscribers) == 0 || slices.Contains(s.rtmOnly, name) || !json.Valid(payload) {
 		return
@@ -73,7 +75,7 @@ func (s *Server) notify(name string, payload []byte) {
 	}
 }
 
-// rtmOnlyEvents are those that never come by web hook.
+// rtmOnlyEvents returns the names of the events that are never sent by web hook.
 func rtmOnlyEvents() []string {
 	var names []string
 	for _, info := range crisp.Events() {
@@ -84,7 +86,7 @@ func rtmOnlyEvents() []string {
 	return names
 }
 
-// add queues a hook, as the faults in force have it; Server.mu is held.
+// add queues a hook, subject to the current faults; Server.mu is held.
 func (sub *subscriber) add(h *hook) {
 	if sub.reorder.take() {
 		sub.held = append(sub.held, h)
@@ -100,7 +102,7 @@ func (sub *subscriber) add(h *hook) {
 	}
 }
 
-// release queues what was held back, last first; Server.mu is held.
+// release queues the hooks that were held back, last first; Server.mu is held.
 func (sub *subscriber) release() {
 	slices.Reverse(sub.held)
 	sub.push(sub.held...)
@@ -113,16 +115,16 @@ func (sub *subscriber) heal() {
 	sub.release()
 }
 
-// push puts hooks at the end of the queue; Server.mu is held.
+// push appends hooks to the queue; Server.mu is held.
 func (sub *subscriber) push(hooks ...*hook) {
 	sub.queue = append(sub.queue, hooks...)
 	select {
 	case sub.wake <- struct{}{}:
-	default: // it is awake
+	default: // it is awake already
 	}
 }
 
-// run delivers until the server is closed.
+// run delivers hooks until the server is closed.
 func (sub *subscriber) run() {
 	s := sub.server
 	defer s.wg.Done()
@@ -149,7 +151,7 @@ func (sub *subscriber) pop() *hook {
 	return h
 }
 
-// attempt delivers a hook, and again later if it failed.
+// attempt delivers a hook. If that fails, it arranges for the next attempt.
 func (sub *subscriber) attempt(h *hook) {
 	s := sub.server
 	ctx, cancel := context.WithTimeout(s.ctx, hookTimeout)
@@ -161,8 +163,8 @@ func (sub *subscriber) attempt(h *hook) {
 	go sub.redeliver(*h)
 }
 
-// redeliver queues the next attempt when its time has come. The body stays the
-// same; it is signed anew, with the time it has then.
+// redeliver queues the next attempt after the delay. The body stays the same, but
+// is signed again with the new time.
 func (sub *subscriber) redeliver(h hook) {
 	s := sub.server
 	defer s.wg.Done()

@@ -8,27 +8,29 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Visitor is somebody who writes through the chat of a website. What a visitor
-// does reaches sessions and web hooks as events, and is there in REST.
+// Visitor is somebody who uses the chat of a website. What a visitor does is sent
+// as events to RTM sessions and web hooks, and changes the conversation that REST
+// returns.
 type Visitor struct {
 	WebsiteID string
-	SessionID string
+	SessionID string // identifies the visitor's conversation
 
-	server *Server
-	given  map[int64]bool // fingerprints of what WaitAnswer has given; Server.mu guards it
+	server   *Server
+	returned map[int64]bool // fingerprints of what WaitAnswer has returned; guarded by Server.mu
 }
 
-// Visitor opens the chat of a website: the one that is given, the first of
-// those that are fixed, or [WebsiteID]. No event tells of that alone.
+// Visitor begins a conversation of a new visitor, which sends no event yet. Its
+// website is the given one, or else the first of [WithWebsites], or else
+// [WebsiteID].
 func (s *Server) Visitor(websiteID ...string) *Visitor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	website := slices.Concat(websiteID, s.knownWebsites())[0]
 	c := s.newConversation(website, "")
-	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, given: make(map[int64]bool)}
+	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, returned: make(map[int64]bool)}
 }
 
-// do changes the visitor's conversation. It is made anew if it was removed.
+// do changes a conversation. It begins it again if it was removed.
 func (s *Server) do(websiteID, sessionID string, change func(c *conversation)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,115 +51,120 @@ func (v *Visitor) do(change func(c *conversation)) {
 	v.server.do(v.WebsiteID, v.SessionID, change)
 }
 
-// Say sends a text.
+// Say sends a text message and returns it.
 func (v *Visitor) Say(text string) Message { return v.Send("text", text) }
 
-// Send sends a message of a type with its content, such as "file" with a
-// [*crisp.FileContent]. It panics if the content can't be marshalled.
+// Send sends a message of any type and returns it. The content is what
+// encoding/json can encode, such as a [*crisp.FileContent] for a message of type
+// "file"; otherwise Send panics.
 func (v *Visitor) Send(kind string, content any) (sent Message) {
 	v.do(func(c *conversation) {
-		sent = c.say(Message{Type: kind, From: fromUser, Origin: originChat, Content: mustJSON(content)})
+		sent = c.addMessage(Message{Type: kind, From: fromUser, Origin: originChat, Content: mustJSON(content)})
 	})
 	return sent
 }
 
-// originChat is the channel of those who write through a website's chat.
+// originChat is the origin of messages that are sent through a website's chat.
 const originChat = "chat"
 
-// Type begins to write, and has got as far as the excerpt. Sending a message
-// ends it, and so does StopTyping.
+// Type shows that the visitor is typing and has typed the excerpt so far. Sending
+// a message or StopTyping ends that.
 func (v *Visitor) Type(excerpt string) {
 	v.do(func(c *conversation) { c.compose(fromUser, true, map[string]any{"excerpt": excerpt}) })
 }
 
-// StopTyping gives up what was begun with Type.
+// StopTyping shows that the visitor is no longer typing.
 func (v *Visitor) StopTyping() {
 	v.do(func(c *conversation) { c.compose(fromUser, false, map[string]any{}) })
 }
 
-// Read reads all that was answered.
+// Read marks all messages from operators as read.
 func (v *Visitor) Read() {
 	v.do(func(c *conversation) { c.markRead(fromOperator, originChat, nil) })
 }
 
-// SetMeta tells of the visitor: keys such as "email", "nickname", "data" and
-// "segments", with values as JSON has them.
+// SetMeta sets metas of the conversation, such as "email", "nickname", "data" and
+// "segments", to the values that REST has for them, and sends their events. "data"
+// is merged with what is there. SetMeta panics if encoding/json can't encode a
+// value.
 func (v *Visitor) SetMeta(metas map[string]any) {
-	var plain map[string]any // the types that REST would have decoded
+	var plain map[string]any // with the types that REST would have decoded
 	if err := json.Unmarshal(mustJSON(metas), &plain); err != nil {
-		panic("crisptest: SetMeta: " + err.Error()) // it was marshalled a moment ago
+		panic("crisptest: SetMeta: " + err.Error()) // can't be: it has just been encoded
 	}
 	v.do(func(c *conversation) { c.setMeta(plain) })
 }
 
-// Visit looks at a page of the website.
+// Visit adds a page to those that the visitor has viewed.
 func (v *Visitor) Visit(title, url string) {
 	v.do(func(c *conversation) {
 		c.visit(Page{Title: title, URL: url, Timestamp: c.server.now().UnixMilli()})
 	})
 }
 
-// Rate rates the conversation, from 0 to 5 stars.
+// Rate rates the conversation with 0 to 5 stars.
 func (v *Visitor) Rate(stars int, comment string) {
 	v.do(func(c *conversation) {
 		c.emit("session:sync:rating", map[string]any{"rating": map[string]any{"stars": stars, "comment": comment}})
 	})
 }
 
-// Arrive comes online.
+// Arrive makes the visitor available, which is online.
 func (v *Visitor) Arrive() {
 	v.do(func(c *conversation) { c.setAvailability(crisp.AvailabilityOnline) })
 }
 
-// Leave goes offline.
+// Leave makes the visitor unavailable, which is offline.
 func (v *Visitor) Leave() {
 	v.do(func(c *conversation) { c.setAvailability(crisp.AvailabilityOffline) })
 }
 
-// Conversation is the visitor's conversation as it is now.
+// Conversation returns the visitor's conversation as it is now. It is zero if the
+// conversation was removed.
 func (v *Visitor) Conversation() Conversation {
 	c, _ := v.server.Conversation(v.WebsiteID, v.SessionID)
 	return c
 }
 
-// Answers are the messages by operators that the visitor gets to see, oldest
-// first: no notes, and none sent in stealth.
+// Answers returns the messages from operators that the visitor can see, oldest
+// first: neither notes nor messages sent in stealth.
 func (v *Visitor) Answers() []Message {
 	return slices.DeleteFunc(v.Conversation().Messages, func(m Message) bool {
 		return m.From != fromOperator || !m.visible()
 	})
 }
 
-// WaitAnswer waits for the next answer: each is given once, in order. How long
-// it waits is as in [Server.WaitAuthenticated]; the error lists what REST has
-// accepted instead.
+// WaitAnswer waits for the next of [Visitor.Answers] and returns it: each of them
+// once, in order. It waits as long as [Server.WaitAuthenticated] does; the error
+// lists the messages that were sent over REST instead.
 func (v *Visitor) WaitAnswer(ctx context.Context) (Message, error) {
-	return waiting[Message]{
+	return waiter[Message]{
 		what:  "an answer to the visitor of " + v.SessionID,
 		among: v.Answers,
 		match: v.take,
 		seen:  v.server.Sent,
-	}.on(ctx, v.server)
+	}.wait(ctx, v.server)
 }
 
-// take tells whether an answer is given for the first time.
+// take reports whether WaitAnswer has not returned an answer before, and marks it
+// as returned.
 func (v *Visitor) take(answer Message) bool {
 	v.server.mu.Lock()
 	defer v.server.mu.Unlock()
-	first := !v.given[answer.Fingerprint]
-	v.given[answer.Fingerprint] = true
+	first := !v.returned[answer.Fingerprint]
+	v.returned[answer.Fingerprint] = true
 	return first
 }
 
-// Operator is somebody who answers visitors.
+// Operator is a person who answers visitors.
 type Operator struct {
-	UserID   string
+	UserID   string // "operator-" and the nickname
 	Nickname string
 
 	server *Server
 }
 
-// Operator is an operator of that name.
+// Operator returns an operator of that name, without sending an event.
 func (s *Server) Operator(nickname string) *Operator {
 	return &Operator{UserID: "operator-" + nickname, Nickname: nickname, server: s}
 }
@@ -166,20 +173,20 @@ func (o *Operator) user() json.RawMessage {
 	return mustJSON(map[string]any{"type": "participant", "user_id": o.UserID, "nickname": o.Nickname})
 }
 
-// Say answers a visitor with a text.
+// Say answers a visitor with a text message and returns it.
 func (o *Operator) Say(to *Visitor, text string) (sent Message) {
 	to.do(func(c *conversation) {
-		sent = c.say(Message{Type: "text", From: fromOperator, Origin: originChat, Content: mustJSON(text), User: o.user()})
+		sent = c.addMessage(Message{Type: "text", From: fromOperator, Origin: originChat, Content: mustJSON(text), User: o.user()})
 	})
 	return sent
 }
 
-// Take has the visitor's conversation routed to the operator.
+// Take assigns the visitor's conversation to the operator.
 func (o *Operator) Take(from *Visitor) {
 	from.do(func(c *conversation) { c.setRouting(o.UserID) })
 }
 
-// Resolve ends the visitor's conversation.
+// Resolve sets the state of the visitor's conversation to "resolved".
 func (o *Operator) Resolve(with *Visitor) {
 	with.do(func(c *conversation) { c.setState(stateResolved) })
 }

@@ -16,7 +16,8 @@ import (
 
 const chat = `"session_id":"session_00000000-0000-4000-8000-000000000001","website_id":"w"`
 
-// What a visitor and an operator do, and what RTM sessions hear of it.
+// Each step is what a visitor or an operator does, and the events that RTM
+// sessions receive.
 func TestVisitorsAreHeard(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		l := listen(t, srv)
@@ -68,7 +69,7 @@ func TestVisitorsAreHeard(t *testing.T) {
 	})
 }
 
-// Whatever the server makes up by itself decodes without a problem.
+// Whatever events the server makes by itself are decoded without problems.
 func TestLiveEventsDecode(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { t.Error(err) }))
@@ -140,7 +141,7 @@ func TestAnswersToAVisitor(t *testing.T) {
 		defer cancel()
 		_, err := v.WaitAnswer(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, `"first"`, "what was said instead")
+		assert.ErrorContains(t, err, `"first"`, "the error has what was sent instead")
 		assert.Len(t, v.Answers(), 2)
 		assert.Len(t, srv.Sent(), 5)
 	})

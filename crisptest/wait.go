@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// patience is how long a waiter waits whose context has no deadline.
-const patience = 30 * time.Second
+// defaultWait is how long to wait if the context has no deadline.
+const defaultWait = 30 * time.Second
 
-// broadcast wakes all who wait for a change.
+// broadcast wakes everybody who waits for a change.
 type broadcast struct {
-	mu   sync.Mutex
+	mu   sync.Mutex    // guards next
 	next chan struct{} // closed at the next change; nil while nobody waits
 }
 
-// changed is closed at the next change. Ask before looking at what may change.
+// changed returns a channel that is closed at the next change. To miss none, call
+// it before looking at what may change.
 func (b *broadcast) changed() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,26 +39,26 @@ func (b *broadcast) announce() {
 	}
 }
 
-// waiting is a wait for something of a kind to be there.
-type waiting[T fmt.Stringer] struct {
-	what  string       // that is waited for, in the error
-	among func() []T   // where it will turn up
-	match func(T) bool // what it is known by
-	seen  func() []T   // what the error tells of; among if nil
+// waiter waits until something in a list matches.
+type waiter[T fmt.Stringer] struct {
+	what  string       // a description for the error
+	among func() []T   // the list, which may grow
+	match func(T) bool // called without any lock
+	seen  func() []T   // the list that the error has; among if nil
 }
 
-// on looks after every change, outside any lock, and gives the first match.
-func (w waiting[T]) on(ctx context.Context, s *Server) (found T, err error) {
+// wait returns the first match. It looks again after every change.
+func (w waiter[T]) wait(ctx context.Context, s *Server) (found T, err error) {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, patience)
+		ctx, cancel = context.WithTimeout(ctx, defaultWait)
 		defer cancel()
 	}
 	for {
 		changed := s.changes.changed()
-		there := w.among()
-		if i := slices.IndexFunc(there, w.match); i >= 0 {
-			return there[i], nil
+		list := w.among()
+		if i := slices.IndexFunc(list, w.match); i >= 0 {
+			return list[i], nil
 		}
 		select {
 		case <-changed:
@@ -71,8 +72,8 @@ func (w waiting[T]) on(ctx context.Context, s *Server) (found T, err error) {
 
 var errClosed = errors.New("the server was closed")
 
-// failure says what was there instead.
-func (w waiting[T]) failure(cause error) error {
+// failure returns the error of a wait, with a list of what was there instead.
+func (w waiter[T]) failure(cause error) error {
 	if w.seen == nil {
 		w.seen = w.among
 	}
@@ -86,9 +87,9 @@ func (w waiting[T]) failure(cause error) error {
 	return fmt.Errorf("crisptest: waited for %s: %w; seen instead:%s", w.what, cause, list.String())
 }
 
-// WaitAuthenticated waits until an RTM session is open and authenticated. If
-// none is when ctx ends, or after 30 s if it has no deadline, the error says
-// what sessions there were instead.
+// WaitAuthenticated waits until an RTM session is open and authenticated. It
+// waits until ctx ends, or for 30 s if ctx has no deadline, or until the server
+// is closed; the error then lists the sessions that there were instead.
 func (s *Server) WaitAuthenticated(ctx context.Context) error {
 	_, err := s.waitSession(ctx, "an authenticated RTM session", func(session Session) bool {
 		return session.Authenticated
@@ -96,51 +97,52 @@ func (s *Server) WaitAuthenticated(ctx context.Context) error {
 	return err
 }
 
-// WaitSession waits for an open RTM session that matches. How long it waits,
-// and its error, are as in [Server.WaitAuthenticated].
+// WaitSession waits for an open RTM session that matches and returns it. It waits
+// as long as [Server.WaitAuthenticated] does, and has the same error.
 func (s *Server) WaitSession(ctx context.Context, match func(Session) bool) (Session, error) {
 	return s.waitSession(ctx, "a matching RTM session", match)
 }
 
 func (s *Server) waitSession(ctx context.Context, what string, match func(Session) bool) (Session, error) {
-	return waiting[Session]{
+	return waiter[Session]{
 		what:  what,
 		among: s.Sessions,
-		match: func(session Session) bool { return session.told == session.Authenticated && match(session) },
+		match: func(session Session) bool { return session.confirmed == session.Authenticated && match(session) },
 		seen:  func() []Session { return append(s.PastSessions(), s.Sessions()...) },
-	}.on(ctx, s)
+	}.wait(ctx, s)
 }
 
-// WaitBind waits for a change of filters that matches. How long it waits is as
-// in [Server.WaitAuthenticated]; the error lists the changes there were.
+// WaitBind waits for one of [Server.Binds] that matches and returns it. It waits
+// as long as [Server.WaitAuthenticated] does; the error lists those that there
+// were instead.
 func (s *Server) WaitBind(ctx context.Context, match func(Bind) bool) (Bind, error) {
-	return waiting[Bind]{what: "a matching change of filters", among: s.Binds, match: match}.on(ctx, s)
+	return waiter[Bind]{what: "a matching change of filters", among: s.Binds, match: match}.wait(ctx, s)
 }
 
-// WaitRequest waits for a REST request that matches, answered or not. How long
-// it waits is as in [Server.WaitAuthenticated]; the error lists the requests
-// there were.
+// WaitRequest waits for one of [Server.Requests] that matches, answered or not,
+// and returns it. It waits as long as [Server.WaitAuthenticated] does; the error
+// lists the requests that there were instead.
 func (s *Server) WaitRequest(ctx context.Context, match func(Request) bool) (Request, error) {
-	return waiting[Request]{what: "a matching REST request", among: s.Requests, match: match}.on(ctx, s)
+	return waiter[Request]{what: "a matching REST request", among: s.Requests, match: match}.wait(ctx, s)
 }
 
-// WaitSent waits for a message that REST has accepted and that matches: for
-// what the program under test says. How long it waits is as in
-// [Server.WaitAuthenticated]; the error lists what was sent instead.
+// WaitSent waits for one of [Server.Sent] that matches and returns it: a message
+// of the program under test. It waits as long as [Server.WaitAuthenticated] does;
+// the error lists the messages that were sent instead.
 func (s *Server) WaitSent(ctx context.Context, match func(Message) bool) (Message, error) {
-	return waiting[Message]{what: "a matching message to be sent", among: s.Sent, match: match}.on(ctx, s)
+	return waiter[Message]{what: "a matching message to be sent", among: s.Sent, match: match}.wait(ctx, s)
 }
 
-// WaitDelivery waits for an answered or failed delivery of a web hook that
-// matches. How long it waits is as in [Server.WaitAuthenticated]; the error
-// lists the deliveries there were.
+// WaitDelivery waits for one of [Server.Deliveries] that matches and returns it.
+// It waits as long as [Server.WaitAuthenticated] does; the error lists the
+// deliveries that there were instead.
 func (s *Server) WaitDelivery(ctx context.Context, match func(Delivery) bool) (Delivery, error) {
-	return waiting[Delivery]{what: "a matching delivery of a web hook", among: s.Deliveries, match: match}.on(ctx, s)
+	return waiter[Delivery]{what: "a matching delivery of a web hook", among: s.Deliveries, match: match}.wait(ctx, s)
 }
 
-// WaitHandled waits for an event that matches to be handled by the program
-// under test, whose router must use [Server.Watch]. How long it waits is as in
-// [Server.WaitAuthenticated]; the error lists what was handled instead.
+// WaitHandled waits for one of [Server.Handled] that matches and returns it; the
+// router of the program under test must use [Server.Watch]. It waits as long as
+// [Server.WaitAuthenticated] does; the error lists what was handled instead.
 func (s *Server) WaitHandled(ctx context.Context, match func(Handled) bool) (Handled, error) {
-	return waiting[Handled]{what: "a matching event to be handled (by a router that uses Server.Watch)", among: s.Handled, match: match}.on(ctx, s)
+	return waiter[Handled]{what: "a matching event to be handled (by a router that uses Server.Watch)", among: s.Handled, match: match}.wait(ctx, s)
 }

@@ -11,10 +11,10 @@ import (
 // Handled is an event that the program under test has handled.
 type Handled struct {
 	Event crisp.Event
-	Err   error // what its handlers returned
+	Err   error // that the handlers returned
 }
 
-// String names the event and the error.
+// String describes the event and the error, for failure messages.
 func (h Handled) String() string {
 	if h.Err != nil {
 		return fmt.Sprintf("%s, failed: %v", h.Event.EventName(), h.Err)
@@ -22,8 +22,8 @@ func (h Handled) String() string {
 	return h.Event.EventName()
 }
 
-// Watch is middleware for the router of the program under test. It lets the
-// server know what was handled, for [Server.WaitHandled]:
+// Watch is middleware for the router of the program under test. It records which
+// events were handled, for [Server.WaitHandled]:
 //
 //	router.Use(srv.Watch)
 func (s *Server) Watch(next crisp.Handler) crisp.Handler {
@@ -37,8 +37,8 @@ func (s *Server) Watch(next crisp.Handler) crisp.Handler {
 	}
 }
 
-// Handled lists what passed [Server.Watch], in the order in which the handlers
-// were done.
+// Handled returns the events that went through [Server.Watch], in the order in
+// which their handlers returned.
 func (s *Server) Handled() []Handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()

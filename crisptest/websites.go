@@ -6,46 +6,46 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// reach is a set of websites; nil means all there are.
-type reach []string
+// websiteSet is a set of website IDs; nil means all.
+type websiteSet []string
 
-func (r reach) covers(website string) bool { return r == nil || slices.Contains(r, website) }
+func (set websiteSet) has(website string) bool { return set == nil || slices.Contains(set, website) }
 
-// beyond gives the first website that is not in the set, if there is one.
-func (r reach) beyond(websites []string) (website string, ok bool) {
+// firstMissing returns the first website that is not in the set, if there is one.
+func (set websiteSet) firstMissing(websites []string) (website string, ok bool) {
 	for _, website := range websites {
-		if !r.covers(website) {
+		if !set.has(website) {
 			return website, true
 		}
 	}
 	return "", false
 }
 
-// SetWebsites fixes the websites that exist from now on, as [WithWebsites]
-// does, for example because one more has installed the plugin; without any,
-// every website that is named exists. RTM sessions that are open go on with the
-// websites that there were, until they send socket:bind.
+// SetWebsites replaces the websites that exist, as set by [WithWebsites], for
+// example because another one has installed the plugin. Without IDs, any website
+// that is named exists. RTM sessions that are open keep the websites that there
+// were until they send socket:bind.
 func (s *Server) SetWebsites(ids ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.websites = append(reach(nil), ids...) // nil if there are none
+	s.websites = append(websiteSet(nil), ids...) // nil if there are none
 }
 
-// reachOf are the websites that a token may see now; s.mu is held.
-func (s *Server) reachOf(token crisp.Token) reach {
+// websitesOf returns the websites that a token may access now; s.mu is held.
+func (s *Server) websitesOf(token crisp.Token) websiteSet {
 	only := token.WebsiteID()
 	switch {
 	case only == "":
 		return s.websites
-	case s.websites.covers(only):
-		return reach{only}
+	case s.websites.has(only):
+		return websiteSet{only}
 	default:
-		return reach{}
+		return websiteSet{}
 	}
 }
 
-// knownWebsites are those that were fixed, or else those that were named; s.mu
-// is held.
+// knownWebsites returns the websites that were set, or else WebsiteID and those
+// that have conversations. There is always one; s.mu is held.
 func (s *Server) knownWebsites() []string {
 	if s.websites != nil {
 		return s.websites

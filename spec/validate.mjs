@@ -1,5 +1,5 @@
-// Checks asyncapi.yaml: that it is a valid AsyncAPI document, that its examples are valid by its schemas, and that it
-// keeps the conventions that the code generator relies on. Prints what is wrong; the exit status is 1 if anything is.
+// Checks that asyncapi.yaml is a valid AsyncAPI document, that its examples match its schemas, and that it keeps the
+// conventions that the code generator relies on. Prints every problem, and exits with status 1 if there is any.
 
 import { readFile } from 'node:fs/promises';
 import { Parser } from '@asyncapi/parser';
@@ -9,7 +9,7 @@ const EVENTS = 82;
 const RTM_ONLY_EVENTS = 6;
 const TIERS = ['user', 'website', 'plugin'];
 
-// What each extension of a schema may say. The key of a wrapped value and a Go name are free, within their syntax.
+// The values that each extension of a schema may have.
 const SCHEMA_EXTENSIONS = {
   'x-go-name': /^[A-Z][A-Za-z0-9]*$/,
   'x-crisp-time': /^ms$/,
@@ -18,7 +18,7 @@ const SCHEMA_EXTENSIONS = {
   'x-crisp-wrapped': /^[a-z_]+$/,
   'x-crisp-form': /^(bare|wrapped)$/,
 };
-const WARNING = 1; // severities of diagnostics: 0 error, 1 warning, then information and hints
+const WARNING = 1; // the severities of diagnostics are 0 error, 1 warning, 2 information, 3 hint
 
 const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
 const problems = new Set();
@@ -27,7 +27,7 @@ function expect(condition, where, what) {
   if (!condition) problems.add(`${where}: ${what}`);
 }
 
-// The parser resolves references, except that it does not tell where they led to: x-parser-schema-id does.
+// Returns the document with all references resolved. The parser notes the name of a schema in x-parser-schema-id.
 async function parse(file) {
   const { document, diagnostics } = await new Parser().parse(await readFile(file, 'utf8'));
   for (const { severity, code, path, message, range } of diagnostics) {
@@ -37,7 +37,7 @@ async function parse(file) {
   return document?.json();
 }
 
-// The parser leaves examples alone, so they are held against their schemas here.
+// The parser does not validate examples, so this does.
 function checkExamples(key, message) {
   expect(message.examples?.length > 0, key, 'has no example');
   for (const { name, payload, headers } of message.examples ?? []) {
@@ -78,8 +78,8 @@ function checkPayload(key, { type, properties, allOf }) {
   expect(names.includes('routing_ids'), key, 'lacks routing_ids');
 }
 
-// Yields the path of each property of a schema that a value leaves out or leaves zero. The first element of a list
-// stands for all of them.
+// Yields the path of each property of a schema that is absent or zero in a value. Of a list, only the first element is
+// checked.
 function* gaps(schema, value, path = 'payload') {
   if (isZero(value)) {
     yield path;
@@ -96,7 +96,7 @@ function isZero(value) {
   return !value || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
-// Samples show one kind of content each: some other example has to show each of the rest in full.
+// A first example has one kind of content. Every other kind must be complete in some other example.
 function checkContents(messages) {
   const withContent = messages.filter(({ payload }) => payload.properties?.content);
   const contents = withContent.flatMap(({ examples }) => examples.map(({ payload }) => payload.content));
@@ -120,7 +120,7 @@ function checkCatalog({ channels, operations }, events) {
   expect(received.length === events.length, 'operations.receiveEvents', 'lists more than the events');
 }
 
-// Every named schema and every property is documented, and says nothing that the generator would not understand.
+// Every named schema and every property must have a description, and no extension that the generator doesn't know.
 function checkSchema(where, schema) {
   expect(schema.description, where, 'has no description');
   checkExtensions(where, schema);

@@ -9,10 +9,12 @@ import (
 )
 
 const (
-	// quiet is how long no person must have answered for the bot to come back.
-	quiet = 8 * time.Hour
+	// resumeAfter is how long the bot stays out of a conversation after a person
+	// has last answered in it.
+	resumeAfter = 8 * time.Hour
 
-	// repliesPerMinute is more than anybody reads.
+	// repliesPerMinute is the most that the bot may say in a conversation. A
+	// visitor can't read more, so beyond it something is wrong, such as a loop.
 	repliesPerMinute = 10
 )
 
@@ -24,16 +26,16 @@ type bot struct {
 	memory *memory
 }
 
-// newBot makes a bot. The middleware given comes before the bot's own.
+// newBot returns a bot. The given middleware runs before the bot's own.
 func newBot(client *crisp.Client, m *memory, middleware ...func(crisp.Handler) crisp.Handler) *bot {
 	b := &bot{client: client, router: crisp.NewRouter(), memory: m}
 	b.router.Use(middleware...)
-	b.pauses = crisp.PauseOnHuman(b.router, client, crisp.ResumeAfter(quiet), crisp.ResumeOn(resolved))
+	b.pauses = crisp.PauseOnHuman(b.router, client, crisp.ResumeAfter(resumeAfter), crisp.ResumeOn(resolved))
 	b.router.Use(
 		crisp.IgnoreOperators(),
 		crisp.IgnoreAutomated(),
 		crisp.LimitReplies(repliesPerMinute),
-		crisp.Typing(client), // last: nobody should seem to type who will not answer
+		crisp.Typing(client), // last, so that the bot seems to type only if it will answer
 	)
 	crisp.On(b.router, b.message)
 	crisp.On(b.router, b.state)
@@ -59,7 +61,7 @@ func (b *bot) message(ctx context.Context, ev *crisp.MessageSend) error {
 	return nil
 }
 
-// handOver keeps the bot out of a conversation and tells operators why.
+// handOver pauses the bot in a conversation and leaves a note for operators.
 func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
 	b.pauses.Pause(ref, time.Now())
 	note := "The visitor needs a person."
@@ -69,11 +71,11 @@ func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
 	if _, err := b.client.SendMessage(ctx, ref, crisp.Message{Content: crisp.NoteContent(note)}); err != nil {
 		return err
 	}
-	// Setting a state twice does no harm: it may be tried again.
+	// To set the state twice is harmless, so the call may be repeated if it fails.
 	return b.client.SetState(crisp.Idempotent(ctx), ref, crisp.StateChange{State: crisp.SessionStatePending})
 }
 
-// state forgets a conversation that has come to its end.
+// state forgets a conversation once it is resolved.
 func (b *bot) state(_ context.Context, ev *crisp.SessionSetState) error {
 	if resolved(ev) {
 		b.memory.forget(ev.Session())
@@ -81,5 +83,5 @@ func (b *bot) state(_ context.Context, ev *crisp.SessionSetState) error {
 	return nil
 }
 
-// save keeps what must outlive the program.
+// save writes the bot's state to its file.
 func (b *bot) save() error { return b.memory.save(b.pauses.All()) }

@@ -21,7 +21,7 @@ type scene struct {
 	out      io.Writer
 }
 
-// demo shows the bot in a conversation with a Crisp on loopback.
+// demo plays a conversation with the bot on a Crisp on loopback.
 func demo(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -76,7 +76,7 @@ func (s *scene) play(ctx context.Context) error {
 
 func (s *scene) say(who, text string) { _, _ = fmt.Fprintf(s.out, "%-8s %s\n", who, text) }
 
-// ask says something to which the bot has an answer.
+// ask has the visitor say something that the bot answers.
 func (s *scene) ask(ctx context.Context, text string) error {
 	s.say("visitor", text)
 	s.visitor.Say(text)
@@ -85,14 +85,14 @@ func (s *scene) ask(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
-		if answer.Automated { // not one of Ada's
+		if answer.Automated { // Ada's answers are not
 			s.say("bot", answer.Text())
 			return nil
 		}
 	}
 }
 
-// askInVain says something that the bot leaves to the operator.
+// askInVain has the visitor say something that the bot leaves to the operator.
 func (s *scene) askInVain(ctx context.Context, text string) error {
 	s.say("visitor", text)
 	said := s.visitor.Say(text)

@@ -8,13 +8,14 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// maxMisses is how often the bot may fail to understand before it gives up.
+// maxMisses is how many messages in a row the bot may fail to understand before
+// it calls a person.
 const maxMisses = 2
 
-// dialogue is what the bot knows of a conversation.
+// dialogue is what the bot knows about a conversation.
 type dialogue struct {
 	Greeted bool   `json:"greeted,omitempty"`
-	Order   string `json:"order,omitempty"`  // the order that it is about
+	Order   string `json:"order,omitempty"`  // the number of the order it is about
 	Misses  int    `json:"misses,omitempty"` // messages in a row that were not understood
 }
 
@@ -23,14 +24,13 @@ var (
 	wantsPerson = regexp.MustCompile(`(?i)\b(human|person|agent|operator)\b`)
 )
 
-// orders stands for the system that knows of orders.
+// orders stands for the shop's own system.
 var orders = map[string]string{
 	"1234": "is on its way and will arrive tomorrow",
 	"5678": "was delivered on Monday",
 }
 
-// answer finds an answer to a message, and tells whether a person has to take
-// over.
+// answer returns the answer to a message, and whether a person has to take over.
 func (d *dialogue) answer(content crisp.Content) (answer string, handOver bool) {
 	text, ok := content.(crisp.TextContent)
 	switch {

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// atATime is how many conversations are answered at a time.
-	atATime = 8
+	// concurrency is how many conversations are answered at a time.
+	concurrency = 8
 
-	// saveInterval is what the bot may forget at most if it crashes.
+	// saveInterval is the most that the bot forgets if it crashes.
 	saveInterval = time.Minute
 
-	// drainTimeout is how long answers may take that are due when the bot is
-	// told to end.
+	// drainTimeout is how long the bot may take to answer what it has received
+	// when it is asked to stop.
 	drainTimeout = 20 * time.Second
 
-	// answerTimeout is how late an answer may be to a message that was missed
-	// while the connection was lost.
-	answerTimeout = 15 * time.Minute
+	// maxAge is the age up to which messages are still answered that were missed
+	// while there was no connection.
+	maxAge = 15 * time.Minute
 )
 
-// live answers visitors until ctx ends, then those who have written already.
+// live answers visitors until ctx ends, and then what has been received by then.
 func live(ctx context.Context, getenv func(string) string, path string) error {
 	m, err := loadMemory(path)
 	if err != nil {
@@ -43,9 +43,9 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 		filter.Rooms = []string{website}
 	}
 	rtm, err := client.NewRTM(b.router,
-		crisp.WithConcurrency(atATime),
+		crisp.WithConcurrency(concurrency),
 		crisp.WithFilter(filter),
-		crisp.WithBackfill(crisp.Backfill{MaxAge: answerTimeout}),
+		crisp.WithBackfill(crisp.Backfill{MaxAge: maxAge}),
 		crisp.WithHooks(crisp.Hooks{
 			Connected: func(c crisp.Connected) { slog.Info("connected", "endpoint", c.Endpoint) },
 			Retrying:  func(r crisp.Retrying) { slog.Warn("connecting again", "in", r.Delay, "error", r.Err) },
@@ -57,10 +57,10 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 	return errors.Join(b.run(ctx, rtm), b.save())
 }
 
-// run runs until ctx ends, and then finishes what has been received.
+// run runs the bot until ctx ends, and then answers what has been received.
 func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
 	ended := make(chan error, 1)
-	// Run has a context of its own: the end of ctx is to drain, not to drop.
+	// Run doesn't end with ctx, so that Shutdown can handle what was received.
 	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
 	ticker := time.NewTicker(saveInterval)
 	defer ticker.Stop()
@@ -78,7 +78,7 @@ func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
 		return err
 	}
 	if late != nil {

@@ -1,12 +1,12 @@
 // Bot answers visitors' questions about their orders, and hands over to a person
-// when it is out of its depth. docs/bots.md explains it.
+// when it doesn't understand. docs/bots.md explains it.
 //
 //	go run ./examples/bot
 //
-// With nothing set, it plays a scripted conversation with a Crisp on loopback.
-// With CRISP_IDENTIFIER and CRISP_KEY (and CRISP_TIER: plugin, user or website;
+// Without settings, it plays a scripted conversation on a Crisp on loopback. With
+// CRISP_IDENTIFIER and CRISP_KEY (and CRISP_TIER: plugin, user or website;
 // CRISP_WEBSITE_ID for the latter two) it answers the visitors of the real Crisp
-// until Ctrl-C, and keeps what it must not forget in the file that -state names.
+// until Ctrl-C, and saves its state in the file that -state names.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	state := flag.String("state", "bot-state.json", "file that outlives the program")
+	state := flag.String("state", "bot-state.json", "file in which the bot saves its state")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -64,7 +64,7 @@ func TestDialogue(t *testing.T) {
 	}
 }
 
-// start runs the bot in virtual time with the state of a file.
+// start runs the bot in virtual time with the state in a file.
 func start(t *testing.T, srv *crisptest.Server, path string) (b *bot, stop func()) {
 	t.Helper()
 	m, err := loadMemory(path)
@@ -85,7 +85,7 @@ func start(t *testing.T, srv *crisptest.Server, path string) (b *bot, stop func(
 	}
 }
 
-// last is the text of the latest answer.
+// last returns the text of the latest answer.
 func last(v *crisptest.Visitor) string {
 	answers := v.Answers()
 	return answers[len(answers)-1].Text()
@@ -131,7 +131,7 @@ func TestHandingOver(t *testing.T) {
 		assert.Equal(t, "note", sent[len(sent)-1].Type)
 		assert.Equal(t, "pending", visitor.Conversation().State)
 
-		time.Sleep(quiet) // of a synctest bubble: no real time
+		time.Sleep(resumeAfter) // virtual time
 		visitor.Say("Nobody came. My order?")
 		synctest.Wait()
 		assert.Equal(t, "Order 1234 is on its way and will arrive tomorrow.", last(visitor))
@@ -164,7 +164,7 @@ func TestMemoryForgetsOldConversations(t *testing.T) {
 		require.NoError(t, err)
 		ref := func(id string) crisp.SessionRef { return crisp.SessionRef{WebsiteID: "site-1", SessionID: id} }
 		m.update(ref("old"), func(d *dialogue) { d.Order = "1" })
-		time.Sleep(forgetAfter) // of a synctest bubble: no real time
+		time.Sleep(forgetAfter) // virtual time
 		m.update(ref("new"), func(d *dialogue) { d.Order = "2" })
 		time.Sleep(time.Minute)
 		require.NoError(t, m.save(maps.All(map[crisp.SessionRef]time.Time{})))

@@ -14,17 +14,17 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// forgetAfter is how long a conversation that goes on without a word is kept.
+// forgetAfter is how long a conversation is remembered after its last message.
 const forgetAfter = 24 * time.Hour
 
-// memory is what the bot knows of all conversations. Handlers of different
-// conversations may run at the same time.
+// memory is what the bot knows about all conversations. It is safe for concurrent
+// use, as handlers of different conversations run at the same time.
 type memory struct {
-	path string // empty: it does not outlive the program
+	path  string                         // empty if it isn't saved
+	since map[crisp.SessionRef]time.Time // the pauses that were loaded
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards known
 	known map[crisp.SessionRef]entry
-	since map[crisp.SessionRef]time.Time // pauses, as loaded
 }
 
 type entry struct {
@@ -32,14 +32,14 @@ type entry struct {
 	Time     time.Time `json:"time"` // of the last message
 }
 
-// stored is the form of a conversation in the file.
+// stored is a conversation as it is in the file.
 type stored struct {
 	Session crisp.SessionRef `json:"session"`
 	entry
 	Paused time.Time `json:"paused,omitzero"`
 }
 
-// loadMemory reads the memory from a file, which need not exist yet.
+// loadMemory reads the memory from a file, which may not exist yet.
 func loadMemory(path string) (*memory, error) {
 	m := &memory{path: path, known: make(map[crisp.SessionRef]entry), since: make(map[crisp.SessionRef]time.Time)}
 	if path == "" {
@@ -67,7 +67,8 @@ func loadMemory(path string) (*memory, error) {
 	return m, nil
 }
 
-// save replaces the file at once, so that a crash leaves the old or the new.
+// save writes another file and renames it, so that a crash leaves either the old
+// or the new one.
 func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
 	if m.path == "" {
 		return nil
@@ -96,16 +97,16 @@ func (m *memory) list(paused map[crisp.SessionRef]time.Time) []stored {
 		all = append(all, stored{Session: ref, entry: e, Paused: paused[ref]})
 		delete(paused, ref)
 	}
-	for ref, since := range paused { // an operator began them, not the bot
+	for ref, since := range paused { // of conversations that only operators have answered
 		all = append(all, stored{Session: ref, Paused: since})
 	}
 	return all
 }
 
-// paused are the pauses that were loaded.
+// paused returns the pauses that were loaded.
 func (m *memory) paused() iter.Seq2[crisp.SessionRef, time.Time] { return maps.All(m.since) }
 
-// update changes what is known of a conversation.
+// update changes what is known about a conversation.
 func (m *memory) update(ref crisp.SessionRef, change func(*dialogue)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo keeps the contacts of a Crisp on loopback, over a restart.
+// demo keeps the contacts of a Crisp on loopback, across a restart.
 func demo(ctx context.Context, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -38,7 +38,7 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	say(out, "1. Before the program runs, there are Ada and Bob.")
 	crm.set("ada", crisp.Profile{Email: "ada@example.com", Person: crisp.Person{Nickname: "Ada"}})
 	crm.set("bob", crisp.Profile{Email: "bob@example.com", Person: crisp.Person{Nickname: "Bob"}})
-	err = during(ctx, srv, path, func(p *program) error {
+	err = whileRunning(ctx, srv, path, func(p *program) error {
 		if err := p.print(ctx, out); err != nil {
 			return err
 		}
@@ -54,21 +54,21 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 	say(out, "3. While it does not run, Dora comes and Cleo leaves. It starts again.")
 	crm.set("dora", crisp.Profile{Email: "dora@example.com", Segments: []string{"vip"}})
 	crm.remove("cleo")
-	return during(ctx, srv, path, func(p *program) error { return p.print(ctx, out) })
+	return whileRunning(ctx, srv, path, func(p *program) error { return p.print(ctx, out) })
 }
 
 func say(out io.Writer, line string) { _, _ = fmt.Fprintln(out, line) }
 
-// program is this program as it runs live.
+// program is this program in live mode, running.
 type program struct {
 	srv    *crisptest.Server
 	store  *store
-	before int // events handled before it was started
+	before int // how many events were handled before it was started
 }
 
-// during runs the program until do has returned, which begins when the program's
-// first list is complete.
-func during(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error) error {
+// whileRunning runs the program, calls do once its first list is complete, and
+// stops the program when do returns.
+func whileRunning(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error) error {
 	s, err := openStore(ctx, path)
 	if err != nil {
 		return err
@@ -77,10 +77,10 @@ func during(ctx context.Context, srv *crisptest.Server, path string, do func(*pr
 	defer client.CloseIdleConnections()
 	sync := newSyncer(client, s, func(context.Context) ([]string, error) { return []string{crisptest.WebsiteID}, nil })
 	listed := make(chan struct{}, 1)
-	sync.listed = func() {
+	sync.onListed = func() {
 		select {
 		case listed <- struct{}{}:
-		default: // the first is what counts
+		default: // only the first is waited for
 		}
 	}
 
@@ -99,13 +99,13 @@ func during(ctx context.Context, srv *crisptest.Server, path string, do func(*pr
 	return errors.Join(err, <-ended, s.close())
 }
 
-// handled waits until it has handled so many events.
+// handled waits until the program has handled n events.
 func (p *program) handled(ctx context.Context, n int) error {
 	_, err := p.srv.WaitHandled(ctx, func(crisptest.Handled) bool { return len(p.srv.Handled())-p.before >= n })
 	return err
 }
 
-// print prints what is in the database.
+// print prints the contacts in the database.
 func (p *program) print(ctx context.Context, out io.Writer) error {
 	contacts, err := p.store.contacts(ctx)
 	for _, c := range contacts {
@@ -115,11 +115,11 @@ func (p *program) print(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// people are the contacts of a Crisp, which crisptest has no model of.
+// people adds contacts to a server of crisptest, which has none by itself.
 type people struct {
 	srv *crisptest.Server
 
-	mu  sync.Mutex
+	mu  sync.Mutex // guards what follows
 	ids []string
 	all map[string]crisp.Profile
 }
@@ -130,7 +130,7 @@ func newPeople(srv *crisptest.Server) *people {
 	return p
 }
 
-// list answers a page of the list: the first has all, the others none.
+// list returns a page of the list. The first has all contacts, the others none.
 func (p *people) list(r *http.Request) (status int, data any) {
 	type entry struct {
 		PeopleID string        `json:"people_id"`
@@ -150,7 +150,7 @@ func (p *people) list(r *http.Request) (status int, data any) {
 	return http.StatusOK, entries
 }
 
-// set changes a contact, or makes it, and tells of it.
+// set creates or changes a contact, and emits the events of that.
 func (p *people) set(id string, change crisp.Profile) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,7 +175,7 @@ func (p *people) set(id string, change crisp.Profile) {
 	p.srv.Emit(&crisp.PeopleProfileUpdated{WebsiteID: crisptest.WebsiteID, PeopleID: id, Update: change})
 }
 
-// remove removes a contact and tells of it.
+// remove removes a contact, and emits the event of that.
 func (p *people) remove(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
-// drainTimeout is how long the store may take for what was received when the
-// program is told to end.
+// drainTimeout is how long the program may take to store what it has received
+// when it is asked to stop.
 const drainTimeout = 10 * time.Second
 
 // live keeps the contacts of the real Crisp in a file until ctx ends.
@@ -34,7 +34,8 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 	return errors.Join(err, s.close())
 }
 
-// pluginWebsites lists the websites that have installed the plugin.
+// pluginWebsites returns a function that lists the websites that have installed
+// the plugin.
 func pluginWebsites(client *crisp.Client) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) {
 		var ids []string
@@ -48,10 +49,10 @@ func pluginWebsites(client *crisp.Client) func(context.Context) ([]string, error
 	}
 }
 
-// run runs until ctx ends, and then stores what has been received.
+// run follows the contacts until ctx ends, and then stores what has been received.
 func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp.Handler) error {
 	rtm, err := s.client.NewRTM(s.router(middleware...), crisp.WithHooks(crisp.Hooks{
-		// From here on no change is missed; those before must be listed.
+		// Changes are received from now on; those before have to be listed.
 		Connected: func(crisp.Connected) { s.markStale() },
 		Gap:       func(crisp.Gap) { s.markStale() },
 	}))
@@ -64,7 +65,7 @@ func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp
 	defer lists.Wait()
 	defer stopListing()
 
-	// Run has a context of its own: the end of ctx is to drain, not to drop.
+	// Run doesn't end with ctx, so that Shutdown can handle what was received.
 	ended := make(chan error, 1)
 	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
 	select {
@@ -75,7 +76,7 @@ func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
 		return err
 	}
 	if late != nil {

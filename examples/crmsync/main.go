@@ -4,7 +4,7 @@
 //
 //	go -C examples/crmsync run .
 //
-// With nothing set, it shows that with a Crisp on loopback. With CRISP_IDENTIFIER
+// Without settings, it shows this with a Crisp on loopback. With CRISP_IDENTIFIER
 // and CRISP_KEY (and CRISP_TIER: plugin, user or website; CRISP_WEBSITE_ID for
 // the latter two) it keeps the contacts of the real Crisp in the file that -db
 // names, until Ctrl-C.

@@ -41,7 +41,7 @@ func testStore(t *testing.T) *store {
 	return s
 }
 
-// emails lists the contacts of a store.
+// emails returns the email addresses of the contacts in a store.
 func emails(t *testing.T, s *store) []string {
 	t.Helper()
 	contacts, err := s.contacts(t.Context())
@@ -55,7 +55,7 @@ func emails(t *testing.T, s *store) []string {
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// at is an event's Meta, so many seconds after it all began.
+// at returns the Meta of an event so many seconds after began.
 func at(seconds int) crisp.Meta {
 	return crisp.Meta{Time: began.Add(time.Duration(seconds) * time.Second)}
 }
@@ -83,13 +83,13 @@ func TestEventsThatComeAgainChangeNothing(t *testing.T) {
 		contacts, err := s.contacts(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, want, contacts)
-		whose, err := s.sessionOf(t.Context(), "s")
+		peopleID, err := s.personOf(t.Context(), "s")
 		require.NoError(t, err)
-		assert.Equal(t, "ada", whose)
+		assert.Equal(t, "ada", peopleID)
 	}
-	nobodys, err := s.sessionOf(t.Context(), "another")
+	peopleID, err := s.personOf(t.Context(), "another")
 	require.NoError(t, err)
-	assert.Empty(t, nobodys)
+	assert.Empty(t, peopleID)
 }
 
 func TestWhatIsNewerThanAListWins(t *testing.T) {
@@ -106,7 +106,7 @@ func TestWhatIsNewerThanAListWins(t *testing.T) {
 	for _, c := range []contact{
 		person("changed before", "b2"), person("changed since", "c1"), person("removed since", "e1"), person("new", "f1"),
 	} {
-		require.NoError(t, s.listed(ctx, c, begun))
+		require.NoError(t, s.replace(ctx, c, begun))
 	}
 	require.NoError(t, s.removeUnlisted(ctx, "w", begun))
 	assert.Equal(t, []string{"b2", "c2", "d1", "f1", "z"}, emails(t, s))

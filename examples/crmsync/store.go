@@ -14,9 +14,9 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// store keeps contacts. Each row knows since when it holds, by this machine's
-// clock, so that it does not matter how often a change is told of, nor that a list
-// was begun before the latest one.
+// store keeps contacts. Each row has the time of its latest change, by this
+// machine's clock, and older changes don't overwrite newer ones. So it doesn't
+// matter if a change is received twice, or if a list was begun before a change.
 type store struct{ db *sql.DB }
 
 const schema = `
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS contacts (
 	phone      TEXT NOT NULL DEFAULT '',
 	company    TEXT NOT NULL DEFAULT '',
 	segments   TEXT NOT NULL DEFAULT '[]',
-	removed    INTEGER NOT NULL DEFAULT 0, -- kept, so that late news does not bring it back
+	removed    INTEGER NOT NULL DEFAULT 0, -- kept, so that a late event does not bring it back
 	changed_at INTEGER NOT NULL,           -- ms
 	listed_at  INTEGER NOT NULL DEFAULT 0, -- ms, of the last list that had it
 	PRIMARY KEY (website_id, people_id)
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 	changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;`
 
-// openStore opens a database, and makes it if need be.
+// openStore opens a database, which is created if it doesn't exist.
 func openStore(ctx context.Context, path string) (*store, error) {
 	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}}
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?"+pragmas.Encode())
@@ -56,7 +56,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// contact is a row.
+// contact is a row of the table contacts.
 type contact struct {
 	WebsiteID, PeopleID             string
 	Email, Nickname, Phone, Company string
@@ -71,7 +71,7 @@ func contactOf(websiteID, peopleID string, p crisp.Profile) contact {
 	}
 }
 
-// Statements that write a contact, unless what is there is newer.
+// The statements that write a contact unless the row is newer.
 const (
 	writeContact = `
 		INSERT INTO contacts (website_id, people_id, email, nickname, phone, company, segments, changed_at)
@@ -91,15 +91,14 @@ const (
 		company = excluded.company, segments = excluded.segments` + ifNewer
 )
 
-// merge adds what is known of a contact at a time to what was; zero fields are
-// unknown.
+// merge updates a contact with what is known at a time. Fields that are zero are
+// not known, and stay as they are.
 func (s *store) merge(ctx context.Context, c contact, at time.Time) error {
 	return s.write(ctx, mergeContact, c, at)
 }
 
-// listed puts a whole contact, from a list that was begun at a time, in the place
-// of what was known.
-func (s *store) listed(ctx context.Context, c contact, begun time.Time) error {
+// replace replaces a contact by that of a list that was begun at a time.
+func (s *store) replace(ctx context.Context, c contact, begun time.Time) error {
 	if err := s.write(ctx, replaceContact, c, begun); err != nil {
 		return err
 	}
@@ -127,7 +126,7 @@ func (s *store) remove(ctx context.Context, websiteID, peopleID string, at time.
 	return err
 }
 
-// bind notes whose session it is.
+// bind records whose conversation it is.
 func (s *store) bind(ctx context.Context, ref crisp.SessionRef, peopleID string, at time.Time) error {
 	_, err := s.db.ExecContext(ctx, `
 		INSERT INTO sessions (session_id, website_id, people_id, changed_at) VALUES (?, ?, ?, ?)
@@ -136,16 +135,17 @@ func (s *store) bind(ctx context.Context, ref crisp.SessionRef, peopleID string,
 	return err
 }
 
-// removeUnlisted removes the contacts of a website that a list does not have,
-// except those that have changed since it was begun.
+// removeUnlisted removes the contacts of a website that are not in a list, except
+// those that have changed since it was begun.
 func (s *store) removeUnlisted(ctx context.Context, websiteID string, begun time.Time) error {
 	_, err := s.db.ExecContext(ctx, `UPDATE contacts SET removed = 1, changed_at = ?1
 		WHERE website_id = ?2 AND removed = 0 AND listed_at < ?1 AND changed_at < ?1`, begun.UnixMilli(), websiteID)
 	return err
 }
 
-// sessionOf tells whose session it is; empty if that is not known.
-func (s *store) sessionOf(ctx context.Context, sessionID string) (peopleID string, err error) {
+// personOf returns the ID of the person whose conversation it is, empty if that is
+// not known.
+func (s *store) personOf(ctx context.Context, sessionID string) (peopleID string, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT people_id FROM sessions WHERE session_id = ?`, sessionID).Scan(&peopleID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -153,7 +153,7 @@ func (s *store) sessionOf(ctx context.Context, sessionID string) (peopleID strin
 	return peopleID, err
 }
 
-// contacts lists those that are not removed, by email.
+// contacts returns the contacts that are not removed, sorted by email address.
 func (s *store) contacts(ctx context.Context) ([]contact, error) {
 	rows, err := s.db.QueryContext(ctx, `
 		SELECT website_id, people_id, email, nickname, phone, company, segments
@@ -161,7 +161,7 @@ func (s *store) contacts(ctx context.Context) ([]contact, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // Err tells what there is to tell
+	defer func() { _ = rows.Close() }() // rows.Err has any error
 	var all []contact
 	for rows.Next() {
 		var c contact

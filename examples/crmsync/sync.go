@@ -13,32 +13,32 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// listRetry is when a list that failed is tried again.
+// listRetry is the delay before a list that failed is tried again.
 const listRetry = time.Minute
 
-// syncer keeps a store in step with Crisp.
+// syncer keeps a store in sync with Crisp.
 type syncer struct {
 	client   *crisp.Client
 	store    *store
 	websites func(context.Context) ([]string, error)
-	stale    chan struct{} // capacity 1: the store may lack something
-	listed   func()        // told of each list that is complete
+	stale    chan struct{} // holds a token if the store may have missed a change
+	onListed func()        // called after each complete list
 }
 
 func newSyncer(client *crisp.Client, s *store, websites func(context.Context) ([]string, error)) *syncer {
-	return &syncer{client: client, store: s, websites: websites, stale: make(chan struct{}, 1), listed: func() {}}
+	return &syncer{client: client, store: s, websites: websites, stale: make(chan struct{}, 1), onListed: func() {}}
 }
 
-// markStale asks for a list.
+// markStale requests a list.
 func (s *syncer) markStale() {
 	select {
 	case s.stale <- struct{}{}:
-	default: // it was asked for already
+	default: // one is requested already
 	}
 }
 
-// router makes the router that follows contacts. An event whose handler fails
-// will not come again, so the store is stale then, as after a gap.
+// router returns the router that follows contacts. An event whose handler fails is
+// not sent again, so the store is stale then, as after a gap.
 func (s *syncer) router(middleware ...func(crisp.Handler) crisp.Handler) *crisp.Router {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
 		slog.Error("an event is lost", "error", err)
@@ -64,7 +64,7 @@ func (s *syncer) router(middleware ...func(crisp.Handler) crisp.Handler) *crisp.
 }
 
 // keepListed lists contacts whenever the store may be stale, until ctx ends.
-// Events go on meanwhile: what is newer wins.
+// Events are handled meanwhile; the newer change wins.
 func (s *syncer) keepListed(ctx context.Context) {
 	for {
 		select {
@@ -89,7 +89,7 @@ func (s *syncer) list(ctx context.Context) error {
 			return err
 		}
 	}
-	s.listed()
+	s.onListed()
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (s *syncer) listWebsite(ctx context.Context, websiteID string) error {
 	begun := time.Now()
 	for page := 1; ; page++ {
 		var people []json.RawMessage
-		// There is no typed method for this route, but Do reaches any.
+		// Client has no method for this route, but Do calls any route.
 		route := fmt.Sprintf("website/%s/people/profiles/%d", url.PathEscape(websiteID), page)
 		if err := s.client.Do(ctx, http.MethodGet, route, nil, &people); err != nil {
 			return err
@@ -111,14 +111,14 @@ func (s *syncer) listWebsite(ctx context.Context, websiteID string) error {
 			if err != nil {
 				return err
 			}
-			if err := s.store.listed(ctx, c, begun); err != nil {
+			if err := s.store.replace(ctx, c, begun); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// decodePerson reads an entry of the list: a profile with its identifier.
+// decodePerson decodes an entry of the list: a profile with its ID.
 func decodePerson(websiteID string, data json.RawMessage) (contact, error) {
 	var id struct {
 		PeopleID string `json:"people_id"`

@@ -1,6 +1,6 @@
-// Echo is the skeleton of a bot: it answers each text of a visitor with the
-// same text. Take it as a start; docs/bots.md tells what a bot needs before it
-// may be left running, and examples/bot has it.
+// Echo is the skeleton of a bot: it answers each text of a visitor with the same
+// text. It is only a start: docs/bots.md says what a bot needs before it can be
+// left running, and examples/bot has it.
 //
 //	CRISP_IDENTIFIER=… CRISP_KEY=… go run ./examples/echo
 package main
@@ -26,8 +26,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// A signal ends the program once everything that was received is handled; a
-	// second one ends it at once.
+	// After a signal the program ends once it has handled everything that it has
+	// received. A second signal ends it at once.
 	context.AfterFunc(ctx, func() {
 		stop()
 		_ = rtm.Shutdown(context.Background())
@@ -35,7 +35,7 @@ func main() {
 	log.Print(rtm.Run(context.Background()))
 }
 
-// newBot makes the router of the bot.
+// newBot returns the router of the bot.
 func newBot(client *crisp.Client) *crisp.Router {
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {

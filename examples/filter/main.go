@@ -1,6 +1,6 @@
-// Filter follows one website of many, and changes what it receives while it
-// runs: messages at first, typing too once somebody asks for it on standard
-// input.
+// Filter receives the events of one website, and changes which ones while it
+// runs: messages at first, and typing, too, after the line "curious" on standard
+// input. Any other line ends that.
 //
 //	CRISP_IDENTIFIER=… CRISP_KEY=… CRISP_WEBSITE_ID=… go run ./examples/filter
 package main
@@ -25,13 +25,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rtm, err := client.NewRTM(newRouter(os.Stdout), crisp.WithFilter(quiet(os.Getenv("CRISP_WEBSITE_ID"))))
+	rtm, err := client.NewRTM(newRouter(os.Stdout), crisp.WithFilter(messages(os.Getenv("CRISP_WEBSITE_ID"))))
 	if err != nil {
 		log.Fatal(err)
 	}
 	go control(ctx, rtm, os.Getenv("CRISP_WEBSITE_ID"), os.Stdin)
-	// A signal ends the program once everything that was received is handled; a
-	// second one ends it at once.
+	// After a signal the program ends once it has handled everything that it has
+	// received. A second signal ends it at once.
 	context.AfterFunc(ctx, func() {
 		stop()
 		_ = rtm.Shutdown(context.Background())
@@ -39,13 +39,13 @@ func main() {
 	log.Print(rtm.Run(context.Background()))
 }
 
-// quiet is messages only, of one website.
-func quiet(websiteID string) crisp.Filter {
+// messages returns the filter for the messages of a website.
+func messages(websiteID string) crisp.Filter {
 	return crisp.Filter{Events: []string{"message:send"}, Rooms: []string{websiteID}}
 }
 
-// curious is typing too.
-func curious(websiteID string) crisp.Filter {
+// messagesAndTyping returns the filter for messages and typing.
+func messagesAndTyping(websiteID string) crisp.Filter {
 	return crisp.Filter{Events: []string{"message:send", "message:compose:send"}, Rooms: []string{websiteID}}
 }
 
@@ -62,12 +62,12 @@ func newRouter(w io.Writer) *crisp.Router {
 	return router
 }
 
-// control binds another filter for each line: "curious" or "quiet".
+// control changes the filter for each line that is read, until there are no more.
 func control(ctx context.Context, rtm *crisp.RTM, websiteID string, commands io.Reader) {
 	for lines := bufio.NewScanner(commands); lines.Scan(); {
-		filter := quiet(websiteID)
+		filter := messages(websiteID)
 		if lines.Text() == "curious" {
-			filter = curious(websiteID)
+			filter = messagesAndTyping(websiteID)
 		}
 		if err := rtm.Bind(ctx, filter); err != nil {
 			log.Print(err)

@@ -15,7 +15,7 @@ import (
 
 func TestControlBinds(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	rtm, err := srv.Client().NewRTM(newRouter(io.Discard), crisp.WithFilter(quiet(crisptest.WebsiteID)))
+	rtm, err := srv.Client().NewRTM(newRouter(io.Discard), crisp.WithFilter(messages(crisptest.WebsiteID)))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- rtm.Run(t.Context()) }()

@@ -16,7 +16,7 @@ import (
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo lets a Crisp on loopback deliver hooks to a server like the real one.
+// demo has a Crisp on loopback deliver web hooks to the server.
 func demo(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -69,7 +69,7 @@ func play(ctx context.Context, srv *crisptest.Server, url string, out io.Writer)
 	return get(ctx, url+"/tickets", out)
 }
 
-// get copies what is at a URL.
+// get writes what is at a URL to out.
 func get(ctx context.Context, url string, out io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -15,24 +15,24 @@ import (
 // ticket is a request of a visitor.
 type ticket struct {
 	Number   int       `json:"number"`
-	Session  string    `json:"session"`
+	Session  string    `json:"session"` // session ID of the conversation
 	Open     bool      `json:"open"`
 	OpenedAt time.Time `json:"opened_at"`
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 
-	announced bool // the visitor knows the number
+	announced bool // the visitor was told the number
 }
 
-// desk keeps tickets by what web hooks tell. Deliveries come at the same time, in
-// no certain order, and again if the answer to one was lost.
+// desk keeps tickets up to date by web hooks. These may arrive at the same time,
+// in any order, and again if the answer to one was lost.
 type desk struct {
 	client *crisp.Client
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards tickets
 	tickets []*ticket
 }
 
-// router makes the router of the desk.
+// router returns the router of the desk.
 func (d *desk) router() *crisp.Router {
 	router := crisp.NewRouter()
 	router.Use(crisp.IgnoreOperators(), crisp.IgnoreAutomated(), crisp.LimitReplies(3))
@@ -41,8 +41,8 @@ func (d *desk) router() *crisp.Router {
 	return router
 }
 
-// asked opens a ticket, unless the visitor has one, and tells its number. If
-// that fails, so does the handler, and Crisp delivers the event again.
+// asked opens a ticket, unless the visitor has one, and sends its number to the
+// visitor. If that fails, so does the handler, and Crisp delivers the event again.
 func (d *desk) asked(ctx context.Context, ev *crisp.MessageSend) error {
 	number, announced := d.open(ev)
 	if announced {
@@ -57,12 +57,13 @@ func (d *desk) asked(ctx context.Context, ev *crisp.MessageSend) error {
 	return nil
 }
 
-// open gives the ticket that a message belongs to.
+// open returns the ticket that a message belongs to. It opens one if the visitor
+// has no open ticket, and the message is not one that comes late for a closed one.
 func (d *desk) open(ev *crisp.MessageSend) (number int, announced bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	latest := d.latest(ev.SessionID)
-	if latest != nil && (latest.Open || !ev.Time.After(latest.ClosedAt)) { // in the latter case it is late
+	if latest != nil && (latest.Open || !ev.Time.After(latest.ClosedAt)) {
 		return latest.Number, latest.announced
 	}
 	t := &ticket{Number: len(d.tickets) + 1, Session: ev.SessionID, Open: true, OpenedAt: ev.Time}
@@ -81,7 +82,8 @@ func (d *desk) changed(_ context.Context, ev *crisp.SessionSetState) error {
 	return nil
 }
 
-// latest is the last ticket of a session; d.mu is held.
+// latest returns the last ticket of a conversation, nil if there is none; d.mu is
+// held.
 func (d *desk) latest(session string) *ticket {
 	for _, t := range slices.Backward(d.tickets) {
 		if t.Session == session {
@@ -101,5 +103,5 @@ func (d *desk) list(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // whoever asked has gone
+	_, _ = w.Write(append(body, '\n')) // an error means that the client is gone
 }

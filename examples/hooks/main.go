@@ -1,14 +1,15 @@
-// Hooks keeps a list of tickets by web hooks: a visitor who writes gets one, and
-// it is closed when the conversation is resolved. The list is at /tickets.
+// Hooks keeps a list of tickets by web hooks: it opens one for a visitor who
+// writes, and closes it when the conversation is resolved. The list is at
+// /tickets.
 //
 //	go run ./examples/hooks
 //
-// With nothing set, it plays a scripted conversation with a Crisp on loopback.
-// With CRISP_IDENTIFIER and CRISP_KEY (and CRISP_TIER: plugin, user or website;
-// CRISP_WEBSITE_ID for the latter) it serves the web hooks of the real Crisp at
-// /hooks/crisp of the address that -listen gives. CRISP_SIGNING_SECRET is what a
-// plugin's hooks are signed with, CRISP_URL_SECRET what a website's have in their
-// URL as ?key=…
+// Without settings, it plays a scripted conversation on a Crisp on loopback. With
+// CRISP_IDENTIFIER and CRISP_KEY (and CRISP_TIER: plugin, user or website;
+// CRISP_WEBSITE_ID for the latter) it serves the web hooks of the real Crisp, at
+// /hooks/crisp of the address that -listen names. CRISP_SIGNING_SECRET is the
+// secret with which a plugin's hooks are signed, CRISP_URL_SECRET the one that a
+// website's hooks have in their URL as ?key=…
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	listen := flag.String("listen", ":8080", "address to serve at")
+	listen := flag.String("listen", ":8080", "address to listen on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -44,6 +45,6 @@ func listenLive(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = l.Close() }() // the server has closed it, if it got so far
+	defer func() { _ = l.Close() }() // closed already if the server has run
 	return live(ctx, os.Getenv, l)
 }

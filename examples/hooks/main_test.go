@@ -26,7 +26,7 @@ func TestDemo(t *testing.T) {
 	assert.Contains(t, out.String(), `"open": false`)
 }
 
-// deskOn is a desk of a Crisp, and the URL of its hooks.
+// deskOn returns a desk, the Crisp it uses, and the URL of its server.
 func deskOn(t *testing.T) (*desk, *crisptest.Server, string) {
 	srv := crisptest.NewServer(t)
 	client := srv.Client()

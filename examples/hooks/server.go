@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// handlerTimeout ends a handler before Crisp loses its patience.
+	// handlerTimeout ends a handler before Crisp stops waiting for the answer.
 	handlerTimeout = 8 * time.Second
 
-	// drainTimeout is how long requests may take that are being answered when
-	// the program is told to end.
+	// drainTimeout is how long requests in progress may take when the program is
+	// asked to stop.
 	drainTimeout = 10 * time.Second
 )
 
-// newServer mounts the hooks beside other routes. Any framework that takes an
-// http.Handler will do as well.
+// newServer returns a server with the hooks beside other routes. Any framework
+// that accepts an http.Handler will do as well.
 func newServer(d *desk, opts ...crisp.WebhookOption) (*http.Server, error) {
 	hooks, err := crisp.NewWebhook(d.router(), append(opts, crisp.WithHandlerTimeout(handlerTimeout))...)
 	if err != nil {
@@ -40,7 +40,7 @@ func newServer(d *desk, opts ...crisp.WebhookOption) (*http.Server, error) {
 	}, nil
 }
 
-// serve serves until ctx ends, and then answers what has come in.
+// serve serves until ctx ends, and then finishes the requests in progress.
 func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -74,7 +74,7 @@ func live(ctx context.Context, getenv func(string) string, l net.Listener) error
 	return serve(ctx, server, l)
 }
 
-// secrets are what the hooks are verified by, as far as the environment tells.
+// secrets returns the options for the secrets that are in the environment.
 func secrets(getenv func(string) string) (opts []crisp.WebhookOption) {
 	if secret := getenv("CRISP_SIGNING_SECRET"); secret != "" {
 		opts = append(opts, crisp.WithSigningSecrets(secret))

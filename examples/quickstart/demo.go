@@ -15,7 +15,7 @@ import (
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo plays a conversation with a Crisp on loopback.
+// demo plays a conversation on a Crisp on loopback.
 func demo(ctx context.Context, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -27,7 +27,7 @@ func demo(ctx context.Context, w io.Writer) error {
 
 	p := newPrinter(w)
 	router := p.router()
-	p.note("A Crisp of its own runs on loopback: no account, no keys, no network.\n")
+	p.note("A Crisp runs on loopback: no account, no keys, no network.\n")
 
 	p.note("1. The RTM API: events over one Socket.IO connection")
 	rtm, err := srv.Client().NewRTM(router, crisp.WithHooks(p.hooks()))
@@ -57,7 +57,7 @@ func demo(ctx context.Context, w io.Writer) error {
 	if err := <-ended; !errors.Is(err, crisp.ErrClosed) {
 		return err
 	}
-	p.note("\nThat was all. docs/ tells the rest.")
+	p.note("\nThat was all. The rest is in docs/.")
 	return nil
 }
 
@@ -68,7 +68,7 @@ var (
 	operator = crisp.User{Type: "website", UserID: "a4c32c68-be91-4e29-8a05-976e93abbe3f", Nickname: "Grace"}
 )
 
-// converse lets Crisp tell of a short conversation.
+// converse has Crisp send the events of a short conversation.
 func converse(ctx context.Context, srv *crisptest.Server, p *printer) error {
 	if err := srv.WaitAuthenticated(ctx); err != nil {
 		return err
@@ -107,7 +107,7 @@ func answers(who crisp.User, content crisp.Content, fingerprint int64) *crisp.Me
 	}
 }
 
-// deliver lets Crisp send web hooks, and somebody else a forged one.
+// deliver has Crisp send web hooks, and somebody else a forged one.
 func deliver(ctx context.Context, srv *crisptest.Server, router *crisp.Router, p *printer) error {
 	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(srv.SigningSecret()))
 	if err != nil {
@@ -142,7 +142,8 @@ func deliver(ctx context.Context, srv *crisptest.Server, router *crisp.Router, p
 	return nil
 }
 
-// reconnected waits for the next session and shows that events flow again.
+// reconnected waits for the next connection, and shows that events are received
+// again.
 func reconnected(ctx context.Context, srv *crisptest.Server, p *printer) error {
 	if err := srv.WaitAuthenticated(ctx); err != nil {
 		return err

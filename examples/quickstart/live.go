@@ -35,7 +35,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	}
 	defer stopHooks()
 
-	// Run has a context of its own: Ctrl-C is to drain, not to drop.
+	// Run doesn't end with ctx, so that Shutdown can handle what was received.
 	ended := make(chan error, 1)
 	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
 	select {
@@ -46,7 +46,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // also if it is late: Run has its last words
+	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
 		return err
 	}
 	if late != nil {
@@ -55,7 +55,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	return nil
 }
 
-// serveHooks serves web hooks at an address, if there is one.
+// serveHooks serves web hooks at an address, or does nothing if it is empty.
 func serveHooks(router *crisp.Router, p *printer, secret, addr string) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil

@@ -1,12 +1,12 @@
-// Quickstart shows what the crisp package does.
+// Quickstart shows what package crisp does.
 //
 //	go run ./examples/quickstart
 //
-// With nothing set, it starts a Crisp on loopback and plays a scripted
-// conversation with it, over the RTM API and by web hook. With CRISP_IDENTIFIER
-// and CRISP_KEY (and CRISP_TIER: plugin, user or website; CRISP_WEBSITE_ID for
-// the latter) it prints live events of the real Crisp until Ctrl-C. With
-// CRISP_SIGNING_SECRET and -hooks :8080 it serves web hooks too.
+// Without settings, it starts a Crisp on loopback and plays a scripted
+// conversation on it, over the RTM API and by web hook. With CRISP_IDENTIFIER and
+// CRISP_KEY (and CRISP_TIER: plugin, user or website; CRISP_WEBSITE_ID for the
+// latter) it prints live events of the real Crisp until Ctrl-C. With
+// CRISP_SIGNING_SECRET and -hooks :8080 it also serves web hooks.
 package main
 
 import (

@@ -33,12 +33,12 @@ func TestDemo(t *testing.T) {
 	} {
 		assert.Contains(t, text, line)
 	}
-	assert.NotContains(t, text, "everybody's data", "what a forged hook says is shown to nobody")
+	assert.NotContains(t, text, "everybody's data", "a forged hook is not shown")
 	assert.Equal(t, 2, strings.Count(text, "connected and authenticated"), "once at first, once after the loss")
 	assert.Equal(t, 1, strings.Count(text, "  gap: "))
 }
 
-// liveRun is a run of the live mode against a fake Crisp.
+// liveRun is a run of the live mode on a Crisp on loopback.
 type liveRun struct {
 	out  *io.PipeReader
 	stop context.CancelFunc

@@ -12,11 +12,11 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// printer writes one line for each event, and tells who waits for one.
+// printer writes a line for each event, and lets others wait for events.
 type printer struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	w      io.Writer
-	events int
+	events int           // how many were written
 	more   chan struct{} // closed at the next event
 }
 
@@ -24,7 +24,7 @@ func newPrinter(w io.Writer) *printer {
 	return &printer{w: w, more: make(chan struct{})}
 }
 
-// note writes a line about what happens besides events.
+// note writes a line about something other than an event.
 func (p *printer) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +42,7 @@ func (p *printer) event(ev crisp.Event, says string) error {
 	return nil
 }
 
-// wait returns when n events were written in all.
+// wait waits until n events have been written in total.
 func (p *printer) wait(ctx context.Context, n int) error {
 	for {
 		p.mu.Lock()
@@ -59,8 +59,8 @@ func (p *printer) wait(ctx context.Context, n int) error {
 	}
 }
 
-// router has typed handlers for what a conversation is made of. The same
-// handlers get events of both transports.
+// router returns a router with typed handlers for the events of a conversation.
+// The handlers are the same for both transports.
 func (p *printer) router() *crisp.Router {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
 		p.note("  reported: %v", err)
@@ -86,8 +86,8 @@ func (p *printer) router() *crisp.Router {
 	return router
 }
 
-// others prints the events too that the router has no typed handler for, with
-// their fields as JSON. Unknown events are among them.
+// others makes the router also print the events for which it has no typed handler,
+// including unknown ones, with their fields as JSON.
 func (p *printer) others(router *crisp.Router) {
 	typed := router.EventNames()
 	router.OnAny(func(_ context.Context, ev crisp.Event) error {
@@ -102,7 +102,7 @@ func (p *printer) others(router *crisp.Router) {
 	})
 }
 
-// describe shows a content by its type.
+// describe returns a short description of a message's content.
 func describe(content crisp.Content) string {
 	switch c := content.(type) {
 	case crisp.TextContent:
@@ -120,7 +120,7 @@ func describe(content crisp.Content) string {
 	}
 }
 
-// hooks tells of connections and gaps.
+// hooks returns callbacks that print what happens to the connection.
 func (p *printer) hooks() crisp.Hooks {
 	return crisp.Hooks{
 		Connected:    func(c crisp.Connected) { p.note("  connected and authenticated at %s", c.Endpoint) },

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// scalar is how a kind of field is written in Go: its type, the method that
-// reads and writes it (payload's Decoder and Encoder have it both), and the
-// condition that tells a zero value.
+// scalar describes a kind of field in Go: its type, the method of both
+// payload.Decoder and payload.Encoder for it, and the format of the condition
+// under which an expression of that type is zero.
 type scalar struct{ goType, method, zero string }
 
 var scalars = map[kind]scalar{
@@ -30,7 +30,7 @@ var scalars = map[kind]scalar{
 	kindSlice:     {"", "", "len(%s) == 0"},
 }
 
-// goCode is the file of the event types.
+// goCode returns the file of the event types.
 func goCode(m *model) ([]byte, error) {
 	var g printer
 	g.line(marker)
@@ -67,7 +67,7 @@ func (g *printer) catalog(m *model) {
 	}
 	g.line("}")
 	g.line("")
-	g.comment("catalogIndex is the place of a name, or of what it is an alias of, in the catalog; -1 if it has none.")
+	g.comment("catalogIndex returns the index in the catalog of the event with that name or alias, or -1.")
 	g.line("func catalogIndex(name string) int {")
 	g.line("switch name {")
 	for i, ev := range m.events {
@@ -101,7 +101,7 @@ func (g *printer) event(ev *event) {
 	g.line("Meta `json:\"-\"`\n")
 	g.fields(s)
 	if len(ev.aliases) > 0 {
-		g.line("\nalias string // the name it came under, if that is not the usual one")
+		g.line("\nalias string // the name it was received as, if not its usual one")
 	}
 	g.line("}")
 	g.eventName(ev)
@@ -111,20 +111,20 @@ func (g *printer) event(ev *event) {
 	g.line("return %s, %s\n}", websiteOf(s), timeOf(s))
 	if s.field("session_id") != nil {
 		g.line("")
-		g.comment("Session is the session that the event belongs to.")
+		g.comment("Session returns a reference to the conversation that the event belongs to.")
 		g.line("func (v *%s) Session() SessionRef { return sessionRef(v, v.SessionID) }", s.name)
 	}
 	g.marshalers(s, "unmarshalEvent")
 }
 
-// onTheWire tells what the catalog knows of an event.
+// onTheWire describes in words what the catalog says of an event.
 func onTheWire(ev *event) string {
 	text := "Its name on the wire is " + ev.name
 	for _, alias := range ev.aliases {
 		text += ", or " + alias
 	}
 	if ev.rtmOnly {
-		text += "; it never comes by web hook"
+		text += "; it is never sent by web hook"
 	}
 	text += ". Token tiers: " + strings.Join(ev.tiers, ", ") + "."
 	if ev.scope != "" {
@@ -136,17 +136,17 @@ func onTheWire(ev *event) string {
 func (g *printer) eventName(ev *event) {
 	g.line("")
 	if len(ev.aliases) == 0 {
-		g.comment(fmt.Sprintf("EventName is %q.", ev.name))
+		g.comment(fmt.Sprintf("EventName returns %q.", ev.name))
 		g.line("func (*%s) EventName() string { return %q }", ev.payload.name, ev.name)
 		return
 	}
-	g.comment(fmt.Sprintf("EventName is %q, or the alias that the event came under.", ev.name))
+	g.comment(fmt.Sprintf("EventName returns %q, or the alias that the event was received as.", ev.name))
 	g.line("func (v *%s) EventName() string {", ev.payload.name)
 	g.line("if v.alias != \"\" {\nreturn v.alias\n}\nreturn %q\n}", ev.name)
 	g.line("\nfunc (v *%s) setAlias(name string) { v.alias = name }", ev.payload.name)
 }
 
-// websiteOf is the expression for the website that an event belongs to.
+// websiteOf returns the Go expression for the website that an event belongs to.
 func websiteOf(s *structType) string {
 	if s.field("website_id") != nil {
 		return "v.WebsiteID"
@@ -157,7 +157,7 @@ func websiteOf(s *structType) string {
 	return `""`
 }
 
-// timeOf is the expression for the time that an event tells of itself.
+// timeOf returns the Go expression for the time that an event says it is of.
 func timeOf(s *structType) string {
 	if f := s.field("timestamp"); f != nil && f.typ.kind == kindTime {
 		return "v." + f.name
@@ -205,14 +205,14 @@ func (g *printer) fields(s *structType) {
 	}
 }
 
-// wireUnits are what numbers count on the wire whose Go types know their unit.
+// wireUnits are the units of durations on the wire, in words.
 var wireUnits = map[string]string{
 	"time.Second": "seconds",
 	"time.Minute": "minutes",
 }
 
-// goDoc is what the spec says of a field, in terms of Go, with what Go's type
-// hides of the wire.
+// goDoc returns the spec's description of a field in terms of Go, with what the
+// Go type doesn't show of the form on the wire.
 func (f *field) goDoc() string {
 	switch doc := f.doc; f.typ.kind {
 	case kindTime:
@@ -221,7 +221,7 @@ func (f *field) goDoc() string {
 		unit := wireUnits[f.typ.unit]
 		return strings.Replace(doc, ", in "+unit, "", 1) + " On the wire: " + unit + "."
 	case kindMap:
-		return doc + " Numbers are float64; the payload has them exactly."
+		return doc + " Numbers are float64; the event's Meta.Raw has them exactly."
 	case kindStruct:
 		return strings.Replace(doc, "null when", "zero when", 1)
 	default:
@@ -231,16 +231,16 @@ func (f *field) goDoc() string {
 
 func (g *printer) marshalers(s *structType, unmarshal string) {
 	g.line("")
-	g.comment("MarshalJSON writes the wire form.")
+	g.comment("MarshalJSON encodes v in the form that Crisp sends.")
 	g.line("func (v %s) MarshalJSON() ([]byte, error) { return marshal(&v) }", s.name)
 	g.line("")
-	g.comment("UnmarshalJSON reads the wire form.")
+	g.comment("UnmarshalJSON decodes v from the form that Crisp sends.")
 	g.line("func (v *%[1]s) UnmarshalJSON(data []byte) error {\n*v = %[1]s{}\nreturn %[2]s(v, data)\n}", s.name, unmarshal)
 }
 
-// decoder writes the method that reads a struct. What is read replaces what was
-// there, so that of a member that comes twice only the last counts; an event
-// is new anyhow, and its Meta stays.
+// decoder writes the method that decodes a struct. A nested struct is cleared
+// first, so that of members of the same name only the last counts. An event is
+// not: it is new, and its Meta is already set.
 func (g *printer) decoder(s *structType, params string) {
 	presence := "payload.Required"
 	g.line("\nfunc (v *%s) decode(d *payload.Decoder%s) {", s.name, params)
@@ -269,8 +269,8 @@ func (g *printer) decoder(s *structType, params string) {
 	g.line("}")
 }
 
-// contentOf is the content of a message, read last: what type it has may stand
-// behind it.
+// contentOf returns the field for the content of a message, nil if there is none.
+// It is decoded last, because the member that says its type may follow it.
 func contentOf(s *structType) *field {
 	for _, f := range s.fields {
 		if f.typ.kind == kindContent {
@@ -280,8 +280,8 @@ func contentOf(s *structType) *field {
 	return nil
 }
 
-// contentType is the expression for the type of a message's content, empty if
-// the message does not say.
+// contentType returns the Go expression for the type of a message's content,
+// which is empty if the message has none.
 func contentType(s *structType) string {
 	if s.field("type") == nil {
 		return `""`
@@ -382,10 +382,10 @@ func encodeSlice(elem goType, key, source string, p presence) string {
 
 func (g *printer) enum(e *enumType) {
 	g.line("")
-	g.comment(e.name+" is "+lowerFirst(e.doc), "Values that are none of the constants are kept as they came.")
+	g.comment(e.name+" is "+lowerFirst(e.doc), "Values other than the constants are kept as received.")
 	g.line("type %s string", e.name)
 	g.line("")
-	g.comment("Values of " + e.name + ".")
+	g.comment("The known values of " + e.name + ".")
 	g.line("const (")
 	for _, v := range e.values {
 		g.line("%s%s %s = %q", e.name, camel(v), e.name, v)

@@ -7,14 +7,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// loader resolves the spec's schemas on the way from its events.
+// loader resolves the schemas that the events refer to.
 type loader struct {
 	schemas value
 	structs map[string]*structType
 	enums   map[string]*enumType
 }
 
-// load reads the spec and reports all that it does not understand.
+// load reads the spec. The error has every mistake in it, and everything that
+// the generator doesn't understand.
 func load(spec []byte) (*model, error) {
 	doc, err := parse(spec)
 	if err != nil {
@@ -44,8 +45,8 @@ func load(spec []byte) (*model, error) {
 	return m, doc.err()
 }
 
-// collect puts the types that the events need in the spec's order, which keeps
-// the output stable.
+// collect adds the types that the events need to the model, in the spec's order,
+// so that the output is always the same.
 func (l *loader) collect(m *model) {
 	for _, schema := range l.schemas.members() {
 		if s, ok := l.structs[schema.key]; ok && !isPayload(m.events, s) {
@@ -61,7 +62,7 @@ func isPayload(events []*event, s *structType) bool {
 	return slices.ContainsFunc(events, func(ev *event) bool { return ev.payload == s })
 }
 
-// checkNames reports names on the wire that mean two events.
+// checkNames reports names on the wire that two events share.
 func checkNames(messages value, events []*event) {
 	seen := map[string]string{}
 	for _, ev := range events {
@@ -114,8 +115,8 @@ func tiers(msg value) []string {
 	return all
 }
 
-// reserved are the names of an event's methods and of Meta's fields. Only the
-// website's identifier may be in both: they mean the same.
+// reserved are the names of an event's methods and of Meta's fields, which no
+// field may have. WebsiteID is not among them: in both it means the same.
 var reserved = []string{
 	"Meta", "Source", "Time", "Delivery", "Raw", "Problems",
 	"EventName", "EventMeta", "Session", "MarshalJSON", "UnmarshalJSON",
@@ -240,7 +241,8 @@ func (l *loader) presenceOf(v value, needed bool) presence {
 	}
 }
 
-// wrapped reads the two forms of a value: bare, and in an object.
+// wrapped reads the schema of a value that has two forms, bare and wrapped in an
+// object, into the field.
 func (l *loader) wrapped(f *field, v value) bool {
 	v.only("description", "x-go-name", "x-crisp-wrapped", "x-crisp-form", "anyOf")
 	f.wrapKey = v.textOf("x-crisp-wrapped")
@@ -277,7 +279,7 @@ func (l *loader) wrapped(f *field, v value) bool {
 	return true
 }
 
-// typeNames lists the JSON types of a schema, null among them.
+// typeNames returns the JSON types of a schema, including null.
 func typeNames(v value) []string {
 	typ, ok := v.get("type")
 	if !ok {
@@ -289,14 +291,14 @@ func typeNames(v value) []string {
 	return []string{typ.text()}
 }
 
-// jsonType is the JSON type of a schema that may allow null besides; several
-// types make no known one.
+// jsonType returns the JSON type of a schema apart from null. Several are joined
+// to a name that is no type.
 func jsonType(v value) string {
 	names := slices.DeleteFunc(typeNames(v), func(name string) bool { return name == "null" })
 	return strings.Join(names, " or ")
 }
 
-// typeOf finds the Go type of a schema that is not a component by itself.
+// typeOf returns the Go type of an inline schema or a reference.
 func (l *loader) typeOf(v value) (goType, bool) {
 	if ref, ok := v.get("$ref"); ok {
 		v.only("$ref", "description", "x-go-name")
@@ -357,8 +359,8 @@ func (l *loader) specialType(v, special value) (goType, bool) {
 	}
 }
 
-// contents resolves the contents that are objects: which message has which is
-// not in the spec's schemas, and is written by hand.
+// contents resolves the contents that are objects, so that their types are
+// generated. The choice among them by the message's type is written by hand.
 func (l *loader) contents(v value) bool {
 	forms, ok := v.need("anyOf")
 	if !ok {
@@ -431,7 +433,7 @@ func (l *loader) sliceOf(items value) (goType, bool) {
 	}
 }
 
-// String is the type in Go.
+// String returns the Go source of the type.
 func (t goType) String() string {
 	switch t.kind {
 	case kindEnum:

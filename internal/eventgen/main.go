@@ -1,5 +1,5 @@
-// Command eventgen makes the typed events, their documentation and their
-// samples of spec/asyncapi.yaml.
+// Command eventgen generates the event types, their documentation and their
+// samples from spec/asyncapi.yaml.
 package main
 
 import (
@@ -29,7 +29,7 @@ func run(root string) error {
 	}
 	for name, text := range files {
 		file := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // sources are for all to read
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // everybody may read sources
 			return err
 		}
 		if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // likewise
@@ -41,7 +41,7 @@ func run(root string) error {
 
 const specFile = "spec/asyncapi.yaml"
 
-// generate makes all files, by their path below the root folder.
+// generate returns the content of all files, by path below the root folder.
 func generate(spec []byte) (map[string][]byte, error) {
 	m, err := load(spec)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func fixture(t *testing.T) string {
 	t.Helper()
@@ -75,7 +75,7 @@ func TestRunWritesTheFiles(t *testing.T) {
 	require.ErrorContains(t, run(root), "components is missing")
 }
 
-// Each case breaks the fixture in one place.
+// Each case makes one mistake in the fixture.
 func TestMistakesInTheSpecAreToldWithTheirPlace(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"no YAML":             {"asyncapi: 3.0.0", "asyncapi: [", "spec/asyncapi.yaml: "},
@@ -88,7 +88,7 @@ func TestMistakesInTheSpecAreToldWithTheirPlace(t *testing.T) {
 		"empty name":          {"name: shop:closed", "name: ''", "messages.ShopClosed.name: wanted text"},
 		"name is a list":      {"name: shop:closed", "name: []", "messages.ShopClosed.name: wanted text"},
 		"name twice":          {"name: shop:closed", "name: shop:ordered", `ShopOrderPlaced and ShopClosed are both named "shop:ordered"`},
-		"no summary":          {"summary: tells that the shop", "title: tells that the shop", "summary is missing"},
+		"no summary":          {"summary: reports that the shop", "title: reports that the shop", "summary is missing"},
 		"RTM-only":            {"x-crisp-rtm-only: true", "x-crisp-rtm-only: maybe", "x-crisp-rtm-only: wanted true or false"},
 		"no RTM-only":         {"      x-crisp-rtm-only: true\n", "", "x-crisp-rtm-only is missing"},
 		"tier":                {"[website]", "[operator]", `unknown tier "operator"`},

@@ -1,15 +1,15 @@
 package main
 
-// model is what the spec says of the events, checked and resolved.
+// model is what the spec says of the events, validated and resolved.
 type model struct {
 	events  []*event
-	structs []*structType // what payloads hold, in the spec's order
-	enums   []*enumType   // likewise
+	structs []*structType // the objects within payloads, in the spec's order
+	enums   []*enumType   // in the spec's order
 }
 
-// event is one message.
+// event is a message that has x-crisp-tiers.
 type event struct {
-	payload     *structType // carries the Go name
+	payload     *structType // has the event's Go name
 	name        string      // on the wire
 	aliases     []string
 	summary     string // continues a sentence that begins with the Go name
@@ -26,19 +26,19 @@ type structType struct {
 	name   string
 	doc    string // continues "<name> is "
 	fields []*field
-	// mayBeZero tells that some field of this type is left out when zero.
+	// mayBeZero means that a field of this type is null or absent when zero.
 	mayBeZero bool
 }
 
 // field is one property.
 type field struct {
-	wire     string
-	name     string // in Go
+	wire     string // the name on the wire
+	name     string // the name in Go
 	doc      string
 	presence presence
 	typ      goType
-	wrapKey  string // the value may stand in an object under this key
-	wrap     bool   // and is written so
+	wrapKey  string // the value may be in an object under this key
+	wrap     bool   // the value is written in such an object
 }
 
 func (s *structType) field(wire string) *field {
@@ -50,7 +50,7 @@ func (s *structType) field(wire string) *field {
 	return nil
 }
 
-// comparable tells whether Go's == works on the type.
+// comparable reports whether Go's == can compare values of the type.
 func (s *structType) comparable() bool {
 	for _, f := range s.fields {
 		switch f.typ.kind {
@@ -60,13 +60,13 @@ func (s *structType) comparable() bool {
 			if !f.typ.ref.comparable() {
 				return false
 			}
-		default: // the others are
+		default: // comparable
 		}
 	}
 	return true
 }
 
-// presence mirrors payload.Presence; its values are the names of the constants.
+// presence is a payload.Presence, as Go source.
 type presence string
 
 const (
@@ -81,7 +81,7 @@ type goType struct {
 	ref  *structType // kindStruct
 	enum *enumType   // kindEnum
 	elem *goType     // kindSlice
-	unit string      // kindDuration: the Go expression
+	unit string      // kindDuration: its Go source
 }
 
 type kind int
@@ -104,7 +104,7 @@ const (
 	kindSlice
 )
 
-// enumType is a string type with named values.
+// enumType is a string type with constants.
 type enumType struct {
 	name   string
 	doc    string

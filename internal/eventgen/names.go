@@ -12,7 +12,8 @@ var initialisms = map[string]string{
 	"os": "OS", "url": "URL", "urn": "URN",
 }
 
-// camel makes a Go name of a property's or a value's name on the wire.
+// camel returns the Go name for a name on the wire, such as VisitorID for
+// visitor_id.
 func camel(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
@@ -27,12 +28,13 @@ func camel(name string) string {
 	return strings.Join(words, "")
 }
 
-// exported tells whether a name is one that Go exports.
+// exported reports whether a name is an exported Go identifier.
 func exported(name string) bool {
 	return token.IsIdentifier(name) && token.IsExported(name)
 }
 
-// lowerFirst lets a sentence continue: all but words in capitals lose theirs.
+// lowerFirst turns the beginning of a sentence into the middle of one. A first
+// word in capitals, such as URL, keeps them.
 func lowerFirst(s string) string {
 	if len(s) > 1 && unicode.IsUpper(rune(s[1])) {
 		return s

@@ -9,7 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// sampleOf is the first example of a message, as JSON in the spec's order.
+// sampleOf returns the payload of a message's first example as JSON, in the
+// spec's order.
 func sampleOf(msg value, payload *structType) string {
 	examples, ok := msg.need("examples")
 	if !ok {
@@ -30,8 +31,9 @@ func sampleOf(msg value, payload *structType) string {
 	return buf.String()
 }
 
-// checkSample reports properties that the sample lacks, leaves zero, or has
-// beyond the schema: it has to show that a decoder reads everything.
+// checkSample reports properties that are missing in the sample, are zero, or
+// are not in the schema. Only a complete sample can show that a decoder reads
+// everything.
 func checkSample(sample value, s *structType) {
 	for _, f := range s.fields {
 		v, ok := sample.need(f.wire)
@@ -45,7 +47,7 @@ func checkSample(sample value, s *structType) {
 			checkSample(v, f.typ.ref)
 		}
 		if f.typ.kind == kindSlice && f.typ.elem.kind == kindStruct && v.node.Kind == yaml.SequenceNode {
-			for _, item := range v.list()[:min(1, len(v.node.Content))] { // the others may leave out
+			for _, item := range v.list()[:min(1, len(v.node.Content))] { // the others may be incomplete
 				checkSample(item, f.typ.elem.ref)
 			}
 		}
@@ -72,7 +74,7 @@ func isZero(node *yaml.Node) bool {
 	}
 }
 
-// writeJSON writes a value with its members in their order.
+// writeJSON writes a value, its members in the spec's order.
 func writeJSON(buf *bytes.Buffer, v value) {
 	switch v.node.Kind {
 	case yaml.MappingNode:
@@ -104,7 +106,7 @@ func writeJSON(buf *bytes.Buffer, v value) {
 	}
 }
 
-// jsonOf is the JSON of a scalar, which there always is, as people write it.
+// jsonOf returns a scalar as JSON, without escaping for HTML.
 func jsonOf(scalar any) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -115,15 +117,14 @@ func jsonOf(scalar any) []byte {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
-// sampleCode is the file that serves the samples.
+// sampleCode returns the file of the samples.
 func sampleCode(m *model) ([]byte, error) {
 	var g printer
 	g.line(marker)
 	g.line("")
 	g.line("package crisptest")
 	g.line("")
-	g.line("// samplePayload is the payload of an event's sample, empty if there is none of")
-	g.line("// that name.")
+	g.comment("samplePayload returns the payload of an event's sample as JSON, empty if no event has that name.")
 	g.line("func samplePayload(name string) string {")
 	g.line("switch name {")
 	for _, ev := range m.events {

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// value is a node of the spec that knows where it stands, and reports there
-// what is wrong with it. Reading a value of the wrong kind reports it and goes
-// on with the zero value, so that one run tells of all mistakes.
+// value is a node of the spec with its path. The methods that read it report a
+// value of the wrong kind and go on with the zero value, so that one run finds
+// all mistakes.
 type value struct {
 	node *yaml.Node
 	path string
@@ -40,7 +40,7 @@ func (v value) fail(format string, args ...any) {
 	*v.errs = append(*v.errs, err)
 }
 
-// err joins what was reported.
+// err returns everything that was reported.
 func (v value) err() error { return errors.Join(*v.errs...) }
 
 func (v value) child(node *yaml.Node, path string) value {
@@ -50,7 +50,7 @@ func (v value) child(node *yaml.Node, path string) value {
 	return value{node: node, path: path, errs: v.errs}
 }
 
-// members lists a mapping in its order.
+// members returns the members of a mapping, in their order.
 func (v value) members() []member {
 	if v.node.Kind != yaml.MappingNode {
 		v.fail("wanted a mapping")
@@ -64,7 +64,7 @@ func (v value) members() []member {
 	return all
 }
 
-// get finds a member of a mapping.
+// get returns a member of a mapping, and whether it is there.
 func (v value) get(key string) (value, bool) {
 	if v.node.Kind != yaml.MappingNode {
 		return value{}, false
@@ -77,7 +77,7 @@ func (v value) get(key string) (value, bool) {
 	return value{}, false
 }
 
-// need finds a member that has to be there.
+// need is get for a member that has to be there.
 func (v value) need(key string) (value, bool) {
 	found, ok := v.get(key)
 	if !ok {
@@ -86,7 +86,8 @@ func (v value) need(key string) (value, bool) {
 	return found, ok
 }
 
-// only reports members that the generator does not understand.
+// only reports members other than the given ones, which the generator does not
+// understand.
 func (v value) only(keys ...string) {
 	for _, m := range v.members() {
 		if !slices.Contains(keys, m.key) {
@@ -135,7 +136,7 @@ func (v value) boolean() bool {
 	return b
 }
 
-// textOf is the text of a member, empty if there is none.
+// textOf returns the text of a member, empty if there is none.
 func (v value) textOf(key string) string {
 	if found, ok := v.get(key); ok {
 		return found.text()
@@ -143,7 +144,7 @@ func (v value) textOf(key string) string {
 	return ""
 }
 
-// needText is the text of a member that has to be there.
+// needText returns the text of a member that has to be there.
 func (v value) needText(key string) string {
 	if found, ok := v.need(key); ok {
 		return found.text()
@@ -151,7 +152,7 @@ func (v value) needText(key string) string {
 	return ""
 }
 
-// textsOf is a list of texts, empty if there is none.
+// textsOf returns the list of texts of a member, empty if there is none.
 func (v value) textsOf(key string) []string {
 	if found, ok := v.get(key); ok {
 		return found.texts()

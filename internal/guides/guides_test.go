@@ -20,8 +20,8 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// The code of the guides, word for word, so that it compiles. It is not run:
-// docs/testing.md has its own tests, and the examples are programs.
+// The functions have the code of the guides word for word, so that it is known to
+// compile. It isn't run. The code of docs/testing.md is in crisptest, where it is.
 var _ = []any{
 	readmeRTM,
 	readmeWebhook,
@@ -225,7 +225,7 @@ func TestTheGuidesCompile(t *testing.T) {
 	}
 }
 
-// unindented is a file without the tabs that its lines begin with.
+// unindented returns a file without the tabs at the beginning of its lines.
 func unindented(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)

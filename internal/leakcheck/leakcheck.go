@@ -1,5 +1,5 @@
-// Package leakcheck fails a test binary that leaves goroutines behind. Each
-// package that starts goroutines has this in one of its test files:
+// Package leakcheck makes a test binary fail if its tests leave goroutines
+// behind. Each package that starts goroutines has this in one of its test files:
 //
 //	func TestMain(m *testing.M) { leakcheck.Main(m) }
 package leakcheck
@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// grace is how long goroutines that were told to end may take to do so: a
-// connection that was closed has its reader return a moment later.
+// grace is the time that goroutines may take to end after the tests: when a
+// connection is closed, for example, its reader returns a moment later.
 const grace = 5 * time.Second
 
-// Main runs the tests and exits with their code, or with 1 and the stacks of
-// the goroutines that are still there once all tests have passed.
+// Main runs the tests and exits with their code. If they pass but goroutines are
+// left, it prints the stacks of these and exits with 1.
 func Main(m *testing.M) {
 	before := goroutines()
 	code := m.Run()
@@ -34,11 +34,11 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// wait gives the stacks of the goroutines that were not there before, once
-// there are none or the patience is over. It polls, since the runtime tells
-// nobody of a goroutine's end.
-func wait(before map[string][]byte, patience time.Duration) [][]byte {
-	deadline := time.After(patience)
+// wait waits until no goroutine is left that was not there before, or until the
+// timeout, and returns the stacks of those that are left. It polls, because the
+// runtime doesn't announce the end of a goroutine.
+func wait(before map[string][]byte, timeout time.Duration) [][]byte {
+	deadline := time.After(timeout)
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
 	for {
@@ -54,7 +54,7 @@ func wait(before map[string][]byte, patience time.Duration) [][]byte {
 	}
 }
 
-// since lists the stacks of goroutines that are not among those of before.
+// since returns the stacks of the goroutines that were not there before.
 func since(before map[string][]byte) [][]byte {
 	var leaked [][]byte
 	for id, stack := range goroutines() {
@@ -65,16 +65,16 @@ func since(before map[string][]byte) [][]byte {
 	return leaked
 }
 
-// permanent tells the goroutine that os/signal starts at its first use and
-// never ends.
+// permanent reports whether a stack is of the goroutine that os/signal starts
+// when it is first used and never ends.
 func permanent(stack []byte) bool {
 	return bytes.Contains(stack, []byte("created by os/signal.Notify"))
 }
 
-// goroutines gives the stack of every goroutine but the calling one, by
-// "goroutine N", a name that the runtime never gives twice.
+// goroutines returns the stack of every goroutine except the calling one, by its
+// name, "goroutine N", which the runtime never reuses.
 func goroutines() map[string][]byte {
-	stacks := bytes.Split(allStacks(), []byte("\n\n"))[1:] // the caller's is the first
+	stacks := bytes.Split(allStacks(), []byte("\n\n"))[1:] // the caller's comes first
 	byID := make(map[string][]byte, len(stacks))
 	for _, stack := range stacks {
 		id, _, _ := bytes.Cut(stack, []byte(" ["))

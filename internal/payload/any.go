@@ -1,8 +1,8 @@
 package payload
 
-// Any reads a value of any type, as encoding/json decodes it to an any:
-// float64, string, bool, nil, []any and map[string]any. A number that a
-// float64 can't hold reads as nil and is a problem.
+// Any reads a value of any type into what encoding/json decodes it to:
+// float64, string, bool, nil, []any or map[string]any. A number that a float64
+// can't hold reads as nil and is a problem.
 func (d *Decoder) Any() any {
 	switch c := d.char(); c {
 	case '"':

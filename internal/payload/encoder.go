@@ -12,7 +12,7 @@ import (
 // Encoder writes JSON objects member by member:
 //
 //	e.Begin()
-//	e.String("email", v.Email, wire.Optional)
+//	e.String("email", v.Email, payload.Optional)
 //	e.End()
 //
 // The [Presence] says what becomes of a zero value.
@@ -21,7 +21,8 @@ type Encoder struct {
 	err error
 }
 
-// Bytes is what was written, or the first value that JSON can't express.
+// Bytes returns what was written, or an error if a value can't be expressed in
+// JSON.
 func (e *Encoder) Bytes() ([]byte, error) {
 	if e.err != nil {
 		return nil, e.err
@@ -35,14 +36,14 @@ func (e *Encoder) Begin() { e.buf = append(e.buf, '{') }
 // End closes an object.
 func (e *Encoder) End() { e.buf = append(e.buf, '}') }
 
-// Key begins a member. A value has to follow.
+// Key begins a member. Its value has to follow.
 func (e *Encoder) Key(key string) {
 	e.comma()
 	e.buf = AppendString(e.buf, key)
 	e.buf = append(e.buf, ':')
 }
 
-// comma separates from the member or element before, if there is one.
+// comma writes a comma unless this is the first member or element.
 func (e *Encoder) comma() {
 	switch e.buf[len(e.buf)-1] {
 	case '{', '[':
@@ -51,12 +52,12 @@ func (e *Encoder) comma() {
 	}
 }
 
-// Null writes null in the place of a value.
+// Null writes null as a value.
 func (e *Encoder) Null() { e.buf = append(e.buf, "null"...) }
 
-// Member begins a member whose value is zero or not, and tells whether the
-// caller has to write the value; if not, it is left out or null is written, as
-// p wants it.
+// Member begins a member and reports whether the caller has to write its value.
+// If the value is zero, p says whether it is to be written, written as null, or
+// left out with its key; Member does the latter two.
 func (e *Encoder) Member(key string, zero bool, p Presence) bool {
 	if !zero || p == Required {
 		e.Key(key)
@@ -76,7 +77,7 @@ func (e *Encoder) String(key, v string, p Presence) {
 	}
 }
 
-// Text writes a string in the place of a value.
+// Text writes a string as a value, without a key.
 func (e *Encoder) Text(v string) { e.buf = AppendString(e.buf, v) }
 
 // Bool writes true or false.
@@ -105,20 +106,20 @@ func (e *Encoder) Float64(key string, v float64, p Presence) {
 
 func (e *Encoder) number(v float64) {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
-		e.value(v) // has the error that says so
+		e.value(v) // sets the error
 		return
 	}
 	e.buf = AppendFloat(e.buf, v)
 }
 
-// Time writes a time in milliseconds since 1970, the zero Time as 0.
+// Time writes a time as milliseconds since 1970, the zero Time as 0.
 func (e *Encoder) Time(key string, v time.Time, p Presence) {
 	if e.Member(key, v.IsZero(), p) {
 		e.buf = AppendTime(e.buf, v)
 	}
 }
 
-// Duration writes a number of units.
+// Duration writes a duration as a number of units.
 func (e *Encoder) Duration(key string, v time.Duration, unit time.Duration, p Presence) {
 	if e.Member(key, v == 0, p) {
 		e.buf = AppendFloat(e.buf, float64(v)/float64(unit))
@@ -139,7 +140,7 @@ func (e *Encoder) Int64s(key string, v []int64, p Presence) {
 	}
 }
 
-// EncodeSlice writes an array whose elements encode writes.
+// EncodeSlice writes an array, each element by encode.
 func EncodeSlice[T any](e *Encoder, key string, v []T, p Presence, encode func(*T, *Encoder)) {
 	if e.Member(key, len(v) == 0, p) {
 		e.array(len(v), func(i int) { encode(&v[i], e) })
@@ -157,7 +158,7 @@ func (e *Encoder) array(n int, element func(i int)) {
 	e.buf = append(e.buf, ']')
 }
 
-// RawObject writes an object as it stands, {} for none.
+// RawObject writes the JSON text of an object; an empty text stands for {}.
 func (e *Encoder) RawObject(key string, v json.RawMessage, p Presence) {
 	if len(v) == 0 && p == Required {
 		v = json.RawMessage("{}")
@@ -165,14 +166,15 @@ func (e *Encoder) RawObject(key string, v json.RawMessage, p Presence) {
 	e.Raw(key, v, p)
 }
 
-// Raw writes JSON as it stands, null for none.
+// Raw writes a JSON text; an empty one stands for null.
 func (e *Encoder) Raw(key string, v json.RawMessage, p Presence) {
 	if e.Member(key, len(v) == 0, p) {
 		e.RawValue(v)
 	}
 }
 
-// RawValue writes JSON as it stands in the place of a value, null for none.
+// RawValue writes a JSON text as a value, without a key; an empty one stands for
+// null.
 func (e *Encoder) RawValue(v json.RawMessage) {
 	if len(v) == 0 {
 		e.Null()
@@ -181,7 +183,7 @@ func (e *Encoder) RawValue(v json.RawMessage) {
 	e.buf = append(e.buf, v...)
 }
 
-// AnyMap writes an object of any values, in the order of their keys.
+// AnyMap writes an object, sorted by key.
 func (e *Encoder) AnyMap(key string, v map[string]any, p Presence) {
 	if e.Member(key, len(v) == 0, p) {
 		if v == nil {
@@ -191,14 +193,14 @@ func (e *Encoder) AnyMap(key string, v map[string]any, p Presence) {
 	}
 }
 
-// Raws writes an array of JSON as it stands.
+// Raws writes an array of JSON texts.
 func (e *Encoder) Raws(key string, v []json.RawMessage, p Presence) {
 	if e.Member(key, len(v) == 0, p) {
 		e.array(len(v), func(i int) { e.RawValue(v[i]) })
 	}
 }
 
-// value writes any value as encoding/json does without its escaping for HTML.
+// value writes any value as encoding/json does, but without escaping for HTML.
 func (e *Encoder) value(v any) {
 	buf := bytes.NewBuffer(e.buf)
 	enc := json.NewEncoder(buf)
@@ -214,8 +216,8 @@ func (e *Encoder) value(v any) {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends a string in quotes, escaped as encoding/json does
-// without its escaping for HTML.
+// AppendString appends a string in quotes, escaped as by encoding/json, but not
+// for HTML.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
@@ -230,7 +232,7 @@ func AppendString(b []byte, s string) []byte {
 		if c >= utf8.RuneSelf {
 			r, size = utf8.DecodeRuneInString(s[i:])
 			invalid := r == utf8.RuneError && size == 1
-			if !invalid && r != '\u2028' && r != '\u2029' { // the two end lines in JavaScript
+			if !invalid && r != '\u2028' && r != '\u2029' { // both end a line in JavaScript
 				i += size
 				continue
 			}
@@ -263,23 +265,23 @@ func appendEscape(b []byte, r rune) []byte {
 		hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
 }
 
-// AppendFloat appends a finite number as encoding/json writes it: like
-// ECMAScript, with an exponent only for the very large and the very small.
+// AppendFloat appends a finite number as encoding/json and ECMAScript write it:
+// with an exponent only if it is very large or very small.
 func AppendFloat(b []byte, f float64) []byte {
 	abs := math.Abs(f)
 	if abs == 0 || 1e-6 <= abs && abs < 1e21 {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}
 	b = strconv.AppendFloat(b, f, 'e', -1, 64)
-	if n := len(b); b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 is e-9
+	if n := len(b); b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 becomes e-9
 		b[n-2] = b[n-1]
 		b = b[:n-1]
 	}
 	return b
 }
 
-// AppendTime appends a time in milliseconds since 1970, with a fraction of
-// microseconds if it has one. The zero Time is 0.
+// AppendTime appends a time as milliseconds since 1970, with a fraction if it
+// has microseconds. The zero Time is 0.
 func AppendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, '0')

@@ -25,7 +25,7 @@ func encode(t *testing.T, members func(e *payload.Encoder)) string {
 	return string(text)
 }
 
-// record has a field of each kind that can be written.
+// record has a field of each type that the Encoder writes.
 type record struct {
 	text     string
 	flag     bool
@@ -107,7 +107,7 @@ func TestAppendStringIsEncodingJSONs(t *testing.T) {
 	}
 }
 
-// JSON.stringify, which Crisp's own signatures are made over, does not either.
+// Crisp signs what JSON.stringify returns, which escapes nothing for HTML.
 func TestNothingIsEscapedForHTML(t *testing.T) {
 	const text = "<a href='x'>&</a>"
 	assert.NotContains(t, encode(t, func(e *payload.Encoder) {
@@ -152,5 +152,5 @@ func TestTimesComeBack(t *testing.T) {
 		text := payload.AppendTime(nil, at)
 		assert.Equal(t, at, payload.NewDecoder(text).Time(payload.Required), "%s", text)
 	}
-	assert.Equal(t, "1773569824159", string(payload.AppendTime(nil, time.UnixMilli(1773569824159).Add(999))), "nanoseconds are cut")
+	assert.Equal(t, "1773569824159", string(payload.AppendTime(nil, time.UnixMilli(1773569824159).Add(999))), "nanoseconds are cut off")
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Envelope is what a web hook's body, and at times an RTM argument, wraps the
-// payload in.
+// Envelope is the object around the payload in the body of a web hook, and
+// sometimes in the argument of an RTM event.
 type Envelope struct {
 	WebsiteID string
 	Event     string
@@ -15,9 +15,9 @@ type Envelope struct {
 	Problems  []Problem // of the envelope's own fields
 }
 
-// ParseEnvelope reads an object as an envelope, whatever else is in it. The
-// error is a [*SyntaxError]; a value that is no object makes an empty envelope
-// with a problem.
+// ParseEnvelope reads an object as an envelope, whatever else is in it. A value
+// that is no object makes an empty envelope with a problem; the error is a
+// [*SyntaxError].
 func ParseEnvelope(data []byte) (Envelope, error) {
 	var env Envelope
 	var d Decoder
@@ -35,9 +35,10 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 }
 
 // DetectEnvelope reads the data as an envelope if they are one rather than a
-// payload: an object that has a website_id, data that are an object, and no
-// member that envelopes don't have. On a payload it stops at the first sign, so
-// that it costs next to nothing; it says nothing of the validity of the JSON.
+// bare payload: an object that has a website_id, data that are an object, and
+// no member that envelopes don't have. It stops at the first member that only a
+// payload has, so that it costs next to nothing for a payload, whose JSON may
+// therefore still be invalid.
 func DetectEnvelope(data []byte) (Envelope, bool) {
 	if !scan(data, true).Enveloped {
 		return Envelope{}, false
@@ -49,7 +50,7 @@ func DetectEnvelope(data []byte) (Envelope, bool) {
 	return env, true
 }
 
-// member reads the member at the cursor.
+// member reads the value at the cursor into the field for key.
 func (env *Envelope) member(d *Decoder, key string) {
 	switch key {
 	case "website_id":

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// The years that a timestamp can mean: 1 to 9999, in milliseconds. What is
-// beyond them is some other number, and could not be printed as a time.
+// The first and the last millisecond of the years 1 to 9999. A number beyond
+// them can't be a timestamp, and could not be formatted as one.
 const (
 	minMilli = -62_135_596_800_000
 	maxMilli = 253_402_300_799_999
 )
 
-// How many digits fit whatever they are: in an int64, and in a float64.
+// How many digits always fit: into an int64, and into a float64 exactly.
 const (
 	maxPlainDigits = 18
 	maxExactDigits = 15
 )
 
-// Int reads an integer, see Int64.
+// Int reads an integer like Int64.
 func (d *Decoder) Int(p Presence) int {
 	n := d.Int64(p)
 	if int64(int(n)) != n { // on 32 bits
@@ -31,8 +31,8 @@ func (d *Decoder) Int(p Presence) int {
 	return int(n)
 }
 
-// Int64 reads an integer, exactly, in whatever form it is written: 45, 45.0,
-// 4.5e1. A fraction, or what exceeds 64 bits, is a problem.
+// Int64 reads an integer exactly, in whatever form it is written: 45, 45.0 or
+// 4.5e1. A number with a fraction, or beyond 64 bits, is a problem.
 func (d *Decoder) Int64(p Presence) int64 {
 	if !startsNumber(d.char()) {
 		d.mismatch(Integer, p)
@@ -49,7 +49,8 @@ func (d *Decoder) Int64(p Presence) int64 {
 	return n
 }
 
-// notAnInteger says why a number is no integer of 64 bits.
+// notAnInteger returns what a Problem got for a number that is no 64-bit
+// integer.
 func notAnInteger(lit []byte) string {
 	if digits, exponent, _ := decimal(lit); len(digits) > 0 && exponent >= 0 {
 		return outOfRange
@@ -86,8 +87,8 @@ func (d *Decoder) Float64(p Presence) float64 {
 	return f
 }
 
-// Time reads a time in milliseconds since 1970, with or without a fraction,
-// of which microseconds are kept. 0 is the zero Time.
+// Time reads a time in milliseconds since 1970. A fraction is kept to the
+// microsecond. 0 is the zero Time.
 func (d *Decoder) Time(p Presence) time.Time {
 	if !startsNumber(d.char()) {
 		d.mismatch(Number, p)
@@ -108,14 +109,14 @@ func (d *Decoder) Time(p Presence) time.Time {
 	return unixMilli(int64(ms), time.Duration(math.Round(fraction*1e3))*time.Microsecond)
 }
 
-func unixMilli(ms int64, rest time.Duration) time.Time {
-	if ms == 0 && rest == 0 {
+func unixMilli(ms int64, fraction time.Duration) time.Time {
+	if ms == 0 && fraction == 0 {
 		return time.Time{}
 	}
-	return time.UnixMilli(ms).Add(rest).UTC()
+	return time.UnixMilli(ms).Add(fraction).UTC()
 }
 
-// Duration reads a number of units.
+// Duration reads a number of units as a duration.
 func (d *Decoder) Duration(p Presence, unit time.Duration) time.Duration {
 	if !startsNumber(d.char()) {
 		d.mismatch(Number, p)
@@ -133,8 +134,8 @@ func (d *Decoder) Duration(p Presence, unit time.Duration) time.Duration {
 
 func startsNumber(c byte) bool { return c-'0' <= 9 || c == '-' }
 
-// number moves over the number at the cursor; plain if it has neither fraction
-// nor exponent.
+// number moves past the number at the cursor and returns its text. plain means
+// that it has neither fraction nor exponent.
 func (d *Decoder) number() (lit []byte, plain bool) {
 	start := d.pos
 	if d.char() == '-' {
@@ -166,7 +167,7 @@ func (d *Decoder) number() (lit []byte, plain bool) {
 	return d.data[start:d.pos], plain
 }
 
-// digits moves over one digit or more.
+// digits moves past one digit or more.
 func (d *Decoder) digits() bool {
 	start := d.pos
 	for d.pos < len(d.data) && d.data[d.pos]-'0' <= 9 {
@@ -179,7 +180,7 @@ func (d *Decoder) digits() bool {
 	return true
 }
 
-// atoi is the value of a plain number of at most maxPlainDigits.
+// atoi returns the value of a plain number of at most maxPlainDigits.
 func atoi(lit []byte) int64 {
 	negative := len(lit) > 0 && lit[0] == '-'
 	if negative {
@@ -195,7 +196,7 @@ func atoi(lit []byte) int64 {
 	return n
 }
 
-// parseFloat is the value of a number, 0 and false if it exceeds float64.
+// parseFloat returns the value of a number, or false if a float64 can't hold it.
 func parseFloat(lit []byte) (float64, bool) {
 	f, err := strconv.ParseFloat(string(lit), 64)
 	if err != nil {
@@ -204,14 +205,14 @@ func parseFloat(lit []byte) (float64, bool) {
 	return f, true
 }
 
-// integral is the value of a number that has no fraction once its exponent is
-// applied, and fits 64 bits.
+// integral returns the value of a number, or false if it has a fraction once its
+// exponent is applied, or exceeds 64 bits.
 func integral(lit []byte) (int64, bool) {
 	digits, exponent, negative := decimal(lit)
 	if len(digits) == 0 {
 		return 0, true
 	}
-	const maxDigits = 19 // of an int64, and a uint64 holds any of that length
+	const maxDigits = 19 // no int64 has more, and any number of 19 digits fits into a uint64
 	if exponent < 0 || len(digits)+exponent > maxDigits {
 		return 0, false
 	}
@@ -231,12 +232,13 @@ func integral(lit []byte) (int64, bool) {
 	return 0, false
 }
 
-// decimal takes a number apart: its digits, without zeros at either end, times
-// ten to the power of the exponent.
+// decimal splits a number into its digits, without zeros at either end, and the
+// power of ten to multiply them by.
 func decimal(lit []byte) (digits []byte, exponent int, negative bool) {
 	if e := bytes.IndexAny(lit, "eE"); e >= 0 {
-		const enough = 31 // bits: what is out of range is cut to the limit
-		power, _ := strconv.ParseInt(string(lit[e+1:]), 10, enough)
+		// ParseInt clamps to so many bits, which leaves room to add to the exponent.
+		const bitSize = 31
+		power, _ := strconv.ParseInt(string(lit[e+1:]), 10, bitSize)
 		lit, exponent = lit[:e], int(power)
 	}
 	lit, negative = bytes.CutPrefix(lit, []byte("-"))

@@ -2,51 +2,50 @@ package payload
 
 import "encoding/json"
 
-// Place is a value that the cursor has passed without reading it, because how
-// to read it depends on what comes later.
+// Place is a value that was skipped because how to read it depends on a member
+// that may come later. The zero Place has no value.
 type Place struct {
-	Raw   json.RawMessage // the value as it stands
+	Raw   json.RawMessage // the value as JSON text
 	text  string
 	pos   int
 	depth int
-	at    step
+	step  step
 }
 
-// Found tells whether there is a value at the place; at the zero Place there
-// is none.
+// Found reports whether there is a value at the place.
 func (p Place) Found() bool { return p.Raw != nil }
 
-// Text is the value, if it is a string.
+// Text returns the value if it is a string.
 func (p Place) Text() (text string, ok bool) {
 	return p.text, p.Found() && p.Raw[0] == '"'
 }
 
-// Later skips the value at the cursor, to be read by Revisit.
+// Later skips the value at the cursor, which Revisit can then read.
 func (d *Decoder) Later() Place {
-	p := Place{pos: d.pos, depth: d.depth, at: d.at}
+	p := Place{pos: d.pos, depth: d.depth, step: d.step}
 	if d.char() != '"' {
 		p.Raw = d.Skip()
 		return p
 	}
-	p.text = d.text() // what it is good for, comes later or not: it is read once
+	p.text = d.text() // skipping it would cost as much
 	if d.err == nil {
 		p.Raw = d.data[p.pos:d.pos:d.pos]
 	}
 	return p
 }
 
-// Revisit reads the value at a place of the object that was read last, and
-// brings the cursor back to where it is now.
+// Revisit moves the cursor to a place in the object that was read last, calls
+// read, and moves the cursor back. It does nothing after a syntax error.
 func (d *Decoder) Revisit(p Place, read func(d *Decoder)) {
 	if d.err != nil {
 		return
 	}
-	pos, depth, at := d.pos, d.depth, d.at
-	d.outer = append(d.outer, at)
-	d.pos, d.depth, d.at = p.pos, p.depth, p.at
+	pos, depth, current := d.pos, d.depth, d.step
+	d.outer = append(d.outer, current)
+	d.pos, d.depth, d.step = p.pos, p.depth, p.step
 	read(d)
 	d.outer = d.outer[:len(d.outer)-1]
 	if d.err == nil {
-		d.pos, d.depth, d.at = pos, depth, at
+		d.pos, d.depth, d.step = pos, depth, current
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// maxProblems bounds what a payload that is wrong all over can cost.
+// maxProblems bounds the cost of a payload in which everything is wrong.
 const maxProblems = 100
 
 // Problem is a value that was not of the type that was asked for.
@@ -16,36 +16,38 @@ type Problem struct {
 	Got    string
 }
 
-// SyntaxError says where data stop being JSON. It never quotes them.
+// SyntaxError says where the data stop being JSON. It never quotes them, because
+// they may be private.
 type SyntaxError struct {
-	Offset   int    // of the byte that can't be read
-	Expected string // what would have been right there
+	Offset   int    // of the first byte that is not valid
+	Expected string // what would have been valid there
 }
 
 func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("invalid JSON at byte %d: expected %s", e.Offset, e.Expected)
 }
 
-// step is one stage of the way from the data's root to the cursor: a member
-// of an object or an element of an array. Keys are spelled out only when there
-// is a problem to tell.
+// step is one element of the path from the root to the cursor: a member of an
+// object or an element of an array. It has the position of the member's name
+// instead of the name, which is needed only if there is a problem.
 type step struct {
-	pos      int // where the member's name stands, in an object
+	pos      int // of the member's name, in an object
 	index    int // of the element, in an array; noIndex in an object
-	problems int // how many there were before the container
+	problems int // how many were noted before the container
 }
 
 const noIndex = -2
 
-// problem is a Problem whose path is not spelled out yet.
+// problem is a Problem whose path has not been formatted yet.
 type problem struct {
 	steps       []step
 	wanted, got string
 }
 
-// Problems lists what was not of the type asked for, in the order of reading,
-// at most 100; the last then tells how many more there were. Of a member that
-// comes twice only the last counts, for its problems as for its value.
+// Problems returns the values that were not of the type asked for, in the order
+// they were read. There are at most 100; the last then says how many more there
+// were. Of members of the same name only the last counts, for problems as for
+// values.
 func (d *Decoder) Problems() []Problem {
 	if len(d.problems) == 0 {
 		return nil
@@ -79,14 +81,14 @@ func (d *Decoder) path(steps []step) string {
 	return string(path)
 }
 
-// keyAt is the member's name at a position that was read before.
+// keyAt returns the member's name at a position that was read before.
 func (d *Decoder) keyAt(pos int) string {
-	at := Decoder{data: d.data, pos: pos}
-	return at.text()
+	reader := Decoder{data: d.data, pos: pos}
+	return reader.text()
 }
 
-// mismatch skips a value that is not of the wanted type, and notes that unless
-// it is a null that may be there.
+// mismatch skips a value that is not of the wanted type. That is a problem
+// unless the value is null and may be.
 func (d *Decoder) mismatch(wanted string, p Presence) {
 	got := d.Kind()
 	d.skip()
@@ -96,34 +98,34 @@ func (d *Decoder) mismatch(wanted string, p Presence) {
 	d.note(wanted, got)
 }
 
-// note adds a problem with the value that the cursor has just passed.
+// note adds a problem of the value that the cursor has just passed.
 func (d *Decoder) note(wanted, got string) {
 	if d.err != nil {
 		return
 	}
-	if len(d.problems) == maxProblems-1 { // leave room for the count of the others
+	if len(d.problems) == maxProblems-1 { // the last place is for the count of the dropped
 		d.dropped++
 		return
 	}
 	var steps []step
 	if len(d.outer) > 0 {
-		steps = append(slices.Clone(d.outer[1:]), d.at) // the first stands for the root
+		steps = append(slices.Clone(d.outer[1:]), d.step) // outer[0] is the root, which has no name
 	}
 	d.problems = append(d.problems, problem{steps: steps, wanted: wanted, got: got})
 }
 
-// forgetProblems drops the problems of an earlier member of the same name as
-// the current one, which replaces it.
+// forgetProblems removes the problems of an earlier member that has the same
+// name as the current one, which replaces it.
 func (d *Decoder) forgetProblems(key string) {
 	level := len(d.outer) - 1
-	kept := slices.DeleteFunc(d.problems[d.at.problems:], func(p problem) bool {
+	kept := slices.DeleteFunc(d.problems[d.step.problems:], func(p problem) bool {
 		return d.keyAt(p.steps[level].pos) == key
 	})
-	d.problems = d.problems[:d.at.problems+len(kept)]
+	d.problems = d.problems[:d.step.problems+len(kept)]
 }
 
-// fail notes the first syntax error and moves to the end, where nothing more
-// is found.
+// fail records the first syntax error and moves to the end of the data, so that
+// nothing more is read.
 func (d *Decoder) fail(expected string) {
 	if d.err == nil {
 		d.err = &SyntaxError{Offset: d.pos, Expected: expected}

@@ -12,7 +12,8 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// visitor is a struct with a field of each kind, as the generator writes them.
+// visitor is decoded as generated types are; it has a field of each type that
+// the Decoder reads.
 type visitor struct {
 	name     string
 	avatar   string
@@ -136,7 +137,7 @@ func TestOtherTypesAreProblems(t *testing.T) {
 	}
 }
 
-// What stands around a value of another type is read all the same.
+// The values around one of another type are read all the same.
 func TestProblemsDontSpread(t *testing.T) {
 	v, problems := decodeVisitor(t, `{"name":{"x":[1,{"y":null}]},"visits":2,"pages":[[],{"url":"u"}],"offset":{"a":1,"minutes":3,"b":2},
 		"settings":{"a":1}, "friend":{"vip":[]},"vip":true, "extra":{"k":"v"},"tags":[ ],"unknown":[[{}]]}`)
@@ -227,7 +228,8 @@ func TestResetForgetsEverything(t *testing.T) {
 	assert.Equal(t, visitor{name: "a"}, v)
 }
 
-// A payload that is wrong all over must cost no more than its size asks for.
+// The cost of a payload in which everything is wrong must not grow faster than
+// its size.
 func TestProblemsOfHostileDataStayLinear(t *testing.T) {
 	members := make([]string, 20_000)
 	for i := range members {

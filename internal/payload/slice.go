@@ -1,6 +1,6 @@
 package payload
 
-// Slice reads an array whose elements decode reads; an empty one reads as nil.
+// Slice reads an array, each element by decode; an empty one reads as nil.
 func Slice[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) []T {
 	if !d.Array(p) {
 		return nil
@@ -13,10 +13,11 @@ func Slice[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) [
 	return all
 }
 
-// Wrapping reads a value that may stand bare or as a member of an object:
+// Wrapping reads a value that may be bare, such as 60, or wrapped in an object,
+// such as {"offset":60}:
 //
 //	for w := d.Wrapped("offset"); w.Next(); {
-//		v.Offset = d.Int(wire.Optional)
+//		v.Offset = d.Int(payload.Optional)
 //	}
 type Wrapping struct {
 	d      *Decoder
@@ -25,13 +26,15 @@ type Wrapping struct {
 	done   bool
 }
 
-// Wrapped tells bare and wrapped apart; the bare value is no object.
+// Wrapped begins to read a value that may be wrapped in an object, as its
+// member of the given name. The bare value must not be an object itself.
 func (d *Decoder) Wrapped(member string) Wrapping {
 	object := d.char() == '{' && d.Object(Required)
 	return Wrapping{d: d, member: member, object: object}
 }
 
-// Next moves to the value, once if it is bare.
+// Next moves to the value and reports whether there is one. It does so once for
+// a bare value, and for each member of the name for a wrapped one.
 func (w *Wrapping) Next() bool {
 	if !w.object {
 		first := !w.done

@@ -10,7 +10,8 @@ import (
 	"unsafe"
 )
 
-// Eight bytes at a time: one bit, or all of a byte, in each of the eight.
+// Strings are searched eight bytes at a time, as one uint64. Multiplying a byte
+// by ones repeats it eight times; highs are the highest bits of the eight bytes.
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
@@ -40,10 +41,10 @@ func (d *Decoder) Strings(p Presence) []string {
 	return all
 }
 
-// text reads the string at the cursor.
+// text returns the string at the cursor and moves past it.
 func (d *Decoder) text() string {
 	start := d.pos + 1
-	end, seen := stop(d.data, start)
+	end, seen := indexSpecial(d.data, start)
 	if end == len(d.data) || d.data[end] != '"' {
 		return unquote(d.quotedFrom(start, end))
 	}
@@ -55,18 +56,18 @@ func (d *Decoder) text() string {
 	return unquote(raw)
 }
 
-// quoted moves over the string at the cursor and returns what stands between
-// the quotes.
+// quoted moves past the string at the cursor and returns the bytes between its
+// quotes.
 func (d *Decoder) quoted() []byte {
 	start := d.pos + 1
-	end, _ := stop(d.data, start)
+	end, _ := indexSpecial(d.data, start)
 	return d.quotedFrom(start, end)
 }
 
-// quotedFrom is quoted for a string that starts at start and whose first stop
-// is at i.
+// quotedFrom is quoted for a string that begins at start and has its first
+// special byte at i.
 func (d *Decoder) quotedFrom(start, i int) []byte {
-	for ; ; i, _ = stop(d.data, i) {
+	for ; ; i, _ = indexSpecial(d.data, i) {
 		d.pos = i
 		switch d.char() {
 		case '"':
@@ -86,14 +87,15 @@ func (d *Decoder) quotedFrom(start, i int) []byte {
 	}
 }
 
-// stop finds the first quote, backslash or control character from i on, the
-// end if there is none. No byte on the way had bits that are not set in seen.
-func stop(data []byte, i int) (at int, seen uint64) {
+// indexSpecial returns the index of the first quote, backslash or control
+// character from i on, or the end of the data if there is none. seen has every
+// bit of the bytes before it: if it has none of highs, they are ASCII.
+func indexSpecial(data []byte, i int) (index int, seen uint64) {
 	for ; i+8 <= len(data); i += 8 {
 		word := binary.LittleEndian.Uint64(data[i:])
 		seen |= word
-		if stops := stopsIn(word); stops != 0 {
-			return i + bits.TrailingZeros64(stops)/8, seen
+		if special := specialBytes(word); special != 0 {
+			return i + bits.TrailingZeros64(special)/8, seen
 		}
 	}
 	for ; i < len(data); i++ {
@@ -106,18 +108,24 @@ func stop(data []byte, i int) (at int, seen uint64) {
 	return i, seen
 }
 
-// stopsIn marks the quotes, backslashes and control characters among eight
-// bytes, by their highest bits. The lowest mark is always right; a borrow may
-// set wrong ones above it.
-func stopsIn(word uint64) uint64 {
-	const flip = 2 // makes a quote the one above the control characters, and moves none of these out
+// specialBytes sets the highest bit of each byte of the word that is a quote, a
+// backslash or a control character.
+//
+// Subtracting n from a byte below n borrows, which sets the highest bit; that of
+// bytes that had it before is ignored. For backslashes n is 1, after an
+// exclusive or that makes them zero. For control characters n would be ' ';
+// flipping a bit makes the quote (0x22) adjacent to them (0x20), so that one
+// subtraction finds both. A borrow may mark higher bytes by mistake, but the
+// lowest mark is right, and only that is used.
+func specialBytes(word uint64) uint64 {
+	const flip = 2
 	low := (word ^ flip*ones) - (('"'^flip)+1)*ones
 	backslash := (word ^ '\\'*ones) - ones
 	return (low | backslash) &^ word & highs
 }
 
-// escapeLen is the length of the escape sequence that data begin with, 0 if it
-// is none.
+// escapeLen returns the length of the escape sequence that data begin with, 0 if
+// it is not valid.
 func escapeLen(data []byte) int {
 	if len(data) < 2 {
 		return 0
@@ -155,8 +163,8 @@ func hex4(data []byte) (rune, bool) {
 	return r, true
 }
 
-// unquote resolves escapes, which are known to be valid, and puts U+FFFD for
-// what is no UTF-8 and for lone surrogates, as encoding/json does.
+// unquote resolves the escapes, which are known to be valid. Like encoding/json
+// it replaces invalid UTF-8 and lone surrogates by U+FFFD.
 func unquote(raw []byte) string {
 	text := make([]byte, 0, len(raw))
 	for {
@@ -183,8 +191,8 @@ func appendUTF8(text, raw []byte) []byte {
 	return text
 }
 
-// unescape reads the escape sequence, or the pair of them, that raw begins
-// with, and returns what is behind it.
+// unescape resolves the escape sequence, or the pair of surrogates, that raw
+// begins with, and returns what follows it.
 func unescape(raw []byte) (rune, []byte) {
 	c, rest := raw[1], raw[2:]
 	switch c {
@@ -216,11 +224,11 @@ func unescape(raw []byte) (rune, []byte) {
 	}
 }
 
-// alias makes a string that shares the memory of b.
+// alias returns a string that shares the memory of b.
 //
-// That is sound because nobody writes to b any more: it is either a buffer
-// made for this string alone, or part of the data, which the Decoder demands
-// to stay as they are.
+// That is sound because nobody writes to b any more: it is either a buffer made
+// for this string alone, or part of the data, which the Decoder's users must not
+// change.
 func alias(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // sound, see above
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// A string's special characters are found eight bytes at a time: each of them
-// has to be found at each place of a word and behind it.
+// Special characters are searched for eight bytes at a time: each of them has to
+// be found at every position of such a word, and in the bytes after the last.
 func TestStringsOfEveryLength(t *testing.T) {
 	for _, special := range []string{``, `\n`, `\"`, `\\`, `\u0041`, `\ud83d\ude00`, `\ud83d`, "é", "\u2028", "\xff", "\x7f", "!", "#", "[", "]", " "} {
 		for before := range 20 {
 			for after := range 20 {
 				text := `"` + strings.Repeat("a", before) + special + strings.Repeat("z", after) + `"`
 				checkString(t, []byte(text))
-				checkString(t, []byte(text+`,"next"`)) // no end of the string, but of the data
+				checkString(t, []byte(text+`,"next"`)) // the string ends before the data
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// texts are valid and invalid JSON of every kind; the fuzz tests start from
-// them too.
+// texts are valid and invalid JSON of every kind, and the seeds of the fuzz
+// tests.
 var texts = []string{
 	``, ` `, `null`, `true`, `false`, `nul`, `nulll`, `True`, `tru`, `falsy`,
 	`0`, `-0`, `01`, `-`, `-a`, `+1`, `1.`, `.5`, `1.5`, `1.5e`, `1e5`, `1E+05`, `1e-5`, `1e+`, `0x1`, `1_0`,
@@ -27,7 +27,7 @@ var texts = []string{
 	"\ufeff{}", "{}\x00", "\x00", "\v1", " \t\r\n1\n", "1 2", "{\"a\":1}\n",
 }
 
-// nested is a value inside as many arrays or objects.
+// nested returns a value inside so many arrays or objects.
 func nested(begin, value, end string, depth int) string {
 	return strings.Repeat(begin, depth) + value + strings.Repeat(end, depth)
 }
@@ -54,7 +54,8 @@ func FuzzValidity(f *testing.F) {
 	f.Fuzz(checkValidity)
 }
 
-// checkValidity compares each way to read a value of any type with json.Valid.
+// checkValidity asserts that whichever method reads a text, it is found to be
+// valid if json.Valid says so.
 func checkValidity(t *testing.T, text []byte) {
 	ways := map[string]func(d *payload.Decoder){
 		"Skip":   func(d *payload.Decoder) { d.Skip() },

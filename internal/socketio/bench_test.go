@@ -28,7 +28,7 @@ const messageSend = `42["message:send",{"website_id":"8c842203-7ed8-4e29-a608-7c
 	`"user_id":"session_e6a4e2a5-2b0c-4d8e-9a52-0e4ad6a4a5f5","avatar":"https://storage.crisp.chat/users/avatar/jane.png"},` +
 	`"read":false,"delivered":false}]`
 
-// textFrame is a WebSocket text frame as a server sends it.
+// textFrame returns a WebSocket text frame as a server sends it.
 func textFrame(payload string) []byte {
 	frame := []byte{0x81}
 	switch {
@@ -42,7 +42,7 @@ func textFrame(payload string) []byte {
 	return append(frame, payload...)
 }
 
-// acceptKey is what a server answers a WebSocket request with.
+// acceptKey returns the Sec-WebSocket-Accept header for a WebSocket request.
 func acceptKey(r *http.Request) string {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	accept := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + guid))
@@ -63,7 +63,7 @@ func upgrade(tb testing.TB, w http.ResponseWriter, r *http.Request) net.Conn {
 	return conn
 }
 
-// startFlood serves, on TCP, a session of the same event over and over, as fast
+// startFlood starts a TCP server that sends the same event over and over, as fast
 // as the client reads, at next to no cost of its own.
 func startFlood(tb testing.TB, event string) (url string) {
 	tb.Helper()
@@ -81,8 +81,8 @@ func startFlood(tb testing.TB, event string) (url string) {
 	return server.URL
 }
 
-// BenchmarkRead compares Next with a WebSocket reader that does nothing but
-// read the frames into a reused buffer.
+// BenchmarkRead compares Next with a bare WebSocket reader, which only reads the
+// frames into a reused buffer.
 func BenchmarkRead(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
 		ws, _, err := websocket.Dial(b.Context(), startFlood(b, messageSend), nil)
@@ -123,8 +123,8 @@ func benchmarkRead(b *testing.B, read func() error) {
 	}
 }
 
-// BenchmarkArg finds the end of the first argument: when it is the only one,
-// when an offset follows, and when only walking through it helps.
+// BenchmarkArg finds the end of the first argument: when it is the only one, when
+// an offset follows, and when it has to be scanned.
 func BenchmarkArg(b *testing.B) {
 	p, err := parsePacket([]byte(messageSend))
 	require.NoError(b, err)
@@ -147,7 +147,7 @@ func BenchmarkArg(b *testing.B) {
 	}
 }
 
-// BenchmarkParse takes a frame apart, without reading it from the network.
+// BenchmarkParse parses a frame that is in memory.
 func BenchmarkParse(b *testing.B) {
 	frame := []byte(messageSend)
 	for b.Loop() {
@@ -161,7 +161,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// TestNextAllocatesNothing guards the cost of an event without a clock.
+// TestNextAllocatesNothing bounds the cost of an event without measuring time.
 func TestNextAllocatesNothing(t *testing.T) {
 	for _, event := range []string{
 		messageSend,

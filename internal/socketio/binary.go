@@ -9,9 +9,9 @@ import (
 // assembly is a binary packet whose attachments are still coming, each in a
 // binary frame of its own.
 type assembly struct {
-	packet      packet   // nothing in it aliases the read buffer
-	attachments [][]byte // nil once used
-	size        int
+	packet      packet   // doesn't alias the read buffer
+	attachments [][]byte // each nil once used
+	size        int      // in bytes, of all frames so far
 }
 
 func newAssembly(p packet, size int) *assembly {
@@ -26,14 +26,14 @@ func (a *assembly) add(attachment []byte) {
 	a.attachments = append(a.attachments, append([]byte{}, attachment...)) // not nil, even if empty
 }
 
-// placeholder is how all known servers spell the start of the object that
-// stands for an attachment. These bytes can't occur inside of a JSON string,
-// because the quote in them would end it.
+// placeholder is the start of the object that stands for an attachment, as all
+// known servers write it. These bytes can't occur inside a JSON string, because
+// their first quote would end it.
 var placeholder = []byte(`{"_placeholder":true,"num":`)
 
-// data is the packet's JSON with each placeholder replaced by its attachment as
-// a base64 string. An attachment may be used once: otherwise a small packet
-// could ask for a huge one.
+// data returns the packet's JSON with each placeholder replaced by its attachment
+// as a base64 string. An attachment can be used only once: otherwise a small
+// packet could expand to a huge one.
 func (a *assembly) data() ([]byte, error) {
 	var out []byte
 	rest := a.packet.data
@@ -56,8 +56,8 @@ func (a *assembly) data() ([]byte, error) {
 	}
 }
 
-// acceptBinary handles a binary frame, which is an attachment. Engine.IO 3 puts
-// the type of the packet in front of it.
+// acceptBinary handles a binary frame, which is an attachment. In Engine.IO 3 it
+// begins with a byte for the packet type.
 func (c *Conn) acceptBinary(data []byte) (Event, bool) {
 	if c.opt.Version == 3 {
 		if len(data) == 0 || data[0] != 4 {
@@ -68,8 +68,8 @@ func (c *Conn) acceptBinary(data []byte) (Event, bool) {
 	return c.attachment(data)
 }
 
-// acceptText handles a text frame that is no packet, for the given reason: it
-// may be an attachment in the base64 form of Engine.IO 3.
+// acceptText handles a text frame that could not be parsed as a packet, for the
+// given reason. It may be an attachment in the base64 form of Engine.IO 3.
 func (c *Conn) acceptText(data []byte, reason error) (Event, bool) {
 	encoded, found := bytes.CutPrefix(data, []byte("b4"))
 	if !found || c.opt.Version != 3 {
@@ -94,14 +94,14 @@ func (c *Conn) attachment(data []byte) (Event, bool) {
 	return c.finishAssembly()
 }
 
-// beginAssembly starts to collect the attachments of a binary packet.
+// beginAssembly starts collecting the attachments of a binary packet.
 func (c *Conn) beginAssembly(p packet, size int) (Event, bool) {
 	c.dropAssembly()
 	c.assembly = newAssembly(p, size)
 	return c.finishAssembly()
 }
 
-// finishAssembly makes an event of the binary packet, if it is complete.
+// finishAssembly returns the event of the binary packet if it is complete.
 func (c *Conn) finishAssembly() (Event, bool) {
 	a := c.assembly
 	if !a.complete() {
@@ -122,7 +122,8 @@ func (c *Conn) finishAssembly() (Event, bool) {
 	return c.event(a.packet, a.size)
 }
 
-// dropAssembly gives a binary packet up because another packet has begun.
+// dropAssembly gives up an incomplete binary packet, because another packet has
+// begun.
 func (c *Conn) dropAssembly() {
 	if c.assembly != nil {
 		c.assembly = nil

@@ -21,17 +21,17 @@ func TestBinaryEvents(t *testing.T) {
 		skips  []error
 	}{
 		{"one", `451-["x",` + fmt.Sprintf(hole, 0) + `]`, []string{"hello"}, `x "aGVsbG8="`, nil},
-		{"in the depth", `452-["x",{"a":[` + fmt.Sprintf(hole, 0) + `],"b":` + fmt.Sprintf(hole, 1) + `},2]`, []string{"\x00", ""},
+		{"nested", `452-["x",{"a":[` + fmt.Sprintf(hole, 0) + `],"b":` + fmt.Sprintf(hole, 1) + `},2]`, []string{"\x00", ""},
 			`x {"a":["AA=="],"b":""},2`, nil},
 		{"out of order", `452-["x",` + fmt.Sprintf(hole, 1) + `,` + fmt.Sprintf(hole, 0) + `]`, []string{"0", "1"}, `x "MQ==","MA=="`, nil},
-		{"none after all", `450-["x",1]`, nil, `x 1`, nil},
+		{"none", `450-["x",1]`, nil, `x 1`, nil},
 		{"without a placeholder", `451-["x",1]`, []string{"a"}, `x 1`, nil},
 		{"placeholder in a string", `450-["x","` + strings.ReplaceAll(fmt.Sprintf(hole, 0), `"`, `\"`) + `"]`, nil,
 			`x "{\"_placeholder\":true,\"num\":0}"`, nil},
 		{"ten", `4510-["x"]`, strings.Split("0123456789", ""), `x `, nil},
 
 		{"number out of range", `451-["x",` + fmt.Sprintf(hole, 1) + `]`, []string{"a"}, "", []error{errPlaceholder}},
-		{"number absurd", `451-["x",{"_placeholder":true,"num":18446744073709551616}]`, []string{"a"}, "", []error{errPlaceholder}},
+		{"number over 64 bits", `451-["x",{"_placeholder":true,"num":18446744073709551616}]`, []string{"a"}, "", []error{errPlaceholder}},
 		{"number negative", `451-["x",` + fmt.Sprintf(hole, -1) + `]`, []string{"a"}, "", []error{errPlaceholder}},
 		{"number no number", `451-["x",{"_placeholder":true,"num":"0"}]`, []string{"a"}, "", []error{errPlaceholder}},
 		{"number unfinished", `451-["x",{"_placeholder":true,"num":0`, []string{"a"}, "", []error{errPlaceholder}},
@@ -81,7 +81,7 @@ func TestEngine3AttachmentForms(t *testing.T) {
 	client := startServer(t, func(p *peer) {
 		p.handshakeVersion(3)
 		p.send(`451-["x",{"_placeholder":true,"num":0}]`)
-		p.sendBinary("", "\x00a", "raw") // without the type of a message in front
+		p.sendBinary("", "\x00a", "raw") // each without the packet type of a message
 		p.send("b4%%%", "b2aGVsbG8=", "b")
 		p.send("b4aGVsbG8=\n")
 		p.drain()
@@ -97,8 +97,8 @@ func TestEngine3AttachmentForms(t *testing.T) {
 	}, skipped)
 }
 
-// TestHeartbeatBetweenAttachments has control packets come in the middle of a
-// binary packet.
+// TestHeartbeatBetweenAttachments sends control packets in the middle of a binary
+// packet.
 func TestHeartbeatBetweenAttachments(t *testing.T) {
 	client := startServer(t, func(p *peer) {
 		p.handshake()

@@ -10,24 +10,24 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A Conn is a Socket.IO session. Next is for one goroutine; the other methods
-// are safe for concurrent use.
+// A Conn is a Socket.IO connection. Next must be called from one goroutine at a
+// time; the other methods are safe for concurrent use.
 type Conn struct {
 	ws        *websocket.Conn
 	tap       *tap
 	opt       Options
 	handshake Handshake
 	heartbeat heartbeat
-	writing   chan struct{} // holds a token while a frame is being written
+	writing   chan struct{} // guards writing a frame; a channel, so that a context can end the wait
 
-	// For the reading goroutine alone.
+	// Owned by the reading goroutine.
 	buf       readBuffer
-	early     []frame
+	early     []frame // what came before the namespace was connected, for Next
 	earlySize int64
 	assembly  *assembly // the binary packet being received, if any
 
 	endOnce sync.Once
-	done    chan struct{} // closed at the end of the session
+	done    chan struct{} // closed when the connection ends
 	cause   atomic.Pointer[error]
 
 	passedOn atomic.Int64 // see PassedOn; in the tap's time
@@ -45,44 +45,46 @@ func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
 	return c
 }
 
-// Handshake is what the server said when it opened the session.
+// Handshake returns what the server said when it opened the connection.
 func (c *Conn) Handshake() Handshake { return c.handshake }
 
-// LastHeard is when bytes last arrived from the server.
+// LastHeard returns when bytes last arrived from the server.
 func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
 
-// PassedOn is up to when everything has been passed on: when the bytes arrived
-// that completed the last packet which Next has dealt with. What arrived later
-// belongs to a packet that is not complete, or waits for Next.
+// PassedOn returns when the bytes arrived that completed the last packet which
+// Next has dealt with. Everything that came up to then has been passed on; what
+// came later is part of an incomplete packet, or waits for Next.
 func (c *Conn) PassedOn() time.Time { return c.tap.start.Add(time.Duration(c.passedOn.Load())) }
 
-// LastQuiet is when bytes last arrived after a while in which there were none,
-// though Next waited for them: the peer had nothing more to send then. It matters
-// to those who didn't call Next for some time, since what they read afterwards
-// may have waited for them.
+// LastQuiet returns when bytes last arrived after Next had waited for them for
+// half a second, which means that until then the server had nothing to send.
+// After a time without calls of Next, the events read first may have waited as
+// long; once LastQuiet is later than that time, none of them is left.
 func (c *Conn) LastQuiet() time.Time { return c.tap.lastQuiet() }
 
-// Idle tells whether Next is waiting for the network, so that whoever calls it
-// is done with all events up to then, and gives PassedOn.
+// Idle reports whether Next is waiting for the network, which means that its
+// caller is done with all events so far, and returns PassedOn.
 func (c *Conn) Idle() (passedOn time.Time, idle bool) {
-	passedOn = c.PassedOn() // first: what comes in between makes it earlier than it could be, never later
+	// In this order a packet that comes in between can only make the time too
+	// early, never too late.
+	passedOn = c.PassedOn()
 	return passedOn, c.tap.listening()
 }
 
-// Ping sends a WebSocket ping and waits for its answer, which comes behind what
-// the server has written before it, and only while Next is being called.
+// Ping sends a WebSocket ping and waits for the answer. The answer comes after
+// whatever the server has written before it, and is read by Next.
 func (c *Conn) Ping(ctx context.Context) error { return c.ws.Ping(ctx) }
 
-// Close ends the session at once, from any goroutine: Next and Emit return
-// [ErrClosed], also those that are waiting for the network. It returns nil; a
-// second call has no effect.
+// Close ends the connection at once, from any goroutine: all calls of Next and
+// Emit return [ErrClosed], also those that are waiting for the network. Close
+// returns nil; a second call has no effect.
 func (c *Conn) Close() error {
 	_ = c.end(ErrClosed)
 	return nil
 }
 
-// end ends the session, for the given reason if it is the first one, and
-// returns the reason that counts. It never waits for the network.
+// end ends the connection and returns the reason why it ended: that of the first
+// call. It never waits for the network.
 func (c *Conn) end(reason error) error {
 	c.endOnce.Do(func() {
 		c.cause.Store(&reason)
@@ -94,7 +96,7 @@ func (c *Conn) end(reason error) error {
 	return *c.cause.Load()
 }
 
-// err is the reason of the session's end, nil before it.
+// err returns the reason why the connection ended, nil before that.
 func (c *Conn) err() error {
 	if cause := c.cause.Load(); cause != nil {
 		return *cause

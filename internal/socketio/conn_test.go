@@ -239,7 +239,7 @@ func TestEmitRefuses(t *testing.T) {
 	cancel()
 	assert.ErrorIs(t, c.Emit(canceled, "x"), context.Canceled)
 
-	assert.NoError(t, c.Emit(t.Context(), "x", strings.Repeat("a", 1000-len(`42["x",""]`))), "none of them hurt the session")
+	assert.NoError(t, c.Emit(t.Context(), "x", strings.Repeat("a", 1000-len(`42["x",""]`))), "none of them ended the connection")
 }
 
 func TestEmitConcurrently(t *testing.T) {
@@ -265,7 +265,7 @@ func TestEmitConcurrently(t *testing.T) {
 	wg.Wait()
 }
 
-// stuck starts a server that stops to read after the handshake.
+// stuck starts a server that reads nothing after the handshake.
 func stuck(t *testing.T) *http.Client {
 	stop := make(chan struct{})
 	client := startServer(t, func(p *peer) {
@@ -276,7 +276,7 @@ func stuck(t *testing.T) *http.Client {
 	return client
 }
 
-// TestEmitCutOff has the context of an Emit end while the frame is on its way.
+// TestEmitCutOff ends the context of an Emit in the middle of its frame.
 func TestEmitCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, stuck(t), Options{})
@@ -288,18 +288,18 @@ func TestEmitCutOff(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
 			assert.ErrorIs(t, c.Emit(ctx, "waits"), context.DeadlineExceeded)
-			assert.NoError(t, c.err(), "an Emit that only waited for its turn leaves the session alone")
+			assert.NoError(t, c.err(), "an Emit that only waited for its turn doesn't end the connection")
 		})
 		assert.ErrorIs(t, c.Emit(ctx, "stuck"), context.DeadlineExceeded)
 		_, err := c.Next()
 		assert.ErrorIs(t, err, ErrTimeout)
-		assert.NotErrorIs(t, err, context.DeadlineExceeded, "the session's end is not the end of its owner's context")
+		assert.NotErrorIs(t, err, context.DeadlineExceeded, "Next doesn't return the error of Emit's context")
 		waiting.Wait()
 	})
 }
 
-// TestCloseIsImmediate closes a session whose reader waits for the network and
-// whose writer is stuck in it, in virtual time: none may pass.
+// TestCloseIsImmediate closes a connection whose reader waits for the network
+// and whose writer is stuck in it. No virtual time may pass.
 func TestCloseIsImmediate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, stuck(t), Options{})
@@ -311,8 +311,8 @@ func TestCloseIsImmediate(t *testing.T) {
 	})
 }
 
-// TestCloseIsImmediateWithTLS is about the message that ends a TLS connection
-// properly: it takes five seconds if the peer doesn't read.
+// TestCloseIsImmediateWithTLS is about the alert that properly ends a TLS
+// connection: it takes five seconds if the peer doesn't read.
 func TestCloseIsImmediateWithTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
@@ -337,7 +337,7 @@ func TestCloseIsImmediateWithTLS(t *testing.T) {
 	})
 }
 
-// untraced is a transport that doesn't tell which connection it uses.
+// untraced is a transport that doesn't report which connection it uses.
 type untraced struct{ http.RoundTripper }
 
 func (u untraced) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -386,8 +386,8 @@ func TestReadLimit(t *testing.T) {
 	assert.ErrorContains(t, err, "more than 1048576 bytes from the server")
 }
 
-// TestReadBufferIsGivenBack checks that a rare large message doesn't keep its
-// memory for as long as the session lasts.
+// TestReadBufferIsGivenBack checks that the memory of a rare large message isn't
+// held for as long as the connection lasts.
 func TestReadBufferIsGivenBack(t *testing.T) {
 	var buf readBuffer
 	read := func(size int) {
@@ -409,7 +409,7 @@ func TestReadBufferIsGivenBack(t *testing.T) {
 		read(1 << 20)
 		read(100)
 	}
-	assert.Len(t, buf.bytes, 1<<20, "needed often enough to stay")
+	assert.Len(t, buf.bytes, 1<<20, "needed often enough to be kept")
 }
 
 func TestLastHeard(t *testing.T) {
@@ -429,7 +429,7 @@ func TestLastHeard(t *testing.T) {
 	})
 }
 
-// TestIdle asks while Next waits, and while an event that was sent waits for Next.
+// TestIdle asks while nobody calls Next, and while Next waits.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startServer(t, func(p *peer) {

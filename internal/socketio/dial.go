@@ -15,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// DefaultReadLimit is the read limit unless [Options] say otherwise, in bytes.
+// DefaultReadLimit is the default of [Options.ReadLimit], in bytes.
 const DefaultReadLimit = 16 << 20
 
 // Options adjust [Dial]. The zero value is fine.
@@ -31,14 +31,14 @@ type Options struct {
 	// ReadLimit bounds a message from the server, in bytes. Zero or less means
 	// [DefaultReadLimit].
 	ReadLimit int64
-	// OnSkip, if set, is told about every packet from the server that was
-	// skipped, or not wholly honoured, because it is malformed or unsupported.
-	// It is called on the goroutine that calls Dial or Next and has to be cheap.
-	// The errors never contain anything that the server sent.
+	// OnSkip, if set, is called for every packet from the server that was
+	// skipped, or handled only in part, because it is malformed or unsupported.
+	// It runs on the goroutine that calls Dial or Next and has to be quick. The
+	// errors never contain anything that the server sent.
 	OnSkip func(error)
 	// OnWait, if set, is called by Next, on its goroutine, before it may have to
-	// wait for the network: there is no event left that has come and is complete.
-	// It has to be cheap.
+	// wait for the network: it has returned every event that has come whole. It
+	// has to be quick.
 	OnWait func()
 }
 
@@ -64,11 +64,11 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// A Handshake is what the server said when it opened the session.
+// A Handshake is what the server said when it opened the connection.
 type Handshake struct {
 	// SID is the Engine.IO session id.
 	SID string
-	// PingInterval is the time between two heartbeats, PingTimeout how long to
+	// PingInterval is the time between two heartbeats, PingTimeout the time to
 	// wait for the answer to one.
 	PingInterval, PingTimeout time.Duration
 	// MaxPayload is the size of the largest message that the server accepts, in
@@ -76,10 +76,10 @@ type Handshake struct {
 	MaxPayload int64
 }
 
-// Dial opens a WebSocket to endpoint, does the Engine.IO handshake and the
-// Socket.IO connect, and returns when the namespace "/" is connected. The
-// endpoint is an http, https, ws or wss URL; its path is the Socket.IO path.
-// The context bounds Dial only.
+// Dial opens a WebSocket to the endpoint, does the Engine.IO handshake, and
+// returns when the Socket.IO namespace "/" is connected. The endpoint is an
+// http, https, ws or wss URL; its path is the Socket.IO path. The context bounds
+// Dial, not the connection.
 //
 // Errors: [*UpgradeError], [*VersionError], [*ConnectError], [ErrHandshake],
 // [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], the context's error, or
@@ -103,13 +103,14 @@ func Dial(ctx context.Context, endpoint string, opt Options) (*Conn, error) {
 	return c, nil
 }
 
-// establish does both handshakes, bounded by the context.
+// establish does the Engine.IO and the Socket.IO handshake, bounded by the
+// context.
 func (c *Conn) establish(ctx context.Context) error {
-	cutShort := func() error {
+	interrupted := func() error {
 		return fmt.Errorf("socketio: the server did not connect the session in time (does it speak Engine.IO %d?): %w",
 			c.opt.Version, context.Cause(ctx))
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.end(cutShort()) })
+	stop := context.AfterFunc(ctx, func() { _ = c.end(interrupted()) })
 	defer stop()
 	if err := c.open(); err != nil {
 		return err
@@ -118,12 +119,12 @@ func (c *Conn) establish(ctx context.Context) error {
 		return err
 	}
 	if !stop() {
-		return cutShort()
+		return interrupted()
 	}
 	return nil
 }
 
-// dialURL is the URL of the WebSocket request for an endpoint.
+// dialURL returns the URL of the WebSocket request for an endpoint.
 func dialURL(endpoint string, version int) (*url.URL, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -200,8 +201,8 @@ func (c *Conn) open() error {
 	return nil
 }
 
-// maxHeartbeat bounds the server's heartbeat settings: beyond, a dead peer
-// would in effect never be noticed.
+// maxHeartbeat bounds the server's heartbeat settings: with longer ones, a dead
+// peer would in effect never be noticed.
 const maxHeartbeat = 24 * time.Hour
 
 func parseHandshake(data []byte) (Handshake, error) {
@@ -236,14 +237,14 @@ func milliseconds(field string, ms float64) (time.Duration, error) {
 	return time.Duration(ms * float64(time.Millisecond)), nil
 }
 
-// connect waits until the namespace is connected. An Engine.IO 4 server waits
-// for the client to ask for it; an Engine.IO 3 server connects by itself and
-// takes the request for a protocol error. Events that come earlier, as they may
+// connect waits until the namespace is connected. An Engine.IO 4 server expects
+// the client to ask for that; an Engine.IO 3 server connects by itself and takes
+// such a request for a protocol error. Events that come earlier, as they may
 // after a recovered connection, are kept for Next.
 func (c *Conn) connect() error {
 	if c.opt.Version == 4 {
-		// If this fails, reading tells why: a server may explain a refusal and
-		// close the connection without waiting for the request.
+		// If this fails, the next read says why: a server may explain a refusal
+		// and close the connection without waiting for the request.
 		_ = c.writeControl([]byte("40"))
 	}
 	for {
@@ -271,7 +272,7 @@ func (c *Conn) connectStep(f frame) (done bool, err error) {
 	case p.kind == kindEvent || p.kind == kindBinaryEvent || p.kind == kindBinaryAck:
 		return false, c.keep(f)
 	case p.kind == kindPing && c.opt.Version == 3:
-		return false, &VersionError{Wanted: 3, Got: 4} // with 3 it is the client who pings
+		return false, &VersionError{Wanted: 3, Got: 4} // in 3 it is the client that pings
 	case p.kind == kindConnect && !p.foreign:
 		return true, c.checkConnect(p.data)
 	case p.kind == kindConnectError && !p.foreign:
@@ -281,8 +282,9 @@ func (c *Conn) connectStep(f frame) (done bool, err error) {
 	return false, nil
 }
 
-// checkConnect tells from the connect packet which version the server speaks: a
-// 2.x server, which ignores the version asked for, sends no session id with it.
+// checkConnect returns a [*VersionError] if the connect packet is that of another
+// version. A 2.x server ignores the version it is asked for, and is recognized
+// by a connect packet without a session id.
 func (c *Conn) checkConnect(data []byte) error {
 	var connected struct {
 		SID string `json:"sid"`
@@ -297,8 +299,8 @@ func (c *Conn) checkConnect(data []byte) error {
 	return nil
 }
 
-// connectMessage is the reason in a connect error: {"message": reason} in
-// Engine.IO 4, a bare string in 3.
+// connectMessage returns the reason in a connect error, cut to maxMessage bytes:
+// {"message": reason} in Engine.IO 4, a bare string in 3.
 func connectMessage(data []byte) string {
 	var reason struct {
 		Message string `json:"message"`
@@ -306,13 +308,13 @@ func connectMessage(data []byte) string {
 	if json.Unmarshal(data, &reason) != nil {
 		_ = json.Unmarshal(data, &reason.Message)
 	}
-	const enough = 200
-	return reason.Message[:min(len(reason.Message), enough)]
+	const maxMessage = 200
+	return reason.Message[:min(len(reason.Message), maxMessage)]
 }
 
-// keep puts a frame aside for Next.
+// keep stores a frame for Next.
 func (c *Conn) keep(f frame) error {
-	const overhead = 64 // so that empty frames count, too
+	const overhead = 64 // of a stored frame, so that the limit bounds empty ones, too
 	if c.earlySize += int64(len(f.data)) + overhead; c.earlySize > c.opt.ReadLimit {
 		return fmt.Errorf("%w: more than %d bytes came before the session was connected", ErrTooLarge, c.opt.ReadLimit)
 	}

@@ -182,8 +182,8 @@ func TestHandshakeTolerates(t *testing.T) {
 	assert.Equal(t, skips{errNamespace, errNamespace, errUnknownPacket}, skipped)
 }
 
-// TestEngine3ClientWaits checks that with Engine.IO 3 the client leaves the
-// connect to the server.
+// TestEngine3ClientWaits checks that the client sends no connect request in
+// Engine.IO 3.
 func TestEngine3ClientWaits(t *testing.T) {
 	client := startServer(t, func(p *peer) {
 		assert.Equal(t, "EIO=3&transport=websocket", p.request.URL.RawQuery)
@@ -195,8 +195,8 @@ func TestEngine3ClientWaits(t *testing.T) {
 	assert.NoError(t, c.Emit(t.Context(), "first"))
 }
 
-// TestEarlyEvents sends events before the session is connected, as a server
-// does after a recovered connection.
+// TestEarlyEvents sends events before the namespace is connected, as a server
+// does when it recovers a connection.
 func TestEarlyEvents(t *testing.T) {
 	client := startServer(t, func(p *peer) {
 		p.send(openPacket)
@@ -264,8 +264,8 @@ func TestDialIsBounded(t *testing.T) {
 	}
 }
 
-// TestDialAfterItsContext has the context end while the last packet of the
-// handshake is already there.
+// TestDialAfterItsContext ends the context when the last packet of the handshake
+// has already arrived.
 func TestDialAfterItsContext(t *testing.T) {
 	client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		conn := upgrade(t, w, r)
@@ -280,7 +280,7 @@ func TestDialAfterItsContext(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// TestDialWithoutDeadline leaves it to the server's own heartbeat settings.
+// TestDialWithoutDeadline is bounded by the server's own heartbeat settings.
 func TestDialWithoutDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startServer(t, func(p *peer) {
@@ -294,7 +294,7 @@ func TestDialWithoutDeadline(t *testing.T) {
 	})
 }
 
-// TestContextBoundsDialOnly ends Dial's context once the session is there.
+// TestContextBoundsDialOnly ends the context after Dial has returned.
 func TestContextBoundsDialOnly(t *testing.T) {
 	client := startServer(t, func(p *peer) {
 		p.handshake()

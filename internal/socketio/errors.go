@@ -7,33 +7,33 @@ import (
 )
 
 var (
-	// ErrClosed is what a connection returns after [Conn.Close].
+	// ErrClosed is returned by the methods of a connection after [Conn.Close].
 	ErrClosed = errors.New("socketio: the connection was closed by its owner")
 
-	// ErrServerDisconnect means that the server ended the session in so many
-	// words, by a Socket.IO disconnect or an Engine.IO close packet.
+	// ErrServerDisconnect means that the server ended the connection on purpose,
+	// by a Socket.IO disconnect or an Engine.IO close packet.
 	ErrServerDisconnect = errors.New("socketio: the server ended the session")
 
-	// ErrTimeout means that the peer is gone although the TCP connection looks
-	// open: nothing was heard, or nothing could be written, for as long as the
-	// server's own heartbeat settings allow.
+	// ErrTimeout means that the server is gone although the TCP connection looks
+	// open: nothing was received, or nothing could be written, for longer than
+	// its own heartbeat settings allow.
 	ErrTimeout = errors.New("socketio: the server stopped responding")
 
-	// ErrTooLarge means that a message exceeds [Options.ReadLimit], or the
-	// size that the server said it accepts.
+	// ErrTooLarge means that a message exceeds [Options.ReadLimit], or
+	// [Handshake.MaxPayload].
 	ErrTooLarge = errors.New("socketio: message too large")
 
-	// ErrHandshake means that the peer accepted the WebSocket, but doesn't talk
+	// ErrHandshake means that the peer accepted the WebSocket, but doesn't behave
 	// like an Engine.IO server.
 	ErrHandshake = errors.New("socketio: handshake failed")
 )
 
-// An UpgradeError tells that the server answered the WebSocket request with
-// something else than 101 Switching Protocols.
+// An UpgradeError means that the server answered the WebSocket request with
+// something other than 101 Switching Protocols.
 type UpgradeError struct {
 	// StatusCode is the HTTP status of the answer.
 	StatusCode int
-	// RetryAfter is the Retry-After header of the answer as it was sent, or "".
+	// RetryAfter is the Retry-After header of the answer, unparsed, or "".
 	RetryAfter string
 }
 
@@ -42,9 +42,9 @@ func (e *UpgradeError) Error() string {
 		e.StatusCode, http.StatusText(e.StatusCode))
 }
 
-// A ConnectError tells that the server refused the connection to the namespace.
+// A ConnectError means that the server refused the connection to the namespace.
 type ConnectError struct {
-	// Message is the server's reason, possibly "".
+	// Message is the server's reason, at most 200 bytes of it, or "".
 	Message string
 }
 
@@ -52,8 +52,8 @@ func (e *ConnectError) Error() string {
 	return fmt.Sprintf("socketio: the server refused the session: %q", e.Message)
 }
 
-// A VersionError tells that the server speaks another version of Engine.IO
-// than the one that it was asked for.
+// A VersionError means that the server speaks another version of Engine.IO than
+// the one it was asked for.
 type VersionError struct {
 	Wanted, Got int
 }
@@ -63,8 +63,8 @@ func (e *VersionError) Error() string {
 		e.Wanted, e.Got, e.Got)
 }
 
-// Reasons to skip a packet, as [Options.OnSkip] gets them. They are values made
-// once because a hostile server chooses how many of them there are.
+// The reasons to skip a packet that [Options.OnSkip] is called with. They are
+// allocated once, because a hostile server decides how many are needed.
 var (
 	errEmptyPacket     = errors.New("socketio: empty packet")
 	errUnknownPacket   = errors.New("socketio: packet of an unknown type")

@@ -8,19 +8,19 @@ type Event struct {
 	// Name is the event's name, decoded.
 	Name []byte
 	// Args is what follows the name: JSON values separated by commas, not
-	// checked yet, or nil if there is none.
+	// validated, or nil if there is none.
 	Args []byte
-	// Size is the number of bytes that the event took on the wire, headers of
-	// the WebSocket not counted.
+	// Size is the number of bytes that the event took on the wire, not counting
+	// WebSocket frame headers.
 	Size int
 }
 
-// Arg is the first argument as raw JSON, or nil if there is none. It isn't
-// checked; what has no clear end reaches up to the end of the arguments.
+// Arg returns the first argument as JSON text, or nil if there is none. It isn't
+// validated; one without a clear end extends to the end of the arguments.
 func (e Event) Arg() []byte { return firstValue(e.Args) }
 
-// parseEvent splits the JSON array of an event into its name and the rest. Only
-// the name is parsed.
+// parseEvent splits the JSON array of an event into its name and its arguments.
+// Only the name is parsed.
 func parseEvent(data []byte) (name, args []byte, err error) {
 	data = trimLeft(data)
 	if len(data) < 2 || data[0] != '[' || data[len(data)-1] != ']' {
@@ -41,8 +41,8 @@ func parseEvent(data []byte) (name, args []byte, err error) {
 	return name, args, nil
 }
 
-// cutString decodes the JSON string that b starts with. One that is plain ASCII
-// without escapes, as all names in practice are, aliases b.
+// cutString decodes the JSON string that b starts with. It aliases b if it is
+// ASCII without escapes, as the names of all known events are.
 func cutString(b []byte) (s, rest []byte, err error) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, nil, errEventName

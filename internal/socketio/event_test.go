@@ -32,7 +32,7 @@ func TestParseEvent(t *testing.T) {
 		{`["café",1]`, "café", "1", "1"},
 		{"[\"a\xff\",1]", "a\ufffd", "1", "1"},
 		{`["\ud800",1]`, "\ufffd", "1", "1"},
-		// The payload's own errors are for whoever decodes it.
+		// Errors within the payload are left to whoever decodes it.
 		{`["a",{"b":"]`, "a", `{"b":"`, `{"b":"`},
 		{`["a",{]`, "a", `{`, `{`},
 		{`["a",}},1]`, "a", `}},1`, `}}`},

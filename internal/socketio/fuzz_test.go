@@ -22,7 +22,7 @@ var frames = []string{
 	`459999999999-["x",1]`, `4518446744073709551615-["x",1]`, `461-3[]`, `b4aGVsbG8=`, "\x04binary", "",
 }
 
-// FuzzPacket holds what is read of an event against encoding/json.
+// FuzzPacket compares what is parsed of an event with encoding/json.
 func FuzzPacket(f *testing.F) {
 	for _, frame := range frames {
 		f.Add([]byte(frame))
@@ -37,7 +37,7 @@ func FuzzPacket(f *testing.F) {
 		arg := Event{Args: args}.Arg()
 		var array []json.RawMessage
 		if json.Unmarshal(p.data, &array) != nil || len(array) == 0 {
-			return // whoever decodes the argument will notice, at the latest
+			return // not valid JSON: whoever decodes the argument notices
 		}
 		var want string
 		if array[0][0] != '"' {
@@ -57,7 +57,7 @@ func FuzzPacket(f *testing.F) {
 }
 
 // FuzzSession sends any sequence of frames, one per line, and then an event,
-// which must arrive unless the server has ended the session. A line that starts
+// which must arrive unless a frame has ended the connection. A line that starts
 // with a 0x04 byte is sent as a binary frame.
 func FuzzSession(f *testing.F) {
 	for _, frame := range frames {

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// heartbeat keeps the session alive and notices when the peer is dead. It is a
-// timer, not a goroutine: it runs a few times per ping interval, however many
-// frames there are, and doesn't depend on anybody calling Next.
+// heartbeat keeps the connection alive and notices when the peer is dead. It is
+// a timer, which fires a few times per ping interval however many frames there
+// are, and whether or not anybody calls Next.
 type heartbeat struct {
 	timer *time.Timer
-	every time.Duration // the longest time without a beat from us
-	limit time.Duration // the longest time without a sign of the peer
+	every time.Duration // how long we may go without sending a heartbeat
+	limit time.Duration // how long the peer may be silent
 
-	last    atomic.Int64 // when we last sent a beat, in the tap's time
-	writing atomic.Bool
+	last    atomic.Int64 // when we last sent a heartbeat, in the tap's time
+	writing atomic.Bool  // a heartbeat is being written
 }
 
-// startHeartbeat starts the timer, by the server's settings.
+// startHeartbeat starts the timer with the server's settings.
 //
-// With Engine.IO 3 the client pings every pingInterval. With 4 the server pings
-// and [Conn.Next] answers, but if Next isn't called for a while the ping waits
-// behind events that nobody reads. So an answer that is overdue is sent without
-// having seen the ping, in the middle of the pingTimeout that the server grants;
-// engine.io servers take it for a heartbeat at any time.
+// In Engine.IO 3 the client pings every pingInterval. In 4 the server pings and
+// [Conn.Next] answers; but while Next isn't called, the ping waits behind events
+// that nobody reads. So once the answer is overdue it is sent although the ping
+// hasn't been seen, in the middle of the pingTimeout that the server allows;
+// engine.io servers accept it as a heartbeat at any time.
 func (c *Conn) startHeartbeat() {
 	h, hb := c.handshake, &c.heartbeat
 	hb.every = h.PingInterval
@@ -36,11 +36,11 @@ func (c *Conn) startHeartbeat() {
 	hb.timer.Reset(hb.every)
 }
 
-// tick ends the session if the peer is dead, sends a beat if one is due, and
-// sets the timer to when the next of the two may be the case.
+// tick ends the connection if the peer is dead, sends a heartbeat if one is due,
+// and sets the timer to when either may next be the case.
 func (c *Conn) tick() {
 	if c.err() != nil {
-		return // while the timer was being stopped
+		return // the timer fired while end was stopping it
 	}
 	hb, silence := &c.heartbeat, c.tap.silence()
 	if silence >= hb.limit {
@@ -58,9 +58,10 @@ func (c *Conn) tick() {
 	}
 }
 
-// beat sends a heartbeat: a ping with Engine.IO 3, a pong with 4. It waits for
-// the writer's lock and the network, but not behind another beat. An error
-// needs no care: either it ended the session, or the reader notices the same.
+// beat sends a heartbeat: a ping in Engine.IO 3, a pong in 4. It waits for other
+// writers and the network, but does nothing if another heartbeat is waiting. An
+// error needs no handling: it has ended the connection, or the reader will
+// notice, too.
 func (c *Conn) beat() {
 	hb := &c.heartbeat
 	if !hb.writing.CompareAndSwap(false, true) {

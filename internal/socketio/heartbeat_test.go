@@ -10,14 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// All of these run in virtual time, with a pingInterval of 25 s and a
-// pingTimeout of 20 s.
+// The heartbeat settings of openPacket. All of these tests run in virtual time.
 const (
 	interval = 25 * time.Second
 	timeout  = 20 * time.Second
 )
 
-// TestHeartbeatAnswers lets the server ping for an hour.
+// TestHeartbeatAnswers has the server ping for an hour.
 func TestHeartbeatAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startServer(t, func(p *peer) {
@@ -37,7 +36,7 @@ func TestHeartbeatAnswers(t *testing.T) {
 	})
 }
 
-// TestEngine3Pings is the same the other way round.
+// TestEngine3Pings has the client ping, as it does in Engine.IO 3.
 func TestEngine3Pings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startServer(t, func(p *peer) {
@@ -56,7 +55,8 @@ func TestEngine3Pings(t *testing.T) {
 	})
 }
 
-// TestSilentPeer leaves the connection open and says nothing any more.
+// TestSilentPeer has a server that leaves the connection open and sends nothing
+// more.
 func TestSilentPeer(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestSilentPeer(t *testing.T) {
 }
 
 // TestAnyFrameIsASignOfLife has a server that doesn't ping, but sends something
-// else now and then.
+// else from time to time.
 func TestAnyFrameIsASignOfLife(t *testing.T) {
 	for _, frame := range []string{`6`, `42["a"]`, `junk`, `42/admin,["a"]`} {
 		synctest.Test(t, func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestAnyFrameIsASignOfLife(t *testing.T) {
 	}
 }
 
-// TestSlowFrameIsASignOfLife sends an event so slowly that its parts take longer
-// than the limit for silence.
+// TestSlowFrameIsASignOfLife sends an event byte by byte, each just before the
+// limit for silence.
 func TestSlowFrameIsASignOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
@@ -119,9 +119,8 @@ func TestSlowFrameIsASignOfLife(t *testing.T) {
 }
 
 // TestBusyOwner doesn't call Next for an hour, while events and pings pile up
-// unread. The session must survive, nothing may be lost, and the server must
-// get a heartbeat within the pingTimeout of each ping that it believes to have
-// sent.
+// unread. The connection must survive, nothing may be lost, and the server must
+// receive each heartbeat in time, although its pings have not been read.
 func TestBusyOwner(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -153,7 +152,8 @@ func TestBusyOwner(t *testing.T) {
 	}
 }
 
-// TestBusyOwnerNoticesSilence checks that the watch resumes with the owner.
+// TestBusyOwnerNoticesSilence checks that the peer's silence counts from when the
+// owner calls Next again.
 func TestBusyOwnerNoticesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startServer(t, func(p *peer) {
@@ -170,7 +170,7 @@ func TestBusyOwnerNoticesSilence(t *testing.T) {
 }
 
 // TestStuckWriter has a peer that sends, but doesn't read: the heartbeat can't
-// be written, and waiting for it must not keep the session alive for ever.
+// be written, and waiting for that must not keep the connection alive forever.
 func TestStuckWriter(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestStuckWriter(t *testing.T) {
 	}
 }
 
-// TestPingFlood has pings come faster than their answers can be written. They
+// TestPingFlood sends pings faster than the answers can be written. The answers
 // must not pile up.
 func TestPingFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,8 +217,8 @@ func TestPingFlood(t *testing.T) {
 	})
 }
 
-// TestEventsBeforeAnEndAreRead has the heartbeat fail because the server is
-// gone, with events still to be read.
+// TestEventsBeforeAnEndAreRead has a heartbeat fail because the server is gone,
+// while there are events still to be read.
 func TestEventsBeforeAnEndAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {

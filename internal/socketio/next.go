@@ -1,9 +1,10 @@
 package socketio
 
-// Next waits for the next event. On the way it answers the server's pings and
-// requests for acknowledgement, and skips packets that it can't use. An error
-// ends the session, and all further calls return the same: [ErrClosed],
-// [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], or that of the network.
+// Next waits for the next event and returns it. On the way it answers the
+// server's pings and requests for acknowledgement, and skips packets that it
+// can't use. An error ends the connection, and all further calls return the
+// same: [ErrClosed], [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], or that
+// of the network.
 func (c *Conn) Next() (Event, error) {
 	for {
 		f, err := c.nextFrame()
@@ -26,12 +27,12 @@ func (c *Conn) nextFrame() (frame, error) {
 	}
 	f := c.early[0]
 	if c.early = c.early[1:]; len(c.early) == 0 {
-		c.early = nil // with all that it held
+		c.early = nil // frees the array
 	}
 	return f, c.err()
 }
 
-// accept handles a frame and says whether it completed an event.
+// accept handles a frame. It returns the event that the frame completes, if any.
 func (c *Conn) accept(f frame) (Event, bool) {
 	if f.binary {
 		return c.acceptBinary(f.data)
@@ -52,7 +53,7 @@ func (c *Conn) accept(f frame) (Event, bool) {
 	}
 }
 
-// skip reports a packet that is of no use.
+// skip reports a packet that can't be used, and returns no event.
 func (c *Conn) skip(reason error) (Event, bool) {
 	c.opt.OnSkip(reason)
 	return Event{}, false
@@ -73,9 +74,9 @@ func (c *Conn) event(p packet, size int) (Event, bool) {
 	return Event{Name: name, Args: args, Size: size}, true
 }
 
-// acknowledge tells the server that an event has arrived. If that fails the
-// connection is broken, which the next read notices, after what is still to be
-// read.
+// acknowledge confirms to the server that an event has arrived. If that fails,
+// the connection is broken, and Next will return that once it has read what came
+// before.
 func (c *Conn) acknowledge(id []byte) {
 	if len(id) > maxAckDigits {
 		c.skip(errAckID)

@@ -14,7 +14,7 @@ const (
 	kindUpgrade
 	kindNoop
 
-	kindConnect // from here on in the order of Socket.IO's own numbers
+	kindConnect // from here on in the order of Socket.IO's packet types
 	kindDisconnect
 	kindEvent
 	kindAck
@@ -27,7 +27,7 @@ const (
 	// maxAttachments bounds what a binary packet may announce.
 	maxAttachments = 10
 	// maxAckDigits is the length of the largest 64-bit id. Servers count from
-	// zero, so that a longer one is no id but an attempt.
+	// zero: only a hostile one sends a longer id.
 	maxAckDigits = 20
 )
 
@@ -36,12 +36,12 @@ type packet struct {
 	kind        kind
 	foreign     bool   // for a namespace other than "/"
 	attachments int    // of a binary packet
-	ackID       []byte // digits of the acknowledgement id, empty if there is none
-	data        []byte // what follows: JSON, not looked at yet
+	ackID       []byte // the digits of the acknowledgement id, empty if there is none
+	data        []byte // the JSON that follows, not parsed yet
 }
 
-// parsePacket takes a text frame apart, without looking into its JSON. One
-// known server ends its frames in a newline, so trailing white space is cut.
+// parsePacket parses a text frame except for its JSON. Trailing white space is
+// removed, because one known server ends its frames with a newline.
 func parsePacket(frame []byte) (packet, error) {
 	frame = trimRight(frame)
 	if len(frame) == 0 {
@@ -94,7 +94,7 @@ func parseMessage(b []byte) (packet, error) {
 	return p, nil
 }
 
-// cutAttachmentCount reads the "N-" of a binary packet.
+// cutAttachmentCount parses the "N-" that a binary packet begins with.
 func cutAttachmentCount(b []byte) (n int, rest []byte, ok bool) {
 	for i, c := range b {
 		switch {

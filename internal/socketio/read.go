@@ -15,19 +15,19 @@ type frame struct {
 	binary bool
 }
 
-// The read buffer doubles until the message fits. One that a large message has
-// grown is given back after a run of smaller ones.
+// The read buffer doubles until the message fits. After a run of messages that
+// fit into retainedBuffer, a larger one is replaced.
 const (
 	initialBuffer  = 4 << 10
 	retainedBuffer = 64 << 10
-	smallRun       = 64
+	smallRun       = 64 // messages
 )
 
 // readBuffer holds the message being read.
 type readBuffer struct {
-	bytes []byte // as large as the buffer is
-	size  int    // of the message
-	small int    // messages in a row that didn't need a large buffer
+	bytes []byte // the whole buffer
+	size  int    // of the message so far
+	small int    // messages in a row that fit into retainedBuffer
 }
 
 // reset makes room for a new message.
@@ -43,7 +43,7 @@ func (b *readBuffer) reset() {
 	b.size = 0
 }
 
-// free is the room left for the message.
+// free returns the unused part of the buffer, which is never empty.
 func (b *readBuffer) free() []byte {
 	if b.size == len(b.bytes) {
 		b.bytes = append(b.bytes, make([]byte, len(b.bytes))...)
@@ -59,8 +59,8 @@ func (c *Conn) read() (frame, error) {
 	return c.readByLibrary()
 }
 
-// readByLibrary reads the next frame into the buffer. What goes wrong with the
-// connection shows here, whoever reads.
+// readByLibrary reads the next message into the buffer, by the WebSocket library.
+// All errors come from here: on an error tap.text leaves the frame to it.
 func (c *Conn) readByLibrary() (frame, error) {
 	typ, r, err := c.ws.Reader(context.Background())
 	if err != nil {
@@ -79,7 +79,7 @@ func (c *Conn) readByLibrary() (frame, error) {
 	}
 }
 
-// readError says in our words why a read failed.
+// readError turns an error of the WebSocket library into one of this package.
 func (c *Conn) readError(err error) error {
 	var closed websocket.CloseError
 	switch {

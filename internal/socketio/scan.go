@@ -3,11 +3,12 @@ package socketio
 import "bytes"
 
 // firstValue returns the first of a list of JSON values separated by commas, or
-// the whole list if that has no clear structure.
+// the whole list if the first has no clear end.
 //
 // Nearly every event has a single argument, an object, possibly followed by the
-// offset string of connection-state recovery. Those are recognised from the end
-// of the list, twenty times faster than by walking through the object.
+// offset string of Socket.IO's connection state recovery. These two forms are
+// recognized from the end of the list, twenty times faster than by scanning the
+// object.
 func firstValue(list []byte) []byte {
 	if len(list) == 0 || list[0] != '{' {
 		return trimRight(list[:valueEnd(list)])
@@ -18,9 +19,9 @@ func firstValue(list []byte) []byte {
 	return trimRight(list[:valueEnd(list)])
 }
 
-// isSingleObject says whether list, which starts with an object, is certain to
-// hold nothing else. If there were more values and the last one an object, too,
-// there would be a { behind a comma.
+// isSingleObject reports whether list, which starts with an object, is certain
+// to hold nothing else. That is so if it ends in } and no { follows a comma: a
+// last value that ends in } is an object, which would begin with such a {.
 func isSingleObject(list []byte) bool {
 	if list[len(list)-1] != '}' {
 		return false
@@ -37,9 +38,9 @@ func isSingleObject(list []byte) bool {
 	}
 }
 
-// cutLastString cuts off the last value of list, which starts with an object,
-// if that is a string that is certain to begin at the last but one quote: a
-// quote behind a comma is not escaped.
+// cutLastString removes the last value of list, which starts with an object, if
+// it is a string that is certain to begin at the last quote but one: a quote
+// that follows a comma is not escaped.
 func cutLastString(list []byte) []byte {
 	last := len(list) - 1
 	if list[last] != '"' {
@@ -52,8 +53,8 @@ func cutLastString(list []byte) []byte {
 	return trimRight(before[:len(before)-1])
 }
 
-// valueEnd returns the length of the JSON value that b starts with: the position
-// of the first comma outside of its brackets and strings, or len(b).
+// valueEnd returns the length of the JSON value that b starts with: the index of
+// the first comma outside brackets and strings, or len(b).
 func valueEnd(b []byte) int {
 	depth := 0
 	for i := 0; i < len(b); i++ {
@@ -73,8 +74,8 @@ func valueEnd(b []byte) int {
 	return len(b)
 }
 
-// stringEnd returns the length of the rest of a JSON string, b starting behind
-// its opening quote, up to and including the closing one; len(b) if there is none.
+// stringEnd returns the length of a JSON string whose opening quote is right
+// before b, up to and including the closing quote, or len(b) if there is none.
 func stringEnd(b []byte) int {
 	for i := 0; i < len(b); i++ {
 		switch b[i] {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// endpoint is where the server of startServer listens.
+// endpoint is the URL of the server that startServer starts.
 const endpoint = "http://server.test/some/path/"
 
 const (
@@ -21,8 +21,8 @@ const (
 	connectPacket = `40{"sid":"session"}`
 )
 
-// memoryListener is a network in memory, so that tests can run in virtual time.
-// Like net.Pipe it has no buffer: a write waits until the other side reads.
+// memoryListener is a network in memory, for tests in virtual time. It has no
+// buffer, like net.Pipe: a write waits until the other side reads.
 type memoryListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -99,15 +99,15 @@ func serve(t *testing.T, script func(*peer)) http.HandlerFunc {
 	}
 }
 
-// A peer is the server's end of a WebSocket. Its methods stop the script when
-// the client is gone.
+// A peer is the server's end of a WebSocket. Once the client is gone, sending
+// does nothing and receive returns "".
 type peer struct {
 	t       *testing.T
 	ws      *websocket.Conn
 	request *http.Request
 }
 
-// handshake opens and connects an Engine.IO 4 session.
+// handshake does the server's part of both handshakes, in Engine.IO 4.
 func (p *peer) handshake() { p.handshakeVersion(4) }
 
 func (p *peer) handshakeVersion(version int) {
@@ -132,7 +132,8 @@ func (p *peer) sendBinary(frames ...string) {
 	}
 }
 
-// sendAttachment3 sends a binary frame, or its text form, as Engine.IO 3 has them.
+// sendAttachment3 sends an attachment as Engine.IO 3 does: as a binary frame, or
+// as text.
 func (p *peer) sendAttachment3(data string, asText bool) {
 	if asText {
 		p.send("b4" + base64.StdEncoding.EncodeToString([]byte(data)))
@@ -163,12 +164,12 @@ func (p *peer) drain() {
 	}
 }
 
-// skips collects what Options.OnSkip gets.
+// skips collects the arguments of Options.OnSkip.
 type skips []error
 
 func (s *skips) add(err error) { *s = append(*s, err) }
 
-// open dials the server and closes the connection at the end of the test.
+// open dials the server. The connection is closed at the end of the test.
 func open(t *testing.T, client *http.Client, opt Options) *Conn {
 	t.Helper()
 	opt.HTTPClient = client

@@ -36,21 +36,23 @@ const readAhead = 64 << 10
 //   - It holds the connection below TLS, which can be cut without waiting.
 type tap struct {
 	io.ReadWriteCloser
-	raw   net.Conn // below TLS, nil if the HTTP transport doesn't tell
-	ahead *bufio.Reader
-	rest  int64 // of the frame that the WebSocket library is reading
-	limit int64 // of a frame's payload
+	raw       net.Conn // below TLS, nil if the HTTP transport doesn't trace it
+	ahead     *bufio.Reader
+	remaining int64 // bytes of the frame that the WebSocket library is reading
+	limit     int64 // of a frame's payload, in bytes
 
-	onWait  func()       // see Options
-	start   time.Time    // before all that is measured
+	onWait func() // see Options
+
+	// Times are in nanoseconds since start, which is before all of them.
+	start   time.Time
 	waiting atomic.Int64 // when the current read began, 0 if there is none
 	heard   atomic.Int64 // when bytes last arrived
-	quiet   atomic.Int64 // when bytes last arrived that somebody had waited for for a while
+	quiet   atomic.Int64 // when bytes last arrived after a read had waited quietTime
 }
 
-// aWhile is longer than a peer that has more to send would pause, and than TCP
-// needs to send a lost segment again.
-const aWhile = 500 * time.Millisecond
+// quietTime is longer than a peer that has more to send would pause, and longer
+// than TCP takes to send a lost segment again.
+const quietTime = 500 * time.Millisecond
 
 func newTap(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *tap {
 	if c, ok := raw.(*tls.Conn); ok {
@@ -61,12 +63,11 @@ func newTap(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *tap {
 	return t
 }
 
-// text returns the next message without the WebSocket library's help, if it is
-// a plain one: a text in a single frame that fits the buffer. It is valid until
-// the next read. Anything else, errors included, is left for the library, which
-// would take three times as long for a plain one.
+// text returns the next message without the WebSocket library's help if it is a
+// text in a single frame that fits into the buffer. It is valid until the next
+// read. Anything else, errors included, is left for the library.
 //
-// It is for between two messages only.
+// It must not be called while the library is in the middle of a message.
 func (t *tap) text(limit int64) (message []byte, ok bool) {
 	h, err := t.header()
 	if err != nil || !h.plainText || h.payload > limit {
@@ -80,36 +81,37 @@ func (t *tap) text(limit int64) (message []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	_, _ = t.ahead.Discard(len(frame)) // can't fail, and leaves the buffer as it is
+	_, _ = t.ahead.Discard(len(frame)) // can't fail, and leaves the bytes in place
 	return frame[h.size:], true
 }
 
-// Read is for the WebSocket library. It gets no byte beyond the frame that it
-// reads, so that it never holds the start of a message that is read in place.
+// Read is called by the WebSocket library. It never returns bytes of two frames
+// at once, so that the library doesn't buffer the start of a frame which text is
+// to read.
 func (t *tap) Read(p []byte) (int, error) {
-	if t.rest == 0 {
+	if t.remaining == 0 {
 		h, err := t.header()
 		if err != nil {
 			return 0, err
 		}
-		if h.payload > t.limit { // at once, not when so much has come: it may take for ever
+		if h.payload > t.limit { // refused now: to wait until so much has come may take forever
 			return 0, errFrameTooLarge
 		}
-		t.rest = int64(h.size) + h.payload
+		t.remaining = int64(h.size) + h.payload
 	}
-	n, err := t.ahead.Read(p[:min(int64(len(p)), t.rest)])
-	t.rest -= int64(n)
+	n, err := t.ahead.Read(p[:min(int64(len(p)), t.remaining)])
+	t.remaining -= int64(n)
 	return n, err
 }
 
-// frameHeader is what a tap has to know of a frame.
+// frameHeader is what a tap has to know of a frame. Sizes are in bytes.
 type frameHeader struct {
 	size      int   // of the header itself
-	payload   int64 // the size of what follows
-	plainText bool  // a message by itself: unfragmented, unmasked text, without extensions
+	payload   int64 // of what follows the header
+	plainText bool  // a whole text message: not fragmented, not masked, without extensions
 }
 
-// header looks at the header of the next frame.
+// header parses the header of the next frame and leaves it in the buffer.
 func (t *tap) header() (frameHeader, error) {
 	const (
 		finalText  = 0x81
@@ -138,7 +140,7 @@ func (t *tap) header() (frameHeader, error) {
 	case length16:
 		h.payload = int64(binary.BigEndian.Uint16(b[2:]))
 	case length64:
-		// A length that is no int64 is for the library to refuse.
+		// A length beyond int64 is invalid; it is left for the library to refuse.
 		h.payload = int64(min(binary.BigEndian.Uint64(b[2:]), math.MaxInt64-maxHeader))
 	}
 	if b[1]&masked != 0 {
@@ -149,9 +151,9 @@ func (t *tap) header() (frameHeader, error) {
 
 var errFrameTooLarge = errors.New("socketio: frame over the read limit")
 
-// network is the reading side of a tap without the reading ahead. Its end is
-// always io.ErrUnexpectedEOF: the WebSocket library takes an io.EOF within a
-// message for the end of that message.
+// network is what a tap's buffer reads from. It notes when it waits and when
+// bytes arrive. At its end it returns io.ErrUnexpectedEOF, because the WebSocket
+// library takes an io.EOF within a message for the end of that message.
 type network struct{ *tap }
 
 func (n network) Read(p []byte) (int, error) {
@@ -163,7 +165,7 @@ func (n network) Read(p []byte) (int, error) {
 	now := n.now()
 	if size > 0 {
 		n.heard.Store(now)
-		if now-began >= int64(aWhile) {
+		if now-began >= int64(quietTime) {
 			n.quiet.Store(now)
 		}
 	}
@@ -181,15 +183,15 @@ func (t *tap) abort() {
 	}
 }
 
-// now is the time since start, which is cheaper to take and to keep than a
+// now returns the nanoseconds since start, which an atomic can hold, unlike a
 // [time.Time]. It is never 0.
 func (t *tap) now() int64 { return int64(time.Since(t.start)) }
 
-// listening says whether somebody is waiting for the network.
+// listening reports whether somebody is waiting for the network.
 func (t *tap) listening() bool { return t.waiting.Load() != 0 }
 
-// silence is for how long somebody has been waiting for the network, 0 if
-// nobody is: as long as nobody listens, nothing can be said about the peer.
+// silence returns for how long somebody has been waiting for the network. It is
+// 0 if nobody is: while nobody listens, the peer can't be called silent.
 func (t *tap) silence() time.Duration {
 	since := t.waiting.Load()
 	if since == 0 {

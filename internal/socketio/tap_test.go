@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// canned is an [http.RoundTripper] that opens a WebSocket on which a stream of
-// bytes comes, so many at a time, whatever is written.
+// canned is an [http.RoundTripper] that opens a WebSocket from which a given
+// stream of bytes is read, whatever is written.
 type canned struct {
 	stream string
-	atOnce int
-	end    error // behind the stream
+	atOnce int   // how many bytes a read returns at most
+	end    error // at the end of the stream
 }
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -88,8 +88,8 @@ func readsOfConn(t *testing.T, network canned, limit int64) (all []message) {
 	}
 }
 
-// assertAgrees compares both. A Conn may know earlier that a frame is too large:
-// by its header.
+// assertAgrees asserts that both read the same. But a Conn may find out earlier
+// that a frame is too large: from its header.
 func assertAgrees(t *testing.T, network canned, limit int64) {
 	t.Helper()
 	want, got := readsOfLibrary(t, network, limit), readsOfConn(t, network, limit)
@@ -99,7 +99,7 @@ func assertAgrees(t *testing.T, network canned, limit int64) {
 	assert.Equal(t, want, got)
 }
 
-// dialCanned opens a WebSocket without a Socket.IO session.
+// dialCanned opens a WebSocket without any handshake above it.
 func dialCanned(t *testing.T, network canned, opt Options) *Conn {
 	t.Helper()
 	target, err := url.Parse(endpoint)
@@ -113,21 +113,22 @@ func dialCanned(t *testing.T, network canned, opt Options) *Conn {
 	return c
 }
 
-// endOf is an error without its details, which may tell how much came of a
-// header that was cut off.
+// endOf returns an error's text without its details, which may say how much came
+// of a header that was cut off.
 func endOf(err error) string {
 	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "socketio: "), ":")
 	return text
 }
 
-// TestTooLargeByItsHeader doesn't wait for what won't come in a lifetime.
+// TestTooLargeByItsHeader announces a large frame whose payload never comes.
 func TestTooLargeByItsHeader(t *testing.T) {
 	c := dialCanned(t, canned{"\x81\x7f\x00\x00\x00\x00\x00\x00\x03\xe9ab", 1 << 20, io.ErrNoProgress}, Options{ReadLimit: 1000})
 	_, err := c.read()
 	assert.ErrorIs(t, err, ErrTooLarge)
 }
 
-// Each fragment is within the limit, the message is not.
+// TestTooLargeInFragments sends fragments that are each within the limit, while
+// their message is not.
 func TestTooLargeInFragments(t *testing.T) {
 	fragment := "\x7e\x02\x58" + strings.Repeat("x", 600)
 	c := dialCanned(t, canned{"\x01" + fragment + "\x80" + fragment, 1 << 20, io.ErrNoProgress}, Options{ReadLimit: 1000})
@@ -135,8 +136,7 @@ func TestTooLargeInFragments(t *testing.T) {
 	assert.ErrorIs(t, err, ErrTooLarge)
 }
 
-// A masked frame, a ping between two fragments, and so on: whatever is not
-// plain text in one frame.
+// What is not plain text in a single frame.
 const (
 	fragments  = "\x01\x02ab\x00\x02cd\x80\x02ef"
 	pinged     = "\x01\x02ab\x89\x02hi\x80\x02ef"
@@ -145,44 +145,45 @@ const (
 	closing    = "\x88\x02\x03\xe8"
 )
 
-// TestReadAgreesWithLibrary compares reading in place with the WebSocket
-// library: same messages, same end. The connection ends as a tap's does.
+// TestReadAgreesWithLibrary compares reading in place with the WebSocket library:
+// both must read the same messages, and end for the same reason. The connection
+// ends as it does below a tap.
 func TestReadAgreesWithLibrary(t *testing.T) {
 	const limit = 2 * readAhead
 	text := func(size int) string { return string(textFrame(strings.Repeat("x", size))) }
 	plain := text(5)
 	for name, stream := range map[string]string{
-		"nothing":                     "",
-		"plain":                       plain + plain,
-		"empty":                       text(0) + plain,
-		"each length of length":       text(125) + text(126) + text(1<<16-1) + text(1<<16) + plain,
-		"as large as the buffer":      text(readAhead-4) + plain,
-		"larger than the buffer":      text(readAhead-3) + plain + text(readAhead+1) + plain,
-		"over the end of the buffer":  strings.Repeat(text(1000), 2*readAhead/1000) + plain,
-		"as large as may be":          text(limit) + plain,
-		"too large":                   plain + text(limit+1) + plain,
-		"small, length of eight":      "\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x02ab" + plain,
-		"fragments":                   plain + fragments + plain,
-		"ping, pong":                  plain + "\x89\x00\x8a\x00" + plain,
-		"ping between fragments":      pinged + plain,
-		"text between fragments":      "\x01\x02ab" + plain + "\x80\x02ef",
-		"continuation of nothing":     plain + "\x80\x02ef" + plain,
-		"binary":                      binaryData + plain + binaryData,
-		"masked":                      maskedText + plain,
-		"reserved bit":                plain + "\xc1\x02ab" + plain,
-		"unknown opcode":              plain + "\x83\x02ab" + plain,
-		"close":                       plain + closing + plain,
-		"ping of impossible length":   plain + "\x89\x7e\x01\x00" + plain,
-		"negative length":             plain + "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff" + plain,
-		"enormous length":             plain + "\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" + plain,
-		"cut off in the header":       plain + "\x81",
-		"cut off in the length":       plain + "\x81\x7e\x01",
-		"cut off in the payload":      plain + "\x81\x05ab",
-		"cut off in a large payload":  text(readAhead + 1)[:readAhead],
-		"cut off between fragments":   "\x01\x02ab",
-		"cut off in the mask":         "\x81\x82\x00",
-		"cut off in a continuation":   "\x01\x02ab\x80\x02e",
-		"a masked one in a large way": "\x81\xfe\x00\x02\x00\x00\x00\x00ab" + plain,
+		"nothing":                    "",
+		"plain":                      plain + plain,
+		"empty":                      text(0) + plain,
+		"each size of the length":    text(125) + text(126) + text(1<<16-1) + text(1<<16) + plain,
+		"as large as the buffer":     text(readAhead-4) + plain,
+		"larger than the buffer":     text(readAhead-3) + plain + text(readAhead+1) + plain,
+		"across the buffer's end":    strings.Repeat(text(1000), 2*readAhead/1000) + plain,
+		"as large as may be":         text(limit) + plain,
+		"too large":                  plain + text(limit+1) + plain,
+		"small, 64-bit length":       "\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x02ab" + plain,
+		"fragments":                  plain + fragments + plain,
+		"ping, pong":                 plain + "\x89\x00\x8a\x00" + plain,
+		"ping between fragments":     pinged + plain,
+		"text between fragments":     "\x01\x02ab" + plain + "\x80\x02ef",
+		"continuation of nothing":    plain + "\x80\x02ef" + plain,
+		"binary":                     binaryData + plain + binaryData,
+		"masked":                     maskedText + plain,
+		"reserved bit":               plain + "\xc1\x02ab" + plain,
+		"unknown opcode":             plain + "\x83\x02ab" + plain,
+		"close":                      plain + closing + plain,
+		"ping of impossible length":  plain + "\x89\x7e\x01\x00" + plain,
+		"negative length":            plain + "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff" + plain,
+		"enormous length":            plain + "\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff" + plain,
+		"cut off in the header":      plain + "\x81",
+		"cut off in the length":      plain + "\x81\x7e\x01",
+		"cut off in the payload":     plain + "\x81\x05ab",
+		"cut off in a large payload": text(readAhead + 1)[:readAhead],
+		"cut off between fragments":  "\x01\x02ab",
+		"cut off in the mask":        "\x81\x82\x00",
+		"cut off in a continuation":  "\x01\x02ab\x80\x02e",
+		"masked, 16-bit length":      "\x81\xfe\x00\x02\x00\x00\x00\x00ab" + plain,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, atOnce := range []int{7, 1000, 1 << 20} {
@@ -192,7 +193,7 @@ func TestReadAgreesWithLibrary(t *testing.T) {
 	}
 }
 
-// FuzzReadAgreesWithLibrary is the same for any bytes.
+// FuzzReadAgreesWithLibrary does the same with any bytes.
 func FuzzReadAgreesWithLibrary(f *testing.F) {
 	for _, stream := range []string{
 		"\x81\x05hello", fragments, pinged, maskedText, binaryData, closing, "\x89\x00\x81\x02ab",
@@ -217,7 +218,8 @@ func TestCutOffIsNoMessage(t *testing.T) {
 	}
 }
 
-// TestTextIsReadInPlace makes sure that the usual message takes the short way.
+// TestTextIsReadInPlace checks that usual messages don't go through the WebSocket
+// library.
 func TestTextIsReadInPlace(t *testing.T) {
 	stream := string(textFrame("hello")) + fragments + string(textFrame(messageSend))
 	c := dialCanned(t, canned{stream, 1 << 20, io.EOF}, Options{})
@@ -233,7 +235,7 @@ func TestTextIsReadInPlace(t *testing.T) {
 	}
 }
 
-// TestOnWait has three events come at once, and one later.
+// TestOnWait has three events arrive in one read, with the beginning of a fourth.
 func TestOnWait(t *testing.T) {
 	event := string(textFrame(`42["a"]`))
 	returned := 0
@@ -247,5 +249,5 @@ func TestOnWait(t *testing.T) {
 	_, err := c.Next()
 	require.Error(t, err)
 	assert.Equal(t, 0, waits[0])
-	assert.Equal(t, 3, waits[1], "not before all that came was returned")
+	assert.Equal(t, 3, waits[1], "only once all that came has been returned")
 }

@@ -10,9 +10,9 @@ import (
 
 // Emit sends an event, its arguments encoded by encoding/json. The context
 // bounds the time to wait for other writers and for the network; if it ends in
-// the middle of the frame, the session ends too, because the rest of the frame
-// can't be sent any more. A message larger than the server accepts is
-// [ErrTooLarge] and not sent.
+// the middle of the frame, the connection ends, too, because the rest of the
+// frame can no longer be sent. A message larger than the server accepts is not
+// sent, and Emit returns [ErrTooLarge].
 func (c *Conn) Emit(ctx context.Context, name string, args ...any) error {
 	msg, err := encodeEvent(name, args)
 	if err != nil {
@@ -41,11 +41,11 @@ func encodeEvent(name string, args []any) ([]byte, error) {
 	return append(msg, ']'), nil
 }
 
-// errWriteTimeout ends a session when the network takes no more from us.
+// errWriteTimeout ends a connection when the network accepts no more data.
 var errWriteTimeout = fmt.Errorf("%w: a frame could not be written in time", ErrTimeout)
 
 // writeControl writes a frame of the protocol itself. If that takes longer than
-// pingTimeout the server has given the session up anyway.
+// pingTimeout, it ends the connection: the server has given it up by then.
 func (c *Conn) writeControl(msg []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.handshake.PingTimeout)
 	defer cancel()
@@ -56,9 +56,9 @@ func (c *Conn) writeControl(msg []byte) error {
 	return err
 }
 
-// write writes a text frame. Unless the context ends in the middle of the frame,
-// an error doesn't end the session: what the server sent before it closed the
-// connection can still be read, and then the reader notices.
+// write writes a text frame. An error doesn't end the connection unless the
+// context ends in the middle of the frame: what the server sent before it closed
+// the connection can still be read, and then the reader notices.
 func (c *Conn) write(ctx context.Context, msg []byte) error {
 	select {
 	case c.writing <- struct{}{}:

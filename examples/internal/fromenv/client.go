@@ -1,4 +1,4 @@
-// Package fromenv makes the examples' client of what the environment tells.
+// Package fromenv makes the client of the examples from environment variables.
 package fromenv
 
 import (
@@ -7,9 +7,10 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Client makes a client of CRISP_IDENTIFIER, CRISP_KEY, CRISP_TIER (plugin, user
-// or website; default plugin) and CRISP_WEBSITE_ID (for the website tier).
-// CRISP_BASE_URL is for a Crisp elsewhere, such as crisptest's.
+// Client returns a client for CRISP_IDENTIFIER, CRISP_KEY, CRISP_TIER (plugin,
+// which is the default, user or website) and CRISP_WEBSITE_ID (for the tier
+// website). CRISP_BASE_URL is the base URL of another REST API than Crisp's, such
+// as crisptest's. It returns an error if one of them is invalid or missing.
 func Client(getenv func(string) string) (*crisp.Client, error) {
 	token, err := token(getenv)
 	if err != nil {

@@ -1,0 +1,34 @@
+// Package payload reads and writes JSON payloads in one pass, without
+// reflection.
+//
+// [Decoder] is exactly as strict about JSON as encoding/json, but tolerant about
+// types: a value of another type than the one asked for is skipped and noted as
+// a [Problem]. [Encoder] writes what the Decoder reads.
+package payload
+
+// Presence says what null and the zero value mean for a field.
+type Presence uint8
+
+const (
+	// Required fields are always written; null is a problem.
+	Required Presence = iota
+	// Nullable fields are always written, as null if they are zero.
+	Nullable
+	// Optional fields are written unless they are zero; null means absent.
+	Optional
+)
+
+// The JSON types as a [Problem] names them.
+const (
+	Null    = "null"
+	Boolean = "boolean"
+	Number  = "number"
+	Integer = "integer" // only as Wanted: Got is never more exact than Number
+	String  = "string"
+	Array   = "array"
+	Object  = "object"
+)
+
+// outOfRange is what a Problem got if the type of a number was right, but the
+// Go type can't hold its value.
+const outOfRange = "number out of range"
