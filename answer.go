@@ -12,13 +12,17 @@ import (
 	"time"
 )
 
+// maxAnswer bounds what is read of an answer to a REST call.
+const maxAnswer = 16 << 20
+
 // maxRetryAfter bounds what a Retry-After header can ask for: Crisp's quotas
 // are daily, so that no sensible wait is longer.
 const maxRetryAfter = 24 * time.Hour
 
 // answer is what came back from a REST call, of any status.
 type answer struct {
-	call   *call
+	method string
+	route  string // see call
 	status int
 	header http.Header
 	body   []byte
@@ -101,8 +105,8 @@ func (a *answer) refusal(env envelope, err error) *APIError {
 		err = nil // the status says it all
 	}
 	return &APIError{
-		Method:     a.call.method,
-		Route:      a.call.route,
+		Method:     a.method,
+		Route:      a.route,
 		StatusCode: a.status,
 		Reason:     env.Reason,
 		Data:       env.Data,
@@ -113,7 +117,7 @@ func (a *answer) refusal(env envelope, err error) *APIError {
 
 // unusable makes the error of a success that can't be used.
 func (a *answer) unusable(err error) *AnswerError {
-	return &AnswerError{Method: a.call.method, Route: a.call.route, StatusCode: a.status, Err: err}
+	return &AnswerError{Method: a.method, Route: a.route, StatusCode: a.status, Err: err}
 }
 
 // misfit says where data did not fit a Go value. It does not wrap the error of
@@ -140,3 +144,104 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	}
 	return 0
 }
+
+// APIError is Crisp's refusal of a REST call: any answer that is no success.
+// Find it with [errors.As]; 401 and 403 also match [ErrUnauthorized], 429 and
+// 420 either [ErrQuota] or [ErrRateLimited].
+type APIError struct {
+	Method     string          // HTTP method of the call
+	Route      string          // path of the call below the base URL, without query
+	StatusCode int             // HTTP status
+	Reason     string          // the answer's "reason", e.g. "not_allowed"; empty if the body was not Crisp's
+	Data       json.RawMessage // the answer's "data", nil if there was none
+	RetryAfter time.Duration   // how long the server asks to wait, at most 24 hours; 0 = it did not say
+
+	problem error // what the answer was instead of Crisp's; nil if it was Crisp's
+}
+
+// Error gives method, route, status and the beginning of the reason. The data
+// stay out of it: they may repeat what was sent.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	b.WriteString("crisp: ")
+	if e.Method != "" {
+		fmt.Fprintf(&b, "%s %s: ", e.Method, e.Route)
+	}
+	fmt.Fprintf(&b, "status %d", e.StatusCode)
+	if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&b, ", reason %.200q", e.Reason)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
+	}
+	if e.problem != nil {
+		fmt.Fprintf(&b, ": %v", e.problem)
+	}
+	return b.String()
+}
+
+// Is makes statuses match [ErrUnauthorized], [ErrQuota] and [ErrRateLimited].
+func (e *APIError) Is(target error) bool {
+	switch target {
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+	case ErrQuota:
+		return limited(e.StatusCode) && e.overQuota()
+	case ErrRateLimited:
+		return limited(e.StatusCode) && !e.overQuota()
+	}
+	return false
+}
+
+// longestLimit is the longest wait that a rate limit asks for: what is longer
+// is a quota.
+const longestLimit = 15 * time.Minute
+
+// overQuota tells, of a refusal for too many calls, that a pause won't help.
+// Crisp documents neither the reason nor the headers of such refusals.
+func (e *APIError) overQuota() bool {
+	return strings.Contains(strings.ToLower(e.Reason), "quota") || e.RetryAfter > longestLimit
+}
+
+// limited tells whether a status refuses a call because there were too many.
+func limited(status int) bool {
+	return status == http.StatusTooManyRequests || status == statusEnhanceYourCalm
+}
+
+// AnswerError is an answer to a REST call that reports success but can't be
+// used: no JSON, not in Crisp's form, too large ([ErrTooLarge]), or without
+// what was asked for. The call may have had its effect.
+type AnswerError struct {
+	Method     string // HTTP method of the call
+	Route      string // path of the call below the base URL, without query
+	StatusCode int    // HTTP status
+	Err        error  // what is wrong with the answer; never quotes it
+}
+
+// Error gives method, route, status and what is wrong.
+func (e *AnswerError) Error() string {
+	return fmt.Sprintf("crisp: %s %s: status %d: %v", e.Method, e.Route, e.StatusCode, e.Err)
+}
+
+// Unwrap gives what is wrong with the answer.
+func (e *AnswerError) Unwrap() error { return e.Err }
+
+// final reports whether a status refuses a call for good: a later one would meet
+// the same.
+func final(status int) bool { return status >= 400 && status < 500 && !passing(status) }
+
+// passing reports whether a later call may not meet a refusal of status 4xx.
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly,
+		http.StatusTooManyRequests, statusEnhanceYourCalm:
+		return true
+	}
+	return false
+}
+
+// statusEnhanceYourCalm is the other status that Crisp limits rates with.
+const statusEnhanceYourCalm = 420

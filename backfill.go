@@ -90,18 +90,6 @@ func checkBackfill(f Filter, tier Tier) error {
 	return nil
 }
 
-// Backfilled is what became of a gap.
-type Backfilled struct {
-	Gap           Gap
-	Complete      bool // every message of the gap has reached its handlers
-	Messages      int  // fetched, those not needed left out
-	Conversations int  // that had changed since the gap began
-	Requests      int  // sent to the REST API, repetitions included
-	// Err is why it is not complete; [ErrClosed] if the client was stopped: with
-	// a position, the next run goes on with it.
-	Err error
-}
-
 var (
 	errFillStopped = fmt.Errorf("%w during the backfill", ErrClosed)
 	errNoRooms     = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")

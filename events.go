@@ -2,7 +2,10 @@ package crisp
 
 import (
 	"cmp"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -88,10 +91,44 @@ type Meta struct {
 	// were left zero; their values are still in Raw. There are at most 100: the
 	// last then tells how many more there were.
 	Problems []FieldProblem
+
+	identity *identity // see EventID; nil = nobody has asked yet
 }
 
 // EventMeta gives the event's Meta; it is how every event implements [Event].
 func (m *Meta) EventMeta() *Meta { return m }
+
+// identity is what an event is known by that brings no message.
+type identity struct {
+	body []byte // of the web hook that it came by; nil = it did not
+
+	once sync.Once // guards key
+	key  [sha256.Size]byte
+}
+
+// get returns the SHA-256 of the body, else a random key, always the same.
+func (i *identity) get() [sha256.Size]byte {
+	i.once.Do(func() {
+		if i.body != nil {
+			i.key = sha256.Sum256(i.body)
+			return
+		}
+		_, _ = rand.Read(i.key[:]) // which never fails
+	})
+	return i.key
+}
+
+var identities sync.Mutex // guards Meta.identity of all events
+
+// identityOf returns the identity of an event, which it gets when it is asked for.
+func identityOf(m *Meta) *identity {
+	identities.Lock()
+	defer identities.Unlock()
+	if m.identity == nil {
+		m.identity = new(identity)
+	}
+	return m.identity
+}
 
 // Delivery is what the headers of a web hook tell of it.
 type Delivery struct {
@@ -327,4 +364,29 @@ func unmarshalValue(v interface {
 		return fmt.Errorf("crisp: %s", FieldProblem(problems[0]))
 	}
 	return nil
+}
+
+// SyntaxError is what [Decode] returns for a payload that is not valid JSON.
+type SyntaxError struct {
+	Event    string // its name; empty for a part of a payload that was decoded by itself
+	Offset   int    // of the byte where the JSON ends to be valid
+	Expected string // what would have been valid there, e.g. "a colon"
+}
+
+// Error says where the payload is wrong; it never quotes it.
+func (e *SyntaxError) Error() string {
+	what := "crisp: "
+	if e.Event != "" {
+		what += e.Event + ": "
+	}
+	return fmt.Sprintf("%sinvalid JSON at byte %d: expected %s", what, e.Offset, e.Expected)
+}
+
+// syntaxError tells the event of an error of the decoder.
+func syntaxError(event string, err error) error {
+	var syntax *payload.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	return &SyntaxError{Event: event, Offset: syntax.Offset, Expected: syntax.Expected}
 }

@@ -90,6 +90,18 @@ type Retrying struct {
 	Err     error         // what ended the connection or the attempt before
 }
 
+// Backfilled is what became of a gap.
+type Backfilled struct {
+	Gap           Gap
+	Complete      bool // every message of the gap has reached its handlers
+	Messages      int  // fetched, those not needed left out
+	Conversations int  // that had changed since the gap began
+	Requests      int  // sent to the REST API, repetitions included
+	// Err is why it is not complete; [ErrClosed] if the client was stopped: with
+	// a position, the next run goes on with it.
+	Err error
+}
+
 // Dropped tells of events that were received but not handled.
 type Dropped struct {
 	Count int

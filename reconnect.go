@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/socketio"
@@ -135,23 +134,6 @@ func fatal(err error, connectedBefore bool) bool {
 	}
 	return final(refusal.StatusCode)
 }
-
-// final reports whether a status refuses a call for good: a later one would meet
-// the same.
-func final(status int) bool { return status >= 400 && status < 500 && !passing(status) }
-
-// passing reports whether a later call may not meet a refusal of status 4xx.
-func passing(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly,
-		http.StatusTooManyRequests, statusEnhanceYourCalm:
-		return true
-	}
-	return false
-}
-
-// statusEnhanceYourCalm is the other status that Crisp limits rates with.
-const statusEnhanceYourCalm = 420
 
 // sleep waits, unless the context ends first.
 func sleep(ctx context.Context, d time.Duration) error {

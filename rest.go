@@ -31,9 +31,6 @@ const (
 
 	minFailureWait = 250 * time.Millisecond
 	maxFailureWait = 5 * time.Second
-
-	// maxAnswer bounds what is read of an answer to a REST call.
-	maxAnswer = 16 << 20
 )
 
 // Do calls any route of the REST API. The path is relative to the base URL and
@@ -291,7 +288,7 @@ func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
 	}
-	return &answer{call: call, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
+	return &answer{method: call.method, route: call.route, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {

@@ -77,20 +77,18 @@ func NewRouter(opts ...RouterOption) *Router {
 	return r
 }
 
-// logError is the default error handler. What anybody on the Internet can cause
-// is a warning.
+// logError is the default error handler.
 func logError(ctx context.Context, err error) {
 	var (
 		level, attrs = slog.LevelError, []slog.Attr(nil)
 		failed       *HandlerError
-		hook         *WebhookError
-		drift        *DriftError
+		graded       interface{ logLevel() slog.Level }
 	)
 	switch {
 	case errors.As(err, &failed) && failed.Stack != nil:
 		attrs = append(attrs, slog.String("stack", string(failed.Stack)))
-	case errors.As(err, &hook), errors.As(err, &drift):
-		level = slog.LevelWarn
+	case errors.As(err, &graded):
+		level = graded.logLevel()
 	}
 	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
 }
@@ -381,3 +379,40 @@ func (r *Router) report(ctx context.Context, err error) {
 	}
 	r.onError(ctx, err)
 }
+
+// HandlerError is what the router's error handler hears when a handler or a
+// middleware failed or panicked.
+type HandlerError struct {
+	Event Event
+	Err   error  // what the handler returned, or the panic's value as an error ("panic: …")
+	Stack []byte // the goroutine's stack where it panicked; nil if it did not
+}
+
+// Error names the event and says what the handler returned; the payload stays
+// out of it.
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("crisp: a handler of %s failed: %v", e.Event.EventName(), e.Err)
+}
+
+// Unwrap gives what the handler returned.
+func (e *HandlerError) Unwrap() error { return e.Err }
+
+// DriftError is what the router's error handler hears of an event whose
+// payload has fields of unexpected types. The event reached its handlers all
+// the same, with those fields left zero.
+type DriftError struct {
+	Event    Event
+	Problems []FieldProblem // as in Meta.Problems; at least one
+}
+
+// Error names the event and its first problem, never a field's value.
+func (e *DriftError) Error() string {
+	s := fmt.Sprintf("crisp: %s: %s", e.Event.EventName(), e.Problems[0])
+	if n := len(e.Problems) - 1; n > 0 {
+		s += fmt.Sprintf(" (and %d more)", n)
+	}
+	return s
+}
+
+// logLevel: whoever sends the event can cause it, and it has reached its handlers.
+func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }

@@ -13,6 +13,12 @@ import (
 	"time"
 )
 
+// Headers by which a web hook is authentic, in the form that net/http gives them.
+const (
+	headerTimestamp = "X-Crisp-Request-Timestamp"
+	headerSignature = "X-Crisp-Signature"
+)
+
 // Verify tells whether a plugin hook was signed with a secret, for programs
 // that don't serve hooks by a [Webhook]: cloud functions, queues. It needs the
 // headers with canonical names and the body as it came: any other spelling of

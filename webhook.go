@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,13 +23,11 @@ const (
 	defaultMaxBody   = 1 << 20
 )
 
-// Headers of a web hook, in the form that net/http gives them.
+// Headers that say more of a web hook, in the form that net/http gives them.
 const (
-	headerOrigin    = "X-Crisp-Hook-Origin"
-	headerTimestamp = "X-Crisp-Request-Timestamp"
-	headerSignature = "X-Crisp-Signature"
-	headerAttempt   = "X-Delivery-Attempt-Count"
-	headerLimit     = "X-Delivery-Attempt-Limit"
+	headerOrigin  = "X-Crisp-Hook-Origin"
+	headerAttempt = "X-Delivery-Attempt-Count"
+	headerLimit   = "X-Delivery-Attempt-Limit"
 )
 
 // Webhook receives web hooks and gives their events to a [Router]. It is an
@@ -194,14 +193,14 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed)
 		return
 	}
-	ev, body, err := h.receive(w, r)
+	ev, err := h.receive(w, r)
 	if err != nil {
 		status := statusOf(err)
 		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
 		refuse(w, status)
 		return
 	}
-	if err := h.deliver(r.Context(), ev, body); err != nil { // the router has reported it
+	if err := h.deliver(r.Context(), ev); err != nil { // the router has reported it
 		refuse(w, http.StatusInternalServerError)
 		return
 	}
@@ -210,16 +209,15 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // receive makes the event of a request; it is nil if no handler wants it.
 // Nothing of the body is looked at before it is known to be authentic.
-func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (ev Event, body []byte, err error) {
-	body, err = readBody(w, r, h.maxBody)
+func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error) {
+	body, err := readBody(w, r, h.maxBody)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := h.secrets().verify(r, body, h.tolerance); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	ev, err = h.decode(body, r.Header)
-	return ev, body, err
+	return h.decode(body, r.Header)
 }
 
 // refuse answers with no more than the status: details help who forges.
@@ -298,19 +296,25 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta := ev.EventMeta()
-	meta.Source = SourceWebhook
-	meta.Delivery = &Delivery{
-		Origin:  header.Get(headerOrigin),
-		Attempt: count(header.Get(headerAttempt)),
-		Limit:   count(header.Get(headerLimit)),
+	about := struct {
+		delivery Delivery
+		identity identity
+	}{
+		delivery: Delivery{
+			Origin:  header.Get(headerOrigin),
+			Attempt: count(header.Get(headerAttempt)),
+			Limit:   count(header.Get(headerLimit)),
+		},
+		identity: identity{body: body},
 	}
+	meta := ev.EventMeta()
+	meta.Source, meta.Delivery, meta.identity = SourceWebhook, &about.delivery, &about.identity
 	return ev, nil
 }
 
 // deliver runs the handlers of an event, unless an earlier delivery of it has
 // succeeded.
-func (h *Webhook) deliver(ctx context.Context, ev Event, body []byte) error {
+func (h *Webhook) deliver(ctx context.Context, ev Event) error {
 	if ev == nil {
 		return nil
 	}
@@ -318,7 +322,7 @@ func (h *Webhook) deliver(ctx context.Context, ev Event, body []byte) error {
 	if h.dedupe == nil {
 		return dispatch()
 	}
-	return h.dedupe.once(ctx, sha256.Sum256(body), dispatch)
+	return h.dedupe.once(ctx, ev.EventMeta().identity.get(), dispatch)
 }
 
 func (h *Webhook) dispatch(ctx context.Context, ev Event) error {
@@ -401,3 +405,21 @@ func (s *secrets) verifyURL(u *url.URL) error {
 	}
 	return nil
 }
+
+// WebhookError is what the router's error handler hears of a web hook that was
+// refused before any handler ran.
+type WebhookError struct {
+	StatusCode int   // what it was answered: see Webhook
+	Err        error // why; matches ErrSignature, ErrStale or ErrTooLarge if it was for that
+}
+
+// Error says why; it quotes neither the request nor a secret.
+func (e *WebhookError) Error() string {
+	return fmt.Sprintf("crisp: web hook answered %d: %s", e.StatusCode, strings.TrimPrefix(e.Err.Error(), "crisp: "))
+}
+
+// Unwrap gives the reason.
+func (e *WebhookError) Unwrap() error { return e.Err }
+
+// logLevel: anybody on the Internet can cause it.
+func (e *WebhookError) logLevel() slog.Level { return slog.LevelWarn }

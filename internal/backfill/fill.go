@@ -1,12 +1,40 @@
 package backfill
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/delivery"
 )
+
+// Outcome is what became of a gap.
+type Outcome struct {
+	Messages      int // fetched, those left out that had come before
+	Conversations int // that had changed
+	Requests      int
+	Err           error // why something is missing; nil if nothing is
+	Abandoned     bool  // handlers were ended before they had all
+}
+
+// env is what all gaps share. Nothing of it changes.
+type env struct {
+	handling context.Context // the handlers': its end abandons everything
+	fetching context.Context // its end lets nothing more be fetched
+	queue    *delivery.Queue
+	cfg      Config
+}
+
+// await waits for others, and reports false if the handlers were ended instead.
+func (e *env) await(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-e.handling.Done():
+		return false
+	}
+}
 
 // fill is the fetcher of one gap. All of it is its goroutine's, except where it
 // says otherwise.
@@ -18,7 +46,7 @@ import (
 // conversation after the other, those first for which live events wait. Messages
 // are fetched for one gap at a time, the oldest first.
 type fill struct {
-	*Backfill
+	*env
 	search   *search
 	told     <-chan struct{} // closed when the gap was told of
 	finished func(Outcome)
@@ -69,7 +97,7 @@ func (f *fill) recover() bool {
 	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
 		return false
 	}
-	w := newWaiting(f.Backfill, f.inbox, list, partial)
+	w := newWaiting(f.queue, &f.cfg, f.inbox, list, partial)
 	f.queue.Lift(w, nil)
 	close(f.lifted)
 	if f.before != nil && !f.await(f.before.ended) {

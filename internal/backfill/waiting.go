@@ -13,14 +13,14 @@ type waiting struct {
 	queue         *delivery.Queue
 	cfg           *Config
 	inbox         *inbox // of the fetcher
-	conversations map[string]*conversation
+	conversations map[string]*heldConversation
 	unsettled     int  // of the conversations
 	partial       bool // the list may lack some
 	caughtUp      bool // no event is behind the mark any more
 }
 
-// conversation is one that may have missed messages.
-type conversation struct {
+// heldConversation is one that may have missed messages.
+type heldConversation struct {
 	settled bool            // its live events need not wait any more
 	held    []delivery.Item // live events
 	live    map[int64]bool  // fingerprints of the messages among them
@@ -28,16 +28,16 @@ type conversation struct {
 	later   []delivery.Item // what was found behind that
 }
 
-func newWaiting(b *Backfill, inbox *inbox, list []Conversation, partial bool) *waiting {
-	w := &waiting{queue: b.queue, cfg: &b.cfg, inbox: inbox, partial: partial, conversations: make(map[string]*conversation)}
+func newWaiting(queue *delivery.Queue, cfg *Config, inbox *inbox, list []Conversation, partial bool) *waiting {
+	w := &waiting{queue: queue, cfg: cfg, inbox: inbox, partial: partial, conversations: make(map[string]*heldConversation)}
 	for _, c := range list {
 		w.add(c.ID)
 	}
 	return w
 }
 
-func (w *waiting) add(id string) *conversation {
-	c := &conversation{live: make(map[int64]bool)}
+func (w *waiting) add(id string) *heldConversation {
+	c := &heldConversation{live: make(map[int64]bool)}
 	w.conversations[id] = c
 	w.unsettled++
 	return c
@@ -94,7 +94,7 @@ func (w *waiting) found(id string, page []Message, items []delivery.Item, last b
 	}
 	if last {
 		next = slices.Concat(next, c.held, c.later)
-		*c = conversation{settled: true}
+		*c = heldConversation{settled: true}
 		w.unsettled--
 	}
 	handled := delivery.Item{Key: id, Call: func() { w.inbox.addHandled(cost) }}

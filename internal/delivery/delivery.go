@@ -14,40 +14,9 @@ package delivery
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// overhead is what an item in the queue counts besides its payload, so that a
-// flood of tiny ones can't exceed the bound.
-const overhead = 160
-
-// ErrGoexit is reported when a handler ended its goroutine.
-var ErrGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
-
-// Item is what is delivered.
-type Item struct {
-	Key      string // items of the same key are handled one at a time, in order
-	Name     string
-	Payload  []byte
-	Received int64 // UNIX ns
-	Value    any   // what else is known of it
-
-	// Extra marks an item that came in by Insert alone. It counts towards no
-	// bound: what the queue holds may have to wait for it.
-	Extra bool
-	// Call makes it no item, but something to do: by the sequencer if it comes
-	// through the queue (see Do), in its key's turn if it was inserted.
-	Call func()
-}
-
-// Cost is what an item counts towards the queue's bound, in bytes.
-func (it *Item) Cost() int64 { return int64(len(it.Payload)) + overhead }
-
-// counts reports whether an item counts towards the queue's bound.
-func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
 
 // Config says how a queue delivers.
 type Config struct {
@@ -61,21 +30,11 @@ type Config struct {
 // Queue delivers items. Put, Flush and Fits are for the reading goroutine alone,
 // Insert and Release for steps (see Do); all other methods may be called from
 // anywhere.
-//
-// What is queued is counted by tallies, so that the goroutines, on cores of
-// their own, need not write to the same memory for every item: the reader's has
-// what was put, the others' what is done.
 type Queue struct {
-	ctx       context.Context // of the handlers; its end abandons what is queued
-	cfg       Config
+	handlers  *handlers
 	sequencer *sequencer
-	lanes     *lanes // nil: the sequencer handles items itself
+	lanes     *lanes // nil: the sequencer runs the handlers itself
 
-	running sync.WaitGroup
-	waiting atomic.Bool   // somebody wants to know when there is room
-	room    chan struct{} // capacity 1
-
-	put     tally
 	pending atomic.Int64 // when the oldest item that is not flushed was received, UNIX ns; 0 if there is none
 
 	// For the reading goroutine alone.
@@ -83,28 +42,21 @@ type Queue struct {
 	fits      int64 // bytes that fit for certain; there may be more by now
 }
 
-// tally counts items and what they cost. One goroutine writes it at a time.
-type tally struct{ items, bytes atomic.Int64 }
-
-func (t *tally) add(cost int64) {
-	t.items.Add(1)
-	t.bytes.Add(cost)
-}
-
 // New makes a queue and starts its goroutines. They end after Finish, or with
 // the context, which is also that of the handlers.
 func New(ctx context.Context, cfg Config) *Queue {
-	q := &Queue{
-		ctx:       ctx,
-		cfg:       cfg,
-		room:      make(chan struct{}, 1),
-		unflushed: make([]Item, 0, chunkItems),
+	h := &handlers{
+		ctx:    ctx,
+		handle: cfg.Handle,
+		report: cfg.Report,
+		limit:  cfg.MaxBytes,
+		room:   make(chan struct{}, 1),
 	}
-	q.sequencer = newSequencer(q)
+	q := &Queue{handlers: h, unflushed: make([]Item, 0, chunkItems)}
 	if cfg.Workers > 1 {
-		q.lanes = newLanes(q)
+		q.lanes = startLanes(h, cfg.Workers)
 	}
-	q.sequencer.start()
+	q.sequencer = startSequencer(h, q.lanes)
 	context.AfterFunc(ctx, func() {
 		q.sequencer.wake()
 		if q.lanes != nil {
@@ -114,15 +66,6 @@ func New(ctx context.Context, cfg Config) *Queue {
 	return q
 }
 
-// handle does what an item asks for that has passed the sequencer.
-func (q *Queue) handle(it *Item) {
-	if it.Call != nil {
-		it.Call()
-		return
-	}
-	q.cfg.Handle(q.ctx, it)
-}
-
 // Fits reports whether an item of this cost may be put. One that is larger than
 // the whole queue fits when the queue is empty.
 func (q *Queue) Fits(cost int64) bool {
@@ -130,16 +73,15 @@ func (q *Queue) Fits(cost int64) bool {
 		return true
 	}
 	used := q.Bytes()
-	q.fits = q.cfg.MaxBytes - used
+	q.fits = q.handlers.limit - used
 	return used == 0 || cost <= q.fits
 }
 
 // Put adds an item, which should fit. It is handed over by the next Flush at
 // the latest, which must come before the reading goroutine waits for anything.
 func (q *Queue) Put(it Item) {
-	cost := it.Cost()
-	q.fits -= cost
-	q.put.add(cost)
+	q.fits -= it.Cost()
+	q.handlers.put.add(&it)
 	if len(q.unflushed) == 0 {
 		q.pending.Store(it.Received)
 	}
@@ -203,59 +145,17 @@ func (q *Queue) Oldest() time.Time {
 	return time.Unix(0, oldest)
 }
 
-// earlier is the earlier of two times in UNIX ns, of which 0 means none.
-func earlier(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
-	}
-	return a
-}
-
 // Bytes is what the items that are queued or being handled cost.
-func (q *Queue) Bytes() int64 {
-	return q.outstanding(func(t *tally) int64 { return t.bytes.Load() })
-}
+func (q *Queue) Bytes() int64 { return q.handlers.bytes() }
 
 // Len is how many items are queued or being handled.
-func (q *Queue) Len() int {
-	return int(q.outstanding(func(t *tally) int64 { return t.items.Load() }))
-}
-
-// outstanding is what was put less what is done. The latter is read first: what
-// goes on meanwhile makes the difference more than it could be, never less.
-func (q *Queue) outstanding(of func(*tally) int64) int64 {
-	done := of(&q.sequencer.done)
-	if q.lanes != nil {
-		done += of(&q.lanes.done)
-	}
-	return of(&q.put) - done
-}
+func (q *Queue) Len() int { return q.handlers.items() }
 
 // WaitRoom returns when handlers have caught up with half of the queue and an
 // item of this cost fits, or the context ends. Half, so that the reader does not
 // stop and go for each item. It is for one goroutine at a time.
 func (q *Queue) WaitRoom(ctx context.Context, cost int64) error {
-	q.waiting.Store(true)
-	defer q.waiting.Store(false)
-	limit := q.cfg.MaxBytes
-	for used := q.Bytes(); used > limit/2 || used > 0 && used+cost > limit; used = q.Bytes() {
-		select {
-		case <-q.room:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	return nil
-}
-
-// handled wakes whoever waits for room, if there is some now.
-func (q *Queue) handled() {
-	if q.waiting.Load() && q.Bytes() <= q.cfg.MaxBytes/2 {
-		select {
-		case q.room <- struct{}{}:
-		default:
-		}
-	}
+	return q.handlers.waitRoom(ctx, cost)
 }
 
 // Finish lets the goroutines end once they have handled what is queued. Nothing
@@ -266,7 +166,7 @@ func (q *Queue) Finish() { q.sequencer.finish() }
 func (q *Queue) Done() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
-		q.running.Wait()
+		q.handlers.running.Wait()
 		close(done)
 	}()
 	return done

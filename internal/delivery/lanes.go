@@ -12,9 +12,9 @@ import (
 // whichever worker is free. Lanes take turns, one item each, so that neither a
 // slow key nor a busy one holds up the others.
 type lanes struct {
-	q    *Queue
-	seed maphash.Seed
-	out  []keyed // on their way in; for the sequencer's goroutine alone
+	handlers *handlers
+	seed     maphash.Seed
+	out      []keyed // on their way in; for the sequencer's goroutine alone
 
 	mu       sync.Mutex // guards what follows
 	runnable sync.Cond  // a lane is ready, or none will be
@@ -25,8 +25,6 @@ type lanes struct {
 	freeLanes   []*lane
 	freeEntries *laneEntry
 	entriesKept int
-
-	done tally // written with the lock held
 }
 
 // lane has the items of a key, in order. The first stays in it while it is
@@ -55,13 +53,13 @@ const (
 	maxFreeEntries = 1024
 )
 
-func newLanes(q *Queue) *lanes {
-	l := &lanes{q: q, seed: maphash.MakeSeed(), byKey: make(map[uint64]*lane)}
+func startLanes(h *handlers, workers int) *lanes {
+	l := &lanes{handlers: h, seed: maphash.MakeSeed(), byKey: make(map[uint64]*lane)}
 	l.runnable.L = &l.mu
-	for range q.cfg.Workers {
-		q.running.Add(1)
+	for range workers {
+		h.running.Add(1)
 		w := &worker{lanes: l}
-		serial.Go(w.run, func() { q.cfg.Report(ErrGoexit) })
+		serial.Go(w.run, h.goexited)
 	}
 	return l
 }
@@ -152,11 +150,8 @@ func (at *lane) oldest() int64 {
 // lane take its turn again if it has more.
 func (l *lanes) release(at *lane) {
 	e := at.head
-	if e.counts() {
-		l.done.add(e.Cost())
-		l.q.handled()
-	}
-	if l.q.ctx.Err() != nil {
+	l.handlers.done(&l.handlers.laned, &e.Item)
+	if l.handlers.ctx.Err() != nil {
 		return // its handler may have given up: Oldest must not pass it
 	}
 	at.head = e.next
@@ -175,7 +170,7 @@ func (l *lanes) release(at *lane) {
 // next waits for a lane whose turn it is. It is nil when there will be none.
 func (l *lanes) next() *lane {
 	for {
-		if l.q.ctx.Err() != nil {
+		if l.handlers.ctx.Err() != nil {
 			return nil
 		}
 		if at := l.ready.take(); at != nil {
@@ -259,9 +254,9 @@ type worker struct {
 
 func (w *worker) run() {
 	for w.advance() {
-		w.lanes.q.handle(&w.at.head.Item)
+		w.lanes.handlers.run(&w.at.head.Item)
 	}
-	w.lanes.q.running.Done()
+	w.lanes.handlers.running.Done()
 }
 
 // advance is done with the lane in hand, if there is one, and takes the next. It

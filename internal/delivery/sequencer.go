@@ -32,8 +32,8 @@ type Holder interface {
 // that the sequencer carries out when it comes to it. So nothing of this needs a
 // lock, and each change has its place between two items.
 type sequencer struct {
-	q     *Queue
-	lanes *lanes // nil: it handles items itself
+	handlers *handlers
+	lanes    *lanes // nil: it runs the handlers itself
 
 	mu       sync.Mutex // guards what follows
 	nonEmpty sync.Cond
@@ -42,7 +42,6 @@ type sequencer struct {
 
 	// Written by the sequencer's goroutine alone.
 	inHand atomic.Int64 // when the oldest item of the batch was received, UNIX ns; 0 if there is none
-	done   tally        // items that it has handled itself
 
 	// For the sequencer's goroutine alone.
 	taken    *chunk // from the queue
@@ -57,19 +56,15 @@ type sequencer struct {
 	held     int // items that the holders have
 }
 
-func newSequencer(q *Queue) *sequencer {
-	s := &sequencer{q: q}
+func startSequencer(h *handlers, l *lanes) *sequencer {
+	s := &sequencer{handlers: h, lanes: l}
 	s.nonEmpty.L = &s.mu
-	return s
-}
-
-func (s *sequencer) start() {
-	s.lanes = s.q.lanes
-	s.q.running.Add(1)
+	h.running.Add(1)
 	serial.Go(s.run, func() {
 		s.settle()
-		s.q.cfg.Report(ErrGoexit)
+		h.goexited()
 	})
+	return s
 }
 
 func (s *sequencer) put(items ...Item) {
@@ -112,12 +107,12 @@ func (s *sequencer) run() {
 	if s.lanes != nil {
 		s.lanes.finish()
 	}
-	s.q.running.Done()
+	s.handlers.running.Done()
 }
 
 // more reports whether there is anything to do, and waits until it knows.
 func (s *sequencer) more() bool {
-	if s.q.ctx.Err() != nil {
+	if s.handlers.ctx.Err() != nil {
 		return false
 	}
 	return len(s.first) > 0 || s.next < len(s.batch) || s.take()
@@ -135,7 +130,7 @@ func (s *sequencer) take() bool {
 	s.taken, s.batch, s.next = nil, nil, 0
 	s.inHand.Store(0)
 	for s.queue.empty() {
-		if s.q.ctx.Err() != nil || s.finished && !s.marked && s.held == 0 {
+		if s.handlers.ctx.Err() != nil || s.finished && !s.marked && s.held == 0 {
 			return false
 		}
 		s.nonEmpty.Wait()
@@ -168,14 +163,6 @@ func (s *sequencer) advance() {
 	}
 }
 
-// moved returns the item and leaves nothing in its place, which may be there for
-// long.
-func (it *Item) moved() Item {
-	moved := *it
-	*it = Item{}
-	return moved
-}
-
 // pass moves an item on to its handler.
 func (s *sequencer) pass(it *Item) {
 	if s.lanes != nil {
@@ -186,20 +173,16 @@ func (s *sequencer) pass(it *Item) {
 		s.inHand.Store(it.Received)
 	}
 	s.handling, s.busy = it.moved(), true
-	s.q.handle(&s.handling)
+	s.handlers.run(&s.handling)
 	s.settle()
 }
 
 // settle accounts for the item in handling and forgets it.
 func (s *sequencer) settle() {
-	if !s.busy {
-		return
+	if s.busy {
+		s.handlers.done(&s.handlers.sequenced, &s.handling)
+		s.handling, s.busy = Item{}, false
 	}
-	if s.handling.counts() {
-		s.done.add(s.handling.Cost())
-		s.q.handled()
-	}
-	s.handling, s.busy = Item{}, false
 }
 
 // inOrder makes a step that keeps its place among the items, also behind a mark.

@@ -1,0 +1,70 @@
+package backfill
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/delivery"
+)
+
+// Conversation is one that has changed, as the list of conversations has it.
+type Conversation struct {
+	Website string
+	ID      string
+	Inbox   string
+	Changed time.Time // by Crisp's clock
+}
+
+// Message is one that was found.
+type Message struct {
+	Fingerprint int64
+	Sent        time.Time // by Crisp's clock
+	Name        string    // of the event that it would have come as
+	Payload     []byte
+	Value       any // the event; nil if it is no message at all
+}
+
+// Source is where to look for what was missed. Errors are about what was asked
+// for, after all patience; they end the iteration.
+type Source interface {
+	// Websites are those to look at.
+	Websites(ctx context.Context) iter.Seq2[string, error]
+	// Conversations are a website's, page by page, the latest change first.
+	Conversations(ctx context.Context, website string) iter.Seq2[[]Conversation, error]
+	// Messages are those of a conversation that are subscribed to, from a time
+	// on, page by page, the oldest first, none twice. There are none if the
+	// conversation was removed.
+	Messages(ctx context.Context, c Conversation, since time.Time) iter.Seq2[[]Message, error]
+	// Local reports whether an error concerns one website or one conversation:
+	// others may do better.
+	Local(err error) bool
+	// Wanted reports whether events of a conversation in this inbox are
+	// subscribed to.
+	Wanted(inbox string) bool
+	// Requests is how many requests all this has cost so far.
+	Requests() int
+}
+
+// Why a gap could not be filled whole.
+var (
+	ErrBudget  = errors.New("crisp: the backfill's request budget is used up (Backfill.MaxRequests)")
+	ErrTooOld  = errors.New("crisp: the gap began before what the backfill may fetch (Backfill.MaxAge)")
+	errList    = errors.New("crisp: backfill: a conversation of the list has no session_id or no updated_at")
+	errMessage = errors.New("crisp: backfill: a message has no fingerprint or no timestamp")
+)
+
+// Config says how gaps are filled.
+type Config struct {
+	Overlap     time.Duration // how far before a gap the search begins
+	MaxAge      time.Duration // of what is searched for, at the end of the gap
+	MaxRequests int           // more conversations than that are not looked at
+	MaxAhead    int64         // cost of what is fetched and not yet handled, in bytes
+
+	// Fingerprint returns that of an item which is a message, else 0. It may set
+	// the item's Value, so that what it had to decode need not be decoded again.
+	Fingerprint func(it *delivery.Item) int64
+	// Conversation names the conversation of an item, if it has one.
+	Conversation func(it *delivery.Item) Conversation
+}

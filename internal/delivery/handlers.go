@@ -1,0 +1,98 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrGoexit is reported when a handler ended its goroutine.
+var ErrGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
+
+// handlers run what has passed the sequencer, and keep count of it, for the
+// goroutines that do so: the sequencer's own, or those of the lanes.
+//
+// What is queued is counted by tallies, so that the goroutines, on cores of
+// their own, need not write to the same memory for every item: the reader's has
+// what was put, those of the others what is done.
+type handlers struct {
+	ctx     context.Context // its end abandons what is queued
+	handle  func(ctx context.Context, it *Item)
+	report  func(error)
+	limit   int64          // of what is queued, in bytes
+	running sync.WaitGroup // the goroutines
+
+	put       tally // by the reader
+	sequenced tally // done by the sequencer
+	laned     tally // done in the lanes
+
+	waiting atomic.Bool   // somebody wants to know when there is room
+	room    chan struct{} // capacity 1
+}
+
+// tally counts items and what they cost. One goroutine writes it at a time. The
+// blanks keep others' memory off its cache lines, whatever their place.
+type tally struct {
+	_            [56]byte
+	items, bytes atomic.Int64
+	_            [56]byte
+}
+
+func (t *tally) add(it *Item) {
+	t.items.Add(1)
+	t.bytes.Add(it.Cost())
+}
+
+// run does what an item asks for.
+func (h *handlers) run(it *Item) {
+	if it.Call != nil {
+		it.Call()
+		return
+	}
+	h.handle(h.ctx, it)
+}
+
+// done accounts for an item that was run, in the tally of whoever ran it.
+func (h *handlers) done(by *tally, it *Item) {
+	if !it.counts() {
+		return
+	}
+	by.add(it)
+	if h.waiting.Load() && h.bytes() <= h.limit/2 {
+		select {
+		case h.room <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// goexited reports that a handler has ended its goroutine.
+func (h *handlers) goexited() { h.report(ErrGoexit) }
+
+// bytes is what was put and is not done, in bytes. What is done is read first:
+// what goes on meanwhile makes the difference more than it could be, never less.
+func (h *handlers) bytes() int64 {
+	done := h.sequenced.bytes.Load() + h.laned.bytes.Load()
+	return h.put.bytes.Load() - done
+}
+
+// items is how many were put and are not done.
+func (h *handlers) items() int {
+	done := h.sequenced.items.Load() + h.laned.items.Load()
+	return int(h.put.items.Load() - done)
+}
+
+// waitRoom: see Queue.WaitRoom.
+func (h *handlers) waitRoom(ctx context.Context, cost int64) error {
+	h.waiting.Store(true)
+	defer h.waiting.Store(false)
+	for used := h.bytes(); used > h.limit/2 || used > 0 && used+cost > h.limit; used = h.bytes() {
+		select {
+		case <-h.room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package delivery
+
+// overhead is what an item in the queue counts besides its payload, so that a
+// flood of tiny ones can't exceed the bound.
+const overhead = 160
+
+// Item is what is delivered.
+type Item struct {
+	Key      string // items of the same key are handled one at a time, in order
+	Name     string
+	Payload  []byte
+	Received int64 // UNIX ns
+	Value    any   // what else is known of it
+
+	// Extra marks an item that came in by Insert alone. It counts towards no
+	// bound: what the queue holds may have to wait for it.
+	Extra bool
+	// Call makes it no item, but something to do: by the sequencer if it comes
+	// through the queue (see Do), in its key's turn if it was inserted.
+	Call func()
+}
+
+// Cost is what an item counts towards the queue's bound, in bytes.
+func (it *Item) Cost() int64 { return int64(len(it.Payload)) + overhead }
+
+// counts reports whether an item counts towards the queue's bound.
+func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
+
+// moved returns the item and leaves nothing in its place, which may be there for
+// long.
+func (it *Item) moved() Item {
+	moved := *it
+	*it = Item{}
+	return moved
+}
+
+// earlier is the earlier of two times in UNIX ns, of which 0 means none.
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,103 @@
+package crisp
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/fifo"
+)
+
+// maxSent is how many messages of its own a client knows again: more than a bot
+// sends while one of them comes back to it.
+const maxSent = 1 << 14
+
+// sentPatience bounds how long a message waits for the answers to those that
+// are being sent, which tell whether it is one of them.
+const sentPatience = 10 * time.Second
+
+// messageID identifies a message: fingerprints are unique in a conversation.
+type messageID struct {
+	sessionID   string
+	fingerprint int64
+}
+
+// sentMessages knows the messages that a client has sent. Each comes back as an
+// event, sometimes before the answer that tells its fingerprint.
+type sentMessages struct {
+	mu       sync.Mutex // guards what follows
+	known    *fifo.Map[messageID, struct{}]
+	underway map[string]*underway // by session id
+}
+
+// underway are the messages that are on their way into a conversation.
+type underway struct {
+	count   int
+	changed chan struct{} // closed when one of them has got its answer
+}
+
+func newSentMessages() *sentMessages {
+	return &sentMessages{known: fifo.New[messageID, struct{}](maxSent), underway: make(map[string]*underway)}
+}
+
+// begin announces a message that is about to be sent into a conversation.
+func (s *sentMessages) begin(sessionID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.underway[sessionID]
+	if u == nil {
+		u = &underway{changed: make(chan struct{})}
+		s.underway[strings.Clone(sessionID)] = u // it may share an event's memory
+	}
+	u.count++
+}
+
+// end tells the fingerprint of a message that was begun; 0 if it wasn't sent.
+func (s *sentMessages) end(sessionID string, fingerprint int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fingerprint != 0 {
+		s.known.Put(messageID{strings.Clone(sessionID), fingerprint}, struct{}{})
+	}
+	u := s.underway[sessionID]
+	close(u.changed)
+	u.changed = make(chan struct{})
+	if u.count--; u.count == 0 {
+		delete(s.underway, sessionID)
+	}
+}
+
+// has reports whether a message was sent by this client. It waits for the answers
+// to those on their way into the conversation, as long as they may tell.
+func (s *sentMessages) has(ctx context.Context, id messageID) bool {
+	patience := time.NewTimer(sentPatience)
+	defer patience.Stop()
+	for {
+		known, changed := s.look(id)
+		if known || changed == nil {
+			return known
+		}
+		select {
+		case <-changed:
+		case <-patience.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// look reports whether a message is known to be sent; if not, changed is closed
+// when that may have changed, and nil if it can't.
+func (s *sentMessages) look(id messageID) (known bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known = s.known.Get(id); known {
+		return true, nil
+	}
+	if u := s.underway[id.sessionID]; u != nil {
+		changed = u.changed
+	}
+	return false, changed
+}
