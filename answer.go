@@ -47,7 +47,7 @@ var (
 	errRedirect = errors.New("redirects are not followed: is the base URL right?")
 )
 
-// decode gives out the data of a success; anything else is an error.
+// decode reads the data of a success into out; anything else is an error.
 func (a *answer) decode(out any) error {
 	env, err := a.parse()
 	if !a.success() || env.Error {
@@ -159,7 +159,7 @@ type APIError struct {
 	problem error // what the answer was instead of Crisp's; nil if it was Crisp's
 }
 
-// Error gives method, route, status and the beginning of the reason. The data
+// Error names method, route, status and the beginning of the reason. The data
 // stay out of it: they may repeat what was sent.
 func (e *APIError) Error() string {
 	var b strings.Builder
@@ -200,13 +200,14 @@ func (e *APIError) Is(target error) bool {
 // is a quota.
 const longestLimit = 15 * time.Minute
 
-// overQuota tells, of a refusal for too many calls, that a pause won't help.
+// overQuota reports whether a refusal for too many calls is one that a pause won't
+// mend.
 // Crisp documents neither the reason nor the headers of such refusals.
 func (e *APIError) overQuota() bool {
 	return strings.Contains(strings.ToLower(e.Reason), "quota") || e.RetryAfter > longestLimit
 }
 
-// limited tells whether a status refuses a call because there were too many.
+// limited reports whether a status refuses a call because there were too many.
 func limited(status int) bool {
 	return status == http.StatusTooManyRequests || status == statusEnhanceYourCalm
 }
@@ -221,12 +222,12 @@ type AnswerError struct {
 	Err        error  // what is wrong with the answer; never quotes it
 }
 
-// Error gives method, route, status and what is wrong.
+// Error names method, route, status and what is wrong.
 func (e *AnswerError) Error() string {
 	return fmt.Sprintf("crisp: %s %s: status %d: %v", e.Method, e.Route, e.StatusCode, e.Err)
 }
 
-// Unwrap gives what is wrong with the answer.
+// Unwrap returns what is wrong with the answer.
 func (e *AnswerError) Unwrap() error { return e.Err }
 
 // final reports whether a status refuses a call for good: a later one would meet

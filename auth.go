@@ -8,7 +8,7 @@ import (
 )
 
 // Tier is the kind of a token, as the X-Crisp-Tier header and the RTM
-// authentication name it. It decides which events a session may receive: see
+// authentication name it. It decides which events may be received: see
 // [EventInfo.Tiers].
 type Tier string
 
@@ -85,7 +85,7 @@ func (t Token) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("crisp: a Token is not marshalled, to keep its key out of files; store its parts yourself")
 }
 
-// validate tells what a token lacks before anything is sent with it.
+// validate returns what a token lacks, before anything is sent with it.
 func (t Token) validate() error {
 	switch t.Tier {
 	case TierPlugin, TierUser:

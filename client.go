@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Version is the version of this library, as the User-Agent header gives it.
+// Version is the version of this library, as the User-Agent header has it.
 const Version = "0.1.0"
 
 const (
@@ -27,7 +27,7 @@ const (
 	maxIdleConns = 16
 )
 
-// Client calls Crisp's REST API with one token, and opens RTM sessions with it
+// Client calls Crisp's REST API with one token, and opens RTM connections with it
 // ([Client.NewRTM]). It is safe for use by several goroutines at once, and
 // shares nothing with other clients.
 type Client struct {
@@ -79,7 +79,7 @@ func WithBaseURL(baseURL string) Option {
 		base, err := url.Parse(baseURL)
 		// The URL is not quoted: it may hold somebody's password.
 		if err != nil || base.Host == "" || base.User != nil || strings.ContainsAny(baseURL, "?#") {
-			return errors.New("crisp: WithBaseURL needs an absolute URL without credentials, query and fragment, such as " + defaultBaseURL)
+			return errors.New("crisp: WithBaseURL: needs an absolute URL without credentials, query and fragment, such as " + defaultBaseURL)
 		}
 		if err := checkScheme(base, "https", "http"); err != nil {
 			return fmt.Errorf("crisp: WithBaseURL: %w", err)
@@ -98,7 +98,7 @@ func WithBaseURL(baseURL string) Option {
 func WithHTTPClient(client *http.Client) Option {
 	return func(cfg *clientConfig) error {
 		if client == nil {
-			return errors.New("crisp: WithHTTPClient needs a client, not nil")
+			return errors.New("crisp: WithHTTPClient(nil): needs a client")
 		}
 		cfg.http = client
 		return nil
@@ -112,7 +112,7 @@ func WithUserAgent(product string) Option {
 	return func(cfg *clientConfig) error {
 		notPrintable := func(r rune) bool { return r < ' ' || r > '~' }
 		if strings.TrimSpace(product) == "" || strings.ContainsFunc(product, notPrintable) {
-			return errors.New(`crisp: WithUserAgent needs a product name in printable ASCII, such as "mybot/2.1"`)
+			return errors.New(`crisp: WithUserAgent: needs a product name in printable ASCII, such as "mybot/2.1"`)
 		}
 		cfg.userAgent = product + " crisp-go/" + Version
 		return nil
@@ -120,13 +120,13 @@ func WithUserAgent(product string) Option {
 }
 
 // WithLogger sets the logger for what happens behind the API: REST calls at
-// debug level, RTM sessions at info level, trouble that the library gets over
+// debug level, RTM connections at info level, trouble that the library gets over
 // by itself at warning level, what ends [RTM.Run] at error level. Keys and
 // payloads are never logged. The default is silence.
 func WithLogger(logger *slog.Logger) Option {
 	return func(cfg *clientConfig) error {
 		if logger == nil {
-			return errors.New("crisp: WithLogger needs a logger, not nil")
+			return errors.New("crisp: WithLogger(nil): needs a logger")
 		}
 		cfg.logger = logger
 		return nil

@@ -161,7 +161,7 @@ func decodeShape(d *payload.Decoder, shape MessageType) Content {
 	return content
 }
 
-// shapeOf tells the type of message that content belongs to, by the members
+// shapeOf returns the type of message that content belongs to, by the members
 // that no content of another type has; empty if there are none.
 func shapeOf(raw json.RawMessage) MessageType {
 	d := payload.NewDecoder(raw)
@@ -212,8 +212,8 @@ func encodeContent(e *payload.Encoder, key string, content Content, p payload.Pr
 	content.encodeContent(e)
 }
 
-// Receipt tells whether a message was read or delivered, and by which way if
-// that is known. On the wire it is that way, or a bare true or false.
+// Receipt says whether a message was read or delivered, and by which way if that
+// is known. On the wire it is that way, or a bare true or false.
 type Receipt struct {
 	Done   bool
 	Origin string // the channel, such as "chat" or "email"; empty if not known

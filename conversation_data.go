@@ -7,7 +7,7 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// Conversation is a conversation with a visitor, as REST gives it. What is not
+// Conversation is a conversation with a visitor, as REST has it. What is not
 // known of it is zero.
 type Conversation struct {
 	WebsiteID string
@@ -43,7 +43,7 @@ type Conversation struct {
 	Problems []FieldProblem
 }
 
-// Session names the conversation's session.
+// Session names the conversation.
 func (c *Conversation) Session() SessionRef {
 	return SessionRef{WebsiteID: c.WebsiteID, SessionID: c.SessionID}
 }

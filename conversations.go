@@ -62,8 +62,7 @@ func conversationPages(ctx context.Context, get getter, websiteID string, query 
 	})
 }
 
-// CreateConversation makes a new conversation on a website, with a session of
-// its own.
+// CreateConversation makes a new conversation on a website.
 func (c *Client) CreateConversation(ctx context.Context, websiteID string) (SessionRef, error) {
 	var check checks
 	check.present("website_id", websiteID)
@@ -85,7 +84,7 @@ func (c *Client) CreateConversation(ctx context.Context, websiteID string) (Sess
 
 var errNoSession = errors.New("the conversation was made, but its session is missing from the answer")
 
-// InitiateConversation opens the conversation of a session that has none yet,
+// InitiateConversation opens a conversation that nobody has said anything in yet,
 // such as that of a visitor who only looks at pages.
 func (c *Client) InitiateConversation(ctx context.Context, ref SessionRef) error {
 	return c.change(ctx, http.MethodPost, ref, "initiate", checks{}, nil)
@@ -118,7 +117,7 @@ func (c *Client) SetState(ctx context.Context, ref SessionRef, change StateChang
 type Assignment struct {
 	UserID string // of the operator who gets the conversation
 	Nobody bool   // takes it from whoever has it
-	Silent bool   // tells nobody of it
+	Silent bool   // nobody is notified
 }
 
 // Assign routes a conversation to an operator.
@@ -309,7 +308,7 @@ func (u *MetaUpdate) check(c *checks) {
 	c.noneEmpty("segments", u.Segments)
 }
 
-// isPlain tells whether a value is a string, a number or a boolean.
+// isPlain reports whether a value is a string, a number or a boolean.
 func isPlain(value any) bool {
 	switch value.(type) {
 	case string, bool, json.Number, float32, float64,

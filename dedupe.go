@@ -33,13 +33,13 @@ func (k DeliveryKey) String() string { return hex.EncodeToString(k[:]) }
 // for the second time; if MarkDone fails, the delivery is answered as the
 // success that it was. The router's error handler hears of both.
 type DedupeStore interface {
-	// Done tells whether a delivery is done. The context is the
-	// request's: it ends when Crisp hangs up.
+	// Done reports whether a delivery is done. The context is the request's: it
+	// ends when Crisp hangs up.
 	Done(ctx context.Context, key DeliveryKey) (bool, error)
 
 	// MarkDone records that a delivery is done, for as long as Crisp may
 	// deliver again: hours. The context does not end when Crisp hangs up; it
-	// is up to the store not to wait for ever.
+	// is up to the store not to wait forever.
 	MarkDone(ctx context.Context, key DeliveryKey) error
 }
 
@@ -139,7 +139,7 @@ func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error
 	}
 }
 
-// join gives the run of a delivery, and whether it is this goroutine's to do.
+// join returns the run of a delivery, and whether it is this goroutine's to do.
 func (d *deduper) join(key DeliveryKey) (r *run, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

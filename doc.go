@@ -31,7 +31,7 @@
 // # Events
 //
 // There is one struct for each documented event, such as [MessageSend] or
-// [SessionSetState]; all implement [Event], and embed a [Meta] that tells where
+// [SessionSetState]; all implement [Event], and embed a [Meta] that says where
 // the event came from. [Events] is the catalog. What a message holds is a
 // [Content].
 //
@@ -43,16 +43,16 @@
 //
 // # Delivery
 //
-// The events of a session (a conversation) reach their handlers in order, one
-// at a time; [WithConcurrency] lets several sessions be handled at a time. The
+// The events of a conversation reach their handlers in order, one at a time;
+// [WithConcurrency] lets several conversations be handled at a time. The
 // connection is read independently of the handlers, through a queue that is
 // bounded in bytes ([WithQueue]). Whenever events may have been missed, Hooks.Gap
-// tells the span; [WithBackfill] fetches the messages of it over REST, and
+// is called with the span; [WithBackfill] fetches the messages of it over REST, and
 // [WithPosition] makes both work over a restart of the program.
 //
 // # Acting
 //
-// [Client.Reply] answers into the session of an event. Other methods of [Client]
+// [Client.Reply] answers into the conversation of an event. Other methods of [Client]
 // are for messages, conversations and the websites of a plugin; [Client.Do]
 // reaches every route of the REST API. All calls of a client keep to one pace,
 // which Crisp's refusals set, and a call that may have had its effect is not

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// EventID returns an identifier of what an event tells of, 64 hex digits, for
-// logs, traces, queues and stores that must not take the same twice:
+// EventID returns an identifier of an event, 64 hex digits, for logs, traces,
+// queues and stores that must not take the same twice:
 //
 //   - A message ([*MessageSend], [*MessageReceived]) has the same over the RTM
 //     API, by web hook and from a backfill, in every process: it is made of
 //     website, session, fingerprint and event name.
 //   - Any other event by web hook has the same in each of its deliveries: it is
 //     their [DeliveryKey], the SHA-256 of the body.
-//   - Crisp gives other events nothing to know them again by. Theirs is random,
+//   - Other events have nothing to know them again by. Theirs is random,
 //     but the same each time that it is asked of the same event.
 //
 // [EventIDStable] reports which of these it is.

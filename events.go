@@ -27,25 +27,25 @@ type Event interface {
 
 	decode(d *payload.Decoder)
 	encode(e *payload.Encoder)
-	// origin is what the payload tells of where and when it happened, as far
-	// as it does.
+	// origin is where and when it happened, as far as the payload says.
 	origin() (websiteID string, at time.Time)
 }
 
-// SessionEvent is an event that belongs to a session, as most do.
+// SessionEvent is an event that belongs to a conversation, which Crisp calls a
+// session. Most do.
 type SessionEvent interface {
 	Event
-	// Session is the session that the event belongs to.
+	// Session names the conversation that the event belongs to.
 	Session() SessionRef
 }
 
-// SessionRef names a session: a conversation with a visitor.
+// SessionRef names a conversation with a visitor: a session, as Crisp calls it.
 type SessionRef struct {
 	WebsiteID string
-	SessionID string // empty where an event may name a session and doesn't
+	SessionID string // empty where an event may name a conversation and doesn't
 }
 
-// sessionRef completes a session's identifier with the event's website.
+// sessionRef completes a conversation's identifier with the event's website.
 func sessionRef(ev Event, sessionID string) SessionRef {
 	websiteID, _ := ev.origin()
 	return SessionRef{WebsiteID: cmp.Or(websiteID, ev.EventMeta().WebsiteID), SessionID: sessionID}
@@ -59,7 +59,7 @@ func (r *BucketResource) websiteID() string {
 	return r.ID
 }
 
-// Source tells how an event reached the program.
+// Source is how an event reached the program.
 type Source string
 
 // Where events come from.
@@ -89,13 +89,13 @@ type Meta struct {
 	Raw json.RawMessage
 	// Problems lists the fields whose JSON type was not the expected one. They
 	// were left zero; their values are still in Raw. There are at most 100: the
-	// last then tells how many more there were.
+	// last then says how many more there were.
 	Problems []FieldProblem
 
 	identity *identity // see EventID; nil = nobody has asked yet
 }
 
-// EventMeta gives the event's Meta; it is how every event implements [Event].
+// EventMeta returns the event's Meta; it is how every event implements [Event].
 func (m *Meta) EventMeta() *Meta { return m }
 
 // identity is what an event is known by that brings no message.
@@ -130,7 +130,7 @@ func identityOf(m *Meta) *identity {
 	return m.identity
 }
 
-// Delivery is what the headers of a web hook tell of it.
+// Delivery is what the headers of a web hook say of it.
 type Delivery struct {
 	Origin  string // X-Crisp-Hook-Origin; empty if absent
 	Attempt int    // X-Delivery-Attempt-Count, from 1; 0 if absent
@@ -165,7 +165,7 @@ type UnknownEvent struct {
 // EventName is the name on the wire.
 func (e *UnknownEvent) EventName() string { return e.Name }
 
-// Session is the session that the payload's session_id names, if it has one.
+// Session is the conversation that the payload's session_id names, if it has one.
 func (e *UnknownEvent) Session() SessionRef { return sessionRef(e, e.sessionID) }
 
 // MarshalJSON writes the payload as it came.
@@ -232,10 +232,10 @@ func Events() []EventInfo {
 	return infos
 }
 
-// known tells whether a name, or what it is an alias of, is in the catalog.
+// known reports whether a name, or what it is an alias of, is in the catalog.
 func known(name string) bool { return catalogIndex(name) >= 0 }
 
-// canonicalName gives the catalog's name for an alias, and any other name as
+// canonicalName returns the catalog's name for an alias, and any other name as
 // it is.
 func canonicalName(name string) string {
 	if i := catalogIndex(name); i >= 0 {
@@ -382,7 +382,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%sinvalid JSON at byte %d: expected %s", what, e.Offset, e.Expected)
 }
 
-// syntaxError tells the event of an error of the decoder.
+// syntaxError puts an error of the decoder in this package's terms.
 func syntaxError(event string, err error) error {
 	var syntax *payload.SyntaxError
 	if !errors.As(err, &syntax) {

@@ -82,7 +82,7 @@ type replyLimit struct {
 	most int
 
 	mu   sync.Mutex                     // guards sent
-	sent *fifo.Map[string, []time.Time] // by session id, oldest first
+	sent *fifo.Map[string, []time.Time] // by session_id, oldest first
 }
 
 func (l *replyLimit) reached(sessionID string) bool {
@@ -113,11 +113,11 @@ func (l *replyLimit) recent(sessionID string) []time.Time {
 }
 
 const (
-	// typingInterval is how often it is told again that somebody types: often
+	// typingInterval is how often it is said again that somebody types: often
 	// enough for the indicator to stay.
 	typingInterval = 10 * time.Second
 
-	// typingPatience bounds each call: it is no use to tell of it late.
+	// typingPatience bounds each call: it is no use to say so late.
 	typingPatience = 3 * time.Second
 )
 
@@ -142,10 +142,9 @@ func Typing(client *Client) func(Handler) Handler {
 	}
 }
 
-// startTyping tells that somebody types, until stop is called, which tells that
-// nobody does.
+// startTyping shows that somebody types, until stop is called.
 func (c *Client) startTyping(ctx context.Context, ref SessionRef) (stop func()) {
-	c.tellTyping(ctx, ref, ComposeStateStart)
+	c.showTyping(ctx, ref, ComposeStateStart)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -156,7 +155,7 @@ func (c *Client) startTyping(ctx context.Context, ref SessionRef) (stop func()) 
 		cancel()
 		<-ended
 		// Whether the handler's time is up or not, the visitor should not wait.
-		c.tellTyping(context.WithoutCancel(ctx), ref, ComposeStateStop)
+		c.showTyping(context.WithoutCancel(ctx), ref, ComposeStateStop)
 	}
 }
 
@@ -166,14 +165,14 @@ func (c *Client) keepTyping(ctx context.Context, ref SessionRef) {
 	for {
 		select {
 		case <-ticker.C:
-			c.tellTyping(ctx, ref, ComposeStateStart)
+			c.showTyping(ctx, ref, ComposeStateStart)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (c *Client) tellTyping(ctx context.Context, ref SessionRef, state ComposeState) {
+func (c *Client) showTyping(ctx context.Context, ref SessionRef, state ComposeState) {
 	ctx, cancel := context.WithTimeout(ctx, typingPatience)
 	defer cancel()
 	if err := c.Compose(ctx, ref, Composing{State: state}); err != nil {

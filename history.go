@@ -71,7 +71,7 @@ func (c *Client) messages(ctx context.Context, ref SessionRef, w messageWalk) it
 }
 
 // MessagesAround returns the messages next to a time, before and after it, the
-// oldest first: as many as Crisp gives at once.
+// oldest first: as many as Crisp returns at once.
 func (c *Client) MessagesAround(ctx context.Context, ref SessionRef, at time.Time) ([]*ConversationMessage, error) {
 	var check checks
 	check.session(ref)

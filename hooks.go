@@ -33,10 +33,10 @@ type Hooks struct {
 	// end: one whose handler was running when the client was closed counts too.
 	Dropped func(Dropped)
 	// Skipped: a packet from the server made no sense and was skipped; the
-	// connection goes on. The error quotes nothing of the packet's payload. Of a
-	// flood of them not every one is told.
+	// connection goes on. The error quotes nothing of the packet's payload. In a
+	// flood of them it is not called for each.
 	Skipped func(error)
-	// Heartbeat: the connection is alive, told once per ping interval of the
+	// Heartbeat: the connection is alive; called once per ping interval of the
 	// server (25 s by default). A website on which nothing happens looks the
 	// same as a server that has ceased to send events: SinceEvent is there for
 	// programs that know what silence is normal for them.
@@ -70,20 +70,20 @@ func both[T any](first, second func(T)) func(T) {
 	}
 }
 
-// Connected tells of a new authenticated connection.
+// Connected is a new authenticated connection.
 type Connected struct {
 	Endpoint string        // host of the RTM endpoint
 	Attempt  int           // how many attempts it took since the last connection, from 1
 	Took     time.Duration // from the start of the successful attempt
 }
 
-// Disconnected tells of the end of an authenticated connection.
+// Disconnected is the end of an authenticated connection.
 type Disconnected struct {
 	Err   error         // why; [ErrClosed] if this program ended it
 	Lived time.Duration // since it was authenticated
 }
 
-// Retrying tells of a connection attempt to come.
+// Retrying is a connection attempt to come.
 type Retrying struct {
 	Attempt int           // its number since the last connection, from 1
 	Delay   time.Duration // how long it waits
@@ -102,13 +102,13 @@ type Backfilled struct {
 	Err error
 }
 
-// Dropped tells of events that were received but not handled.
+// Dropped are events that were received but not handled.
 type Dropped struct {
 	Count int
 	Err   error // [ErrSlowConsumer]; at the end of a run [ErrClosed], or the cause of its context's end
 }
 
-// Heartbeat tells how long a live connection has been quiet.
+// Heartbeat is for how long a live connection has been quiet.
 type Heartbeat struct {
 	SinceEvent time.Duration // since the last event, or since the connection if none came yet
 	SinceFrame time.Duration // since anything came, heartbeats included

@@ -23,7 +23,7 @@ type Message struct {
 	Origin string
 	// User is who the message is shown to be from; default, as Crisp decides.
 	User User
-	// Mentions are user IDs of operators who are to be told; only of a note.
+	// Mentions are user IDs of operators who are to be notified; only of a note.
 	Mentions []string
 	// References are sources that the message refers to.
 	References []Reference
@@ -33,14 +33,14 @@ type Message struct {
 	Properties map[string]any
 	// Timestamp is when the message was written, if not now.
 	Timestamp time.Time
-	// Fingerprint identifies the message in its session, up to 2^53-1; default,
+	// Fingerprint identifies the message in its conversation, up to 2^53-1; default,
 	// as Crisp decides.
 	Fingerprint int64
 	// Stealth keeps the message from being passed on to the other side.
 	Stealth bool
-	// Translated tells that the message was translated by a machine.
+	// Translated says that the message was translated by a machine.
 	Translated bool
-	// NotAutomated tells that a person wrote the message. Without it, the message
+	// NotAutomated says that a person wrote the message. Without it, the message
 	// is marked as automated, by which bots know each other.
 	NotAutomated bool
 }
@@ -63,7 +63,7 @@ func WithUser(user User) MessageOption {
 	return func(m *Message) { m.User = user }
 }
 
-// WithMentions sets the operators, by user ID, who are to be told of a note.
+// WithMentions sets the operators, by user ID, who are to be notified of a note.
 func WithMentions(userIDs ...string) MessageOption {
 	return func(m *Message) { m.Mentions = userIDs }
 }
@@ -92,7 +92,7 @@ func WithAutomated(automated bool) MessageOption {
 // originChat is the channel of a website's own chat.
 const originChat = "chat"
 
-// withDefaults fills in what is not said.
+// withDefaults returns the message with what was left out.
 func (m Message) withDefaults() Message {
 	if m.From == "" {
 		m.From = FromOperator
@@ -290,7 +290,7 @@ func (c *Client) RemoveMessage(ctx context.Context, ref SessionRef, fingerprint 
 
 func messagePath(fingerprint int64) string { return "message/" + strconv.FormatInt(fingerprint, 10) }
 
-// Composing tells that somebody has begun or ceased to type.
+// Composing says that somebody has begun or ceased to type.
 type Composing struct {
 	State ComposeState
 	// From is the side that types; default [FromOperator].
@@ -299,7 +299,7 @@ type Composing struct {
 	Excerpt string
 	// Stealth keeps it from being passed on to the other side.
 	Stealth bool
-	// NotAutomated tells that a person types.
+	// NotAutomated says that a person types.
 	NotAutomated bool
 }
 

@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"strings"
@@ -15,13 +16,13 @@ import (
 // one that was paused first goes on.
 const maxPauses = 1 << 16
 
-// Pauses are the conversations that a bot keeps out of, as [PauseOnHuman] tells
-// it to. All methods may be called from any goroutine.
+// Pauses are the conversations that a bot keeps out of, because of [PauseOnHuman]
+// or [Pauses.Pause]. All methods may be called from any goroutine.
 type Pauses struct {
 	client *Client
 	quiet  time.Duration // 0: no time ends a pause
 
-	mu     sync.Mutex
+	mu     sync.Mutex                       // guards paused
 	paused *fifo.Map[SessionRef, time.Time] // since when
 }
 
@@ -29,10 +30,11 @@ type Pauses struct {
 // [ResumeOn].
 type ResumeRule struct{ apply func(*Router, *Pauses) }
 
-// ResumeAfter resumes a conversation when no person has answered for a time.
+// ResumeAfter resumes a conversation when no person has answered for a time, which
+// must be more than 0, or it panics.
 func ResumeAfter(quiet time.Duration) ResumeRule {
 	if quiet <= 0 {
-		panic("crisp: ResumeAfter needs a time of more than 0")
+		panic(fmt.Sprintf("crisp: ResumeAfter(%s): needs more than 0", quiet))
 	}
 	return ResumeRule{func(_ *Router, p *Pauses) { p.quiet = quiet }}
 }
@@ -41,13 +43,13 @@ func ResumeAfter(quiet time.Duration) ResumeRule {
 //
 //	crisp.ResumeOn(func(ev *crisp.SessionSetState) bool { return ev.State == crisp.SessionStateResolved })
 //
-// The event is subscribed to. resumes must not wait.
+// The event is subscribed to. resumes must not wait. ResumeOn(nil) panics.
 func ResumeOn[T any, E interface {
 	*T
 	SessionEvent
 }](resumes func(ev E) bool) ResumeRule {
 	if resumes == nil {
-		panic("crisp: ResumeOn needs a function, not nil")
+		panic("crisp: ResumeOn(nil): needs a function")
 	}
 	return ResumeRule{func(r *Router, p *Pauses) {
 		r.watch(E(new(T)).EventName(), func(_ context.Context, ev Event) {
@@ -68,7 +70,7 @@ func ResumeOn[T any, E interface {
 // handler that is running when the operator answers is not interrupted.
 //
 // Without a rule, only [Pauses.Resume] resumes. Pauses last as long as the
-// program: one that must outlive it keeps [Pauses.All] and gives it back to
+// program: one that must outlive it keeps [Pauses.All] and puts it back with
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
 	p := &Pauses{client: client, paused: fifo.New[SessionRef, time.Time](maxPauses)}
@@ -112,7 +114,7 @@ func (p *Pauses) Resume(ref SessionRef) {
 	p.paused.Delete(ref)
 }
 
-// Paused tells whether the bot has to keep out of a conversation.
+// Paused reports whether the bot has to keep out of a conversation.
 func (p *Pauses) Paused(ref SessionRef) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +126,7 @@ func (p *Pauses) Paused(ref SessionRef) bool {
 	return paused
 }
 
-// over tells whether a pause has lasted long enough.
+// over reports whether a pause has lasted long enough.
 func (p *Pauses) over(since time.Time) bool {
 	return p.quiet > 0 && time.Since(since) >= p.quiet
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // Position is how far an RTM client has got: what it needs, after a restart, to
-// tell which span of time it has missed.
+// know which span of time it has missed.
 type Position struct {
 	// Time is the last moment before which nothing is left to handle.
 	Time time.Time `json:"time"`
@@ -23,7 +23,7 @@ type Position struct {
 	Handled []uint64 `json:"handled,omitempty"`
 }
 
-// PositionStore keeps a [Position] between runs of a program. Load gives the
+// PositionStore keeps a [Position] between runs of a program. Load returns the
 // zero Position if there is none yet. The client calls one method at a time; a
 // Save has 10 s, by its context.
 type PositionStore interface {
@@ -37,7 +37,7 @@ type PositionStore interface {
 func WithPosition(store PositionStore) RTMOption {
 	return func(c *rtmConfig) error {
 		if store == nil {
-			return errors.New("crisp: WithPosition(nil)")
+			return errors.New("crisp: WithPosition(nil): needs a store")
 		}
 		c.position = store
 		return nil

@@ -11,7 +11,7 @@ import (
 
 // Backoff decides how long to wait before a connection attempt. Delay is
 // called with the number of the attempt since the last success, from 1, and
-// gives the wait before it. It must be safe for concurrent use if several RTM
+// returns the wait before it. It must be safe for concurrent use if several RTM
 // clients share it.
 type Backoff interface {
 	Delay(attempt int) time.Duration
@@ -46,7 +46,7 @@ func (b ExponentialBackoff) Delay(attempt int) time.Duration {
 	return rand.N(window)
 }
 
-// Window is the longest wait that Delay gives for an attempt: 0 for the first.
+// Window is the longest wait that Delay returns for an attempt: 0 for the first.
 func (b ExponentialBackoff) Window(attempt int) time.Duration {
 	base, limit, factor := b.Base, b.Max, b.Factor
 	if base <= 0 {
@@ -71,24 +71,24 @@ func (b ExponentialBackoff) Window(attempt int) time.Duration {
 	return min(time.Duration(window), limit)
 }
 
-// Sessions that end within flapping are not counted as a success for long: a
+// Connections that end within flapping are not counted as a success for long: a
 // server that accepts and then drops at once would otherwise be asked again
-// without pause for ever.
+// without pause, forever.
 const (
-	flapping      = 5 * time.Second // a session shorter than this is a flap
+	flapping      = 5 * time.Second // a connection shorter than this is a flap
 	flapsForgiven = 2               // this many in a row are still retried at once
 )
 
 // retries counts towards the next attempt's delay.
 type retries struct {
 	attempt int // since the last success; what Backoff.Delay gets
-	flaps   int // short sessions in a row
+	flaps   int // short connections in a row
 }
 
 // failed counts a connection attempt that came to nothing.
 func (r *retries) failed() { r.attempt++ }
 
-// ended counts a session that was live for some time: the counter starts
+// ended counts a connection that was live for some time: the counter starts
 // anew, unless it is one of a row of short ones.
 func (r *retries) ended(lived time.Duration) {
 	r.attempt = 1
@@ -120,7 +120,7 @@ func askedToWait(cause error) time.Duration {
 	return 0
 }
 
-// fatal tells whether trying again can't help. Before the first success, a
+// fatal reports whether trying again can't help. Before the first success, a
 // refusal such as 404 is a mistake in the set-up; later on it is taken for a
 // passing fault of a gateway.
 func fatal(err error, connectedBefore bool) bool {

@@ -166,12 +166,6 @@ func Idempotent(ctx context.Context) context.Context {
 
 type idempotentKey struct{}
 
-// repeatable tells whether a call may be sent again although it may have had
-// its effect.
-func repeatable(ctx context.Context, method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || ctx.Value(idempotentKey{}) != nil
-}
-
 // send sends a call when it is its turn, and again if it was refused for the rate,
 // which means that it had no effect, or if it failed and may be repeated.
 func (c *Client) send(ctx context.Context, call *call) (*answer, error) {

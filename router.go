@@ -39,12 +39,12 @@ type Router struct {
 	middleware []func(Handler) Handler
 	watchers   map[string][]watcher // by the name in the catalog
 
-	// freeze ends registration, once, and lays out what runs for each name, so
-	// that an event costs one look-up, however many handlers there are. What it
-	// lays out is read without the lock from then on.
+	// freeze ends registration, once, and computes what runs for each name, so that
+	// an event costs one look-up, however many handlers there are. What follows is
+	// read without the lock from then on.
 	freeze func()
 	chains map[string]*chain // what runs for each name that is registered or known
-	rest   *chain            // what runs for other names
+	others *chain            // what runs for other names
 	run    Handler           // a chain behind the middleware and the watchers; nil if there are none
 }
 
@@ -67,7 +67,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		named:    make(map[string][]Handler),
 		watchers: make(map[string][]watcher),
 	}
-	r.freeze = sync.OnceFunc(r.layOut) // which panics again if it did once: no event may pass without its middleware
+	r.freeze = sync.OnceFunc(r.compile) // which panics again if it did once: no event may pass without its middleware
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -94,7 +94,7 @@ func logError(ctx context.Context, err error) {
 }
 
 // On registers a handler for one type of event, which Go infers from the
-// callback:
+// callback, and panics if that is nil or the router is in use:
 //
 //	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error { … })
 //
@@ -105,7 +105,7 @@ func On[T any, E interface {
 	Event
 }](r *Router, fn func(ctx context.Context, ev E) error) {
 	if fn == nil {
-		panic("crisp: On needs a handler, not nil")
+		panic("crisp: On(nil): needs a handler")
 	}
 	h := func(ctx context.Context, ev Event) error {
 		if typed, ok := ev.(E); ok {
@@ -123,20 +123,21 @@ func On[T any, E interface {
 }
 
 // OnAny registers a handler for every event, unknown ones too. A router that
-// has such a handler subscribes an RTM session to all events that its token's
-// tier may see.
+// has such a handler subscribes an RTM client to all events that its token's tier
+// may see. OnAny(nil) panics.
 func (r *Router) OnAny(fn func(ctx context.Context, ev Event) error) {
 	if fn == nil {
-		panic("crisp: OnAny needs a handler, not nil")
+		panic("crisp: OnAny(nil): needs a handler")
 	}
 	r.register(func() { r.any = append(r.any, fn) })
 }
 
 // OnName registers a handler by the event's name on the wire, such as
-// "message:send", and subscribes to it, whether the catalog has it or not.
+// "message:send", and subscribes to it, whether the catalog has it or not. It
+// panics if either is missing.
 func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) {
 	if name == "" || fn == nil {
-		panic("crisp: OnName needs the event's name on the wire and a handler, not nil")
+		panic("crisp: OnName: needs the event's name on the wire and a handler")
 	}
 	r.register(func() { r.named[name] = append(r.named[name], fn) })
 }
@@ -144,11 +145,12 @@ func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) erro
 // Use adds middleware around the handlers of each event: the first added is
 // the outermost. A middleware that does not call the next handler keeps the
 // event from all handlers. Events that no handler wants are not decoded and
-// pass no middleware.
+// pass no middleware. Use panics if one is nil, or returns nil when the router is
+// first used.
 func (r *Router) Use(mw ...func(Handler) Handler) {
 	for _, m := range mw {
 		if m == nil {
-			panic("crisp: Use needs middleware, not nil")
+			panic("crisp: Use(nil): needs middleware")
 		}
 	}
 	r.register(func() { r.middleware = append(r.middleware, mw...) })
@@ -173,7 +175,7 @@ func (r *Router) register(add func()) {
 }
 
 // EventNames lists, sorted, the names on the wire that handlers were registered
-// for: what an RTM session subscribes to. With an OnAny handler it is the whole
+// for: what an RTM client subscribes to. With an OnAny handler it is the whole
 // catalog besides; [Client.NewRTM] cuts that down to what the token's tier may
 // see.
 func (r *Router) EventNames() []string {
@@ -203,14 +205,14 @@ func (r *Router) wantsAny() bool {
 	return len(r.any) > 0
 }
 
-// layOut does what freeze does.
-func (r *Router) layOut() {
+// compile ends registration and computes what runs for each name.
+func (r *Router) compile() {
 	r.mu.Lock()
 	r.frozen = true
 	r.mu.Unlock()
 
 	r.chains = make(map[string]*chain)
-	r.rest = newChain("", slices.Concat(r.unknown, r.any))
+	r.others = newChain("", slices.Concat(r.unknown, r.any))
 	for name := range r.named {
 		r.addChain(name)
 	}
@@ -273,17 +275,17 @@ func (r *Router) chainOf(name string) *chain {
 	if c, ok := r.chains[name]; ok {
 		return c
 	}
-	return r.rest
+	return r.others
 }
 
-// wants tells whether anything would run for a name, before anything of the
-// event is copied or decoded, and gives the name as a string that is not
+// wants reports whether anything would run for a name, before anything of the
+// event is copied or decoded, and returns the name as a string that is not
 // allocated for each event. The router is frozen.
 func (r *Router) wants(name []byte) (string, bool) {
 	if c, ok := r.chains[string(name)]; ok {
 		return c.name, c.wanted
 	}
-	if !r.rest.wanted {
+	if !r.others.wanted {
 		return "", false
 	}
 	return string(name), true
@@ -315,25 +317,25 @@ func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	if r.run == nil { // nothing is around the handlers
 		return runAll(ctx, ev, c.handlers)
 	}
-	return guard(ctx, ev, r.run)
+	return runHandler(ctx, ev, r.run)
 }
 
 // runAll runs handlers one after the other, and all of them even if one fails.
 func runAll(ctx context.Context, ev Event, handlers []Handler) error {
 	if len(handlers) == 1 {
-		return guard(ctx, ev, handlers[0])
+		return runHandler(ctx, ev, handlers[0])
 	}
 	var errs []error
 	for _, h := range handlers {
-		if err := guard(ctx, ev, h); err != nil {
+		if err := runHandler(ctx, ev, h); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// guard runs a handler and turns its error or panic into a HandlerError.
-func guard(ctx context.Context, ev Event, h Handler) (err error) {
+// runHandler runs a handler and turns its error or panic into a HandlerError.
+func runHandler(ctx context.Context, ev Event, h Handler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &HandlerError{Event: ev, Err: panicError(v), Stack: debug.Stack()}
@@ -342,20 +344,20 @@ func guard(ctx context.Context, ev Event, h Handler) (err error) {
 	if err = h(ctx, ev); err == nil {
 		return nil
 	}
-	if guarded(ev, err) {
+	if attributed(ev, err) {
 		return err
 	}
 	return &HandlerError{Event: ev, Err: err}
 }
 
-// guarded tells whether an error, or each of several that are joined, has passed
-// an inner guard for this event.
-func guarded(ev Event, err error) bool {
-	switch err := err.(type) { //nolint:errorlint // an error that wraps such a one is another, which the guard has not seen
+// attributed reports whether an error, or each of several that are joined, is a
+// HandlerError of this event already.
+func attributed(ev Event, err error) bool {
+	switch err := err.(type) { //nolint:errorlint // an error that wraps such a one is another, of which no HandlerError was made
 	case *HandlerError:
 		return err.Event == ev
 	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(err.Unwrap(), func(e error) bool { return !guarded(ev, e) })
+		return !slices.ContainsFunc(err.Unwrap(), func(e error) bool { return !attributed(ev, e) })
 	}
 	return false
 }
@@ -367,8 +369,8 @@ func panicError(v any) error {
 	return fmt.Errorf("panic: %v", v)
 }
 
-// report gives the error handler each of the joined errors by itself. It
-// happens here, not in guard, so that a middleware that retries or forgives
+// report hands the error handler each of the joined errors by itself. It
+// happens here, not in runHandler, so that a middleware that retries or forgives
 // decides what counts as a failure.
 func (r *Router) report(ctx context.Context, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -394,7 +396,7 @@ func (e *HandlerError) Error() string {
 	return fmt.Sprintf("crisp: a handler of %s failed: %v", e.Event.EventName(), e.Err)
 }
 
-// Unwrap gives what the handler returned.
+// Unwrap returns what the handler returned.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
 // DriftError is what the router's error handler hears of an event whose

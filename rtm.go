@@ -125,14 +125,14 @@ const (
 	defaultConnectTimeout = 20 * time.Second
 )
 
-// WithConcurrency sets how many sessions (conversations) are handled at a
-// time; default 1. Each session's events stay in order whatever n is. Events
-// without a session are kept in order by website. Sessions take turns, so that
-// slow ones, as long as they are fewer than n, hold up no other.
+// WithConcurrency sets how many conversations are handled at a time; default 1.
+// Each one's events stay in order whatever n is. Events without a conversation are
+// kept in order by website. Conversations take turns, so that slow ones, as long as
+// they are fewer than n, hold up no other.
 func WithConcurrency(n int) RTMOption {
 	return func(c *rtmConfig) error {
 		if n < 1 {
-			return fmt.Errorf("crisp: WithConcurrency(%d): at least 1", n)
+			return fmt.Errorf("crisp: WithConcurrency(%d): needs at least 1", n)
 		}
 		c.concurrency = n
 		return nil
@@ -145,10 +145,10 @@ func WithConcurrency(n int) RTMOption {
 func WithQueue(maxBytes int, full Overflow) RTMOption {
 	return func(c *rtmConfig) error {
 		if maxBytes < 1 {
-			return fmt.Errorf("crisp: WithQueue: a bound of %d bytes: at least 1", maxBytes)
+			return fmt.Errorf("crisp: WithQueue(%d): needs a bound of at least 1 byte", maxBytes)
 		}
 		if full != OverflowBlock && full != OverflowDrop {
-			return fmt.Errorf("crisp: WithQueue: unknown overflow %d: OverflowBlock or OverflowDrop", full)
+			return fmt.Errorf("crisp: WithQueue: overflow %d: needs OverflowBlock or OverflowDrop", full)
 		}
 		c.queueBytes, c.overflow = int64(maxBytes), full
 		return nil
@@ -161,7 +161,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 func WithBackoff(b Backoff) RTMOption {
 	return func(c *rtmConfig) error {
 		if b == nil {
-			return errors.New("crisp: WithBackoff(nil)")
+			return errors.New("crisp: WithBackoff(nil): needs a Backoff")
 		}
 		c.backoff = b
 		return nil
@@ -172,7 +172,7 @@ func WithBackoff(b Backoff) RTMOption {
 func WithEngineIO(version int) RTMOption {
 	return func(c *rtmConfig) error {
 		if version != 3 && version != 4 {
-			return fmt.Errorf("crisp: WithEngineIO(%d): 3 or 4", version)
+			return fmt.Errorf("crisp: WithEngineIO(%d): needs 3 or 4", version)
 		}
 		c.engineIO = version
 		return nil
@@ -185,7 +185,7 @@ func WithEngineIO(version int) RTMOption {
 func WithReadLimit(bytes int64) RTMOption {
 	return func(c *rtmConfig) error {
 		if bytes < 1024 {
-			return fmt.Errorf("crisp: WithReadLimit(%d): at least 1024 bytes", bytes)
+			return fmt.Errorf("crisp: WithReadLimit(%d): needs at least 1024 bytes", bytes)
 		}
 		c.readLimit = bytes
 		return nil
@@ -198,7 +198,7 @@ func WithReadLimit(bytes int64) RTMOption {
 func WithConnectTimeout(d time.Duration) RTMOption {
 	return func(c *rtmConfig) error {
 		if d <= 0 {
-			return fmt.Errorf("crisp: WithConnectTimeout(%s): more than 0", d)
+			return fmt.Errorf("crisp: WithConnectTimeout(%s): needs more than 0", d)
 		}
 		c.connectTimeout = d
 		return nil
@@ -220,7 +220,7 @@ func WithHooks(h Hooks) RTMOption {
 // them, is an error. The router's registration is frozen from here on.
 func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if r == nil {
-		return nil, errors.New("crisp: NewRTM needs a router")
+		return nil, errors.New("crisp: NewRTM(nil): needs a router")
 	}
 	cfg := rtmConfig{
 		concurrency:    1,
@@ -274,7 +274,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 //     no rate limit. Run returns it once handlers are done with what is queued.
 //
 // Everything else (network, TLS and HTTP failures, a silent server) is retried
-// for ever, by the [Backoff]; Hooks.Retrying and the logger tell of it.
+// forever, by the [Backoff]; Hooks.Retrying and the logger hear of it.
 //
 // Where Run returns without having drained the queue, a hook, or a handler that
 // ignores its context, may still be running.
@@ -539,7 +539,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 	t.handleOnce(ctx, ev, it)
 }
 
-// report tells the router's error handler of what has no event.
+// report lets the router's error handler know of what belongs to no event.
 func (t *RTM) report(err error) { t.router.onError(t.handling, err) }
 
 // heartbeats calls the callback once per ping interval, until stop is called.
@@ -598,7 +598,7 @@ func (t *RTM) end() {
 
 // Shutdown stops receiving, waits until handlers are done with what was
 // received, and ends [RTM.Run] with [ErrClosed]. If ctx ends first, what is
-// left is dropped (Hooks.Dropped tells how many events), and Shutdown returns
+// left is dropped (Hooks.Dropped has the number), and Shutdown returns
 // ctx's cause. A handler or hook must not wait for Shutdown, which waits for
 // the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
@@ -615,8 +615,8 @@ func (t *RTM) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close ends [RTM.Run] at once and drops what is queued (Hooks.Dropped tells
-// how many events). It does not wait for anything and may be called inside a
+// Close ends [RTM.Run] at once and drops what is queued (Hooks.Dropped has the
+// number). It does not wait for anything and may be called inside a
 // handler, again, or before Run. It returns nil.
 func (t *RTM) Close() error {
 	t.stop(ErrClosed)

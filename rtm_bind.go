@@ -86,7 +86,7 @@ type subscription struct {
 	missed [bindKinds]bool
 }
 
-// bindKind is what a bind tells the server.
+// bindKind is what a bind asks of the server.
 type bindKind int
 
 const (

@@ -24,11 +24,11 @@ type messageID struct {
 }
 
 // sentMessages knows the messages that a client has sent. Each comes back as an
-// event, sometimes before the answer that tells its fingerprint.
+// event, sometimes before the answer that has its fingerprint.
 type sentMessages struct {
 	mu       sync.Mutex // guards what follows
 	known    *fifo.Map[messageID, struct{}]
-	underway map[string]*underway // by session id
+	underway map[string]*underway // by session_id
 }
 
 // underway are the messages that are on their way into a conversation.
@@ -53,7 +53,7 @@ func (s *sentMessages) begin(sessionID string) {
 	u.count++
 }
 
-// end tells the fingerprint of a message that was begun; 0 if it wasn't sent.
+// end notes the fingerprint of a message that was begun; 0 if it wasn't sent.
 func (s *sentMessages) end(sessionID string, fingerprint int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

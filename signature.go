@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Headers by which a web hook is authentic, in the form that net/http gives them.
+// Headers by which a web hook is authentic, in net/http's canonical form.
 const (
 	headerTimestamp = "X-Crisp-Request-Timestamp"
 	headerSignature = "X-Crisp-Signature"
 )
 
-// Verify tells whether a plugin hook was signed with a secret, for programs
+// Verify checks that a plugin hook was signed with a secret, for programs
 // that don't serve hooks by a [Webhook]: cloud functions, queues. It needs the
 // headers with canonical names and the body as it came: any other spelling of
 // the same JSON has another signature.
@@ -46,7 +46,7 @@ func Sign(secret string, at time.Time, body []byte) http.Header {
 	}
 }
 
-// verifySignature tells whether any of the keys signed a body.
+// verifySignature checks that any of the keys signed a body.
 func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance time.Duration) error {
 	signature, err := oneHeader(h, headerSignature)
 	if err != nil {

@@ -23,14 +23,14 @@ const (
 	defaultMaxBody   = 1 << 20
 )
 
-// Headers that say more of a web hook, in the form that net/http gives them.
+// Headers that say more of a web hook, in net/http's canonical form.
 const (
 	headerOrigin  = "X-Crisp-Hook-Origin"
 	headerAttempt = "X-Delivery-Attempt-Count"
 	headerLimit   = "X-Delivery-Attempt-Limit"
 )
 
-// Webhook receives web hooks and gives their events to a [Router]. It is an
+// Webhook receives web hooks and passes their events to a [Router]. It is an
 // [http.Handler] for any path of any server. Several are independent of each
 // other.
 //
@@ -85,7 +85,7 @@ type webhookConfig struct {
 // its URL; one that has none must have a secret in its URL.
 func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	if r == nil {
-		return nil, errors.New("crisp: NewWebhook needs a router, not nil")
+		return nil, errors.New("crisp: NewWebhook(nil): needs a router")
 	}
 	cfg := webhookConfig{
 		webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},
@@ -97,7 +97,7 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 		}
 	}
 	if len(cfg.secrets.signing) == 0 && len(cfg.secrets.url) == 0 {
-		return nil, errors.New("crisp: NewWebhook has nothing to verify web hooks by: use WithSigningSecrets or WithURLSecrets")
+		return nil, errors.New("crisp: NewWebhook: nothing to verify web hooks by: needs WithSigningSecrets or WithURLSecrets")
 	}
 	h := &Webhook{
 		router:        r,
@@ -128,7 +128,7 @@ func WithSigningSecrets(secrets ...string) WebhookOption {
 func WithURLSecrets(param string, secrets ...string) WebhookOption {
 	return func(cfg *webhookConfig) error {
 		if param == "" {
-			return errors.New("crisp: WithURLSecrets needs the name of a query parameter")
+			return errors.New("crisp: WithURLSecrets: needs the name of a query parameter")
 		}
 		if err := checkSecrets("WithURLSecrets", secrets); err != nil {
 			return err
@@ -144,7 +144,7 @@ func WithURLSecrets(param string, secrets ...string) WebhookOption {
 func WithTolerance(d time.Duration) WebhookOption {
 	return func(cfg *webhookConfig) error {
 		if d < 0 {
-			return fmt.Errorf("crisp: WithTolerance needs a duration of 0 or more, not %s", d)
+			return fmt.Errorf("crisp: WithTolerance(%s): needs 0 or more", d)
 		}
 		cfg.tolerance = d
 		return nil
@@ -156,7 +156,7 @@ func WithTolerance(d time.Duration) WebhookOption {
 func WithMaxBody(bytes int64) WebhookOption {
 	return func(cfg *webhookConfig) error {
 		if bytes <= 0 {
-			return fmt.Errorf("crisp: WithMaxBody needs a positive number of bytes, not %d", bytes)
+			return fmt.Errorf("crisp: WithMaxBody(%d): needs at least 1 byte", bytes)
 		}
 		cfg.maxBody = bytes
 		return nil
@@ -179,7 +179,7 @@ func WithDedupe(store DedupeStore) WebhookOption {
 func WithHandlerTimeout(d time.Duration) WebhookOption {
 	return func(cfg *webhookConfig) error {
 		if d <= 0 {
-			return fmt.Errorf("crisp: WithHandlerTimeout needs a positive duration, not %s", d)
+			return fmt.Errorf("crisp: WithHandlerTimeout(%s): needs more than 0", d)
 		}
 		cfg.handlerTimeout = d
 		return nil
@@ -352,11 +352,11 @@ type secrets struct {
 
 func checkSecrets(option string, secrets []string) error {
 	if len(secrets) == 0 {
-		return fmt.Errorf("crisp: %s needs a secret", option)
+		return fmt.Errorf("crisp: %s: needs a secret", option)
 	}
 	for _, secret := range secrets {
 		if strings.TrimSpace(secret) == "" {
-			return fmt.Errorf("crisp: %s was given an empty secret, which would verify nothing", option)
+			return fmt.Errorf("crisp: %s: an empty secret would verify nothing: needs a secret", option)
 		}
 	}
 	return nil
@@ -376,7 +376,7 @@ func (s *secrets) setURL(param string, secrets []string) {
 	}
 }
 
-// verify tells whether a request is authentic. A signature that is there must
+// verify checks that a request is authentic. A signature that is there must
 // be right: a secret in the URL is no excuse for a wrong one.
 func (s *secrets) verify(r *http.Request, body []byte, tolerance time.Duration) error {
 	_, signed := r.Header[headerSignature]
@@ -418,7 +418,7 @@ func (e *WebhookError) Error() string {
 	return fmt.Sprintf("crisp: web hook answered %d: %s", e.StatusCode, strings.TrimPrefix(e.Err.Error(), "crisp: "))
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *WebhookError) Unwrap() error { return e.Err }
 
 // logLevel: anybody on the Internet can cause it.
