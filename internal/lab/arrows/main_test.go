@@ -55,6 +55,7 @@ root has a knot that is more than the methods of one type: d.go e.go`
 		"methods of one type":   {args: "-strict testdata/tidy", want: tidy + payload + imports},
 		"layers":                {args: "testdata/tangled", want: tangled, err: layers},
 		"knots":                 {args: "-strict testdata/tangled", want: tangled, err: layers + knots},
+		"knots that may be":     {args: "-strict -except root testdata/tangled", want: tangled, err: layers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

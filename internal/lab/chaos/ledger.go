@@ -12,6 +12,12 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
+// event is a visitor's message, by what it counts.
+type event struct {
+	session string
+	number  string
+}
+
 // ledger is what happened in a round, written down where it happened.
 type ledger struct {
 	mu       sync.Mutex

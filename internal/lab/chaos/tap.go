@@ -56,12 +56,6 @@ func (t *tap) fail(with error) {
 	t.failure = with
 }
 
-// event is a visitor's message, by what it counts.
-type event struct {
-	session string
-	number  string
-}
-
 // stream finds the events in the bytes that a WebSocket's server sends.
 type stream struct {
 	buf      []byte
