@@ -18,7 +18,7 @@ type authentication struct {
 }
 
 // authenticate answers a session's credentials; s.mu is held.
-func (s *Server) authenticate(from *session, argument json.RawMessage) {
+func (s *Server) authenticate(from *liveSession, argument json.RawMessage) {
 	if s.faults.ignoreAuth.take() {
 		return
 	}
@@ -59,7 +59,7 @@ func (s *Server) authenticate(from *session, argument json.RawMessage) {
 // confirm marks a session as authenticated for the methods that wait, once the
 // answer has been written. Otherwise a test that waited could drop the connection
 // before its client knows that it was authenticated.
-func (s *Server) confirm(authenticated *session) {
+func (s *Server) confirm(authenticated *liveSession) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	authenticated.confirmed = true
@@ -67,7 +67,7 @@ func (s *Server) confirm(authenticated *session) {
 }
 
 // reject refuses a session's authentication and disconnects it; s.mu is held.
-func (s *Server) reject(from *session, message string) {
+func (s *Server) reject(from *liveSession, message string) {
 	from.engine.send(eventFrame("unauthorized", mustJSON(struct {
 		Message string `json:"message"`
 	}{message})))

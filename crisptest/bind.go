@@ -16,7 +16,7 @@ type filter struct {
 	Inboxes []string `json:"inboxes"`
 }
 
-func (session *session) apply(f filter) {
+func (session *liveSession) apply(f filter) {
 	session.Events, session.Rooms, session.Inboxes = f.Events, f.Rooms, f.Inboxes
 }
 
@@ -46,7 +46,7 @@ func isBind(name string) bool { return name == bindSet || name == bindPush || na
 
 // bind changes a session's filters, and updates the websites that its token may
 // access; s.mu is held. An empty argument does only the latter.
-func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
+func (s *Server) bind(from *liveSession, kind string, argument json.RawMessage) {
 	var asked filter
 	_ = json.Unmarshal(argument, &asked) // an empty argument is no JSON, and changes no filter
 	websites := s.websitesOf(from.token)
@@ -75,7 +75,7 @@ func (s *Server) bind(from *session, kind string, argument json.RawMessage) {
 }
 
 // wanted returns the names of the events that a session receives.
-func (session *session) wanted() []string {
+func (session *liveSession) wanted() []string {
 	if session.Events != nil {
 		return session.Events
 	}

@@ -89,15 +89,15 @@ const (
 	fromOperator = "operator"
 )
 
-// conversation is a Conversation in the model. Server.mu guards it.
-type conversation struct {
+// liveConversation is a Conversation in the model. Server.mu guards it.
+type liveConversation struct {
 	Conversation
 	server *Server
 }
 
 // model is what REST and visitors share. Server.mu guards it.
 type model struct {
-	conversations   []*conversation // in the order they were created
+	conversations   []*liveConversation // in the order they were created
 	sent            []Message       // over REST, in order
 	lastFingerprint int64
 	lastSession     int
@@ -123,8 +123,8 @@ func (s *Server) Sent() []Message {
 }
 
 // findConversation returns nil if there is no such conversation; s.mu is held.
-func (s *Server) findConversation(websiteID, sessionID string) *conversation {
-	i := slices.IndexFunc(s.model.conversations, func(c *conversation) bool {
+func (s *Server) findConversation(websiteID, sessionID string) *liveConversation {
+	i := slices.IndexFunc(s.model.conversations, func(c *liveConversation) bool {
 		return c.WebsiteID == websiteID && c.SessionID == sessionID
 	})
 	if i < 0 {
@@ -135,13 +135,13 @@ func (s *Server) findConversation(websiteID, sessionID string) *conversation {
 
 // newConversation adds a conversation, with a new session ID if none is given;
 // s.mu is held.
-func (s *Server) newConversation(websiteID, sessionID string) *conversation {
+func (s *Server) newConversation(websiteID, sessionID string) *liveConversation {
 	if sessionID == "" {
 		s.model.lastSession++
 		sessionID = fmt.Sprintf("session_00000000-0000-4000-8000-%012d", s.model.lastSession)
 	}
 	now := s.now()
-	c := &conversation{server: s, Conversation: Conversation{
+	c := &liveConversation{server: s, Conversation: Conversation{
 		WebsiteID:    websiteID,
 		SessionID:    sessionID,
 		State:        statePending,
@@ -155,14 +155,14 @@ func (s *Server) newConversation(websiteID, sessionID string) *conversation {
 }
 
 // remove removes the conversation from the model.
-func (c *conversation) remove() {
+func (c *liveConversation) remove() {
 	s := c.server
-	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *conversation) bool { return other == c })
+	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *liveConversation) bool { return other == c })
 	c.emit("session:removed", nil)
 }
 
 // snapshot returns a copy that doesn't change with the model.
-func (c *conversation) snapshot() Conversation {
+func (c *liveConversation) snapshot() Conversation {
 	view := c.Conversation
 	view.Meta = maps.Clone(view.Meta)
 	view.Messages = slices.Clone(view.Messages)
@@ -173,7 +173,7 @@ func (c *conversation) snapshot() Conversation {
 
 // emit sends an event of the conversation, with these fields in addition to the
 // common ones, and marks the conversation as changed.
-func (c *conversation) emit(name string, fields map[string]any) {
+func (c *liveConversation) emit(name string, fields map[string]any) {
 	payload := map[string]any{"website_id": c.WebsiteID, "session_id": c.SessionID}
 	if c.InboxID != "" {
 		payload["inbox_id"] = c.InboxID
@@ -185,7 +185,7 @@ func (c *conversation) emit(name string, fields map[string]any) {
 
 // touch marks the conversation as changed. The list of conversations is ordered
 // by the time of change, so each change has a later one.
-func (c *conversation) touch() {
+func (c *liveConversation) touch() {
 	now := c.server.now()
 	if !now.After(c.Updated) {
 		now = c.Updated.Add(time.Millisecond)
@@ -196,7 +196,7 @@ func (c *conversation) touch() {
 
 // addMessage adds a message and sends its event. The message needs a type, from, origin
 // and content; fingerprint, timestamp and user are set if they are missing.
-func (c *conversation) addMessage(m Message) Message {
+func (c *liveConversation) addMessage(m Message) Message {
 	s := c.server
 	m.WebsiteID, m.SessionID, m.InboxID = c.WebsiteID, c.SessionID, c.InboxID
 	m.Stamped = true
@@ -230,7 +230,7 @@ func (m Message) visible() bool { return m.Type != "note" && !m.Stealth }
 
 // updateState updates the state of the conversation after a message: a pending one
 // becomes unresolved by an answer, a resolved one by a message of the visitor.
-func (c *conversation) updateState(m Message) {
+func (c *liveConversation) updateState(m Message) {
 	answered := m.From == fromOperator && m.visible() && c.State == statePending
 	reopened := m.From == fromUser && c.State == stateResolved
 	if answered || reopened {
@@ -240,7 +240,7 @@ func (c *conversation) updateState(m Message) {
 
 // nextTimestamp returns the time, but later than that of every other message of
 // the conversation, because clients page by time.
-func (c *conversation) nextTimestamp() int64 {
+func (c *liveConversation) nextTimestamp() int64 {
 	now := c.server.now().UnixMilli()
 	for _, m := range c.Messages {
 		now = max(now, m.Timestamp+1)
@@ -256,7 +256,7 @@ func (s *Server) nextFingerprint() int64 {
 }
 
 // defaultUser returns the user of messages that have none.
-func (c *conversation) defaultUser(from string) json.RawMessage {
+func (c *liveConversation) defaultUser(from string) json.RawMessage {
 	if from == fromUser {
 		return mustJSON(map[string]any{"user_id": c.SessionID, "nickname": c.Meta["nickname"]})
 	}
@@ -266,7 +266,7 @@ func (c *conversation) defaultUser(from string) json.RawMessage {
 // operatorID is the user ID of the operator of messages that name no user.
 const operatorID = "a4815c3b-7f20-4e96-8d1b-52c9e06fa374"
 
-func (c *conversation) findMessage(fingerprint int64) *Message {
+func (c *liveConversation) findMessage(fingerprint int64) *Message {
 	for i := range c.Messages {
 		if c.Messages[i].Fingerprint == fingerprint {
 			return &c.Messages[i]
@@ -275,19 +275,19 @@ func (c *conversation) findMessage(fingerprint int64) *Message {
 	return nil
 }
 
-func (c *conversation) update(m *Message, content json.RawMessage) {
+func (c *liveConversation) update(m *Message, content json.RawMessage) {
 	m.Content, m.Edited = content, true
 	c.emit("message:updated", map[string]any{"fingerprint": m.Fingerprint, "content": content})
 }
 
-func (c *conversation) removeMessage(m *Message) {
+func (c *liveConversation) removeMessage(m *Message) {
 	fingerprint := m.Fingerprint
 	c.Messages = slices.DeleteFunc(c.Messages, func(m Message) bool { return m.Fingerprint == fingerprint })
 	c.emit("message:removed", map[string]any{"fingerprint": fingerprint})
 }
 
 // compose records and sends that a side has begun or stopped typing.
-func (c *conversation) compose(from string, typing bool, fields map[string]any) {
+func (c *liveConversation) compose(from string, typing bool, fields map[string]any) {
 	c.stopComposing(from)
 	fields["type"] = "stop"
 	if typing {
@@ -303,13 +303,13 @@ func (c *conversation) compose(from string, typing bool, fields map[string]any) 
 	c.emit("message:compose:receive", fields)
 }
 
-func (c *conversation) stopComposing(from string) {
+func (c *liveConversation) stopComposing(from string) {
 	c.Composing = slices.DeleteFunc(c.Composing, func(who string) bool { return who == from })
 }
 
 // acknowledge marks messages of one side, all if fingerprints is nil, and sends
 // an event with those that were not marked yet. mark returns the field to set.
-func (c *conversation) acknowledge(event, from, origin string, fingerprints []int64, mark func(*Message) *string) {
+func (c *liveConversation) acknowledge(event, from, origin string, fingerprints []int64, mark func(*Message) *string) {
 	var marked []int64
 	for i := range c.Messages {
 		m := &c.Messages[i]
@@ -324,7 +324,7 @@ func (c *conversation) acknowledge(event, from, origin string, fingerprints []in
 	}
 }
 
-func (c *conversation) markRead(from, origin string, fingerprints []int64) {
+func (c *liveConversation) markRead(from, origin string, fingerprints []int64) {
 	event := "message:acknowledge:read:send"
 	if from == fromOperator {
 		event = "message:acknowledge:read:received"
@@ -343,13 +343,13 @@ func (c *conversation) markRead(from, origin string, fingerprints []int64) {
 	}
 }
 
-func (c *conversation) markDelivered(from, origin string, fingerprints []int64) {
+func (c *liveConversation) markDelivered(from, origin string, fingerprints []int64) {
 	c.acknowledge("message:acknowledge:delivered", from, origin, fingerprints, func(m *Message) *string { return &m.Delivered })
 }
 
 // markUnread marks the last message of a side as unread. Crisp has an event for
 // that only if the side is the visitor.
-func (c *conversation) markUnread(from string) {
+func (c *liveConversation) markUnread(from string) {
 	for _, m := range slices.Backward(c.Messages) {
 		if m.From != from {
 			continue
@@ -363,7 +363,7 @@ func (c *conversation) markUnread(from string) {
 	}
 }
 
-func (c *conversation) setState(state string) {
+func (c *liveConversation) setState(state string) {
 	if c.State == state {
 		return
 	}
@@ -373,7 +373,7 @@ func (c *conversation) setState(state string) {
 
 // setRouting assigns the conversation to an operator, or to nobody if the user ID
 // is empty.
-func (c *conversation) setRouting(userID string) {
+func (c *liveConversation) setRouting(userID string) {
 	if c.Assigned == userID {
 		return
 	}
@@ -382,7 +382,7 @@ func (c *conversation) setRouting(userID string) {
 	c.emit("session:set_routing", fields)
 }
 
-func (c *conversation) setInbox(inboxID string) {
+func (c *liveConversation) setInbox(inboxID string) {
 	if c.InboxID == inboxID {
 		return
 	}
@@ -403,7 +403,7 @@ func orNull(s string) any {
 var metaEvents = []string{"email", "phone", "address", "subject", "avatar", "nickname", "origin", "data", "segments"}
 
 // setMeta sets metas, merges "data" with what is there, and sends the events.
-func (c *conversation) setMeta(changes map[string]any) {
+func (c *liveConversation) setMeta(changes map[string]any) {
 	data, _ := c.Meta["data"].(map[string]any)
 	more, merges := changes["data"].(map[string]any)
 	maps.Copy(c.Meta, changes)
@@ -421,18 +421,18 @@ func (c *conversation) setMeta(changes map[string]any) {
 	c.touch()
 }
 
-func (c *conversation) setAvailability(availability crisp.Availability) {
+func (c *liveConversation) setAvailability(availability crisp.Availability) {
 	c.Availability = string(availability)
 	c.emit("session:update_availability", map[string]any{"availability": availability})
 }
 
-func (c *conversation) visit(p Page) {
+func (c *liveConversation) visit(p Page) {
 	c.Pages = slices.Insert(c.Pages, 0, p)
 	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
 }
 
 // lastText returns the latest message that has a text.
-func (c *conversation) lastText() string {
+func (c *liveConversation) lastText() string {
 	for _, m := range slices.Backward(c.Messages) {
 		if text := m.Text(); text != "" {
 			return text
@@ -441,19 +441,19 @@ func (c *conversation) lastText() string {
 	return ""
 }
 
-func (c *conversation) contains(text string) bool {
+func (c *liveConversation) contains(text string) bool {
 	return slices.ContainsFunc(c.Messages, func(m Message) bool {
 		return strings.Contains(strings.ToLower(m.Text()), strings.ToLower(text))
 	})
 }
 
-func (c *conversation) hasSegment(segment string) bool {
+func (c *liveConversation) hasSegment(segment string) bool {
 	segments, _ := c.Meta["segments"].([]any)
 	return slices.Contains(segments, any(segment))
 }
 
 // restForm returns the conversation as REST returns it.
-func (c *conversation) restForm() map[string]any {
+func (c *liveConversation) restForm() map[string]any {
 	compose := map[string]any{}
 	for _, who := range c.Composing {
 		side := map[string]string{fromUser: "visitor", fromOperator: "operator"}[who]

@@ -40,7 +40,7 @@ func (s *Server) emit(name string, payload []byte) {
 }
 
 // wants reports whether a session receives an event.
-func (session *session) wants(em *emission) bool {
+func (session *liveSession) wants(em *emission) bool {
 	if !session.receives() || !em.isFor(session.Tier) {
 		return false
 	}
@@ -112,7 +112,7 @@ func (sc *scope) read(payload []byte) {
 // passes reports whether an event passes a session's filters by website and
 // inbox. An event without a website or without a conversation is not filtered by
 // it.
-func (sc scope) passes(session *session) bool {
+func (sc scope) passes(session *liveSession) bool {
 	if sc.WebsiteID != "" {
 		chosen := len(session.Rooms) == 0 || slices.Contains(session.Rooms, sc.WebsiteID)
 		if !chosen || !session.websites.has(sc.WebsiteID) {

@@ -135,7 +135,7 @@ func (s *Server) endAll(why string, drop Drop) []*engine {
 			session.engine.send(disconnectFrame)
 		}
 	}
-	s.endWhere(why, func(*session) bool { return true })
+	s.endWhere(why, func(*liveSession) bool { return true })
 	s.changes.announce()
 	return slices.Collect(maps.Keys(s.engines))
 }

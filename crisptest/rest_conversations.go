@@ -53,7 +53,7 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 }
 
 // conversationHandler answers a call of a conversation's route; Server.mu is held.
-type conversationHandler func(call restCall, c *conversation) restReply
+type conversationHandler func(call restCall, c *liveConversation) restReply
 
 // withConversation finds the conversation of a call, or creates it.
 func (s *Server) withConversation(create bool, answer conversationHandler) restHandler {
@@ -98,14 +98,14 @@ func (s *Server) createConversation(call restCall) restReply {
 	return reply(http.StatusCreated, "added", map[string]any{"session_id": c.SessionID})
 }
 
-func getConversation(_ restCall, c *conversation) restReply { return success("resolved", c.restForm()) }
+func getConversation(_ restCall, c *liveConversation) restReply { return success("resolved", c.restForm()) }
 
-func removeConversation(_ restCall, c *conversation) restReply {
+func removeConversation(_ restCall, c *liveConversation) restReply {
 	c.remove()
 	return success("deleted", struct{}{})
 }
 
-func initiateConversation(_ restCall, c *conversation) restReply {
+func initiateConversation(_ restCall, c *liveConversation) restReply {
 	c.emit("session:request:initiated", nil)
 	return success("initiated", struct{}{})
 }
@@ -152,7 +152,7 @@ func validContent(kind string, content json.RawMessage) bool {
 	return content[0] == '{'
 }
 
-func (s *Server) postMessage(call restCall, c *conversation) restReply {
+func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 	var body newMessage
 	if !call.decode(&body) || !body.valid() {
 		return invalid
@@ -178,8 +178,8 @@ func (s *Server) postMessage(call restCall, c *conversation) restReply {
 }
 
 // withMessage finds the message of a call.
-func withMessage(answer func(call restCall, c *conversation, m *Message) restReply) conversationHandler {
-	return func(call restCall, c *conversation) restReply {
+func withMessage(answer func(call restCall, c *liveConversation, m *Message) restReply) conversationHandler {
+	return func(call restCall, c *liveConversation) restReply {
 		fingerprint, err := strconv.ParseInt(call.PathValue("fingerprint"), 10, 64)
 		if err != nil {
 			return invalid
@@ -192,9 +192,9 @@ func withMessage(answer func(call restCall, c *conversation, m *Message) restRep
 	}
 }
 
-func getMessage(_ restCall, _ *conversation, m *Message) restReply { return success("resolved", *m) }
+func getMessage(_ restCall, _ *liveConversation, m *Message) restReply { return success("resolved", *m) }
 
-func patchMessage(call restCall, c *conversation, m *Message) restReply {
+func patchMessage(call restCall, c *liveConversation, m *Message) restReply {
 	var body struct {
 		Content json.RawMessage `json:"content"`
 	}
@@ -205,14 +205,14 @@ func patchMessage(call restCall, c *conversation, m *Message) restReply {
 	return success("updated", struct{}{})
 }
 
-func deleteMessage(_ restCall, c *conversation, m *Message) restReply {
+func deleteMessage(_ restCall, c *liveConversation, m *Message) restReply {
 	c.removeMessage(m)
 	return success("deleted", struct{}{})
 }
 
 // getMessages returns a page of messages, oldest first: the latest ones, or those
 // next to a time.
-func getMessages(call restCall, c *conversation) restReply {
+func getMessages(call restCall, c *liveConversation) restReply {
 	byTime := slices.Clone(c.Messages)
 	slices.SortStableFunc(byTime, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
 	query := call.URL.Query()
@@ -252,7 +252,7 @@ func aroundTime(byTime []Message, key string, at int64) (from, to int) {
 	}
 }
 
-func patchCompose(call restCall, c *conversation) restReply {
+func patchCompose(call restCall, c *liveConversation) restReply {
 	var body struct {
 		Type      string `json:"type"`
 		From      string `json:"from"`
@@ -280,7 +280,7 @@ type receipts struct {
 	Fingerprints []int64 `json:"fingerprints"`
 }
 
-func patchRead(call restCall, c *conversation) restReply {
+func patchRead(call restCall, c *liveConversation) restReply {
 	var body receipts
 	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
 		return invalid
@@ -289,7 +289,7 @@ func patchRead(call restCall, c *conversation) restReply {
 	return success("dispatched", struct{}{})
 }
 
-func patchDelivered(call restCall, c *conversation) restReply {
+func patchDelivered(call restCall, c *liveConversation) restReply {
 	var body receipts
 	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
 		return invalid
@@ -298,7 +298,7 @@ func patchDelivered(call restCall, c *conversation) restReply {
 	return success("dispatched", struct{}{})
 }
 
-func patchUnread(call restCall, c *conversation) restReply {
+func patchUnread(call restCall, c *liveConversation) restReply {
 	var body receipts
 	if !call.decode(&body) || !isSide(body.From) {
 		return invalid
@@ -307,11 +307,11 @@ func patchUnread(call restCall, c *conversation) restReply {
 	return success("dispatched", struct{}{})
 }
 
-func getState(_ restCall, c *conversation) restReply {
+func getState(_ restCall, c *liveConversation) restReply {
 	return success("resolved", map[string]any{"state": c.State})
 }
 
-func patchState(call restCall, c *conversation) restReply {
+func patchState(call restCall, c *liveConversation) restReply {
 	var body struct {
 		State string `json:"state"`
 	}
@@ -322,7 +322,7 @@ func patchState(call restCall, c *conversation) restReply {
 	return success("updated", struct{}{})
 }
 
-func getRouting(_ restCall, c *conversation) restReply {
+func getRouting(_ restCall, c *liveConversation) restReply {
 	return success("resolved", map[string]any{"assigned": assignedTo(c.Assigned)})
 }
 
@@ -334,7 +334,7 @@ func assignedTo(userID string) any {
 	return map[string]any{"user_id": userID}
 }
 
-func patchRouting(call restCall, c *conversation) restReply {
+func patchRouting(call restCall, c *liveConversation) restReply {
 	var body struct {
 		Assigned *struct {
 			UserID string `json:"user_id"`
@@ -351,7 +351,7 @@ func patchRouting(call restCall, c *conversation) restReply {
 	return success("updated", struct{}{})
 }
 
-func patchInbox(call restCall, c *conversation) restReply {
+func patchInbox(call restCall, c *liveConversation) restReply {
 	var body struct {
 		InboxID *string `json:"inbox_id"`
 	}
@@ -366,9 +366,9 @@ func patchInbox(call restCall, c *conversation) restReply {
 	return success("updated", struct{}{})
 }
 
-func getMeta(_ restCall, c *conversation) restReply { return success("resolved", c.Meta) }
+func getMeta(_ restCall, c *liveConversation) restReply { return success("resolved", c.Meta) }
 
-func patchMeta(call restCall, c *conversation) restReply {
+func patchMeta(call restCall, c *liveConversation) restReply {
 	var changes map[string]any
 	if !call.decode(&changes) || changes == nil {
 		return invalid
@@ -377,7 +377,7 @@ func patchMeta(call restCall, c *conversation) restReply {
 	return success("updated", struct{}{})
 }
 
-func getPages(call restCall, c *conversation) restReply {
+func getPages(call restCall, c *liveConversation) restReply {
 	page, ok := call.page()
 	if !ok {
 		return invalid

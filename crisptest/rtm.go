@@ -44,8 +44,8 @@ func (s Session) String() string {
 
 func (s Session) sameAs(other Session) bool { return s.ID == other.ID }
 
-// session is a Session with what only the server knows. Server.mu guards it.
-type session struct {
+// liveSession is a Session with what only the server knows. Server.mu guards it.
+type liveSession struct {
 	Session
 	engine       *engine
 	authReceived bool
@@ -94,13 +94,13 @@ func (s *Server) removeEngine(e *engine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.engines, e)
-	s.endWhere("the connection closed", func(session *session) bool { return session.engine == e })
+	s.endWhere("the connection closed", func(session *liveSession) bool { return session.engine == e })
 	s.changes.announce()
 }
 
 // endWhere ends the sessions that match; s.mu is held.
-func (s *Server) endWhere(why string, match func(*session) bool) {
-	s.sessions = slices.DeleteFunc(s.sessions, func(session *session) bool {
+func (s *Server) endWhere(why string, match func(*liveSession) bool) {
+	s.sessions = slices.DeleteFunc(s.sessions, func(session *liveSession) bool {
 		if !match(session) {
 			return false
 		}
@@ -112,8 +112,8 @@ func (s *Server) endWhere(why string, match func(*session) bool) {
 	})
 }
 
-func (s *Server) end(which *session, why string) {
-	s.endWhere(why, func(session *session) bool { return session == which })
+func (s *Server) end(which *liveSession, why string) {
+	s.endWhere(why, func(session *liveSession) bool { return session == which })
 }
 
 // peer is the client of a connection. The goroutine that reads the connection
@@ -122,7 +122,7 @@ type peer struct {
 	server      *Server
 	engine      *engine
 	header      http.Header
-	session     *session // the latest; nil before the first
+	session     *liveSession // the latest; nil before the first
 	attachments int      // how many are still to come of the last packet
 }
 
@@ -185,7 +185,7 @@ func (p *peer) refuseNamespace(pk packet) error {
 // connect opens a session, and starts the timeout for its authentication.
 func (p *peer) connect() {
 	s := p.server
-	opened := &session{engine: p.engine, Session: Session{
+	opened := &liveSession{engine: p.engine, Session: Session{
 		ID:       newSID(),
 		EngineIO: p.engine.version,
 		Header:   p.header,
@@ -202,7 +202,7 @@ func (p *peer) connect() {
 }
 
 // expire disconnects a session that has not authenticated in time.
-func (s *Server) expire(which *session) {
+func (s *Server) expire(which *liveSession) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !which.authReceived && s.isOpenLocked(which) {
@@ -212,13 +212,13 @@ func (s *Server) expire(which *session) {
 
 // disconnect ends a session by a disconnect packet and closes its connection; s.mu
 // is held.
-func (s *Server) disconnect(which *session, why string) {
+func (s *Server) disconnect(which *liveSession, why string) {
 	which.engine.send(disconnectFrame)
 	which.engine.finish()
 	s.end(which, why)
 }
 
-func (s *Server) clientDisconnected(which *session) {
+func (s *Server) clientDisconnected(which *liveSession) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(which, "the client disconnected")
@@ -226,17 +226,17 @@ func (s *Server) clientDisconnected(which *session) {
 }
 
 // isOpen reports whether a session is still open.
-func (s *Server) isOpen(which *session) bool {
+func (s *Server) isOpen(which *liveSession) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.isOpenLocked(which)
 }
 
 // isOpenLocked is isOpen with s.mu held.
-func (s *Server) isOpenLocked(which *session) bool { return slices.Contains(s.sessions, which) }
+func (s *Server) isOpenLocked(which *liveSession) bool { return slices.Contains(s.sessions, which) }
 
 // receiveEvent handles an event that a client has sent.
-func (s *Server) receiveEvent(from *session, name string, argument json.RawMessage) {
+func (s *Server) receiveEvent(from *liveSession, name string, argument json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -251,12 +251,12 @@ func (s *Server) receiveEvent(from *session, name string, argument json.RawMessa
 }
 
 // receives reports whether events reach the session's client.
-func (session *session) receives() bool {
+func (session *liveSession) receives() bool {
 	return session.Authenticated && session.engine.alive()
 }
 
 // snapshot returns a copy that doesn't change with the session.
-func (session *session) snapshot() Session {
+func (session *liveSession) snapshot() Session {
 	view := session.Session
 	view.Events = slices.Clone(view.Events)
 	view.Rooms = slices.Clone(view.Rooms)

@@ -16,32 +16,32 @@ type search struct {
 }
 
 // filterBy reports whether a conversation is to be listed.
-type filterBy func(*conversation) bool
+type filterBy func(*liveConversation) bool
 
 // flags are the query parameters that filter if they are 1.
 var flags = map[string]filterBy{
-	"filter_unread":       func(c *conversation) bool { return c.Unread.Operator > 0 },
-	"filter_resolved":     func(c *conversation) bool { return c.State == stateResolved },
-	"filter_not_resolved": func(c *conversation) bool { return c.State != stateResolved },
-	"filter_unassigned":   func(c *conversation) bool { return c.Assigned == "" },
+	"filter_unread":       func(c *liveConversation) bool { return c.Unread.Operator > 0 },
+	"filter_resolved":     func(c *liveConversation) bool { return c.State == stateResolved },
+	"filter_not_resolved": func(c *liveConversation) bool { return c.State != stateResolved },
+	"filter_unassigned":   func(c *liveConversation) bool { return c.Assigned == "" },
 }
 
 // values are the query parameters that filter by their value. Each function
 // returns false if the value is invalid.
 var values = map[string]func(value string) (filterBy, bool){
 	"filter_inbox_id": func(id string) (filterBy, bool) {
-		return func(c *conversation) bool { return c.InboxID == id }, true
+		return func(c *liveConversation) bool { return c.InboxID == id }, true
 	},
 	"filter_assigned": func(id string) (filterBy, bool) {
-		return func(c *conversation) bool { return c.Assigned == id }, true
+		return func(c *liveConversation) bool { return c.Assigned == id }, true
 	},
 	"filter_date_start": func(date string) (filterBy, bool) {
 		start, err := time.Parse(time.RFC3339, date)
-		return func(c *conversation) bool { return !c.Updated.Before(start) }, err == nil
+		return func(c *liveConversation) bool { return !c.Updated.Before(start) }, err == nil
 	},
 	"filter_date_end": func(date string) (filterBy, bool) {
 		end, err := time.Parse(time.RFC3339, date)
-		return func(c *conversation) bool { return !c.Updated.After(end) }, err == nil
+		return func(c *liveConversation) bool { return !c.Updated.After(end) }, err == nil
 	},
 }
 
@@ -50,7 +50,7 @@ var values = map[string]func(value string) (filterBy, bool){
 func parseSearch(query url.Values) (search, bool) {
 	s := search{perPage: conversationsPerPage, byCreation: query.Get("order_date_created") == "1"}
 	if query.Get("include_empty") != "1" {
-		s.filters = append(s.filters, func(c *conversation) bool { return len(c.Messages) > 0 })
+		s.filters = append(s.filters, func(c *liveConversation) bool { return len(c.Messages) > 0 })
 	}
 	for key := range query {
 		value := query.Get(key)
@@ -84,9 +84,9 @@ func (s *search) parseWords(query url.Values) bool {
 	}
 	switch query.Get("search_type") {
 	case "", "text":
-		s.filters = append(s.filters, func(c *conversation) bool { return c.contains(words) })
+		s.filters = append(s.filters, func(c *liveConversation) bool { return c.contains(words) })
 	case "segment":
-		s.filters = append(s.filters, func(c *conversation) bool { return c.hasSegment(words) })
+		s.filters = append(s.filters, func(c *liveConversation) bool { return c.hasSegment(words) })
 	default:
 		return false
 	}
@@ -94,14 +94,14 @@ func (s *search) parseWords(query url.Values) bool {
 }
 
 // find returns the conversations of a website that are to be listed, in order.
-func (s *search) find(all []*conversation, website string) []*conversation {
-	var found []*conversation
+func (s *search) find(all []*liveConversation, website string) []*liveConversation {
+	var found []*liveConversation
 	for _, c := range all {
 		if c.WebsiteID == website && s.matches(c) {
 			found = append(found, c)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b *conversation) int {
+	slices.SortStableFunc(found, func(a, b *liveConversation) int {
 		if s.byCreation {
 			return cmp.Compare(b.Created.UnixNano(), a.Created.UnixNano())
 		}
@@ -110,7 +110,7 @@ func (s *search) find(all []*conversation, website string) []*conversation {
 	return found
 }
 
-func (s *search) matches(c *conversation) bool {
+func (s *search) matches(c *liveConversation) bool {
 	for _, wants := range s.filters {
 		if !wants(c) {
 			return false

@@ -50,7 +50,7 @@ type Server struct {
 	servers     []*httpServer
 	rtm         *httpServer // where the RTM API is now
 	engines     map[*engine]struct{}
-	sessions    []*session // the open ones, oldest first
+	sessions    []*liveSession // the open ones, oldest first
 	past        []Session
 	binds       []Bind
 	requests    []Request

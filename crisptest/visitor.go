@@ -31,7 +31,7 @@ func (s *Server) Visitor(websiteID ...string) *Visitor {
 }
 
 // do changes a conversation. It begins it again if it was removed.
-func (s *Server) do(websiteID, sessionID string, change func(c *conversation)) {
+func (s *Server) do(websiteID, sessionID string, change func(c *liveConversation)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.findConversation(websiteID, sessionID)
@@ -47,7 +47,7 @@ func (v *Visitor) Session() crisp.SessionRef {
 	return crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}
 }
 
-func (v *Visitor) do(change func(c *conversation)) {
+func (v *Visitor) do(change func(c *liveConversation)) {
 	v.server.do(v.WebsiteID, v.SessionID, change)
 }
 
@@ -58,7 +58,7 @@ func (v *Visitor) Say(text string) Message { return v.Send("text", text) }
 // encoding/json can encode, such as a [*crisp.FileContent] for a message of type
 // "file"; otherwise Send panics.
 func (v *Visitor) Send(kind string, content any) (sent Message) {
-	v.do(func(c *conversation) {
+	v.do(func(c *liveConversation) {
 		sent = c.addMessage(Message{Type: kind, From: fromUser, Origin: originChat, Content: mustJSON(content)})
 	})
 	return sent
@@ -70,17 +70,17 @@ const originChat = "chat"
 // Type shows that the visitor is typing and has typed the excerpt so far. Sending
 // a message or StopTyping ends that.
 func (v *Visitor) Type(excerpt string) {
-	v.do(func(c *conversation) { c.compose(fromUser, true, map[string]any{"excerpt": excerpt}) })
+	v.do(func(c *liveConversation) { c.compose(fromUser, true, map[string]any{"excerpt": excerpt}) })
 }
 
 // StopTyping shows that the visitor is no longer typing.
 func (v *Visitor) StopTyping() {
-	v.do(func(c *conversation) { c.compose(fromUser, false, map[string]any{}) })
+	v.do(func(c *liveConversation) { c.compose(fromUser, false, map[string]any{}) })
 }
 
 // Read marks all messages from operators as read.
 func (v *Visitor) Read() {
-	v.do(func(c *conversation) { c.markRead(fromOperator, originChat, nil) })
+	v.do(func(c *liveConversation) { c.markRead(fromOperator, originChat, nil) })
 }
 
 // SetMeta sets metas of the conversation, such as "email", "nickname", "data" and
@@ -92,31 +92,31 @@ func (v *Visitor) SetMeta(metas map[string]any) {
 	if err := json.Unmarshal(mustJSON(metas), &plain); err != nil {
 		panic("crisptest: SetMeta: " + err.Error()) // can't be: it has just been encoded
 	}
-	v.do(func(c *conversation) { c.setMeta(plain) })
+	v.do(func(c *liveConversation) { c.setMeta(plain) })
 }
 
 // Visit adds a page to those that the visitor has viewed.
 func (v *Visitor) Visit(title, url string) {
-	v.do(func(c *conversation) {
+	v.do(func(c *liveConversation) {
 		c.visit(Page{Title: title, URL: url, Timestamp: c.server.now().UnixMilli()})
 	})
 }
 
 // Rate rates the conversation with 0 to 5 stars.
 func (v *Visitor) Rate(stars int, comment string) {
-	v.do(func(c *conversation) {
+	v.do(func(c *liveConversation) {
 		c.emit("session:sync:rating", map[string]any{"rating": map[string]any{"stars": stars, "comment": comment}})
 	})
 }
 
 // Arrive makes the visitor available, which is online.
 func (v *Visitor) Arrive() {
-	v.do(func(c *conversation) { c.setAvailability(crisp.AvailabilityOnline) })
+	v.do(func(c *liveConversation) { c.setAvailability(crisp.AvailabilityOnline) })
 }
 
 // Leave makes the visitor unavailable, which is offline.
 func (v *Visitor) Leave() {
-	v.do(func(c *conversation) { c.setAvailability(crisp.AvailabilityOffline) })
+	v.do(func(c *liveConversation) { c.setAvailability(crisp.AvailabilityOffline) })
 }
 
 // Conversation returns the visitor's conversation as it is now. It is zero if the
@@ -175,7 +175,7 @@ func (o *Operator) user() json.RawMessage {
 
 // Say answers a visitor with a text message and returns it.
 func (o *Operator) Say(to *Visitor, text string) (sent Message) {
-	to.do(func(c *conversation) {
+	to.do(func(c *liveConversation) {
 		sent = c.addMessage(Message{Type: "text", From: fromOperator, Origin: originChat, Content: mustJSON(text), User: o.user()})
 	})
 	return sent
@@ -183,10 +183,10 @@ func (o *Operator) Say(to *Visitor, text string) (sent Message) {
 
 // Take assigns the visitor's conversation to the operator.
 func (o *Operator) Take(from *Visitor) {
-	from.do(func(c *conversation) { c.setRouting(o.UserID) })
+	from.do(func(c *liveConversation) { c.setRouting(o.UserID) })
 }
 
 // Resolve sets the state of the visitor's conversation to "resolved".
 func (o *Operator) Resolve(with *Visitor) {
-	with.do(func(c *conversation) { c.setState(stateResolved) })
+	with.do(func(c *liveConversation) { c.setState(stateResolved) })
 }

@@ -35,7 +35,7 @@ type Decoder struct {
 	outer []step // the steps to the container that step is in
 	first bool   // nothing has been read of that container yet
 
-	problems []problem
+	problems []mismatch
 	dropped  int // problems beyond maxProblems
 	err      *SyntaxError
 }

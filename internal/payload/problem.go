@@ -38,8 +38,8 @@ type step struct {
 
 const noIndex = -2
 
-// problem is a Problem whose path has not been formatted yet.
-type problem struct {
+// mismatch is a Problem whose path has not been formatted yet.
+type mismatch struct {
 	steps       []step
 	wanted, got string
 }
@@ -111,14 +111,14 @@ func (d *Decoder) note(wanted, got string) {
 	if len(d.outer) > 0 {
 		steps = append(slices.Clone(d.outer[1:]), d.step) // outer[0] is the root, which has no name
 	}
-	d.problems = append(d.problems, problem{steps: steps, wanted: wanted, got: got})
+	d.problems = append(d.problems, mismatch{steps: steps, wanted: wanted, got: got})
 }
 
 // forgetProblems removes the problems of an earlier member that has the same
 // name as the current one, which replaces it.
 func (d *Decoder) forgetProblems(key string) {
 	level := len(d.outer) - 1
-	kept := slices.DeleteFunc(d.problems[d.step.problems:], func(p problem) bool {
+	kept := slices.DeleteFunc(d.problems[d.step.problems:], func(p mismatch) bool {
 		return d.keyAt(p.steps[level].pos) == key
 	})
 	d.problems = d.problems[:d.step.problems+len(kept)]
