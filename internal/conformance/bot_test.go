@@ -107,7 +107,7 @@ func (b *bot) connect() {
 	b.connected.next(b.t)
 }
 
-// end waits for the end of Run and gives its error.
+// end waits for the end of Run and returns its error.
 func (b *bot) end() error {
 	b.t.Helper()
 	select {

@@ -64,7 +64,7 @@ func namesOf(infos []crisp.EventInfo) []string {
 	return names
 }
 
-// assertEvent expects the next event of a program, and gives its argument.
+// assertEvent expects the next event of a program, and returns its argument.
 func assertEvent(t *testing.T, n *node, name string) json.RawMessage {
 	t.Helper()
 	event := n.next("event")

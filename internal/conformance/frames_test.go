@@ -306,7 +306,7 @@ func TestRefusedHandshakesAreThoseOfRealServers(t *testing.T) {
 	}
 }
 
-// shake tries a handshake with another query, and gives the answer.
+// shake tries a handshake with another query, and returns the answer.
 func shake(t *testing.T, on target, query string, upgrade bool) string {
 	t.Helper()
 	base, _, _ := strings.Cut(on.endpoint, "?")

@@ -136,7 +136,7 @@ func (n *node) hear(line []byte) {
 	}
 }
 
-// of gives the reports of a kind.
+// of returns the reports of a kind.
 func (n *node) of(kind string) *stream[report] {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -152,7 +152,7 @@ func (n *node) next(kind string) report {
 	return n.of(kind).next(n.t)
 }
 
-// take gives the reports of a kind that are there.
+// take returns the reports of a kind that are there.
 func (n *node) take(kind string) []report { return n.of(kind).take() }
 
 func (n *node) asked(id int) chan answer {

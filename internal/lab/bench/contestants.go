@@ -55,7 +55,7 @@ func (c contestant) run(ctx context.Context, b bench) (usage, error) {
 
 const nodeFolder = "node"
 
-// prepareNode tells whether the contestants that run on Node can take part, and
+// prepareNode reports whether the contestants that run on Node can take part, and
 // installs what they need.
 func prepareNode(ctx context.Context) bool {
 	if _, err := os.Stat(filepath.Join(nodeFolder, "node_modules")); err == nil {

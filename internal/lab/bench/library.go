@@ -45,7 +45,7 @@ func newSession(url string, load workload, s setup, each func(*crisp.MessageSend
 	return b, err
 }
 
-// receivable tells whether the token of the measurements, an operator's, may
+// receivable reports whether the token of the measurements, an operator's, may
 // receive an event. No tier receives all of them.
 func receivable(name string) bool {
 	for _, info := range crisp.Events() {

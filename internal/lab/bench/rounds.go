@@ -21,7 +21,7 @@ type result struct {
 
 // turns lets contestants do their work in turn, round by round, so that what
 // else the machine does meets all of them. Who is first changes from round to
-// round. It gives the samples of each contestant.
+// round. It returns the samples of each contestant.
 func (b bench) turns(contestants int, work func(i int) (usage, error)) ([][]usage, error) {
 	samples := make([][]usage, contestants)
 	for round := range b.rounds {
@@ -43,7 +43,7 @@ func (b bench) read(ctx context.Context, clients []contestant) ([][]usage, error
 	return b.turns(len(clients), func(i int) (usage, error) { return clients[i].run(ctx, b) })
 }
 
-// compete gives the medians over the rounds. The first client is the floor.
+// compete returns the medians over the rounds. The first client is the floor.
 func (b bench) compete(ctx context.Context, clients []contestant) ([]result, error) {
 	samples, err := b.read(ctx, clients)
 	if err != nil {
@@ -81,7 +81,7 @@ func ratios(samples, floors []usage, figure func(usage) float64) []float64 {
 	return all
 }
 
-// sortedBy gives one figure of all samples, sorted.
+// sortedBy returns one figure of all samples, sorted.
 func sortedBy(samples []usage, figure func(usage) float64) []float64 {
 	all := make([]float64, len(samples))
 	for i, u := range samples {

@@ -82,7 +82,7 @@ func streaming(open func(net.Conn, *bufio.Reader) error) http.HandlerFunc {
 	}
 }
 
-// upgrade answers a WebSocket request and gives the bare connection, which
+// upgrade answers a WebSocket request and returns the bare connection, which
 // costs the server next to nothing per frame.
 func upgrade(w http.ResponseWriter, r *http.Request) (net.Conn, *bufio.ReadWriter, error) {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

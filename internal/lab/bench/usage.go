@@ -17,7 +17,7 @@ type usage struct {
 	Delays delays  // of a paced stream
 }
 
-// measure gives what the whole process spends while f runs.
+// measure returns what the whole process spends while f runs.
 func measure(f func() error) (usage, error) {
 	var before, after runtime.MemStats
 	runtime.GC()

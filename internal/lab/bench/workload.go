@@ -45,7 +45,7 @@ const (
 	chunkBytes     = 1 << 20
 )
 
-// encode gives the frames of a chunk that the server repeats.
+// encode returns the frames of a chunk that the server repeats.
 func (w workload) encode() [][]byte {
 	frames := make([][]byte, max(1, min(distinctEvents, chunkBytes/w.Size)))
 	for i := range frames {
@@ -136,7 +136,7 @@ func textFrame(text string) []byte {
 
 var fingerprintKey = []byte(`"fingerprint":`)
 
-// fingerprintIn gives the place of a message's fingerprint, nil if it has none.
+// fingerprintIn returns the place of a message's fingerprint, nil if it has none.
 func fingerprintIn(frame []byte) []byte {
 	at := bytes.Index(frame, fingerprintKey)
 	if at < 0 {

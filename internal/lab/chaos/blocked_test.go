@@ -103,7 +103,7 @@ const floodVariable = "CRISP_CHAOS_FLOOD"
 // floodToken is the token that the server accepts.
 func floodToken() crisp.Token { return crisp.PluginToken("flood", "flood") }
 
-// startFlood starts the server, and gives a client of it.
+// startFlood starts the server, and returns a client of it.
 func startFlood(t *testing.T) *crisp.Client {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

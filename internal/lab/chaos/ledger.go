@@ -62,7 +62,7 @@ func newLedger() *ledger {
 	}
 }
 
-// next gives the number that a session says next, and takes it for sent.
+// next returns the number that a session says next, and takes it for sent.
 func (l *ledger) next(session string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -227,7 +227,7 @@ func (a *audit) missing(session string, sent []time.Time, first map[int]handled)
 	}
 }
 
-// inGap tells whether a time lies in a gap that was told of before a moment,
+// inGap reports whether a time lies in a gap that was told of before a moment,
 // and whether that may have events that had reached the client: they were
 // dropped, or were not read before the client was stopped.
 func (a *audit) inGap(at time.Time, before int) (lies, excused bool) {
@@ -252,7 +252,7 @@ func (a *audit) before(n, count int, first map[int]handled) int {
 
 const clock = "15:04:05.000000"
 
-// disorder gives the numbers around the first that came too late.
+// disorder returns the numbers around the first that came too late.
 func disorder(list []handled, sent []time.Time) []string {
 	latest := -1
 	for i, h := range list {

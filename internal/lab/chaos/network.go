@@ -127,7 +127,7 @@ func (l *link) carry(from, to net.Conn, down bool) {
 	}
 }
 
-// pass tells whether the link outlived it.
+// pass reports whether the link outlived it.
 func (l *link) pass(to net.Conn, chunk []byte, down bool) bool {
 	if !l.sleep(l.network.holdUp()) {
 		return false

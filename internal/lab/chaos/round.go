@@ -234,7 +234,7 @@ func (r *round) heal() {
 	r.blocked = time.Time{}
 }
 
-// complete tells whether the last message of every session is handled.
+// complete reports whether the last message of every session is handled.
 func (l *ledger) complete() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

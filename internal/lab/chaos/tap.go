@@ -96,7 +96,7 @@ func (s *stream) upgrade() bool {
 	return s.upgraded
 }
 
-// frame gives the payload of the first frame, and the frame's size; 0 if it is
+// frame returns the payload of the first frame, and the frame's size; 0 if it is
 // not whole.
 func (s *stream) frame() (payload []byte, size int) {
 	if len(s.buf) < 2 {

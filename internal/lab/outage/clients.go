@@ -98,7 +98,7 @@ func (c *contestant) listen(out io.Reader) {
 	}
 }
 
-// firstSince waits for an event that was sent after a time, and gives when it
+// firstSince waits for an event that was sent after a time, and returns when it
 // came.
 func (c *contestant) firstSince(ctx context.Context, at time.Time) (time.Time, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s did not come back within %s", c.name, patience))

@@ -21,7 +21,7 @@ import (
 // randSource is where the random numbers of a simulation come from.
 type randSource = *rand.Rand
 
-// policy gives the wait before an attempt, counted from 1 since the loss.
+// policy returns the wait before an attempt, counted from 1 since the loss.
 type policy struct {
 	name  string
 	delay func(rng randSource, attempt int) time.Duration
