@@ -106,10 +106,15 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) })
+	drained := make(chan struct{})
+	context.AfterFunc(ctx, func() {
+		defer close(drained)
+		_ = server.Shutdown(context.Background())
+	})
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
+	<-drained // ListenAndServe returns before the handlers have
 }
 
 func reliabilityGaps(client *crisp.Client, router *crisp.Router) {

@@ -69,8 +69,8 @@ func (b bench) latency(ctx context.Context, w io.Writer) error {
 	load := workload{Event: "message:send", Size: messageBytes, Events: perSecond * seconds, Rate: perSecond}
 	clients := []contestant{
 		floor(load),
-		library("**this library**, a session at a time", load, setup{Concurrency: 1}),
-		library("**this library**, 16 sessions at a time", load, setup{Concurrency: 16}),
+		library("**this library**, a conversation at a time", load, setup{Concurrency: 1}),
+		library("**this library**, 16 conversations at a time", load, setup{Concurrency: 16}),
 	}
 	samples, err := b.read(ctx, clients)
 	if err != nil {

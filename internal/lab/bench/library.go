@@ -11,7 +11,7 @@ import (
 
 // setup is how the library is used for a stream.
 type setup struct {
-	Concurrency int  // sessions at a time; 0 = the default
+	Concurrency int  // conversations at a time; 0 = the default
 	Registered  int  // how many events have handlers, at least
 	Unhandled   bool // the stream's event has none: it is subscribed to by the filter alone
 }

@@ -81,7 +81,7 @@ func (b bench) registered(ctx context.Context, w io.Writer) error {
 	return b.printContest(ctx, w, "Router", clients)
 }
 
-// concurrency shows what handling sessions at the same time costs.
+// concurrency shows what handling conversations at the same time costs.
 func (b bench) concurrency(ctx context.Context, w io.Writer) error {
 	load := b.messages()
 	clients := []contestant{floor(load)}
