@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/pace"
 )
 
 // Version is the version of this library, as the User-Agent header has it.
@@ -24,7 +26,7 @@ const (
 	pingTimeout = 5 * time.Second
 
 	// maxIdleConns is how many connections are kept for the next calls.
-	maxIdleConns = 16
+	maxIdleConns = pace.MaxInFlight
 )
 
 // Client calls Crisp's REST API with one token, and opens RTM connections with it
@@ -32,7 +34,8 @@ const (
 // shares nothing with other clients.
 type Client struct {
 	token   func() Token // a function: however a Client is printed, fmt can't reach the key
-	limiter *limiter
+	limiter *pace.Limiter
+	told    *toldLimits
 	sent    *sentMessages
 	clientConfig
 }
@@ -68,7 +71,7 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, limiter: new(limiter), sent: newSentMessages(), clientConfig: cfg}, nil
+	return &Client{token: func() Token { return token }, limiter: new(pace.Limiter), told: new(toldLimits), sent: newSentMessages(), clientConfig: cfg}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.

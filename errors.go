@@ -2,6 +2,8 @@ package crisp
 
 import (
 	"errors"
+
+	"github.com/crisp-go/crisp/internal/pace"
 )
 
 // Conditions to test for with [errors.Is].
@@ -45,7 +47,7 @@ var (
 	// ErrRateLimited: a REST call was refused because there were too many (status
 	// 429 or 420), until the time for it was over. The client slows down and
 	// sends such calls again by itself, as long as their contexts last.
-	ErrRateLimited = errors.New("crisp: rate limited")
+	ErrRateLimited = pace.ErrRateLimited
 
 	// ErrQuota: a REST call was refused because the token's daily quota is used
 	// up: status 429 or 420 with a reason that speaks of a quota, or with a

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/pace"
 )
 
 const (
@@ -172,21 +174,21 @@ func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
 	if call.once {
 		return c.sendOnce(ctx, call)
 	}
-	turn := c.limiter.newTurn(call.patience)
-	if err := c.limiter.wait(ctx, turn); err != nil {
+	turn := c.limiter.NewTurn(call.patience)
+	if err := turn.Wait(ctx); err != nil {
 		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
 	for sendings := 1; ; sendings++ {
 		if call.allow != nil {
 			if err := call.allow(); err != nil {
-				c.limiter.lost()
+				turn.Lost()
 				return nil, err
 			}
 		}
 		answer, err := c.sendOnce(ctx, call)
 		again := c.refused(turn, answer, err)
 		if !again && call.mayRepeat(ctx, sendings) && call.failed(ctx, answer, err) {
-			turn.notBefore = time.Now().Add(failureWait(answer, sendings))
+			turn.Delay(failureWait(answer, sendings))
 			again = true
 		}
 		if !again {
@@ -195,7 +197,7 @@ func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
 		if err == nil {
 			err = answer.decode(nil)
 		}
-		if cause := c.limiter.wait(ctx, turn); errors.Is(cause, ErrRateLimited) {
+		if cause := turn.Wait(ctx); errors.Is(cause, ErrRateLimited) {
 			return nil, err
 		} else if cause != nil {
 			return nil, fmt.Errorf("%w; not sent again: %w", err, cause)
@@ -206,16 +208,16 @@ func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
 
 // refused lets the limiter know what became of a call, and reports whether that is
 // a refusal for the rate.
-func (c *Client) refused(turn *turn, answer *answer, err error) bool {
+func (c *Client) refused(turn *pace.Turn, answer *answer, err error) bool {
 	switch {
 	case err != nil:
-		c.limiter.lost()
+		turn.Lost()
 	case !limited(answer.status):
-		c.limiter.accepted(turn)
+		turn.Accepted()
 	case errors.Is(answer.decode(nil), ErrQuota):
-		c.limiter.lost() // whatever the pace
+		turn.Lost() // whatever the pace
 	default:
-		c.limiter.refused(turn, answer.retryAfter())
+		turn.Refused(answer.retryAfter())
 		return true
 	}
 	return false
@@ -248,7 +250,7 @@ func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 }
 
 func failureWait(answer *answer, failures int) time.Duration {
-	wait := backoffAfter(failures, minFailureWait, maxFailureWait)
+	wait := pace.Backoff(failures, minFailureWait, maxFailureWait)
 	if answer == nil {
 		return wait
 	}
@@ -276,7 +278,7 @@ func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "crisp: REST call",
 		slog.String("method", call.method), slog.String("route", call.route),
 		slog.Int("status", resp.StatusCode), slog.Duration("took", now.Sub(start)))
-	c.limiter.hear(resp.Header, now)
+	c.told.hear(resp.Header, now)
 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
