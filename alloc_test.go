@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // What events may allocate, on all ways that they take through the library.
@@ -72,8 +73,8 @@ func times(factor float64, payload string) float64 { return factor * float64(len
 // Decode has to copy the payload, make the event, and box its content; slices
 // and values with escapes come on top.
 func TestDecodeAllocs(t *testing.T) {
-	received, state := sampleOf("message:received"), sampleOf("session:set_state")
-	pages, profile := sampleOf("session:sync:pages"), sampleOf("people:profile:updated")
+	received, state := testkit.SampleOf("message:received"), testkit.SampleOf("session:set_state")
+	pages, profile := testkit.SampleOf("session:sync:pages"), testkit.SampleOf("people:profile:updated")
 	for _, c := range []struct {
 		name, payload string
 		limit         cost
@@ -247,7 +248,7 @@ func textFrame(text string) []byte {
 // A web hook allocates less than a handler that does nothing but read the body
 // and check its HMAC.
 func TestWebhookAllocs(t *testing.T) {
-	body := hookBody(strings.Repeat("lorem ipsum ", 30))
+	body := testkit.HookBody(strings.Repeat("lorem ipsum ", 30))
 	reader := new(bytes.Reader)
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	r.Body, r.Header, r.ContentLength = io.NopCloser(reader), crisp.Sign(signingSecret, time.Now(), body), int64(len(body))

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // messageSend is a message:send as visitors' chats send them, of about 600
@@ -22,7 +22,7 @@ const messageSend = `{"website_id":"f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038",` +
 func BenchmarkDecode(b *testing.B) {
 	payloads := map[string]string{"message:send": messageSend}
 	for _, name := range []string{"session:set_state", "message:received", "people:profile:updated", "session:sync:pages"} {
-		payloads[name] = string(crisptest.Sample(name).EventMeta().Raw)
+		payloads[name] = testkit.SampleOf(name)
 	}
 	for name, payload := range payloads {
 		b.Run(name, func(b *testing.B) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func decode(t *testing.T, name, payload string) crisp.Event {
@@ -30,8 +31,6 @@ func decodeAs[E crisp.Event](t *testing.T, name, payload string) E {
 	return ev
 }
 
-func sampleOf(name string) string { return string(crisptest.Sample(name).EventMeta().Raw) }
-
 func TestEverySample(t *testing.T) {
 	require.Len(t, crisp.Events(), 82)
 	for _, info := range crisp.Events() {
@@ -42,7 +41,7 @@ func TestEverySample(t *testing.T) {
 			assert.Empty(t, ev.EventMeta().Problems)
 			assertNoZeroField(t, reflect.ValueOf(ev).Elem(), info.GoType)
 
-			payload := sampleOf(info.Name)
+			payload := testkit.SampleOf(info.Name)
 			marshalled, err := json.Marshal(ev)
 			require.NoError(t, err)
 			assert.JSONEq(t, payload, string(marshalled))

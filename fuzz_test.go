@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func FuzzRetryAfter(f *testing.F) {
@@ -63,7 +64,7 @@ func FuzzVerify(f *testing.F) {
 
 // FuzzWebhook posts any body, signed and forged.
 func FuzzWebhook(f *testing.F) {
-	f.Add(hookBody("hello"))
+	f.Add(testkit.HookBody("hello"))
 	for _, seed := range []string{
 		``, `{}`, `null`, `[]`, `{"event":"message:send"}`, `{"event":"a:b","data":null}`, `{"event":"a:b","data":[{}]} `,
 		`{"event":"a:b","event":"message:send","data":{},"data":{"session_id":7}}`, `{"event":"\u0061","data":"\ud800"}`,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func refOf(v *crisptest.Visitor) crisp.SessionRef {
@@ -140,13 +141,13 @@ func TestIgnoreSelfKnowsWhatTheClientSent(t *testing.T) {
 		client := srv.Client()
 		router := crisp.NewRouter()
 		router.Use(crisp.IgnoreSelf(client))
-		got := new(log[string])
+		got := new(testkit.Log[string])
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageReceived) error {
-			got.add(fmt.Sprint(ev.Content))
+			got.Add(fmt.Sprint(ev.Content))
 			return nil
 		})
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-			got.add(fmt.Sprint(ev.Content))
+			got.Add(fmt.Sprint(ev.Content))
 			return nil
 		})
 		runClient(t, client, router)
@@ -166,7 +167,7 @@ func TestIgnoreSelfKnowsWhatTheClientSent(t *testing.T) {
 		require.NoError(t, err)
 		srv.Operator("Ada").Say(visitor, "a person")
 		synctest.Wait()
-		assert.Equal(t, []string{"another client", "a person"}, got.list())
+		assert.Equal(t, []string{"another client", "a person"}, got.List())
 	})
 }
 
@@ -191,7 +192,7 @@ func TestIgnoreSelfWaitsForTheFingerprint(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client, mock := mockedClient(t)
 				mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-					if err := elapse(r.Context(), tt.answerAfter); err != nil {
+					if err := testkit.Elapse(r.Context(), tt.answerAfter); err != nil {
 						return nil, err
 					}
 					return httpmock.NewStringResponse(200, tt.answer), nil
@@ -217,8 +218,8 @@ func TestIgnoreSelfWaitsForTheFingerprint(t *testing.T) {
 }
 
 // pausing makes a router that pauses, and collects the texts that pass.
-func pausing(client *crisp.Client, rules ...crisp.ResumeRule) (*crisp.Router, *crisp.Pauses, *log[string]) {
-	router, got := texts()
+func pausing(client *crisp.Client, rules ...crisp.ResumeRule) (*crisp.Router, *crisp.Pauses, *testkit.Log[string]) {
+	router, got := testkit.Texts()
 	router.Use(crisp.IgnoreOperators()) // which must not hide them from the pauses
 	return router, crisp.PauseOnHuman(router, client, rules...), got
 }
@@ -254,9 +255,9 @@ func TestWhoPausesAConversation(t *testing.T) {
 			require.NoError(t, router.Dispatch(t.Context(), tt.ev))
 			assert.Equal(t, tt.want, pauses.Paused(testRef))
 
-			before := len(got.list())
+			before := len(got.List())
 			require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{WebsiteID: "site-1", SessionID: "session_1"}))
-			assert.Equal(t, !tt.want, len(got.list()) > before)
+			assert.Equal(t, !tt.want, len(got.List()) > before)
 		})
 	}
 }
@@ -300,7 +301,7 @@ func TestAPauseEndsByItsRules(t *testing.T) {
 				authenticated(t, srv) // a long time without a handler's word is no reason to be away
 				visitor.Say("Hello")
 				synctest.Wait()
-				assert.Equal(t, !tt.want, slices.Contains(got.list(), "Hello"))
+				assert.Equal(t, !tt.want, slices.Contains(got.List(), "Hello"))
 			})
 		})
 	}
@@ -431,9 +432,9 @@ func TestAHandlerCanNotExceedTheReplyLimit(t *testing.T) {
 }
 
 // composing makes a client that notes when it told of typing, and what.
-func composing(t *testing.T, answer httpmock.Responder) (*crisp.Client, *log[string]) {
+func composing(t *testing.T, answer httpmock.Responder) (*crisp.Client, *testkit.Log[string]) {
 	client, mock := mockedClient(t)
-	told, began := new(log[string]), time.Now()
+	told, began := new(testkit.Log[string]), time.Now()
 	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 		body := make([]byte, r.ContentLength)
 		_, _ = r.Body.Read(body)
@@ -441,7 +442,7 @@ func composing(t *testing.T, answer httpmock.Responder) (*crisp.Client, *log[str
 		if strings.Contains(string(body), `"type":"start"`) {
 			state = "start"
 		}
-		told.add(fmt.Sprint(time.Since(began), " ", state))
+		told.Add(fmt.Sprint(time.Since(began), " ", state))
 		return answer(r)
 	})
 	return client, told
@@ -455,10 +456,10 @@ func TestTypingLastsAsLongAsTheHandler(t *testing.T) {
 		fails   bool
 	}{
 		"at once":   {func(context.Context) error { return nil }, []string{"0s start", "0s stop"}, false},
-		"for long":  {func(ctx context.Context) error { return elapse(ctx, 25*time.Second) }, []string{"0s start", "10s start", "20s start", "25s stop"}, false},
+		"for long":  {func(ctx context.Context) error { return testkit.Elapse(ctx, 25*time.Second) }, []string{"0s start", "10s start", "20s start", "25s stop"}, false},
 		"an error":  {func(context.Context) error { return failed }, []string{"0s start", "0s stop"}, true},
 		"a panic":   {func(context.Context) error { panic("ouch") }, []string{"0s start", "0s stop"}, true},
-		"cancelled": {func(ctx context.Context) error { return elapse(ctx, time.Hour) }, []string{"0s start", "10s start", "20s start", "29s stop"}, true},
+		"cancelled": {func(ctx context.Context) error { return testkit.Elapse(ctx, time.Hour) }, []string{"0s start", "10s start", "20s start", "29s stop"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -470,7 +471,7 @@ func TestTypingLastsAsLongAsTheHandler(t *testing.T) {
 				defer cancel()
 				err := router.Dispatch(ctx, &crisp.MessageSend{WebsiteID: "site-1", SessionID: "session_1"})
 				assert.Equal(t, tt.fails, err != nil)
-				assert.Equal(t, tt.want, told.list())
+				assert.Equal(t, tt.want, told.List())
 			})
 		})
 	}
@@ -488,7 +489,7 @@ func TestTypingIsForVisitorsMessages(t *testing.T) {
 	} {
 		require.NoError(t, router.Dispatch(t.Context(), ev))
 	}
-	assert.Empty(t, told.list())
+	assert.Empty(t, told.List())
 }
 
 func TestTypingThatFailsIsNotTheHandlersProblem(t *testing.T) {

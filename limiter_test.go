@@ -19,6 +19,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // limit decides whether a server takes one more request now, and if not, after
@@ -40,11 +41,11 @@ type limitedServer struct {
 func (s *limitedServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.enter()
 	defer s.leave()
-	if err := elapse(r.Context(), s.latency/2); err != nil {
+	if err := testkit.Elapse(r.Context(), s.latency/2); err != nil {
 		return nil, err
 	}
 	resp := s.answer(r)
-	return resp, elapse(r.Context(), s.latency/2)
+	return resp, testkit.Elapse(r.Context(), s.latency/2)
 }
 
 func (s *limitedServer) enter() {
@@ -74,15 +75,6 @@ func (s *limitedServer) answer(r *http.Request) *http.Response {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(retryAfter.Seconds()))))
 	}
 	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: header, Body: http.NoBody}
-}
-
-func elapse(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func everySecond(retryAfter time.Duration) limit {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestFilePosition(t *testing.T) {
@@ -92,12 +93,12 @@ func TestFilePositionReportsWhereItCanNotSave(t *testing.T) {
 
 // memoryPosition is a store that outlives its clients.
 type memoryPosition struct {
-	saved log[crisp.Position]
+	saved testkit.Log[crisp.Position]
 	err   error
 }
 
 func (m *memoryPosition) Load(context.Context) (crisp.Position, error) {
-	all := m.saved.list()
+	all := m.saved.List()
 	if m.err != nil || len(all) == 0 {
 		return crisp.Position{}, m.err
 	}
@@ -105,7 +106,7 @@ func (m *memoryPosition) Load(context.Context) (crisp.Position, error) {
 }
 
 func (m *memoryPosition) Save(_ context.Context, p crisp.Position) error {
-	m.saved.add(p)
+	m.saved.Add(p)
 	return nil
 }
 
@@ -117,7 +118,7 @@ func (m *memoryPosition) last() time.Time {
 func TestPositionMakesARestartAGap(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := new(memoryPosition)
-		router, got := texts()
+		router, got := testkit.Texts()
 		rtm := run(t, srv, router, crisp.WithPosition(store))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
@@ -127,17 +128,17 @@ func TestPositionMakesARestartAGap(t *testing.T) {
 		assert.WithinDuration(t, ended, store.last(), 25*time.Second, "heartbeats move the position")
 
 		pass(time.Hour)
-		var gaps log[crisp.Gap]
-		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		var gaps testkit.Log[crisp.Gap]
+		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 1, 2)
 		synctest.Wait()
-		require.Len(t, gaps.list(), 1)
-		gap := gaps.list()[0]
+		require.Len(t, gaps.List(), 1)
+		gap := gaps.List()[0]
 		assert.Equal(t, crisp.GapRestarted, gap.Reason)
 		assert.True(t, gap.From.Equal(store.last()) || gap.From.Before(ended))
 		assert.WithinDuration(t, ended.Add(time.Hour), gap.To, time.Second)
-		assert.Equal(t, numbers(0, 2), got.list())
+		assert.Equal(t, numbers(0, 2), got.List())
 	})
 }
 
@@ -165,34 +166,34 @@ func TestPositionWaitsForHandlers(t *testing.T) {
 func TestPositionThatCanNotBeLoaded(t *testing.T) {
 	t.Run("damaged", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
-			var errs log[error]
-			router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			var errs testkit.Log[error]
+			router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 			run(t, srv, router, crisp.WithPosition(&memoryPosition{err: crisp.ErrPosition}))
 			authenticated(t, srv)
-			require.Len(t, errs.list(), 1)
-			assert.ErrorIs(t, errs.list()[0], crisp.ErrPosition)
+			require.Len(t, errs.List(), 1)
+			assert.ErrorIs(t, errs.List()[0], crisp.ErrPosition)
 		})
 	})
 	t.Run("ahead of the clock", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
-			var errs log[error]
+			var errs testkit.Log[error]
 			store := new(memoryPosition)
-			store.saved.add(crisp.Position{Time: time.Now().Add(time.Hour)})
-			router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			store.saved.Add(crisp.Position{Time: time.Now().Add(time.Hour)})
+			router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 			hooks, gaps, _ := watch()
 			run(t, srv, router, hooks, crisp.WithPosition(store))
 			authenticated(t, srv)
-			require.Len(t, errs.list(), 1)
-			require.ErrorIs(t, errs.list()[0], crisp.ErrPosition)
-			assert.ErrorContains(t, errs.list()[0], "1h0m0s ahead of the clock")
-			require.Len(t, gaps.list(), 1)
-			assert.False(t, gaps.list()[0].From.After(gaps.list()[0].To))
+			require.Len(t, errs.List(), 1)
+			require.ErrorIs(t, errs.List()[0], crisp.ErrPosition)
+			assert.ErrorContains(t, errs.List()[0], "1h0m0s ahead of the clock")
+			require.Len(t, gaps.List(), 1)
+			assert.False(t, gaps.List()[0].From.After(gaps.List()[0].To))
 		})
 	})
 	t.Run("out of reach", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
 			down := errors.New("database down")
-			router, _ := texts()
+			router, _ := testkit.Texts()
 			rtm := run(t, srv, router, crisp.WithPosition(&memoryPosition{err: down}))
 			assert.ErrorIs(t, <-rtm.err, down, "a program that would not know its gap does not start")
 			assert.Empty(t, srv.Requests())
@@ -208,10 +209,10 @@ func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				store := new(memoryPosition)
-				var gaps log[crisp.Gap]
-				router, got := texts()
+				var gaps testkit.Log[crisp.Gap]
+				router, got := testkit.Texts()
 				run(t, srv, router, append(opts, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: func(g crisp.Gap) {
-					gaps.add(g)
+					gaps.Add(g)
 					time.Sleep(time.Minute) // virtual
 				}}))...)
 				authenticated(t, srv)
@@ -221,12 +222,12 @@ func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1)
 				pass(50 * time.Second)
-				require.Len(t, gaps.list(), 1)
-				assert.Empty(t, got.list())
-				assert.False(t, store.last().After(gaps.list()[0].From), "who is not told of the gap must be after a restart")
+				require.Len(t, gaps.List(), 1)
+				assert.Empty(t, got.List())
+				assert.False(t, store.last().After(gaps.List()[0].From), "who is not told of the gap must be after a restart")
 				pass(time.Minute)
-				assert.Equal(t, numbers(0, 1), got.list())
-				assert.True(t, store.last().After(gaps.list()[0].To))
+				assert.Equal(t, numbers(0, 1), got.List())
+				assert.True(t, store.last().After(gaps.List()[0].To))
 			})
 		})
 	}
@@ -235,7 +236,7 @@ func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
 func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := new(memoryPosition)
-		router, got := texts()
+		router, got := testkit.Texts()
 		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) {
 			time.Sleep(10 * time.Minute) // virtual
 		}}))
@@ -245,10 +246,10 @@ func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
 		emit(srv, "session_a", 0, 1)
 		received := time.Now()
 		pass(9 * time.Minute)
-		assert.Empty(t, got.list())
+		assert.Empty(t, got.List())
 		assert.False(t, store.last().After(received.Add(clockStep)))
 		pass(2 * time.Minute)
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 		assert.True(t, store.last().After(received.Add(clockStep)))
 	})
 }
@@ -256,7 +257,7 @@ func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
 func TestPositionIsSavedBeforeShutdownReturns(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := &slowPosition{took: 3 * time.Second}
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		rtm := run(t, srv, router, crisp.WithPosition(store))
 		authenticated(t, srv)
 		pass(time.Minute)
@@ -270,12 +271,12 @@ func TestPositionIsSavedBeforeShutdownReturns(t *testing.T) {
 
 func TestPositionStoreThatHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var errs testkit.Log[error]
+		router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		rtm := run(t, srv, router, crisp.WithPosition(&slowPosition{took: time.Hour}))
 		authenticated(t, srv)
 		pass(time.Minute)
-		assert.NotEmpty(t, errs.list())
+		assert.NotEmpty(t, errs.List())
 		began := time.Now()
 		require.NoError(t, rtm.Close())
 		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
@@ -289,17 +290,17 @@ func TestPositionStoreThatHangs(t *testing.T) {
 func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := &slowPosition{took: 3 * time.Second} // so that the last is saved after the hook
-		store.saved.add(crisp.Position{Time: time.Now().Add(-time.Hour)})
+		store.saved.Add(crisp.Position{Time: time.Now().Add(-time.Hour)})
 		var rtm *running
-		var dropped log[crisp.Dropped]
-		router, got := texts()
+		var dropped testkit.Log[crisp.Dropped]
+		router, got := testkit.Texts()
 		rtm = run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{
 			Gap: func(crisp.Gap) {
 				<-time.After(6 * time.Second)
 				_ = rtm.Close()
 				<-time.After(time.Second)
 			},
-			Dropped: dropped.add,
+			Dropped: dropped.Add,
 		}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -310,9 +311,9 @@ func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
 		emit(srv, "session_a", 1, 2)
 		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
 		synctest.Wait()
-		assert.Empty(t, got.list())
-		require.Len(t, dropped.list(), 1)
-		assert.Equal(t, 2, dropped.list()[0].Count)
+		assert.Empty(t, got.List())
+		require.Len(t, dropped.List(), 1)
+		assert.Equal(t, 2, dropped.List()[0].Count)
 		assert.False(t, store.last().After(received.Add(clockStep)))
 	})
 }
@@ -340,9 +341,9 @@ func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				store := new(memoryPosition)
-				var gaps log[crisp.Gap]
-				router, got := texts()
-				run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+				var gaps testkit.Log[crisp.Gap]
+				router, got := testkit.Texts()
+				run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1)
 				synctest.Wait()
@@ -354,9 +355,9 @@ func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
 				srv.DropConnections(crisptest.DropCut)
 				synctest.Wait()
 				authenticated(t, srv)
-				require.Len(t, gaps.list(), 1)
-				assert.WithinDuration(t, whole, gaps.list()[0].From, clockStep, "the event that was cut off lies in the gap")
-				assert.Equal(t, numbers(0, 1), got.list())
+				require.Len(t, gaps.List(), 1)
+				assert.WithinDuration(t, whole, gaps.List()[0].From, clockStep, "the event that was cut off lies in the gap")
+				assert.Equal(t, numbers(0, 1), got.List())
 			})
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // script answers the first calls with responders, further ones with success,
@@ -93,11 +94,11 @@ func TestBackingOffIsRandom(t *testing.T) {
 
 func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var order log[string]
+		var order testkit.Log[string]
 		client, mock := mockedClient(t)
 		mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-			order.add(strings.TrimPrefix(r.URL.String(), testAPI))
-			if len(order.list()) == 1 {
+			order.Add(strings.TrimPrefix(r.URL.String(), testAPI))
+			if len(order.List()) == 1 {
 				<-time.After(time.Second) // until the others are in the queue
 				return refusedFor(429, "2")(r)
 			}
@@ -112,7 +113,7 @@ func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 			synctest.Wait()
 		}
 		all.Wait()
-		assert.Equal(t, []string{"0", "16", "17"}, order.list()[16:])
+		assert.Equal(t, []string{"0", "16", "17"}, order.List()[16:])
 	})
 }
 

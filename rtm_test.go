@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // The tests of this file run in virtual time against a Crisp in memory: they
@@ -67,39 +67,10 @@ func (r *running) ending(t *testing.T) error {
 	}
 }
 
-// log collects what a test wants to see later, from any goroutine.
-type log[T any] struct {
-	mu  sync.Mutex
-	all []T
-}
-
-func (l *log[T]) add(v T) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, v)
-}
-
-func (l *log[T]) list() []T {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]T(nil), l.all...)
-}
-
 // message makes the payload of a message whose text is a number.
 func message(session string, n int) []byte {
 	return fmt.Appendf(nil, `{"website_id":%q,"session_id":%q,"type":"text","from":"user","origin":"chat","content":"%d","fingerprint":%d,"timestamp":%d}`,
 		crisptest.WebsiteID, session, n, 1000+n, time.Now().UnixMilli())
-}
-
-// texts makes a router that collects the texts of the visitors' messages.
-func texts(opts ...crisp.RouterOption) (*crisp.Router, *log[string]) {
-	router, got := crisp.NewRouter(opts...), new(log[string])
-	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-		text, _ := ev.Content.(crisp.TextContent)
-		got.add(string(text))
-		return nil
-	})
-	return router, got
 }
 
 func numbers(from, to int) []string {
@@ -137,12 +108,12 @@ func TestRTMDeliversInOrder(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				router, got := texts()
+				router, got := testkit.Texts()
 				rtm := run(t, srv, router, crisp.WithEngineIO(version))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1000)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 1000), got.list())
+				assert.Equal(t, numbers(0, 1000), got.List())
 				assert.Equal(t, crisp.StateConnected, rtm.State())
 				assert.EqualValues(t, 1000, rtm.Stats().Received)
 			})
@@ -153,7 +124,7 @@ func TestRTMDeliversInOrder(t *testing.T) {
 func TestRTMRefusedCredentialsEndRun(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.RejectAuth("token_revoked")
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		rtm := run(t, srv, router)
 		err := rtm.ending(t)
 		require.ErrorIs(t, err, crisp.ErrUnauthorized)
@@ -167,9 +138,9 @@ func TestRTMRefusedCredentialsEndRun(t *testing.T) {
 // An OnAny handler wants all events, but this is none.
 func TestRTMEndsWhenALiveSessionLosesItsRights(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := crisp.NewRouter(), new(log[string])
+		router, got := crisp.NewRouter(), new(testkit.Log[string])
 		router.OnAny(func(_ context.Context, ev crisp.Event) error {
-			got.add(ev.EventName())
+			got.Add(ev.EventName())
 			return nil
 		})
 		rtm := run(t, srv, router)
@@ -178,7 +149,7 @@ func TestRTMEndsWhenALiveSessionLosesItsRights(t *testing.T) {
 		err := rtm.ending(t)
 		require.ErrorIs(t, err, crisp.ErrUnauthorized)
 		assert.ErrorContains(t, err, "token_revoked")
-		assert.Empty(t, got.list())
+		assert.Empty(t, got.List())
 	})
 }
 
@@ -187,7 +158,7 @@ func TestRTMRefusedByRESTEndsRun(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				srv.FailREST(status, 1)
-				router, _ := texts()
+				router, _ := testkit.Texts()
 				err := run(t, srv, router).ending(t)
 				var refusal *crisp.APIError
 				require.ErrorAs(t, err, &refusal)
@@ -250,20 +221,20 @@ func TestRTMRetriesWhatMayPass(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				tt.fault(srv)
-				router, got := texts()
-				var retries log[crisp.Retrying]
-				opts := append(tt.opts, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+				router, got := testkit.Texts()
+				var retries testkit.Log[crisp.Retrying]
+				opts := append(tt.opts, crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
 				began := time.Now()
 				run(t, srv, router, opts...)
 				authenticated(t, srv)
 				took := time.Since(began)
 				assert.GreaterOrEqual(t, took, tt.least)
 				assert.LessOrEqual(t, took, tt.most)
-				require.NotEmpty(t, retries.list())
-				assert.Error(t, retries.list()[0].Err, "the hook hears why")
+				require.NotEmpty(t, retries.List())
+				assert.Error(t, retries.List()[0].Err, "the hook hears why")
 				emit(srv, "session_a", 0, 1)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
+				assert.Equal(t, numbers(0, 1), got.List())
 			})
 		})
 	}
@@ -298,16 +269,16 @@ func TestRTMRetriesWhatNetworksDo(t *testing.T) {
 					answers = answers[1:]
 					return http.StatusOK, crisp.Endpoints{Socket: next}
 				})
-				router, got := texts()
-				var retries log[crisp.Retrying]
+				router, got := testkit.Texts()
+				var retries testkit.Log[crisp.Retrying]
 				runClient(t, srv.Client(crisp.WithHTTPClient(unresolving(srv.HTTPClient()))), router,
-					crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+					crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
 				authenticated(t, srv)
-				require.Len(t, retries.list(), 1)
-				assert.ErrorContains(t, retries.list()[0].Err, tt.says)
+				require.Len(t, retries.List(), 1)
+				assert.ErrorContains(t, retries.List()[0].Err, tt.says)
 				emit(srv, "session_a", 0, 1)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
+				assert.Equal(t, numbers(0, 1), got.List())
 			})
 		})
 	}
@@ -330,14 +301,14 @@ func unresolving(client *http.Client) *http.Client {
 func TestRTMSilentServerCountsAsFailure(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.IgnoreAuth(-1)
-		router, _ := texts()
-		var retries log[crisp.Retrying]
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
+		router, _ := testkit.Texts()
+		var retries testkit.Log[crisp.Retrying]
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		_, err := srv.WaitRequest(ctx, func(crisptest.Request) bool { return len(srv.Requests()) == 4 })
 		require.NoError(t, err)
-		for i, r := range retries.list() {
+		for i, r := range retries.List() {
 			require.ErrorIs(t, r.Err, crisp.ErrSilent)
 			assert.ErrorContains(t, r.Err, "connection limit")
 			assert.Equal(t, i+2, r.Attempt)
@@ -349,15 +320,15 @@ func TestRTMSilentServerCountsAsFailure(t *testing.T) {
 // attempt to connect to a server that hangs, and to make another.
 func requireGivenUpAfter15s(t *testing.T, srv *crisptest.Server) {
 	t.Helper()
-	router, _ := texts()
-	var retries log[time.Duration]
+	router, _ := testkit.Texts()
+	var retries testkit.Log[time.Duration]
 	began := time.Now()
 	run(t, srv, router,
 		crisp.WithConnectTimeout(15*time.Second),
-		crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
+		crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.Add(time.Since(began)) }}))
 	pass(16 * time.Second)
-	require.NotEmpty(t, retries.list())
-	assert.Equal(t, 15*time.Second, retries.list()[0])
+	require.NotEmpty(t, retries.List())
+	assert.Equal(t, 15*time.Second, retries.List()[0])
 }
 
 func TestRTMHungRESTIsBounded(t *testing.T) {
@@ -379,42 +350,42 @@ func TestRTMHungHandshakeIsBounded(t *testing.T) {
 }
 
 // attempts is a backoff of one second that tells what it was asked.
-type attempts struct{ log[int] }
+type attempts struct{ testkit.Log[int] }
 
 func (a *attempts) Delay(attempt int) time.Duration {
-	a.add(attempt)
+	a.Add(attempt)
 	return time.Second
 }
 
 func TestRTMWaitsLongerAndLonger(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var asked attempts
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		srv.TakeDown()
 		run(t, srv, router, crisp.WithBackoff(&asked))
 		pass(3500 * time.Millisecond)
-		assert.Equal(t, []int{2, 3, 4, 5}, asked.list(), "the first attempt has failed, too")
+		assert.Equal(t, []int{2, 3, 4, 5}, asked.List(), "the first attempt has failed, too")
 
 		srv.BringUp()
 		authenticated(t, srv)
 		pass(time.Minute)
 		srv.TakeDown()
 		pass(1500 * time.Millisecond)
-		assert.Equal(t, []int{1, 2}, asked.list()[4:], "a session begins the row anew")
+		assert.Equal(t, []int{1, 2}, asked.List()[4:], "a session begins the row anew")
 	})
 }
 
 func TestRTMSlowsDownForAServerThatFlaps(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var asked attempts
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		run(t, srv, router, crisp.WithBackoff(&asked))
 		for range 5 {
 			authenticated(t, srv)
 			srv.DropConnections()
 			synctest.Wait()
 		}
-		assert.Equal(t, []int{1, 1, 2, 3, 4}, asked.list(), "a session that ends at once is forgiven twice")
+		assert.Equal(t, []int{1, 1, 2, 3, 4}, asked.List(), "a session that ends at once is forgiven twice")
 	})
 }
 
@@ -437,23 +408,23 @@ func TestRTMReconnects(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, Engine.IO %d", tt.name, version), func(t *testing.T) {
 				bubble(t, func(t *testing.T, srv *crisptest.Server) {
 					var (
-						gaps         log[crisp.Gap]
-						disconnected log[crisp.Disconnected]
+						gaps         testkit.Log[crisp.Gap]
+						disconnected testkit.Log[crisp.Disconnected]
 					)
-					router, got := texts()
+					router, got := testkit.Texts()
 					rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{
 						Gap: func(g crisp.Gap) {
-							assert.Len(t, got.list(), 1, "after the last event before the gap, before the first after it")
-							gaps.add(g)
+							assert.Len(t, got.List(), 1, "after the last event before the gap, before the first after it")
+							gaps.Add(g)
 						},
-						Disconnected: disconnected.add,
+						Disconnected: disconnected.Add,
 					}))
 					authenticated(t, srv)
 					emit(srv, "session_a", 0, 1)
 					synctest.Wait()
 					pass(time.Minute) // heartbeats keep a quiet session alive
 					assert.Equal(t, crisp.StateConnected, rtm.State())
-					assert.Empty(t, gaps.list())
+					assert.Empty(t, gaps.List())
 
 					before := time.Now()
 					tt.fault(srv)
@@ -463,15 +434,15 @@ func TestRTMReconnects(t *testing.T) {
 					emit(srv, "session_a", 1, 2)
 					synctest.Wait()
 
-					assert.Equal(t, numbers(0, 2), got.list())
-					require.Len(t, gaps.list(), 1)
-					gap := gaps.list()[0]
+					assert.Equal(t, numbers(0, 2), got.List())
+					require.Len(t, gaps.List(), 1)
+					gap := gaps.List()[0]
 					assert.Equal(t, crisp.GapDisconnected, gap.Reason)
 					assert.False(t, gap.From.After(before.Add(clockStep)), "nothing before the fault can have been missed")
 					assert.WithinDuration(t, before, gap.From, interval, "heartbeats bound the gap")
 					assert.False(t, gap.To.Before(before))
-					require.Len(t, disconnected.list(), 1)
-					assert.Error(t, disconnected.list()[0].Err)
+					require.Len(t, disconnected.List(), 1)
+					assert.Error(t, disconnected.List()[0].Err)
 					assert.EqualValues(t, 1, rtm.Stats().Reconnects)
 				}, crisptest.WithHeartbeat(interval, timeout))
 			})
@@ -481,9 +452,9 @@ func TestRTMReconnects(t *testing.T) {
 
 func TestRTMSurvivesAnOutage(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
-		router, got := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		var gaps testkit.Log[crisp.Gap]
+		router, got := testkit.Texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		down := time.Now()
 		srv.TakeDown()
@@ -494,22 +465,22 @@ func TestRTMSurvivesAnOutage(t *testing.T) {
 		assert.LessOrEqual(t, time.Since(up), time.Minute, "the cap on a wait")
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		require.Len(t, gaps.list(), 1, "many attempts, one gap")
-		assert.False(t, gaps.list()[0].From.After(down.Add(clockStep)))
-		assert.False(t, gaps.list()[0].To.Before(up))
+		assert.Equal(t, numbers(0, 1), got.List())
+		require.Len(t, gaps.List(), 1, "many attempts, one gap")
+		assert.False(t, gaps.List()[0].From.After(down.Add(clockStep)))
+		assert.False(t, gaps.List()[0].To.Before(up))
 	})
 }
 
 func TestRTMFallsBackToTheRescueEndpoint(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.BreakEndpoint()
-		router, got := texts()
+		router, got := testkit.Texts()
 		run(t, srv, router)
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 		assert.Len(t, srv.Requests(), 1, "within one attempt")
 	})
 }
@@ -536,7 +507,7 @@ func TestRTMAsksTheRescueEndpointIfItCouldDoBetter(t *testing.T) {
 				endpoints.Rescue.Socket = endpoints.Socket
 				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) { return http.StatusOK, endpoints })
 				c.fault(srv)
-				router, _ := texts()
+				router, _ := testkit.Texts()
 				run(t, srv, router, crisp.WithBackoff(always(time.Hour)))
 				pass(time.Minute)
 				assert.Len(t, srv.PastSessions(), c.sessions)
@@ -548,11 +519,11 @@ func TestRTMAsksTheRescueEndpointIfItCouldDoBetter(t *testing.T) {
 func TestRTMToleratesPayloads(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var (
-			events log[crisp.Event]
-			errs   log[error]
+			events testkit.Log[crisp.Event]
+			errs   testkit.Log[error]
 		)
-		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.Add(ev); return nil })
 		router.OnName("brand:new", func(context.Context, crisp.Event) error { return nil })
 		run(t, srv, router)
 		authenticated(t, srv)
@@ -563,7 +534,7 @@ func TestRTMToleratesPayloads(t *testing.T) {
 		srv.EmitRaw("brand:new", []byte(`{"session_id":"s"}`))
 		synctest.Wait()
 
-		got := events.list()
+		got := events.List()
 		require.Len(t, got, 4)
 		assert.Equal(t, []crisp.FieldProblem{{Path: "", Wanted: "object", Got: "null"}}, got[0].EventMeta().Problems)
 		assert.Equal(t, []crisp.FieldProblem{{Path: "session_id", Wanted: "string", Got: "number"}}, got[1].EventMeta().Problems)
@@ -576,43 +547,43 @@ func TestRTMToleratesPayloads(t *testing.T) {
 		assert.Equal(t, "brand:new", got[3].EventName())
 		assert.Equal(t, crisp.SourceRTM, got[3].EventMeta().Source)
 
-		require.Len(t, errs.list(), 2, "drift is told")
+		require.Len(t, errs.List(), 2, "drift is told")
 		var drift *crisp.DriftError
-		assert.ErrorAs(t, errs.list()[1], &drift)
+		assert.ErrorAs(t, errs.List()[1], &drift)
 	})
 }
 
 func TestRTMEventWithoutAnArgument(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var events log[crisp.Event]
+		var events testkit.Log[crisp.Event]
 		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.Add(ev); return nil })
 		run(t, srv, router)
 		authenticated(t, srv)
 		srv.SendFrame(`42["message:send"]`)
 		synctest.Wait()
-		require.Len(t, events.list(), 1)
-		assert.Equal(t, []crisp.FieldProblem{{Wanted: "object", Got: "null"}}, events.list()[0].EventMeta().Problems)
+		require.Len(t, events.List(), 1)
+		assert.Equal(t, []crisp.FieldProblem{{Wanted: "object", Got: "null"}}, events.List()[0].EventMeta().Problems)
 	})
 }
 
 func TestRTMFrameOverTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
-		var disconnected log[crisp.Disconnected]
-		router, got := texts()
-		run(t, srv, router, crisp.WithReadLimit(4096), crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Disconnected: disconnected.add}))
+		var gaps testkit.Log[crisp.Gap]
+		var disconnected testkit.Log[crisp.Disconnected]
+		router, got := testkit.Texts()
+		run(t, srv, router, crisp.WithReadLimit(4096), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add, Disconnected: disconnected.Add}))
 		authenticated(t, srv)
 		srv.EmitRaw("message:send", []byte(`{"content":"`+strings.Repeat("x", 5000)+`"}`))
 		synctest.Wait()
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		require.Len(t, disconnected.list(), 1, "no loop")
-		assert.ErrorIs(t, disconnected.list()[0].Err, crisp.ErrTooLarge)
-		require.Len(t, gaps.list(), 1)
-		assert.Equal(t, crisp.GapSkipped, gaps.list()[0].Reason)
+		assert.Equal(t, numbers(0, 1), got.List())
+		require.Len(t, disconnected.List(), 1, "no loop")
+		assert.ErrorIs(t, disconnected.List()[0].Err, crisp.ErrTooLarge)
+		require.Len(t, gaps.List(), 1)
+		assert.Equal(t, crisp.GapSkipped, gaps.List()[0].Reason)
 	})
 }
 
@@ -621,18 +592,18 @@ func TestRTMReadLimitByDefault(t *testing.T) {
 	for size, refused := range map[uint64]bool{16 << 20: false, 16<<20 + 1: true} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				var ended log[crisp.Disconnected]
-				router, _ := texts()
-				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.add}))
+				var ended testkit.Log[crisp.Disconnected]
+				router, _ := testkit.Texts()
+				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 				authenticated(t, srv)
 				srv.SendBytes(binary.BigEndian.AppendUint64([]byte("\x81\x7f"), size))
 				pass(time.Second)
 				if !refused {
-					assert.Empty(t, ended.list())
+					assert.Empty(t, ended.List())
 					return
 				}
-				require.Len(t, ended.list(), 1)
-				assert.ErrorIs(t, ended.list()[0].Err, crisp.ErrTooLarge)
+				require.Len(t, ended.List(), 1)
+				assert.ErrorIs(t, ended.List()[0].Err, crisp.ErrTooLarge)
 			})
 		})
 	}
@@ -643,7 +614,7 @@ func TestRTMReadLimitByDefault(t *testing.T) {
 func TestRTMUnauthorizedMeanwhile(t *testing.T) {
 	anything := crisp.NewRouter()
 	anything.OnAny(func(context.Context, crisp.Event) error { return nil })
-	messages, _ := texts()
+	messages, _ := testkit.Texts()
 	for name, router := range map[string]*crisp.Router{"typed handlers": messages, "OnAny": anything} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
@@ -660,8 +631,8 @@ func TestRTMUnauthorizedMeanwhile(t *testing.T) {
 
 func TestRTMHandlerFailures(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var errs testkit.Log[error]
+		router, got := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		boom := errors.New("boom")
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			switch ev.Content {
@@ -676,19 +647,19 @@ func TestRTMHandlerFailures(t *testing.T) {
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 3)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 3), got.list(), "the session goes on")
-		require.Len(t, errs.list(), 2)
+		assert.Equal(t, numbers(0, 3), got.List(), "the session goes on")
+		require.Len(t, errs.List(), 2)
 		var failed *crisp.HandlerError
-		require.ErrorAs(t, errs.list()[0], &failed)
+		require.ErrorAs(t, errs.List()[0], &failed)
 		assert.NotEmpty(t, failed.Stack)
 		assert.Equal(t, "message:send", failed.Event.EventName())
-		assert.ErrorIs(t, errs.list()[1], boom)
+		assert.ErrorIs(t, errs.List()[1], boom)
 	})
 }
 
 func TestRTMSubscribes(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
 		run(t, srv, router, crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID}, Inboxes: []string{"inbox_1"}}))
 		authenticated(t, srv)
@@ -702,7 +673,7 @@ func TestRTMSubscribes(t *testing.T) {
 
 func TestRTMBind(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := texts()
+		router, got := testkit.Texts()
 		rtm := run(t, srv, router)
 		authenticated(t, srv)
 		began := time.Now()
@@ -711,7 +682,7 @@ func TestRTMBind(t *testing.T) {
 		synctest.Wait()
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Empty(t, got.list(), "what is not listed is removed")
+		assert.Empty(t, got.List(), "what is not listed is removed")
 
 		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{}))
 		assert.Equal(t, 2500*time.Millisecond, time.Since(began), "binds keep their distance")
@@ -720,7 +691,7 @@ func TestRTMBind(t *testing.T) {
 		synctest.Wait()
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -772,7 +743,7 @@ func hearingLate(srv *crisptest.Server, until <-chan struct{}) *http.Client {
 
 func TestRTMBindWhileASessionIsMade(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := texts()
+		router, _ := testkit.Texts()
 		hear := make(chan struct{})
 		client := srv.Client(crisp.WithHTTPClient(hearingLate(srv, hear)))
 		defer client.CloseIdleConnections()
@@ -797,7 +768,7 @@ func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
 		register(r)
 		return r
 	}
-	send, _ := texts()
+	send, _ := testkit.Texts()
 	tests := []struct {
 		name   string
 		router *crisp.Router
@@ -859,8 +830,8 @@ func TestNewRTMSubscribesToAllOfTheTier(t *testing.T) {
 func TestRTMClientsShareNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, a *crisptest.Server) {
 		b := crisptest.NewServer(t, crisptest.InMemory())
-		routerA, gotA := texts()
-		routerB, gotB := texts()
+		routerA, gotA := testkit.Texts()
+		routerB, gotB := testkit.Texts()
 		run(t, a, routerA)
 		run(t, b, routerB)
 		authenticated(t, a)
@@ -868,21 +839,21 @@ func TestRTMClientsShareNothing(t *testing.T) {
 		emit(a, "session_a", 0, 10)
 		emit(b, "session_b", 10, 20)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 10), gotA.list())
-		assert.Equal(t, numbers(10, 20), gotB.list())
+		assert.Equal(t, numbers(0, 10), gotA.List())
+		assert.Equal(t, numbers(10, 20), gotB.List())
 	})
 }
 
 func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var beats log[crisp.Heartbeat]
-		router, _ := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.add}))
+		var beats testkit.Log[crisp.Heartbeat]
+		router, _ := testkit.Texts()
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.Add}))
 		authenticated(t, srv)
 		pass(10 * time.Second)
 		emit(srv, "session_a", 0, 1)
 		pass(51 * time.Second)
-		got := beats.list()
+		got := beats.List()
 		require.Len(t, got, 6, "one each ping interval")
 		assert.InDelta(t, 50*time.Second, got[5].SinceEvent, float64(clockStep))
 		assert.LessOrEqual(t, got[5].SinceFrame, 10*time.Second)
@@ -892,14 +863,14 @@ func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
 // What belongs to the protocol is no event of Crisp's, whenever it comes.
 func TestAuthenticatedIsNoEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var got log[string]
+		var got testkit.Log[string]
 		router := crisp.NewRouter()
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { got.add(ev.EventName()); return nil })
+		router.OnAny(func(_ context.Context, ev crisp.Event) error { got.Add(ev.EventName()); return nil })
 		run(t, srv, router)
 		authenticated(t, srv)
 		srv.SendFrame(`42["authenticated",true]`)
 		srv.EmitRaw("session:removed", []byte(`{"session_id":"s"}`))
 		synctest.Wait()
-		assert.Equal(t, []string{"session:removed"}, got.list())
+		assert.Equal(t, []string{"session:removed"}, got.List())
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // bareHook is the floor: it reads the body and checks its HMAC, and does
@@ -61,7 +62,7 @@ const benchHooks = 8192
 // makeBenchHooks makes bodies of about 600 bytes, no two alike, and signs them.
 var makeBenchHooks = sync.OnceValues(func() (bodies [][]byte, headers []http.Header) {
 	for i := range benchHooks {
-		body := hookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
+		body := testkit.HookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
 		bodies = append(bodies, body)
 		headers = append(headers, crisp.Sign(signingSecret, time.Now(), body))
 	}
