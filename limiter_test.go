@@ -305,28 +305,6 @@ func TestTimeWithoutCallsIsNoMeasureOfTheRate(t *testing.T) {
 	}
 }
 
-func TestACallThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hangs := func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}
-		client, calls := scripted(t, nil, refusedFor(429, "1"), hangs)
-		ctx, cancel := context.WithCancel(t.Context())
-		var hanging sync.WaitGroup
-		hanging.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, time.Hour)
-			defer cancel()
-			assert.ErrorIs(t, client.Do(ctx, "GET", "a", nil, nil), context.Canceled)
-		})
-		synctest.Wait()
-		require.NoError(t, client.Do(t.Context(), "GET", "b", nil, nil))
-		assert.Equal(t, []time.Duration{0, time.Second, 11 * time.Second}, calls.at)
-		cancel()
-		hanging.Wait()
-	})
-}
-
 func TestCallsAreSentInTheirOrder(t *testing.T) {
 	const calls, inFlight = 100, 16
 	synctest.Test(t, func(t *testing.T) {
@@ -366,46 +344,6 @@ func TestCallsThatAreGivenUpMakeRoom(t *testing.T) {
 
 		server.latency = 0
 		require.NoError(t, client.Do(t.Context(), "POST", "b", 1, nil))
-	})
-}
-
-func TestRateLimitIsReadable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		now := time.Now()
-		for name, tt := range map[string]struct {
-			header map[string]string
-			want   crisp.RateLimit
-		}{
-			"nothing": {},
-			"seconds to go": {
-				map[string]string{"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "30"},
-				crisp.RateLimit{Limit: 600, Remaining: 12, Reset: now.Add(30 * time.Second), Told: now},
-			},
-			"UNIX seconds": {
-				map[string]string{"RateLimit-Limit": "600, 600;w=3600", "RateLimit-Reset": "1893456000"},
-				crisp.RateLimit{Limit: 600, Reset: time.Unix(1893456000, 0), Told: now},
-			},
-			"UNIX milliseconds": {
-				map[string]string{"RateLimit-Reset": "1893456000123"},
-				crisp.RateLimit{Reset: time.UnixMilli(1893456000123), Told: now},
-			},
-			"Retry-After": {
-				map[string]string{"Retry-After": "1200"},
-				crisp.RateLimit{RetryAt: now.Add(20 * time.Minute), Told: now},
-			},
-			"nonsense": {
-				header: map[string]string{"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "-1", "Retry-After": "later"},
-			},
-		} {
-			header := http.Header{}
-			for key, value := range tt.header {
-				header.Set(key, value)
-			}
-			client, mock := mockedClient(t)
-			mock.RegisterNoResponder(answer(429, `{"error":true,"reason":"quota"}`).HeaderSet(header))
-			require.ErrorIs(t, client.Do(t.Context(), "GET", "a", nil, nil), crisp.ErrQuota)
-			assert.Equal(t, tt.want, client.RateLimit(), name)
-		}
 	})
 }
 

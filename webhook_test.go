@@ -3,6 +3,7 @@ package crisp_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -748,4 +749,58 @@ func TestPrintingAWebhookKeepsTheSecrets(t *testing.T) {
 		assert.NotContains(t, printed, fmt.Sprintf("%d", []byte(signingSecret)), verb)
 		assert.NotContains(t, printed, fmt.Sprintf("%x", signingSecret), verb)
 	}
+}
+
+// FuzzWebhook posts any body, signed and forged.
+func FuzzWebhook(f *testing.F) {
+	f.Add(testkit.HookBody("hello"))
+	for _, seed := range []string{
+		``, `{}`, `null`, `[]`, `{"event":"message:send"}`, `{"event":"a:b","data":null}`, `{"event":"a:b","data":[{}]} `,
+		`{"event":"a:b","event":"message:send","data":{},"data":{"session_id":7}}`, `{"event":"\u0061","data":"\ud800"}`,
+		`{"event":"a","data":1e999,"timestamp":-1e999}`, `{"event":"a","data":{},"timestamp":"1","website_id":[]}`,
+		"{\"event\":\"\xff\",\"data\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got crisp.Event
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		router.OnAny(func(_ context.Context, ev crisp.Event) error {
+			got = ev
+			return nil
+		})
+		hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		post := func(r *http.Request) int {
+			w := httptest.NewRecorder()
+			hook.ServeHTTP(w, r)
+			return w.Code
+		}
+
+		forged := hookRequest(body)
+		bump(forged.Header, "X-Crisp-Signature")
+		if status := post(forged); status != http.StatusUnauthorized || got != nil {
+			t.Fatalf("a forged hook: status %d, event %v", status, got)
+		}
+
+		switch status := post(hookRequest(body)); status {
+		case http.StatusOK:
+			if !json.Valid(body) {
+				t.Error("accepted what is not JSON")
+			}
+			if got == nil || got.EventName() == "" || got.EventMeta().Time.IsZero() {
+				t.Errorf("event %#v", got)
+			} else if raw := got.EventMeta().Raw; !json.Valid(raw) || !bytes.Contains(body, raw) {
+				t.Errorf("payload %q", raw)
+			}
+		case http.StatusBadRequest:
+			if got != nil {
+				t.Error("a handler ran")
+			}
+		default:
+			t.Errorf("status %d", status)
+		}
+	})
 }
