@@ -251,7 +251,7 @@ func TestWebhookAllocs(t *testing.T) {
 	body := testkit.HookBody(strings.Repeat("lorem ipsum ", 30))
 	reader := new(bytes.Reader)
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
-	r.Body, r.Header, r.ContentLength = io.NopCloser(reader), crisp.Sign(signingSecret, time.Now(), body), int64(len(body))
+	r.Body, r.Header, r.ContentLength = io.NopCloser(reader), crisp.Sign(hookSecret, time.Now(), body), int64(len(body))
 	w := &discard{header: make(http.Header)}
 	costOfPost := func(h http.Handler) cost {
 		return costOf(func() {
@@ -263,7 +263,7 @@ func TestWebhookAllocs(t *testing.T) {
 	}
 	router := crisp.NewRouter()
 	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
-	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret), crisp.WithDedupe(nil))
+	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(hookSecret), crisp.WithDedupe(nil))
 	require.NoError(t, err)
 	got := costOfPost(hook)
 	assertCost(t, got, costOfPost(http.HandlerFunc(bareHook)))

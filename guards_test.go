@@ -21,10 +21,6 @@ import (
 	"github.com/crisp-go/crisp/internal/testkit"
 )
 
-func refOf(v *crisptest.Visitor) crisp.SessionRef {
-	return crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}
-}
-
 // answersOf are the texts that a visitor got by automation.
 func answersOf(v *crisptest.Visitor) []string {
 	var texts []string
@@ -282,22 +278,24 @@ func TestAPauseEndsByItsRules(t *testing.T) {
 		}, true},
 		"an event":    {[]crisp.ResumeRule{resolved}, func(o *crisptest.Operator, v *crisptest.Visitor, _ *crisp.Pauses) { o.Resolve(v) }, false},
 		"either rule": {[]crisp.ResumeRule{crisp.ResumeAfter(time.Hour), resolved}, func(o *crisptest.Operator, v *crisptest.Visitor, _ *crisp.Pauses) { o.Resolve(v) }, false},
-		"the program": {nil, func(_ *crisptest.Operator, v *crisptest.Visitor, p *crisp.Pauses) { p.Resume(refOf(v)) }, false},
+		"the program": {nil, func(_ *crisptest.Operator, v *crisptest.Visitor, p *crisp.Pauses) { p.Resume(v.Session()) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				client := srv.Client()
-				router, pauses, got := pausing(client, tt.rules...)
+				router, got := testkit.Texts()
+				router.Use(crisp.IgnoreOperators()) // which must not hide them from the pauses
+				pauses := crisp.PauseOnHuman(router, client, tt.rules...)
 				runClient(t, client, router)
 				authenticated(t, srv)
 				visitor, operator := srv.Visitor(), srv.Operator("Ada")
 				operator.Say(visitor, "I take over")
 				synctest.Wait()
-				require.True(t, pauses.Paused(refOf(visitor)))
+				require.True(t, pauses.Paused(visitor.Session()))
 
 				tt.do(operator, visitor, pauses)
 				synctest.Wait()
-				assert.Equal(t, tt.want, pauses.Paused(refOf(visitor)))
+				assert.Equal(t, tt.want, pauses.Paused(visitor.Session()))
 				authenticated(t, srv) // a long time without a handler's word is no reason to be away
 				visitor.Say("Hello")
 				synctest.Wait()
@@ -344,9 +342,9 @@ func TestPausesOutliveTheProgramIfItKeepsThem(t *testing.T) {
 		for ref, since := range kept {
 			after.Pause(ref, since)
 		}
-		pass(29 * time.Minute)
+		time.Sleep(29 * time.Minute) // virtual
 		assert.True(t, after.Paused(testRef))
-		pass(time.Minute)
+		time.Sleep(time.Minute)
 		assert.False(t, after.Paused(testRef))
 	})
 }

@@ -38,6 +38,13 @@ type limitedServer struct {
 	most     int // in flight at a time
 }
 
+func (s *limitedServer) client(t *testing.T) *crisp.Client {
+	t.Helper()
+	client, err := crisp.New(crisp.PluginToken("identifier", "key"), crisp.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	return client
+}
+
 func (s *limitedServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.enter()
 	defer s.leave()
@@ -184,8 +191,7 @@ func TestAThousandCallsAtOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &limitedServer{latency: tt.latency, limit: tt.limit(), taken: make(map[string]int)}
-				client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-				require.NoError(t, err)
+				client := server.client(t)
 				ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 				defer cancel()
 
@@ -235,8 +241,7 @@ func TestAServerThatRefusesEverythingIsHardlyAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := refuseAll{on: true}
 		server := &limitedServer{latency: time.Millisecond, limit: closed.limit, taken: make(map[string]int)}
-		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err)
+		client := server.client(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		var all sync.WaitGroup
@@ -254,8 +259,7 @@ func TestAServerThatRefusesEverythingIsHardlyAsked(t *testing.T) {
 func TestCallsWithoutDeadlineWaitAsLongAsTheQueueMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &limitedServer{latency: time.Millisecond, limit: tokenBucket(1, 1, false), taken: make(map[string]int)}
-		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err)
+		client := server.client(t)
 		began := time.Now()
 		var all sync.WaitGroup
 		for i := range 200 {
@@ -270,8 +274,7 @@ func TestCallsWithoutDeadlineGiveUpWhereNothingMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closed := refuseAll{on: true}
 		server := &limitedServer{limit: closed.limit, taken: make(map[string]int)}
-		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err)
+		client := server.client(t)
 		began := time.Now()
 		var all sync.WaitGroup
 		for i := range 100 {
@@ -288,8 +291,7 @@ func TestTimeWithoutCallsIsNoMeasureOfTheRate(t *testing.T) {
 	for _, every := range []time.Duration{time.Second, 10 * time.Second, 10 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &limitedServer{latency: time.Millisecond, limit: tokenBucket(100, 20, false), taken: make(map[string]int)}
-			client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-			require.NoError(t, err)
+			client := server.client(t)
 			for i := range 100 {
 				require.NoError(t, client.Do(t.Context(), "POST", fmt.Sprint("before/", i), i, nil))
 				<-time.After(every)
@@ -309,8 +311,7 @@ func TestCallsAreSentInTheirOrder(t *testing.T) {
 	const calls, inFlight = 100, 16
 	synctest.Test(t, func(t *testing.T) {
 		server := &limitedServer{latency: time.Millisecond, limit: fixedWindow(calls, time.Hour, false), taken: make(map[string]int)}
-		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err)
+		client := server.client(t)
 		took := make([]time.Duration, calls)
 		began := time.Now()
 		var all sync.WaitGroup
@@ -331,8 +332,7 @@ func TestCallsAreSentInTheirOrder(t *testing.T) {
 func TestCallsThatAreGivenUpMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &limitedServer{latency: time.Hour, limit: tokenBucket(1, 100, false), taken: make(map[string]int)}
-		client, err := crisp.New(testToken, crisp.WithHTTPClient(&http.Client{Transport: server}))
-		require.NoError(t, err)
+		client := server.client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for range 40 { // 16 in flight, the others behind them

@@ -22,6 +22,8 @@ import (
 	"github.com/crisp-go/crisp/internal/testkit"
 )
 
+const hookSecret = "secret"
+
 // bareHook is the floor: it reads the body and checks its HMAC, and does
 // nothing with it.
 func bareHook(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +32,7 @@ func bareHook(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	mac := hmac.New(sha256.New, []byte(signingSecret))
+	mac := hmac.New(sha256.New, []byte(hookSecret))
 	_, _ = fmt.Fprintf(mac, "[%s;%s]", r.Header.Get("X-Crisp-Request-Timestamp"), body)
 	if !hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(r.Header.Get("X-Crisp-Signature"))) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -44,7 +46,7 @@ func benchmarkedHooks(b *testing.B) map[string]http.Handler {
 	hook := func(opt crisp.WebhookOption) http.Handler {
 		router := crisp.NewRouter()
 		crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
-		h, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret), crisp.WithTolerance(0), opt)
+		h, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(hookSecret), crisp.WithTolerance(0), opt)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -64,7 +66,7 @@ var makeBenchHooks = sync.OnceValues(func() (bodies [][]byte, headers []http.Hea
 	for i := range benchHooks {
 		body := testkit.HookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
 		bodies = append(bodies, body)
-		headers = append(headers, crisp.Sign(signingSecret, time.Now(), body))
+		headers = append(headers, crisp.Sign(hookSecret, time.Now(), body))
 	}
 	return bodies, headers
 })
