@@ -1,6 +1,6 @@
 //go:build !race
 
-package crisp_test
+package test
 
 import (
 	"bytes"

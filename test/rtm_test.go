@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"
@@ -758,51 +758,6 @@ func TestRTMBindWhileASessionIsMade(t *testing.T) {
 		assert.Equal(t, crisp.StateConnected, rtm.State())
 		assert.Equal(t, []string{"message:received"}, srv.Sessions()[0].Events)
 	})
-}
-
-func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
-	client, err := crisp.New(crisp.PluginToken("id", "key"))
-	require.NoError(t, err)
-	on := func(register func(*crisp.Router)) *crisp.Router {
-		r := crisp.NewRouter()
-		register(r)
-		return r
-	}
-	send, _ := testkit.Texts()
-	tests := []struct {
-		name   string
-		router *crisp.Router
-		opts   []crisp.RTMOption
-		says   string
-	}{
-		{"no router", nil, nil, "router"},
-		{"no handlers", crisp.NewRouter(), nil, "no handlers"},
-		{"an event of another tier", on(func(r *crisp.Router) {
-			crisp.On(r, func(context.Context, *crisp.CampaignRunning) error { return nil })
-		}), nil, `plugin token can't receive "campaign:running"`},
-		{"a filter with an event of another tier", send, []crisp.RTMOption{
-			crisp.WithFilter(crisp.Filter{Events: []string{"status:health:changed"}}),
-		}, "status:health:changed"},
-		{"an empty room", send, []crisp.RTMOption{crisp.WithFilter(crisp.Filter{Rooms: []string{"a", ""}})}, "Rooms[1]"},
-		{"no lanes", send, []crisp.RTMOption{crisp.WithConcurrency(0)}, "WithConcurrency"},
-		{"no queue", send, []crisp.RTMOption{crisp.WithQueue(0, crisp.OverflowBlock)}, "WithQueue"},
-		{"unknown overflow", send, []crisp.RTMOption{crisp.WithQueue(1, 7)}, "overflow"},
-		{"no backoff", send, []crisp.RTMOption{crisp.WithBackoff(nil)}, "WithBackoff"},
-		{"Engine.IO 2", send, []crisp.RTMOption{crisp.WithEngineIO(2)}, "3 or 4"},
-		{"tiny frames", send, []crisp.RTMOption{crisp.WithReadLimit(1)}, "WithReadLimit"},
-		{"no time", send, []crisp.RTMOption{crisp.WithConnectTimeout(0)}, "WithConnectTimeout"},
-		{"no store", send, []crisp.RTMOption{crisp.WithPosition(nil)}, "WithPosition"},
-		{"backfill without messages", on(func(r *crisp.Router) {
-			crisp.On(r, func(context.Context, *crisp.SessionRemoved) error { return nil })
-		}), []crisp.RTMOption{crisp.WithBackfill(crisp.Backfill{})}, "message:send"},
-		{"negative backfill", send, []crisp.RTMOption{crisp.WithBackfill(crisp.Backfill{Overlap: -1})}, "negative"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := client.NewRTM(tt.router, tt.opts...)
-			assert.ErrorContains(t, err, tt.says)
-		})
-	}
 }
 
 func TestNewRTMSubscribesToAllOfTheTier(t *testing.T) {
