@@ -215,17 +215,18 @@ func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := &slowPosition{took: 3 * time.Second} // so that the last is saved after the hook
 		store.saved.Add(crisp.Position{Time: time.Now().Add(-time.Hour)})
-		var rtm *running
 		var dropped testkit.Log[crisp.Dropped]
 		router, got := testkit.Texts()
-		rtm = run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{
+		started := make(chan *running, 1)
+		rtm := run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{
 			Gap: func(crisp.Gap) {
 				<-time.After(6 * time.Second)
-				_ = rtm.Close()
+				_ = (<-started).Close()
 				<-time.After(time.Second)
 			},
 			Dropped: dropped.Add,
 		}))
+		started <- rtm
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		require.NoError(t, srv.WaitAuthenticated(ctx))
