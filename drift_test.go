@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // Each property of each event, nested ones too, takes on each JSON type in
@@ -27,9 +26,9 @@ func TestDriftOfEveryProperty(t *testing.T) {
 	for _, info := range crisp.Events() {
 		t.Run(info.Name, func(t *testing.T) {
 			typ := eventType(info.Name)
-			for _, p := range propertiesOf(typ, parseAny(t, testkit.SampleOf(info.Name)), nil) {
+			for _, p := range propertiesOf(typ, parseAny(t, sampleOf(info.Name)), nil) {
 				for got, value := range values {
-					root := parseAny(t, testkit.SampleOf(info.Name))
+					root := parseAny(t, sampleOf(info.Name))
 					p.set(root, value)
 					text, err := json.Marshal(root)
 					require.NoError(t, err)
@@ -280,13 +279,13 @@ func TestBothShapes(t *testing.T) {
 func TestNumbersOfEveryKind(t *testing.T) {
 	for _, info := range crisp.Events() {
 		typ := eventType(info.Name)
-		for _, p := range propertiesOf(typ, parseAny(t, testkit.SampleOf(info.Name)), nil) {
+		for _, p := range propertiesOf(typ, parseAny(t, sampleOf(info.Name)), nil) {
 			accepted, _ := p.accepts("number")
 			if !accepted && p.typ.Kind() != reflect.Int && p.typ.Kind() != reflect.Int64 {
 				continue
 			}
 			for _, number := range []json.Number{"45.5", "-1", "70000", "45.0", "1e3"} {
-				root := parseAny(t, testkit.SampleOf(info.Name))
+				root := parseAny(t, sampleOf(info.Name))
 				p.set(root, number)
 				text, err := json.Marshal(root)
 				require.NoError(t, err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
-	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func decode(t *testing.T, name, payload string) crisp.Event {
@@ -32,6 +31,8 @@ func decodeAs[E crisp.Event](t *testing.T, name, payload string) E {
 	return ev
 }
 
+func sampleOf(name string) string { return string(crisptest.Sample(name).EventMeta().Raw) }
+
 func TestEverySample(t *testing.T) {
 	require.Len(t, crisp.Events(), 82)
 	for _, info := range crisp.Events() {
@@ -42,7 +43,7 @@ func TestEverySample(t *testing.T) {
 			assert.Empty(t, ev.EventMeta().Problems)
 			assertNoZeroField(t, reflect.ValueOf(ev).Elem(), info.GoType)
 
-			payload := testkit.SampleOf(info.Name)
+			payload := sampleOf(info.Name)
 			marshalled, err := json.Marshal(ev)
 			require.NoError(t, err)
 			assert.JSONEq(t, payload, string(marshalled))

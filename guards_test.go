@@ -98,9 +98,13 @@ func TestIgnoreSelfWaitsForTheFingerprint(t *testing.T) {
 	}
 }
 
-// pausing makes a router that pauses, and collects the texts that pass.
-func pausing(client *crisp.Client, rules ...crisp.ResumeRule) (*crisp.Router, *crisp.Pauses, *testkit.Log[string]) {
-	router, got := testkit.Texts()
+// pausing makes a router that pauses, and collects the messages that pass.
+func pausing(client *crisp.Client, rules ...crisp.ResumeRule) (*crisp.Router, *crisp.Pauses, *testkit.Log[*crisp.MessageSend]) {
+	router, got := crisp.NewRouter(), new(testkit.Log[*crisp.MessageSend])
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		got.Add(ev)
+		return nil
+	})
 	router.Use(crisp.IgnoreOperators()) // which must not hide them from the pauses
 	return router, crisp.PauseOnHuman(router, client, rules...), got
 }

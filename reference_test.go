@@ -13,14 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // FuzzDecode compares Decode with what encoding/json reads in the same
 // payload.
 func FuzzDecode(f *testing.F) {
 	for _, info := range crisp.Events() {
-		f.Add(info.Name, []byte(testkit.SampleOf(info.Name)))
+		f.Add(info.Name, []byte(sampleOf(info.Name)))
 	}
 	for typ, c := range contents {
 		f.Add("message:send", []byte(`{"type":"`+typ+`","content":`+c.wire+`}`))
@@ -62,7 +61,7 @@ func checkRoundTrip(t *testing.T, ev crisp.Event) {
 
 func TestSamplesAgainstReference(t *testing.T) {
 	for _, info := range crisp.Events() {
-		checkAgainstReference(t, decode(t, info.Name, testkit.SampleOf(info.Name)))
+		checkAgainstReference(t, decode(t, info.Name, sampleOf(info.Name)))
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestConnectEndpointsOfEachTier(t *testing.T) {
@@ -120,7 +119,9 @@ func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
 		register(r)
 		return r
 	}
-	send, _ := testkit.Texts()
+	send := on(func(r *crisp.Router) {
+		crisp.On(r, func(context.Context, *crisp.MessageSend) error { return nil })
+	})
 	tests := []struct {
 		name   string
 		router *crisp.Router

@@ -92,8 +92,8 @@ func times(factor float64, payload string) float64 { return factor * float64(len
 // Decode has to copy the payload, make the event, and box its content; slices
 // and values with escapes come on top.
 func TestDecodeAllocs(t *testing.T) {
-	received, state := testkit.SampleOf("message:received"), testkit.SampleOf("session:set_state")
-	pages, profile := testkit.SampleOf("session:sync:pages"), testkit.SampleOf("people:profile:updated")
+	received, state := sampleOf("message:received"), sampleOf("session:set_state")
+	pages, profile := sampleOf("session:sync:pages"), sampleOf("people:profile:updated")
 	for _, c := range []struct {
 		name, payload string
 		limit         cost

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
 	"github.com/crisp-go/crisp/internal/testkit"
 )
 
@@ -185,10 +186,12 @@ const messageSend = `{"website_id":"f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038",` +
 	`"stamped":true,"timestamp":1773569824159,"user":{"type":"participant","nickname":"Camille Example",` +
 	`"user_id":"session_9b7d2c64-0e1f-4a53-8c6d-31f5a2e80b97","avatar":"https://example.com/avatar/camille.png"}}`
 
+func sampleOf(name string) string { return string(crisptest.Sample(name).EventMeta().Raw) }
+
 func BenchmarkDecode(b *testing.B) {
 	payloads := map[string]string{"message:send": messageSend}
 	for _, name := range []string{"session:set_state", "message:received", "people:profile:updated", "session:sync:pages"} {
-		payloads[name] = testkit.SampleOf(name)
+		payloads[name] = sampleOf(name)
 	}
 	for name, payload := range payloads {
 		b.Run(name, func(b *testing.B) {

@@ -156,7 +156,7 @@ func TestAPauseEndsByItsRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				client := srv.Client()
-				router, got := testkit.Texts()
+				router, got := texts()
 				router.Use(crisp.IgnoreOperators()) // which must not hide them from the pauses
 				pauses := crisp.PauseOnHuman(router, client, tt.rules...)
 				runClient(t, client, router)

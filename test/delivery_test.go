@@ -259,7 +259,7 @@ func TestEventsTellWhenTheyWereReceived(t *testing.T) {
 
 func TestAnEventLargerThanTheQueuePasses(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithQueue(10, crisp.OverflowBlock))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 5)
@@ -333,7 +333,7 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				var errs testkit.Log[error]
-				router, got := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) {
+				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) {
 					errs.Add(err)
 					runtime.Goexit() // nothing is sacred
 				}))
@@ -474,7 +474,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 
 func TestCallsAtOddTimes(t *testing.T) {
 	newRTM := func(t *testing.T, srv *crisptest.Server) *crisp.RTM {
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		rtm, err := srv.Client().NewRTM(router)
 		require.NoError(t, err)
 		return rtm

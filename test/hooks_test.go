@@ -27,7 +27,7 @@ func TestHooksThatFail(t *testing.T) {
 					errs testkit.Log[error]
 					gaps testkit.Log[crisp.Gap]
 				)
-				router, got := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 				run(t, srv, router, crisp.WithHooks(crisp.Hooks{
 					Connected: func(crisp.Connected) { fail() },
 					Gap:       gaps.Add,
@@ -51,7 +51,7 @@ func TestHooksThatFail(t *testing.T) {
 
 func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(c crisp.Connected) {
 			assert.Equal(t, 1, c.Attempt)
 			pass(time.Minute) // heartbeats go on
@@ -77,7 +77,7 @@ func TestCloseWhileAHookHangs(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				release := make(chan struct{})
 				defer close(release)
-				router, got := testkit.Texts()
+				router, got := texts()
 				rtm := run(t, srv, router, append(opts, crisp.WithHooks(crisp.Hooks{Gap: func(crisp.Gap) { <-release }}))...)
 				authenticated(t, srv)
 				srv.DropConnections()
@@ -101,7 +101,7 @@ func TestSkippedHook(t *testing.T) {
 		const flood = 50_000
 		var skipped testkit.Log[error]
 		release := make(chan struct{})
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Skipped: func(err error) {
 			<-release
 			skipped.Add(err)
@@ -124,7 +124,7 @@ func TestSkippedHook(t *testing.T) {
 func TestHeartbeatHook(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var beats testkit.Log[crisp.Heartbeat]
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)

@@ -208,7 +208,7 @@ func TestHostileEndsOfSessions(t *testing.T) {
 					ended testkit.Log[crisp.Disconnected]
 					gaps  testkit.Log[crisp.Gap]
 				)
-				router, got := testkit.Texts()
+				router, got := texts()
 				run(t, srv, router, crisp.WithReadLimit(256<<10),
 					crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add, Gap: gaps.Add}))
 				authenticated(t, srv)
@@ -230,7 +230,7 @@ func TestHostileEndsOfSessions(t *testing.T) {
 func TestHostileFrameThatDoesNotEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var ended testkit.Log[crisp.Disconnected]
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 		authenticated(t, srv)
 		srv.SendBytes([]byte("\x81\x7e\x01\x00" + `42["message:send",`))
@@ -263,7 +263,7 @@ func TestHostileFloodsTakeNoMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				const frames = 30_000
-				router, got := testkit.Texts()
+				router, got := texts()
 				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Skipped: func(error) {}}))
 				authenticated(t, srv)
 				batch := func(from, to int) {
@@ -308,7 +308,7 @@ func FuzzRTM(f *testing.F) {
 		}
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
 			var ended testkit.Log[crisp.Disconnected]
-			router, got := testkit.Texts(crisp.WithErrorHandler(func(context.Context, error) {}))
+			router, got := texts(crisp.WithErrorHandler(func(context.Context, error) {}))
 			rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 			authenticated(t, srv)
 			srv.SendFrame(frame)

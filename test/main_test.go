@@ -15,6 +15,7 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
 	"github.com/crisp-go/crisp/internal/leakcheck"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -60,6 +61,17 @@ func (r *running) ending(t *testing.T) error {
 		require.FailNow(t, "Run goes on")
 		return nil
 	}
+}
+
+// texts makes a router that collects the texts of the visitors' messages.
+func texts(opts ...crisp.RouterOption) (*crisp.Router, *testkit.Log[string]) {
+	router, got := crisp.NewRouter(opts...), new(testkit.Log[string])
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		text, _ := ev.Content.(crisp.TextContent)
+		got.Add(string(text))
+		return nil
+	})
+	return router, got
 }
 
 // message makes the payload of a message whose text is a number.

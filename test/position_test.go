@@ -42,7 +42,7 @@ func (m *memoryPosition) last() time.Time {
 func TestPositionMakesARestartAGap(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := new(memoryPosition)
-		router, got := testkit.Texts()
+		router, got := texts()
 		rtm := run(t, srv, router, crisp.WithPosition(store))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
@@ -91,7 +91,7 @@ func TestPositionThatCanNotBeLoaded(t *testing.T) {
 	t.Run("damaged", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
 			var errs testkit.Log[error]
-			router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+			router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 			run(t, srv, router, crisp.WithPosition(&memoryPosition{err: crisp.ErrPosition}))
 			authenticated(t, srv)
 			require.Len(t, errs.List(), 1)
@@ -103,7 +103,7 @@ func TestPositionThatCanNotBeLoaded(t *testing.T) {
 			var errs testkit.Log[error]
 			store := new(memoryPosition)
 			store.saved.Add(crisp.Position{Time: time.Now().Add(time.Hour)})
-			router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+			router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 			hooks, gaps, _ := watch()
 			run(t, srv, router, hooks, crisp.WithPosition(store))
 			authenticated(t, srv)
@@ -117,7 +117,7 @@ func TestPositionThatCanNotBeLoaded(t *testing.T) {
 	t.Run("out of reach", func(t *testing.T) {
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
 			down := errors.New("database down")
-			router, _ := testkit.Texts()
+			router, _ := texts()
 			rtm := run(t, srv, router, crisp.WithPosition(&memoryPosition{err: down}))
 			assert.ErrorIs(t, <-rtm.err, down, "a program that would not know its gap does not start")
 			assert.Empty(t, srv.Requests())
@@ -134,7 +134,7 @@ func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				store := new(memoryPosition)
 				var gaps testkit.Log[crisp.Gap]
-				router, got := testkit.Texts()
+				router, got := texts()
 				run(t, srv, router, append(opts, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: func(g crisp.Gap) {
 					gaps.Add(g)
 					time.Sleep(time.Minute) // virtual
@@ -160,7 +160,7 @@ func TestPositionWaitsForTheHookOfAGap(t *testing.T) {
 func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := new(memoryPosition)
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) {
 			time.Sleep(10 * time.Minute) // virtual
 		}}))
@@ -181,7 +181,7 @@ func TestPositionWaitsForTheFirstConnectedHook(t *testing.T) {
 func TestPositionIsSavedBeforeShutdownReturns(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		store := &slowPosition{took: 3 * time.Second}
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		rtm := run(t, srv, router, crisp.WithPosition(store))
 		authenticated(t, srv)
 		pass(time.Minute)
@@ -196,7 +196,7 @@ func TestPositionIsSavedBeforeShutdownReturns(t *testing.T) {
 func TestPositionStoreThatHangs(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var errs testkit.Log[error]
-		router, _ := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+		router, _ := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		rtm := run(t, srv, router, crisp.WithPosition(&slowPosition{took: time.Hour}))
 		authenticated(t, srv)
 		pass(time.Minute)
@@ -216,7 +216,7 @@ func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
 		store := &slowPosition{took: 3 * time.Second} // so that the last is saved after the hook
 		store.saved.Add(crisp.Position{Time: time.Now().Add(-time.Hour)})
 		var dropped testkit.Log[crisp.Dropped]
-		router, got := testkit.Texts()
+		router, got := texts()
 		started := make(chan *running, 1)
 		rtm := run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{
 			Gap: func(crisp.Gap) {
@@ -267,7 +267,7 @@ func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				store := new(memoryPosition)
 				var gaps testkit.Log[crisp.Gap]
-				router, got := testkit.Texts()
+				router, got := texts()
 				run(t, srv, router, crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1)

@@ -25,7 +25,7 @@ func TestRTMDeliversInOrder(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				router, got := testkit.Texts()
+				router, got := texts()
 				rtm := run(t, srv, router, crisp.WithEngineIO(version))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1000)
@@ -41,7 +41,7 @@ func TestRTMDeliversInOrder(t *testing.T) {
 func TestRTMRefusedCredentialsEndRun(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.RejectAuth("token_revoked")
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		rtm := run(t, srv, router)
 		err := rtm.ending(t)
 		require.ErrorIs(t, err, crisp.ErrUnauthorized)
@@ -75,7 +75,7 @@ func TestRTMRefusedByRESTEndsRun(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				srv.FailREST(status, 1)
-				router, _ := testkit.Texts()
+				router, _ := texts()
 				err := run(t, srv, router).ending(t)
 				var refusal *crisp.APIError
 				require.ErrorAs(t, err, &refusal)
@@ -138,7 +138,7 @@ func TestRTMRetriesWhatMayPass(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				tt.fault(srv)
-				router, got := testkit.Texts()
+				router, got := texts()
 				var retries testkit.Log[crisp.Retrying]
 				opts := append(tt.opts, crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
 				began := time.Now()
@@ -186,7 +186,7 @@ func TestRTMRetriesWhatNetworksDo(t *testing.T) {
 					answers = answers[1:]
 					return http.StatusOK, crisp.Endpoints{Socket: next}
 				})
-				router, got := testkit.Texts()
+				router, got := texts()
 				var retries testkit.Log[crisp.Retrying]
 				runClient(t, srv.Client(crisp.WithHTTPClient(unresolving(srv.HTTPClient()))), router,
 					crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
@@ -218,7 +218,7 @@ func unresolving(client *http.Client) *http.Client {
 func TestRTMSilentServerCountsAsFailure(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.IgnoreAuth(-1)
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		var retries testkit.Log[crisp.Retrying]
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -237,7 +237,7 @@ func TestRTMSilentServerCountsAsFailure(t *testing.T) {
 // attempt to connect to a server that hangs, and to make another.
 func requireGivenUpAfter15s(t *testing.T, srv *crisptest.Server) {
 	t.Helper()
-	router, _ := testkit.Texts()
+	router, _ := texts()
 	var retries testkit.Log[time.Duration]
 	began := time.Now()
 	run(t, srv, router,
@@ -277,7 +277,7 @@ func (a *attempts) Delay(attempt int) time.Duration {
 func TestRTMWaitsLongerAndLonger(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var asked attempts
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		srv.TakeDown()
 		run(t, srv, router, crisp.WithBackoff(&asked))
 		pass(3500 * time.Millisecond)
@@ -295,7 +295,7 @@ func TestRTMWaitsLongerAndLonger(t *testing.T) {
 func TestRTMSlowsDownForAServerThatFlaps(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var asked attempts
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		run(t, srv, router, crisp.WithBackoff(&asked))
 		for range 5 {
 			authenticated(t, srv)
@@ -328,7 +328,7 @@ func TestRTMReconnects(t *testing.T) {
 						gaps         testkit.Log[crisp.Gap]
 						disconnected testkit.Log[crisp.Disconnected]
 					)
-					router, got := testkit.Texts()
+					router, got := texts()
 					rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{
 						Gap: func(g crisp.Gap) {
 							assert.Len(t, got.List(), 1, "after the last event before the gap, before the first after it")
@@ -370,7 +370,7 @@ func TestRTMReconnects(t *testing.T) {
 func TestRTMSurvivesAnOutage(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var gaps testkit.Log[crisp.Gap]
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		down := time.Now()
@@ -392,7 +392,7 @@ func TestRTMSurvivesAnOutage(t *testing.T) {
 func TestRTMFallsBackToTheRescueEndpoint(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		srv.BreakEndpoint()
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router)
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
@@ -424,7 +424,7 @@ func TestRTMAsksTheRescueEndpointIfItCouldDoBetter(t *testing.T) {
 				endpoints.Rescue.Socket = endpoints.Socket
 				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) { return http.StatusOK, endpoints })
 				c.fault(srv)
-				router, _ := testkit.Texts()
+				router, _ := texts()
 				run(t, srv, router, crisp.WithBackoff(always(time.Hour)))
 				pass(time.Minute)
 				assert.Len(t, srv.PastSessions(), c.sessions)
@@ -488,7 +488,7 @@ func TestRTMFrameOverTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var gaps testkit.Log[crisp.Gap]
 		var disconnected testkit.Log[crisp.Disconnected]
-		router, got := testkit.Texts()
+		router, got := texts()
 		run(t, srv, router, crisp.WithReadLimit(4096), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add, Disconnected: disconnected.Add}))
 		authenticated(t, srv)
 		srv.EmitRaw("message:send", []byte(`{"content":"`+strings.Repeat("x", 5000)+`"}`))
@@ -510,7 +510,7 @@ func TestRTMReadLimitByDefault(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				var ended testkit.Log[crisp.Disconnected]
-				router, _ := testkit.Texts()
+				router, _ := texts()
 				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 				authenticated(t, srv)
 				srv.SendBytes(binary.BigEndian.AppendUint64([]byte("\x81\x7f"), size))
@@ -531,7 +531,7 @@ func TestRTMReadLimitByDefault(t *testing.T) {
 func TestRTMUnauthorizedMeanwhile(t *testing.T) {
 	anything := crisp.NewRouter()
 	anything.OnAny(func(context.Context, crisp.Event) error { return nil })
-	messages, _ := testkit.Texts()
+	messages, _ := texts()
 	for name, router := range map[string]*crisp.Router{"typed handlers": messages, "OnAny": anything} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
@@ -549,7 +549,7 @@ func TestRTMUnauthorizedMeanwhile(t *testing.T) {
 func TestRTMHandlerFailures(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var errs testkit.Log[error]
-		router, got := testkit.Texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		boom := errors.New("boom")
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			switch ev.Content {
@@ -576,7 +576,7 @@ func TestRTMHandlerFailures(t *testing.T) {
 
 func TestRTMSubscribes(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
 		run(t, srv, router, crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID}, Inboxes: []string{"inbox_1"}}))
 		authenticated(t, srv)
@@ -590,7 +590,7 @@ func TestRTMSubscribes(t *testing.T) {
 
 func TestRTMBind(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := testkit.Texts()
+		router, got := texts()
 		rtm := run(t, srv, router)
 		authenticated(t, srv)
 		began := time.Now()
@@ -660,7 +660,7 @@ func hearingLate(srv *crisptest.Server, until <-chan struct{}) *http.Client {
 
 func TestRTMBindWhileASessionIsMade(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		hear := make(chan struct{})
 		client := srv.Client(crisp.WithHTTPClient(hearingLate(srv, hear)))
 		defer client.CloseIdleConnections()
@@ -702,8 +702,8 @@ func TestNewRTMSubscribesToAllOfTheTier(t *testing.T) {
 func TestRTMClientsShareNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, a *crisptest.Server) {
 		b := crisptest.NewServer(t, crisptest.InMemory())
-		routerA, gotA := testkit.Texts()
-		routerB, gotB := testkit.Texts()
+		routerA, gotA := texts()
+		routerB, gotB := texts()
 		run(t, a, routerA)
 		run(t, b, routerB)
 		authenticated(t, a)
@@ -719,7 +719,7 @@ func TestRTMClientsShareNothing(t *testing.T) {
 func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var beats testkit.Log[crisp.Heartbeat]
-		router, _ := testkit.Texts()
+		router, _ := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.Add}))
 		authenticated(t, srv)
 		pass(10 * time.Second)

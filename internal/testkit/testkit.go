@@ -1,5 +1,5 @@
-// Package testkit has what the tests of package crisp need wherever they are:
-// beside the code, or in the folder test.
+// Package testkit has what tests of several packages need. It imports nothing of
+// the library, so that those of any layer can use it.
 package testkit
 
 import (
@@ -9,9 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/crisptest"
 )
 
 // Log collects what a test wants to see later, from any goroutine.
@@ -33,20 +30,6 @@ func (l *Log[T]) List() []T {
 	defer l.mu.Unlock()
 	return slices.Clone(l.all)
 }
-
-// Texts makes a router that collects the texts of the visitors' messages.
-func Texts(opts ...crisp.RouterOption) (*crisp.Router, *Log[string]) {
-	router, got := crisp.NewRouter(opts...), new(Log[string])
-	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-		text, _ := ev.Content.(crisp.TextContent)
-		got.Add(string(text))
-		return nil
-	})
-	return router, got
-}
-
-// SampleOf is the payload of an event in which every property has a value.
-func SampleOf(name string) string { return string(crisptest.Sample(name).EventMeta().Raw) }
 
 // HookBody is the body of a web hook with a data of message:send.
 func HookBody(text string) []byte {
