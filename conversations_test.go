@@ -1,9 +1,7 @@
 package crisp_test
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -196,16 +194,4 @@ func TestCreatedConversationsHaveASession(t *testing.T) {
 	mock.RegisterNoResponder(answer(201, `{"data":{}}`))
 	_, err = client.CreateConversation(t.Context(), "site-1")
 	assert.EqualError(t, err, "crisp: POST website/site-1/conversation: the conversation was made, but its session is missing from the answer")
-}
-
-func TestWritesAreNotRepeated(t *testing.T) {
-	for _, tt := range routes {
-		if tt.method == http.MethodGet {
-			continue
-		}
-		client, mock := mockedClient(t)
-		mock.RegisterNoResponder(httpmock.NewErrorResponder(errors.New("connection reset")))
-		require.Error(t, tt.call(t.Context(), client), tt.name)
-		assert.Equal(t, 1, mock.GetTotalCallCount(), tt.name)
-	}
 }

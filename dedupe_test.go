@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func deliveryKey(n int) (key crisp.DeliveryKey) {
@@ -99,20 +100,13 @@ func TestMemoryDedupeDefaults(t *testing.T) {
 func TestMemoryDedupeStaysWithinItsMemory(t *testing.T) {
 	const entries = 10_000
 	store := crisp.NewMemoryDedupe(entries, time.Hour)
-	before := heap()
+	before := testkit.Heap()
 	for n := range 20 * entries {
 		markDone(t, store, n)
 	}
-	perEntry := float64(heap()-before) / entries
+	perEntry := float64(testkit.Heap()-before) / entries
 	assert.Less(t, perEntry, 200.0, "bytes per entry")
 	runtime.KeepAlive(store)
-}
-
-func heap() int64 {
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
 }
 
 // A thousand deliveries at the same time, ten of each of a hundred events: the
@@ -128,7 +122,7 @@ func TestConcurrentDeliveriesRunOnce(t *testing.T) {
 	var refused atomic.Int64
 	for n := range events * copies {
 		wg.Go(func() {
-			if rec.post(hookRequest(hookBody(fmt.Sprint(n%events)))).Code != http.StatusOK {
+			if rec.post(hookRequest(testkit.HookBody(fmt.Sprint(n%events)))).Code != http.StatusOK {
 				refused.Add(1)
 			}
 		})
@@ -157,9 +151,9 @@ func twoDeliveries(t *testing.T, rec *receiver, outcome func(attempt int) error)
 		return outcome(attempt)
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { first = rec.post(hookRequest(hookBody("hello"))).Code })
+	wg.Go(func() { first = rec.post(hookRequest(testkit.HookBody("hello"))).Code })
 	synctest.Wait()
-	wg.Go(func() { second = rec.post(hookRequest(hookBody("hello"))).Code })
+	wg.Go(func() { second = rec.post(hookRequest(testkit.HookBody("hello"))).Code })
 	synctest.Wait()
 	assert.Len(t, rec.handled(), 1, "the second waits")
 	close(proceed)
@@ -213,11 +207,11 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 				return nil
 			}
 			var wg sync.WaitGroup
-			wg.Go(func() { rec.post(hookRequest(hookBody("hello"))) })
+			wg.Go(func() { rec.post(hookRequest(testkit.HookBody("hello"))) })
 			synctest.Wait()
 			ctx, hangUp := context.WithTimeout(t.Context(), 5*time.Second)
 			defer hangUp()
-			resp := rec.post(hookRequest(hookBody("hello")).WithContext(ctx))
+			resp := rec.post(hookRequest(testkit.HookBody("hello")).WithContext(ctx))
 			assert.Equal(t, 500, resp.Code)
 			close(proceed)
 			wg.Wait()
@@ -230,11 +224,11 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 			var wg sync.WaitGroup
 			rec.handle = func(context.Context, crisp.Event) error {
 				if len(rec.handled()) == 1 {
-					assert.Equal(t, 200, rec.post(hookRequest(hookBody("within"))).Code)
+					assert.Equal(t, 200, rec.post(hookRequest(testkit.HookBody("within"))).Code)
 				}
 				return nil
 			}
-			wg.Go(func() { assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code) })
+			wg.Go(func() { assert.Equal(t, 200, rec.post(hookRequest(testkit.HookBody("hello"))).Code) })
 			wg.Wait()
 			assert.Len(t, rec.handled(), 2)
 		})
@@ -244,7 +238,7 @@ func TestADeliveryWaitsForAnotherOfTheSameEvent(t *testing.T) {
 func TestWithoutDedupeEveryDeliveryRuns(t *testing.T) {
 	rec := newReceiver(t, crisp.WithDedupe(nil))
 	for range 3 {
-		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
+		assert.Equal(t, 200, rec.post(hookRequest(testkit.HookBody("hello"))).Code)
 	}
 	assert.Len(t, rec.handled(), 3)
 }
@@ -273,7 +267,7 @@ func TestAStoreThatFailsCostsNoEvent(t *testing.T) {
 	down := errors.New("store is down")
 	t.Run("asked", func(t *testing.T) {
 		rec := newReceiver(t, crisp.WithDedupe(&store{DedupeStore: crisp.NewMemoryDedupe(0, 0), doneErr: down}))
-		assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
+		assert.Equal(t, 200, rec.post(hookRequest(testkit.HookBody("hello"))).Code)
 		assert.Len(t, rec.handled(), 1)
 		require.Len(t, rec.reported(), 1)
 		require.ErrorIs(t, rec.reported()[0], down)
@@ -281,7 +275,7 @@ func TestAStoreThatFailsCostsNoEvent(t *testing.T) {
 	t.Run("told", func(t *testing.T) {
 		rec := newReceiver(t, crisp.WithDedupe(&store{DedupeStore: crisp.NewMemoryDedupe(0, 0), markErr: down}))
 		for range 2 { // it can't know at the second time
-			assert.Equal(t, 200, rec.post(hookRequest(hookBody("hello"))).Code)
+			assert.Equal(t, 200, rec.post(hookRequest(testkit.HookBody("hello"))).Code)
 		}
 		assert.Len(t, rec.handled(), 2)
 		require.Len(t, rec.reported(), 2)
@@ -293,9 +287,9 @@ func TestASharedStoreKnowsWhatReplicasHaveDone(t *testing.T) {
 	shared := &store{DedupeStore: crisp.NewMemoryDedupe(0, 0)}
 	one, two := newReceiver(t, crisp.WithDedupe(shared)), newReceiver(t, crisp.WithDedupe(shared))
 	one.handle = func(context.Context, crisp.Event) error { return errors.New("database is down") }
-	assert.Equal(t, 500, one.post(hookRequest(hookBody("hello"))).Code)
-	assert.Equal(t, 200, two.post(hookRequest(hookBody("hello"))).Code)
-	assert.Equal(t, 200, one.post(hookRequest(hookBody("hello"))).Code)
+	assert.Equal(t, 500, one.post(hookRequest(testkit.HookBody("hello"))).Code)
+	assert.Equal(t, 200, two.post(hookRequest(testkit.HookBody("hello"))).Code)
+	assert.Equal(t, 200, one.post(hookRequest(testkit.HookBody("hello"))).Code)
 	assert.Len(t, one.handled(), 1)
 	assert.Len(t, two.handled(), 1)
 }
@@ -308,6 +302,6 @@ func TestASuccessIsKeptAlsoIfCrispHasHungUp(t *testing.T) {
 		hangUp()
 		return nil
 	}
-	rec.post(hookRequest(hookBody("hello")).WithContext(ctx))
+	rec.post(hookRequest(testkit.HookBody("hello")).WithContext(ctx))
 	require.NoError(t, shared.markContext.Err())
 }

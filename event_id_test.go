@@ -7,14 +7,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/crisptest"
 )
 
 // idOf is the identifier of an event, which must not change.
@@ -99,33 +97,4 @@ func TestEventIDOfWebhooks(t *testing.T) {
 	const message = `{"session_id":"s","content":"Hi","fingerprint":42}`
 	post(`{"website_id":"w","event":"message:send","data":` + message + `,"timestamp":1}`)
 	assert.Equal(t, ids[3], crisp.EventID(decoded(t, "message:send", `{"website_id":"w",`+message[1:])), "as by RTM")
-}
-
-// A message has one identifier, live or recovered.
-func TestEventIDOfABackfill(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var live, recovered log[string]
-		router := crisp.NewRouter()
-		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-			recovered.add(crisp.EventID(ev))
-			return nil
-		})
-		run(t, srv, router, crisp.WithBackfill(crisp.Backfill{}))
-		authenticated(t, srv)
-		witness := crisp.NewRouter()
-		crisp.On(witness, func(_ context.Context, ev *crisp.MessageSend) error {
-			live.add(crisp.EventID(ev))
-			return nil
-		})
-		v := srv.Visitor()
-		outage(t, srv, func() {
-			sent := v.Say("hello")
-			require.NoError(t, witness.Dispatch(t.Context(), &crisp.MessageSend{
-				WebsiteID: v.WebsiteID, SessionID: v.SessionID, Fingerprint: sent.Fingerprint,
-			}))
-		})
-		synctest.Wait()
-		require.Len(t, recovered.list(), 1)
-		assert.Equal(t, live.list(), recovered.list())
-	})
 }

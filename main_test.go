@@ -1,4 +1,4 @@
-package crisp_test
+package crisp
 
 import (
 	"testing"
@@ -7,3 +7,11 @@ import (
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// What tests of package crisp_test need from the inside.
+var (
+	NewHTTPClient   = newHTTPClient
+	ParseRetryAfter = parseRetryAfter
+)
+
+const DefaultConnectTimeout = defaultConnectTimeout

@@ -15,41 +15,42 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestDispatchOrder(t *testing.T) {
-	var got log[string]
+	var got testkit.Log[string]
 	add := func(name string) func(context.Context, crisp.Event) error {
-		return func(context.Context, crisp.Event) error { got.add(name); return nil }
+		return func(context.Context, crisp.Event) error { got.Add(name); return nil }
 	}
 	router := crisp.NewRouter()
 	router.OnAny(add("any 1"))
 	router.OnName("message:send", add("named 1"))
-	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.add("typed 1"); return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.Add("typed 1"); return nil })
 	router.OnAny(add("any 2"))
-	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.add("typed 2"); return nil })
-	crisp.On(router, func(context.Context, *crisp.MessageReceived) error { got.add("other"); return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { got.Add("typed 2"); return nil })
+	crisp.On(router, func(context.Context, *crisp.MessageReceived) error { got.Add("other"); return nil })
 	router.OnName("message:send", add("named 2"))
 
 	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
-	assert.Equal(t, []string{"typed 1", "typed 2", "named 1", "named 2", "any 1", "any 2"}, got.list())
+	assert.Equal(t, []string{"typed 1", "typed 2", "named 1", "named 2", "any 1", "any 2"}, got.List())
 }
 
 func TestDispatchByName(t *testing.T) {
-	newRouter := func(t *testing.T) (*crisp.Router, *log[string]) {
-		got := new(log[string])
+	newRouter := func(t *testing.T) (*crisp.Router, *testkit.Log[string]) {
+		got := new(testkit.Log[string])
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.SessionUpdateVerify) error {
-			got.add("typed " + ev.EventName())
+			got.Add("typed " + ev.EventName())
 			return nil
 		})
 		crisp.On(router, func(_ context.Context, ev *crisp.UnknownEvent) error {
-			got.add("unknown " + ev.EventName())
+			got.Add("unknown " + ev.EventName())
 			return nil
 		})
 		for _, name := range []string{"session:updated", "brand:new"} {
 			router.OnName(name, func(_ context.Context, ev crisp.Event) error {
-				got.add("named " + ev.EventName())
+				got.Add("named " + ev.EventName())
 				return nil
 			})
 		}
@@ -71,7 +72,7 @@ func TestDispatchByName(t *testing.T) {
 			ev, err := crisp.Decode(tt.event, []byte(`{}`))
 			require.NoError(t, err)
 			require.NoError(t, router.Dispatch(t.Context(), ev))
-			assert.Equal(t, tt.want, got.list())
+			assert.Equal(t, tt.want, got.List())
 		})
 	}
 }
@@ -94,13 +95,13 @@ func TestEveryEventReachesTheHandlerOfItsName(t *testing.T) {
 }
 
 func TestMiddleware(t *testing.T) {
-	var got log[string]
+	var got testkit.Log[string]
 	wrap := func(name string) func(crisp.Handler) crisp.Handler {
 		return func(next crisp.Handler) crisp.Handler {
 			return func(ctx context.Context, ev crisp.Event) error {
-				got.add(name + " in")
+				got.Add(name + " in")
 				err := next(ctx, ev)
-				got.add(name + " out")
+				got.Add(name + " out")
 				return err
 			}
 		}
@@ -115,18 +116,18 @@ func TestMiddleware(t *testing.T) {
 			return next(ctx, ev)
 		}
 	})
-	router.OnAny(func(context.Context, crisp.Event) error { got.add("handler"); return nil })
+	router.OnAny(func(context.Context, crisp.Event) error { got.Add("handler"); return nil })
 
 	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
-	assert.Equal(t, []string{"first in", "second in", "handler", "second out", "first out"}, got.list())
+	assert.Equal(t, []string{"first in", "second in", "handler", "second out", "first out"}, got.List())
 
 	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageRemoved{}))
-	assert.Equal(t, []string{"first in", "second in", "second out", "first out"}, got.list()[5:], "kept from the handlers")
+	assert.Equal(t, []string{"first in", "second in", "second out", "first out"}, got.List()[5:], "kept from the handlers")
 }
 
 func TestMiddlewareDecidesWhatIsAFailure(t *testing.T) {
-	var errs log[error]
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	var errs testkit.Log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 	router.Use(func(next crisp.Handler) crisp.Handler {
 		return func(ctx context.Context, ev crisp.Event) error {
 			if err := next(ctx, ev); err != nil {
@@ -143,12 +144,12 @@ func TestMiddlewareDecidesWhatIsAFailure(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
-	assert.Empty(t, errs.list(), "what the middleware got over is no failure")
+	assert.Empty(t, errs.List(), "what the middleware got over is no failure")
 }
 
 func TestMiddlewareThatWrapsErrors(t *testing.T) {
-	var errs log[error]
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	var errs testkit.Log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 	router.Use(func(next crisp.Handler) crisp.Handler {
 		return func(ctx context.Context, ev crisp.Event) error {
 			if err := next(ctx, ev); err != nil {
@@ -165,7 +166,7 @@ func TestMiddlewareThatWrapsErrors(t *testing.T) {
 	var failed *crisp.HandlerError
 	require.ErrorAs(t, err, &failed)
 	assert.Same(t, ev, failed.Event)
-	assert.Equal(t, []error{failed}, errs.list())
+	assert.Equal(t, []error{failed}, errs.List())
 	require.ErrorIs(t, err, first)
 	require.ErrorIs(t, err, second)
 	assert.ErrorContains(t, err, "in the middleware")
@@ -224,8 +225,8 @@ func TestDispatchFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var errs log[error]
-			router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+			var errs testkit.Log[error]
+			router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 			ran := false
 			router.OnAny(tt.handler)
 			router.OnAny(func(context.Context, crisp.Event) error { ran = true; return nil })
@@ -238,26 +239,26 @@ func TestDispatchFailures(t *testing.T) {
 				assert.ErrorIs(t, err, tt.is)
 			}
 			assert.True(t, ran, "the other handlers run all the same")
-			require.Len(t, errs.list(), 1)
-			assert.ErrorAs(t, errs.list()[0], &failed)
+			require.Len(t, errs.List(), 1)
+			assert.ErrorAs(t, errs.List()[0], &failed)
 			assert.NotContains(t, err.Error(), "a secret")
 		})
 	}
 }
 
 func TestDispatchReportsEachFailure(t *testing.T) {
-	var errs log[error]
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	var errs testkit.Log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 	for range 3 {
 		router.OnAny(func(context.Context, crisp.Event) error { return errors.New("boom") })
 	}
 	require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
-	assert.Len(t, errs.list(), 3)
+	assert.Len(t, errs.List(), 3)
 }
 
 func TestMiddlewareThatPanics(t *testing.T) {
-	var errs log[error]
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+	var errs testkit.Log[error]
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 	router.Use(func(crisp.Handler) crisp.Handler {
 		return func(context.Context, crisp.Event) error { panic("middleware") }
 	})
@@ -265,7 +266,7 @@ func TestMiddlewareThatPanics(t *testing.T) {
 	var failed *crisp.HandlerError
 	require.ErrorAs(t, router.Dispatch(t.Context(), &crisp.MessageSend{}), &failed)
 	assert.NotEmpty(t, failed.Stack)
-	assert.Len(t, errs.list(), 1)
+	assert.Len(t, errs.List(), 1)
 }
 
 func TestRegistrationFreezes(t *testing.T) {
@@ -286,7 +287,7 @@ func TestRegistrationFreezes(t *testing.T) {
 		"a web hook": func(r *crisp.Router) {
 			hook, err := crisp.NewWebhook(r, crisp.WithSigningSecrets(signingSecret))
 			require.NoError(t, err)
-			hook.ServeHTTP(httptest.NewRecorder(), hookRequest(hookBody("hello")))
+			hook.ServeHTTP(httptest.NewRecorder(), hookRequest(testkit.HookBody("hello")))
 		},
 	}
 	for used, use := range use {

@@ -1,792 +1,114 @@
 package crisp_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"net"
+	"log/slog"
 	"net/http"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/crisptest"
 )
 
-// The tests of this file run in virtual time against a Crisp in memory: they
-// wait for nothing, and yet go through the real protocol.
-
-// bubble gives a test its own time and its own Crisp.
-func bubble(t *testing.T, fn func(t *testing.T, srv *crisptest.Server), opts ...crisptest.Option) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		srv := crisptest.NewServer(t, append([]crisptest.Option{crisptest.InMemory()}, opts...)...)
-		fn(t, srv)
-	})
-}
-
-// running is an RTM client whose Run is under way.
-type running struct {
-	*crisp.RTM
-	err chan error
-}
-
-// run starts an RTM client, which the test's end closes.
-func run(t *testing.T, srv *crisptest.Server, router *crisp.Router, opts ...crisp.RTMOption) *running {
-	t.Helper()
-	return runClient(t, srv.Client(), router, opts...)
-}
-
-func runClient(t *testing.T, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
-	t.Helper()
-	rtm, err := client.NewRTM(router, opts...)
-	require.NoError(t, err)
-	r := &running{RTM: rtm, err: make(chan error, 1)}
-	go func() { r.err <- rtm.Run(t.Context()) }()
-	t.Cleanup(func() { _ = rtm.Close() })
-	return r
-}
-
-// ending is what Run returns. A client that goes on instead fails the test.
-func (r *running) ending(t *testing.T) error {
-	t.Helper()
-	select {
-	case err := <-r.err:
-		return err
-	case <-time.After(time.Hour): // virtual
-		require.FailNow(t, "Run goes on")
-		return nil
-	}
-}
-
-// log collects what a test wants to see later, from any goroutine.
-type log[T any] struct {
-	mu  sync.Mutex
-	all []T
-}
-
-func (l *log[T]) add(v T) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, v)
-}
-
-func (l *log[T]) list() []T {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]T(nil), l.all...)
-}
-
-// message makes the payload of a message whose text is a number.
-func message(session string, n int) []byte {
-	return fmt.Appendf(nil, `{"website_id":%q,"session_id":%q,"type":"text","from":"user","origin":"chat","content":"%d","fingerprint":%d,"timestamp":%d}`,
-		crisptest.WebsiteID, session, n, 1000+n, time.Now().UnixMilli())
-}
-
-// texts makes a router that collects the texts of the visitors' messages.
-func texts(opts ...crisp.RouterOption) (*crisp.Router, *log[string]) {
-	router, got := crisp.NewRouter(opts...), new(log[string])
-	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-		text, _ := ev.Content.(crisp.TextContent)
-		got.add(string(text))
-		return nil
-	})
-	return router, got
-}
-
-func numbers(from, to int) []string {
-	var all []string
-	for n := from; n < to; n++ {
-		all = append(all, fmt.Sprint(n))
-	}
-	return all
-}
-
-func emit(srv *crisptest.Server, session string, from, to int) {
-	for n := from; n < to; n++ {
-		srv.EmitRaw("message:send", message(session, n))
-	}
-}
-
-func authenticated(t *testing.T, srv *crisptest.Server) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	require.NoError(t, srv.WaitAuthenticated(ctx))
-	synctest.Wait()
-}
-
-// clockStep is how exact the times of a connection are.
-const clockStep = time.Microsecond
-
-// pass lets virtual time pass, and what happens in it.
-func pass(d time.Duration) {
-	time.Sleep(d) // of a synctest bubble: no real time
-	synctest.Wait()
-}
-
-func TestRTMDeliversInOrder(t *testing.T) {
-	for _, version := range []int{3, 4} {
-		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				router, got := texts()
-				rtm := run(t, srv, router, crisp.WithEngineIO(version))
-				authenticated(t, srv)
-				emit(srv, "session_a", 0, 1000)
-				synctest.Wait()
-				assert.Equal(t, numbers(0, 1000), got.list())
-				assert.Equal(t, crisp.StateConnected, rtm.State())
-				assert.EqualValues(t, 1000, rtm.Stats().Received)
+func TestConnectEndpointsOfEachTier(t *testing.T) {
+	for route, token := range map[string]crisp.Token{
+		"plugin/connect/endpoints":            crisp.PluginToken("id", testKey),
+		"user/connect/endpoints":              crisp.UserToken("id", testKey),
+		"website/w-1/connect/endpoints":       crisp.WebsiteToken("w-1", "id", testKey),
+		"website/w%2F..%3F/connect/endpoints": crisp.WebsiteToken("w/..?", "id", testKey),
+	} {
+		t.Run(route, func(t *testing.T) {
+			mock := httpmock.NewMockTransport()
+			client, err := crisp.New(token, crisp.WithHTTPClient(&http.Client{Transport: mock}))
+			require.NoError(t, err)
+			mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+				assert.Equal(t, "GET", r.Method)
+				assert.Equal(t, testAPI+route, r.URL.String())
+				assert.Equal(t, string(token.Tier), r.Header.Get("X-Crisp-Tier"))
+				return httpmock.NewStringResponse(200, `{"error":false,"reason":"resolved","data":{
+					"socket":{"app":"https://app.relay.example:8443/w/e10/","stream":"https://stream.relay.example/"},
+					"rescue":{"socket":{"app":"https://app.rescue.example/w/e10/"}}}}`), nil
 			})
+			got, err := client.ConnectEndpoints(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, &crisp.Endpoints{
+				Socket: crisp.SocketEndpoints{App: "https://app.relay.example:8443/w/e10/", Stream: "https://stream.relay.example/"},
+				Rescue: crisp.RescueEndpoints{Socket: crisp.SocketEndpoints{App: "https://app.rescue.example/w/e10/"}},
+			}, got)
 		})
 	}
 }
 
-func TestRTMRefusedCredentialsEndRun(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		srv.RejectAuth("token_revoked")
-		router, _ := texts()
-		rtm := run(t, srv, router)
-		err := rtm.ending(t)
-		require.ErrorIs(t, err, crisp.ErrUnauthorized)
-		assert.ErrorContains(t, err, "token_revoked", "the server's message is passed on")
-		assert.NotContains(t, err.Error(), srv.Token().Key)
-		assert.Equal(t, crisp.StateClosed, rtm.State())
-		assert.Len(t, srv.Requests(), 1, "one attempt")
-	})
-}
-
-// An OnAny handler wants all events, but this is none.
-func TestRTMEndsWhenALiveSessionLosesItsRights(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := crisp.NewRouter(), new(log[string])
-		router.OnAny(func(_ context.Context, ev crisp.Event) error {
-			got.add(ev.EventName())
-			return nil
-		})
-		rtm := run(t, srv, router)
-		authenticated(t, srv)
-		srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
-		err := rtm.ending(t)
-		require.ErrorIs(t, err, crisp.ErrUnauthorized)
-		assert.ErrorContains(t, err, "token_revoked")
-		assert.Empty(t, got.list())
-	})
-}
-
-func TestRTMRefusedByRESTEndsRun(t *testing.T) {
-	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				srv.FailREST(status, 1)
-				router, _ := texts()
-				err := run(t, srv, router).ending(t)
-				var refusal *crisp.APIError
-				require.ErrorAs(t, err, &refusal)
-				assert.Equal(t, status, refusal.StatusCode)
-			})
-		})
+func TestEndpointsThatCanBeConnectedTo(t *testing.T) {
+	for _, app := range []string{
+		"https://rtm.example", "https://rtm.example/path/", "wss://rtm.example:444/path/",
+		"http://localhost:1/", "ws://127.0.0.1:1/path/", "ws://[::1]:1/",
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"data":{"socket":{"app":"`+app+`"}}}`))
+		got, err := client.ConnectEndpoints(t.Context())
+		require.NoError(t, err, app)
+		assert.Equal(t, &crisp.Endpoints{Socket: crisp.SocketEndpoints{App: app}}, got)
 	}
 }
 
-func TestRTMRetriesWhatMayPass(t *testing.T) {
-	tests := []struct {
-		name  string
-		fault func(srv *crisptest.Server)
-		opts  []crisp.RTMOption
-		least time.Duration // until the session is there
-		most  time.Duration
-	}{
-		{
-			name:  "500",
-			fault: func(srv *crisptest.Server) { srv.FailREST(500, 2) },
-			most:  6 * time.Second,
-		},
-		{
-			name:  "429 with Retry-After",
-			fault: func(srv *crisptest.Server) { srv.FailREST(429, 1, 30*time.Second) },
-			least: 30 * time.Second, most: 31 * time.Second,
-		},
-		{
-			name:  "420",
-			fault: func(srv *crisptest.Server) { srv.FailREST(420, 1) },
-			most:  2 * time.Second,
-		},
-		{
-			name:  "garbage",
-			fault: func(srv *crisptest.Server) { srv.GarbleREST("<html>bad gateway</html>", 1) },
-			most:  2 * time.Second,
-		},
-		{
-			name:  "a broken endpoint without rescue",
-			fault: func(srv *crisptest.Server) { srv.RefuseUpgrade(503, 1) },
-			most:  2 * time.Second,
-		},
-		{
-			name:  "a refused WebSocket with Retry-After",
-			fault: func(srv *crisptest.Server) { srv.RefuseUpgrade(429, 1, 30*time.Second) },
-			least: 30 * time.Second, most: 31 * time.Second,
-		},
-		{
-			name:  "closed right after the open packet",
-			fault: func(srv *crisptest.Server) { srv.HangUp(1) },
-			most:  2 * time.Second,
-		},
-		{
-			name:  "an authentication without an answer",
-			fault: func(srv *crisptest.Server) { srv.IgnoreAuth(1) },
-			least: 10 * time.Second, most: 12 * time.Second,
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				tt.fault(srv)
-				router, got := texts()
-				var retries log[crisp.Retrying]
-				opts := append(tt.opts, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
-				began := time.Now()
-				run(t, srv, router, opts...)
-				authenticated(t, srv)
-				took := time.Since(began)
-				assert.GreaterOrEqual(t, took, tt.least)
-				assert.LessOrEqual(t, took, tt.most)
-				require.NotEmpty(t, retries.list())
-				assert.Error(t, retries.list()[0].Err, "the hook hears why")
-				emit(srv, "session_a", 0, 1)
-				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
-			})
-		})
-	}
-}
-
-// The first endpoint that REST names can't be reached; the second can.
-func TestRTMRetriesWhatNetworksDo(t *testing.T) {
+func TestEndpointsThatCannot(t *testing.T) {
 	for name, tt := range map[string]struct {
-		wrong func(right string) string
-		says  string
+		data, says string
+		matching   error
 	}{
-		"no such host": {
-			wrong: func(string) string { return "https://gone.crisp.example/" },
-			says:  "no such host",
-		},
-		"no TLS there": {
-			wrong: func(right string) string { return strings.Replace(right, "http:", "https:", 1) },
-			says:  "server gave HTTP response to HTTPS client",
-		},
-		"nobody there": {
-			wrong: func(string) string { return "http://127.0.0.1:65535/" },
-			says:  "connection refused",
-		},
+		"no data":         {data: `{}`, says: "socket.app: missing"},
+		"null":            {data: `null`, says: "socket.app: missing"},
+		"no socket":       {data: `{"rescue":{"socket":{"app":"https://rtm.example/"}}}`, says: "socket.app: missing"},
+		"no app":          {data: `{"socket":{"stream":"https://rtm.example/"}}`, says: "socket.app: missing"},
+		"null app":        {data: `{"socket":{"app":null}}`, says: "socket.app: missing"},
+		"empty app":       {data: `{"socket":{"app":""}}`, says: "socket.app: missing"},
+		"no URL":          {data: `{"socket":{"app":"https://rtm example:x/"}}`, says: "socket.app: not an absolute URL"},
+		"host alone":      {data: `{"socket":{"app":"rtm.example"}}`, says: "socket.app: not an absolute URL"},
+		"path alone":      {data: `{"socket":{"app":"/socket.io/"}}`, says: "socket.app: not an absolute URL"},
+		"other scheme":    {data: `{"socket":{"app":"ftp://rtm.example/"}}`, says: `socket.app: the URL of host "rtm.example" has the scheme "ftp", not https`},
+		"other type":      {data: `{"socket":{"app":7}}`, says: "the data don't fit *crisp.Endpoints: socket.app: wanted string, got number"},
+		"list":            {data: `[]`, says: "the data don't fit *crisp.Endpoints: data: wanted crisp.Endpoints, got array"},
+		"without TLS":     {data: `{"socket":{"app":"http://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://rtm.example"},
+		"ws without TLS":  {data: `{"socket":{"app":"ws://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": ws://rtm.example"},
+		"loopback's twin": {data: `{"socket":{"app":"http://localhost.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://localhost.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				right, err := srv.Client().ConnectEndpoints(t.Context())
-				require.NoError(t, err)
-				answers := []string{tt.wrong(right.Socket.App), right.Socket.App}
-				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) {
-					next := crisp.SocketEndpoints{App: answers[0]}
-					answers = answers[1:]
-					return http.StatusOK, crisp.Endpoints{Socket: next}
-				})
-				router, got := texts()
-				var retries log[crisp.Retrying]
-				runClient(t, srv.Client(crisp.WithHTTPClient(unresolving(srv.HTTPClient()))), router,
-					crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
-				authenticated(t, srv)
-				require.Len(t, retries.list(), 1)
-				assert.ErrorContains(t, retries.list()[0].Err, tt.says)
-				emit(srv, "session_a", 0, 1)
-				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
-			})
-		})
-	}
-}
-
-// unresolving is a client for which names of hosts lead nowhere.
-func unresolving(client *http.Client) *http.Client {
-	memory := client.Transport.(*http.Transport)
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			host, _, _ := net.SplitHostPort(address)
-			if net.ParseIP(host) == nil {
-				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(200, `{"error":false,"data":`+tt.data+`}`))
+			_, err := client.ConnectEndpoints(t.Context())
+			var got *crisp.AnswerError
+			require.ErrorAs(t, err, &got)
+			assert.EqualError(t, err, "crisp: GET plugin/connect/endpoints: status 200: "+tt.says)
+			if tt.matching != nil {
+				assert.ErrorIs(t, err, tt.matching)
 			}
-			return memory.DialContext(ctx, network, address)
-		},
-	}}
+		})
+	}
 }
 
-func TestRTMSilentServerCountsAsFailure(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		srv.IgnoreAuth(-1)
-		router, _ := texts()
-		var retries log[crisp.Retrying]
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.add}))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		_, err := srv.WaitRequest(ctx, func(crisptest.Request) bool { return len(srv.Requests()) == 4 })
+func TestConnectEndpointsPassesRefusalsOn(t *testing.T) {
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(answer(401, `{"error":true,"reason":"invalid_session"}`))
+	_, err := client.ConnectEndpoints(t.Context())
+	require.ErrorIs(t, err, crisp.ErrUnauthorized)
+}
+
+func TestAnUnusableRescueDoesNotCostTheConnection(t *testing.T) {
+	for _, rescue := range []string{`"ftp://rtm.example/"`, `"ws://rtm.example/"`, `"nonsense"`} {
+		var out bytes.Buffer
+		client, mock := mockedClient(t, crisp.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		mock.RegisterNoResponder(answer(200, `{"data":{"socket":{"app":"https://rtm.example/"},"rescue":{"socket":{"app":`+rescue+`}}}}`))
+		got, err := client.ConnectEndpoints(t.Context())
 		require.NoError(t, err)
-		for i, r := range retries.list() {
-			require.ErrorIs(t, r.Err, crisp.ErrSilent)
-			assert.ErrorContains(t, r.Err, "connection limit")
-			assert.Equal(t, i+2, r.Attempt)
-		}
-	})
-}
-
-// requireGivenUpAfter15s expects a client with that connect timeout to end an
-// attempt to connect to a server that hangs, and to make another.
-func requireGivenUpAfter15s(t *testing.T, srv *crisptest.Server) {
-	t.Helper()
-	router, _ := texts()
-	var retries log[time.Duration]
-	began := time.Now()
-	run(t, srv, router,
-		crisp.WithConnectTimeout(15*time.Second),
-		crisp.WithHooks(crisp.Hooks{Retrying: func(crisp.Retrying) { retries.add(time.Since(began)) }}))
-	pass(16 * time.Second)
-	require.NotEmpty(t, retries.list())
-	assert.Equal(t, 15*time.Second, retries.list()[0])
-}
-
-func TestRTMHungRESTIsBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		srv.SlowREST(time.Hour)
-		requireGivenUpAfter15s(t, srv)
-	})
-}
-
-// The endpoint takes the connection, and never answers.
-func TestRTMHungHandshakeIsBounded(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		hung := srv.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-		srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) {
-			return http.StatusOK, crisp.Endpoints{Socket: crisp.SocketEndpoints{App: hung}}
-		})
-		requireGivenUpAfter15s(t, srv)
-	})
-}
-
-// attempts is a backoff of one second that tells what it was asked.
-type attempts struct{ log[int] }
-
-func (a *attempts) Delay(attempt int) time.Duration {
-	a.add(attempt)
-	return time.Second
-}
-
-func TestRTMWaitsLongerAndLonger(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var asked attempts
-		router, _ := texts()
-		srv.TakeDown()
-		run(t, srv, router, crisp.WithBackoff(&asked))
-		pass(3500 * time.Millisecond)
-		assert.Equal(t, []int{2, 3, 4, 5}, asked.list(), "the first attempt has failed, too")
-
-		srv.BringUp()
-		authenticated(t, srv)
-		pass(time.Minute)
-		srv.TakeDown()
-		pass(1500 * time.Millisecond)
-		assert.Equal(t, []int{1, 2}, asked.list()[4:], "a session begins the row anew")
-	})
-}
-
-func TestRTMSlowsDownForAServerThatFlaps(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var asked attempts
-		router, _ := texts()
-		run(t, srv, router, crisp.WithBackoff(&asked))
-		for range 5 {
-			authenticated(t, srv)
-			srv.DropConnections()
-			synctest.Wait()
-		}
-		assert.Equal(t, []int{1, 1, 2, 3, 4}, asked.list(), "a session that ends at once is forgiven twice")
-	})
-}
-
-func TestRTMReconnects(t *testing.T) {
-	const interval, timeout = 25 * time.Second, 20 * time.Second
-	tests := []struct {
-		name  string
-		fault func(srv *crisptest.Server)
-		most  time.Duration // until the next session
-	}{
-		{"closed", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropClose) }, time.Second},
-		{"cut", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropCut) }, time.Second},
-		{"reset", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropReset) }, time.Second},
-		{"packet 41", func(srv *crisptest.Server) { srv.DropConnections(crisptest.DropPacket) }, time.Second},
-		{"half-open", func(srv *crisptest.Server) { srv.GoSilent() }, interval + timeout + time.Second},
-		{"moved", func(srv *crisptest.Server) { srv.MoveEndpoint() }, time.Second},
+		assert.Equal(t, "https://rtm.example/", got.Socket.App)
+		assert.Empty(t, got.Rescue.Socket.App)
+		assert.Contains(t, out.String(), "rescue endpoint is left out")
 	}
-	for _, version := range []int{3, 4} {
-		for _, tt := range tests {
-			t.Run(fmt.Sprintf("%s, Engine.IO %d", tt.name, version), func(t *testing.T) {
-				bubble(t, func(t *testing.T, srv *crisptest.Server) {
-					var (
-						gaps         log[crisp.Gap]
-						disconnected log[crisp.Disconnected]
-					)
-					router, got := texts()
-					rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{
-						Gap: func(g crisp.Gap) {
-							assert.Len(t, got.list(), 1, "after the last event before the gap, before the first after it")
-							gaps.add(g)
-						},
-						Disconnected: disconnected.add,
-					}))
-					authenticated(t, srv)
-					emit(srv, "session_a", 0, 1)
-					synctest.Wait()
-					pass(time.Minute) // heartbeats keep a quiet session alive
-					assert.Equal(t, crisp.StateConnected, rtm.State())
-					assert.Empty(t, gaps.list())
-
-					before := time.Now()
-					tt.fault(srv)
-					synctest.Wait()
-					authenticated(t, srv)
-					assert.LessOrEqual(t, time.Since(before), tt.most)
-					emit(srv, "session_a", 1, 2)
-					synctest.Wait()
-
-					assert.Equal(t, numbers(0, 2), got.list())
-					require.Len(t, gaps.list(), 1)
-					gap := gaps.list()[0]
-					assert.Equal(t, crisp.GapDisconnected, gap.Reason)
-					assert.False(t, gap.From.After(before.Add(clockStep)), "nothing before the fault can have been missed")
-					assert.WithinDuration(t, before, gap.From, interval, "heartbeats bound the gap")
-					assert.False(t, gap.To.Before(before))
-					require.Len(t, disconnected.list(), 1)
-					assert.Error(t, disconnected.list()[0].Err)
-					assert.EqualValues(t, 1, rtm.Stats().Reconnects)
-				}, crisptest.WithHeartbeat(interval, timeout))
-			})
-		}
-	}
-}
-
-func TestRTMSurvivesAnOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
-		router, got := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
-		authenticated(t, srv)
-		down := time.Now()
-		srv.TakeDown()
-		pass(time.Hour)
-		srv.BringUp()
-		up := time.Now()
-		authenticated(t, srv)
-		assert.LessOrEqual(t, time.Since(up), time.Minute, "the cap on a wait")
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		require.Len(t, gaps.list(), 1, "many attempts, one gap")
-		assert.False(t, gaps.list()[0].From.After(down.Add(clockStep)))
-		assert.False(t, gaps.list()[0].To.Before(up))
-	})
-}
-
-func TestRTMFallsBackToTheRescueEndpoint(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		srv.BreakEndpoint()
-		router, got := texts()
-		run(t, srv, router)
-		authenticated(t, srv)
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		assert.Len(t, srv.Requests(), 1, "within one attempt")
-	})
-}
-
-// always is a backoff that knows one delay.
-type always time.Duration
-
-func (d always) Delay(int) time.Duration { return time.Duration(d) }
-
-// A server that does not answer the authentication may be broken; one that
-// refuses the credentials would refuse them at its other endpoint, too.
-func TestRTMAsksTheRescueEndpointIfItCouldDoBetter(t *testing.T) {
-	for name, c := range map[string]struct {
-		fault    func(*crisptest.Server)
-		sessions int // in one attempt
-	}{
-		"refused": {fault: func(srv *crisptest.Server) { srv.RejectAuth() }, sessions: 1},
-		"silent":  {fault: func(srv *crisptest.Server) { srv.IgnoreAuth(2) }, sessions: 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				endpoints, err := srv.Client().ConnectEndpoints(t.Context())
-				require.NoError(t, err)
-				endpoints.Rescue.Socket = endpoints.Socket
-				srv.HandleREST("GET plugin/connect/endpoints", func(*http.Request) (int, any) { return http.StatusOK, endpoints })
-				c.fault(srv)
-				router, _ := texts()
-				run(t, srv, router, crisp.WithBackoff(always(time.Hour)))
-				pass(time.Minute)
-				assert.Len(t, srv.PastSessions(), c.sessions)
-			})
-		})
-	}
-}
-
-func TestRTMToleratesPayloads(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var (
-			events log[crisp.Event]
-			errs   log[error]
-		)
-		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
-		router.OnName("brand:new", func(context.Context, crisp.Event) error { return nil })
-		run(t, srv, router)
-		authenticated(t, srv)
-
-		srv.EmitRaw("message:send", []byte(`null`))
-		srv.EmitRaw("message:send", []byte(`{"session_id":7,"type":"text","content":"x"}`))
-		srv.EmitRaw("message:send", []byte(`{"session_id":"s","type":"hologram","content":{"depth":3}}`))
-		srv.EmitRaw("brand:new", []byte(`{"session_id":"s"}`))
-		synctest.Wait()
-
-		got := events.list()
-		require.Len(t, got, 4)
-		assert.Equal(t, []crisp.FieldProblem{{Path: "", Wanted: "object", Got: "null"}}, got[0].EventMeta().Problems)
-		assert.Equal(t, []crisp.FieldProblem{{Path: "session_id", Wanted: "string", Got: "number"}}, got[1].EventMeta().Problems)
-		assert.Equal(t, crisp.TextContent("x"), got[1].(*crisp.MessageSend).Content)
-		unknown, ok := got[2].(*crisp.MessageSend).Content.(*crisp.UnknownContent)
-		require.True(t, ok)
-		assert.Equal(t, "hologram", unknown.Type)
-		assert.JSONEq(t, `{"depth":3}`, string(unknown.Raw))
-		require.IsType(t, &crisp.UnknownEvent{}, got[3])
-		assert.Equal(t, "brand:new", got[3].EventName())
-		assert.Equal(t, crisp.SourceRTM, got[3].EventMeta().Source)
-
-		require.Len(t, errs.list(), 2, "drift is told")
-		var drift *crisp.DriftError
-		assert.ErrorAs(t, errs.list()[1], &drift)
-	})
-}
-
-func TestRTMEventWithoutAnArgument(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var events log[crisp.Event]
-		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { events.add(ev); return nil })
-		run(t, srv, router)
-		authenticated(t, srv)
-		srv.SendFrame(`42["message:send"]`)
-		synctest.Wait()
-		require.Len(t, events.list(), 1)
-		assert.Equal(t, []crisp.FieldProblem{{Wanted: "object", Got: "null"}}, events.list()[0].EventMeta().Problems)
-	})
-}
-
-func TestRTMFrameOverTheLimit(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
-		var disconnected log[crisp.Disconnected]
-		router, got := texts()
-		run(t, srv, router, crisp.WithReadLimit(4096), crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Disconnected: disconnected.add}))
-		authenticated(t, srv)
-		srv.EmitRaw("message:send", []byte(`{"content":"`+strings.Repeat("x", 5000)+`"}`))
-		synctest.Wait()
-		authenticated(t, srv)
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-		require.Len(t, disconnected.list(), 1, "no loop")
-		assert.ErrorIs(t, disconnected.list()[0].Err, crisp.ErrTooLarge)
-		require.Len(t, gaps.list(), 1)
-		assert.Equal(t, crisp.GapSkipped, gaps.list()[0].Reason)
-	})
-}
-
-// A frame is refused by its header: nothing of it needs to come.
-func TestRTMReadLimitByDefault(t *testing.T) {
-	for size, refused := range map[uint64]bool{16 << 20: false, 16<<20 + 1: true} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				var ended log[crisp.Disconnected]
-				router, _ := texts()
-				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.add}))
-				authenticated(t, srv)
-				srv.SendBytes(binary.BigEndian.AppendUint64([]byte("\x81\x7f"), size))
-				pass(time.Second)
-				if !refused {
-					assert.Empty(t, ended.list())
-					return
-				}
-				require.Len(t, ended.list(), 1)
-				assert.ErrorIs(t, ended.list()[0].Err, crisp.ErrTooLarge)
-			})
-		})
-	}
-}
-
-// A session may be refused later than at its beginning, whatever the router
-// listens to.
-func TestRTMUnauthorizedMeanwhile(t *testing.T) {
-	anything := crisp.NewRouter()
-	anything.OnAny(func(context.Context, crisp.Event) error { return nil })
-	messages, _ := texts()
-	for name, router := range map[string]*crisp.Router{"typed handlers": messages, "OnAny": anything} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				rtm := run(t, srv, router)
-				authenticated(t, srv)
-				srv.SendFrame(`42["unauthorized",{"message":"token_revoked"}]`)
-				err := rtm.ending(t)
-				require.ErrorIs(t, err, crisp.ErrUnauthorized)
-				assert.ErrorContains(t, err, "token_revoked")
-			})
-		})
-	}
-}
-
-func TestRTMHandlerFailures(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-		boom := errors.New("boom")
-		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
-			switch ev.Content {
-			case crisp.TextContent("0"):
-				panic("at the disco")
-			case crisp.TextContent("1"):
-				return boom
-			}
-			return nil
-		})
-		run(t, srv, router)
-		authenticated(t, srv)
-		emit(srv, "session_a", 0, 3)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 3), got.list(), "the session goes on")
-		require.Len(t, errs.list(), 2)
-		var failed *crisp.HandlerError
-		require.ErrorAs(t, errs.list()[0], &failed)
-		assert.NotEmpty(t, failed.Stack)
-		assert.Equal(t, "message:send", failed.Event.EventName())
-		assert.ErrorIs(t, errs.list()[1], boom)
-	})
-}
-
-func TestRTMSubscribes(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := texts()
-		crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
-		run(t, srv, router, crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID}, Inboxes: []string{"inbox_1"}}))
-		authenticated(t, srv)
-		sessions := srv.Sessions()
-		require.Len(t, sessions, 1)
-		assert.Equal(t, []string{"message:send", "session:set_state"}, sessions[0].Events)
-		assert.Equal(t, []string{crisptest.WebsiteID}, sessions[0].Rooms)
-		assert.Equal(t, []string{"inbox_1"}, sessions[0].Inboxes)
-	})
-}
-
-func TestRTMBind(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, got := texts()
-		rtm := run(t, srv, router)
-		authenticated(t, srv)
-		began := time.Now()
-		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:received"}}))
-		assert.Zero(t, time.Since(began), "the first bind does not wait")
-		synctest.Wait()
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		assert.Empty(t, got.list(), "what is not listed is removed")
-
-		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{}))
-		assert.Equal(t, 2500*time.Millisecond, time.Since(began), "binds keep their distance")
-		require.NoError(t, rtm.Rebind(t.Context()))
-		assert.Equal(t, 5*time.Second, time.Since(began))
-		synctest.Wait()
-		emit(srv, "session_a", 0, 1)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		assert.ErrorIs(t, rtm.Rebind(ctx), context.DeadlineExceeded)
-
-		require.Error(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"campaign:running"}}), "not for this tier")
-
-		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:removed"}}))
-		srv.DropConnections()
-		authenticated(t, srv)
-		assert.Equal(t, []string{"message:removed"}, srv.Sessions()[0].Events, "kept for reconnections")
-	})
-}
-
-// lateReader is a connection that reads nothing new for a while, once it has
-// written so often.
-type lateReader struct {
-	net.Conn
-	writes *atomic.Int32
-	after  int32
-	until  <-chan struct{}
-}
-
-func (c *lateReader) Write(b []byte) (int, error) {
-	c.writes.Add(1)
-	return c.Conn.Write(b)
-}
-
-func (c *lateReader) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if c.writes.Load() >= c.after {
-		<-c.until
-	}
-	return n, err
-}
-
-// hearingLate is an HTTP client whose connections to RTM hear nothing, from
-// their authentication on, until the channel is closed.
-func hearingLate(srv *crisptest.Server, until <-chan struct{}) *http.Client {
-	const handshakes = 2 // HTTP's and Socket.IO's
-	transport := srv.HTTPClient().Transport.(*http.Transport).Clone()
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		return &lateReader{Conn: conn, writes: new(atomic.Int32), after: handshakes + 1, until: until}, err
-	}
-	return &http.Client{Transport: transport}
-}
-
-func TestRTMBindWhileASessionIsMade(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		router, _ := texts()
-		hear := make(chan struct{})
-		client := srv.Client(crisp.WithHTTPClient(hearingLate(srv, hear)))
-		defer client.CloseIdleConnections()
-		rtm, err := client.NewRTM(router)
-		require.NoError(t, err)
-		srv.Run(t, rtm)
-		synctest.Wait()
-		require.Equal(t, crisp.StateConnecting, rtm.State(), "it has subscribed, and waits for the answer")
-		require.NoError(t, rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:received"}}))
-		close(hear)
-		synctest.Wait()
-		assert.Equal(t, crisp.StateConnected, rtm.State())
-		assert.Equal(t, []string{"message:received"}, srv.Sessions()[0].Events)
-	})
 }
 
 func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
@@ -797,7 +119,9 @@ func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
 		register(r)
 		return r
 	}
-	send, _ := texts()
+	send := on(func(r *crisp.Router) {
+		crisp.On(r, func(context.Context, *crisp.MessageSend) error { return nil })
+	})
 	tests := []struct {
 		name   string
 		router *crisp.Router
@@ -832,74 +156,4 @@ func TestNewRTMRefusesWhatCanNotWork(t *testing.T) {
 			assert.ErrorContains(t, err, tt.says)
 		})
 	}
-}
-
-func TestNewRTMSubscribesToAllOfTheTier(t *testing.T) {
-	for _, tier := range []crisp.Tier{crisp.TierPlugin, crisp.TierUser, crisp.TierWebsite} {
-		t.Run(string(tier), func(t *testing.T) {
-			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				router := crisp.NewRouter()
-				router.OnAny(func(context.Context, crisp.Event) error { return nil })
-				run(t, srv, router)
-				authenticated(t, srv)
-				var want []string
-				for _, info := range crisp.Events() {
-					for _, t := range info.Tiers {
-						if t == tier {
-							want = append(want, info.Name)
-						}
-					}
-				}
-				assert.ElementsMatch(t, want, srv.Sessions()[0].Events)
-			}, crisptest.WithTier(tier))
-		})
-	}
-}
-
-func TestRTMClientsShareNothing(t *testing.T) {
-	bubble(t, func(t *testing.T, a *crisptest.Server) {
-		b := crisptest.NewServer(t, crisptest.InMemory())
-		routerA, gotA := texts()
-		routerB, gotB := texts()
-		run(t, a, routerA)
-		run(t, b, routerB)
-		authenticated(t, a)
-		authenticated(t, b)
-		emit(a, "session_a", 0, 10)
-		emit(b, "session_b", 10, 20)
-		synctest.Wait()
-		assert.Equal(t, numbers(0, 10), gotA.list())
-		assert.Equal(t, numbers(10, 20), gotB.list())
-	})
-}
-
-func TestRTMHeartbeatHookTellsOfQuiet(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var beats log[crisp.Heartbeat]
-		router, _ := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.add}))
-		authenticated(t, srv)
-		pass(10 * time.Second)
-		emit(srv, "session_a", 0, 1)
-		pass(51 * time.Second)
-		got := beats.list()
-		require.Len(t, got, 6, "one each ping interval")
-		assert.InDelta(t, 50*time.Second, got[5].SinceEvent, float64(clockStep))
-		assert.LessOrEqual(t, got[5].SinceFrame, 10*time.Second)
-	}, crisptest.WithHeartbeat(10*time.Second, 5*time.Second))
-}
-
-// What belongs to the protocol is no event of Crisp's, whenever it comes.
-func TestAuthenticatedIsNoEvent(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var got log[string]
-		router := crisp.NewRouter()
-		router.OnAny(func(_ context.Context, ev crisp.Event) error { got.add(ev.EventName()); return nil })
-		run(t, srv, router)
-		authenticated(t, srv)
-		srv.SendFrame(`42["authenticated",true]`)
-		srv.EmitRaw("session:removed", []byte(`{"session_id":"s"}`))
-		synctest.Wait()
-		assert.Equal(t, []string{"session:removed"}, got.list())
-	})
 }

@@ -1,10 +1,13 @@
 package crisp_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -168,6 +171,40 @@ func TestTheUnitOfATimestampIsToldByMagnitude(t *testing.T) {
 				assert.ErrorIs(t, err, crisp.ErrStale, timestamp)
 				assert.NotContains(t, err.Error(), "it is -", timestamp)
 			}
+		}
+	})
+}
+
+// FuzzVerify compares Verify with the protocol's definition.
+func FuzzVerify(f *testing.F) {
+	timestamps := regexp.MustCompile(`^[0-9]{1,16}$`)
+	const timestamp, body = "1700000000123", `{"a":1}`
+	f.Add("secret", timestamp, signature("secret", "["+timestamp+";"+body+"]"), []byte(body))
+	f.Add("secret", timestamp, signature("secret", timestamp+";"+body), []byte(body))
+	f.Add("", timestamp, signature("", "["+timestamp+";"+body+"]"), []byte(body))
+	f.Add("secret", "", signature("secret", "[;]"), []byte{})
+	f.Add("secret", "["+timestamp, signature("secret", "["+timestamp+";{}]"), []byte("{}]"))
+	f.Add("secret", "99999999999999999", strings.Repeat("0", 64), []byte("\xff\x00"))
+
+	f.Fuzz(func(t *testing.T, secret, timestamp, given string, body []byte) {
+		message := timestamp + ";" + string(body)
+		lower := strings.ToLower(given)
+		want := secret != "" && timestamps.MatchString(timestamp) && len(given) == 64 &&
+			(lower == signature(secret, "["+message+"]") || lower == signature(secret, message))
+		err := crisp.Verify(secret, headers(timestamp, given), body, 0)
+		if want != (err == nil) {
+			t.Errorf("accepted: %t, want %t", err == nil, want)
+		}
+		if err != nil && !errors.Is(err, crisp.ErrSignature) {
+			t.Errorf("unexpected error %v", err)
+		}
+
+		signed := crisp.Sign(secret, time.Now(), body)
+		if err := crisp.Verify(secret, signed, body, time.Minute); (err == nil) != (secret != "") {
+			t.Errorf("what Sign made: %v", err)
+		}
+		if crisp.Verify(secret, signed, append(bytes.Clone(body), ' '), time.Minute) == nil {
+			t.Error("another body was accepted")
 		}
 	})
 }

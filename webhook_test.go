@@ -3,6 +3,7 @@ package crisp_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,19 +23,13 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 const (
 	signingSecret = "signing-secret-that-must-not-show"
 	urlSecret     = "url-secret-that-must-not-show"
 )
-
-// hookBody is the body of a web hook with a data of message:send.
-func hookBody(text string) []byte {
-	return fmt.Appendf(nil, `{"website_id":"w-1","event":"message:send","data":{"website_id":"w-1","session_id":"session_1",`+
-		`"type":"text","from":"user","origin":"chat","content":%q,"fingerprint":163408807910334,"timestamp":1700000000000},`+
-		`"timestamp":1700000000123}`, text)
-}
 
 // hookRequest is a plugin hook as Crisp posts it.
 func hookRequest(body []byte) *http.Request {
@@ -127,7 +122,7 @@ func TestNewWebhookRefusesWhatWouldVerifyNothing(t *testing.T) {
 
 func TestWebhookGivesTheEventToItsHandlers(t *testing.T) {
 	rec := newReceiver(t)
-	body := hookBody("hello")
+	body := testkit.HookBody("hello")
 	r := hookRequest(body)
 	r.Header.Set("X-Crisp-Hook-Origin", "https://crisp.chat")
 	r.Header.Set("X-Delivery-Attempt-Count", "2")
@@ -159,7 +154,7 @@ func TestWebhookDecodesForTypedHandlers(t *testing.T) {
 	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
-	hook.ServeHTTP(w, hookRequest(hookBody("hello")))
+	hook.ServeHTTP(w, hookRequest(testkit.HookBody("hello")))
 	assert.Equal(t, http.StatusOK, w.Code)
 	require.NotNil(t, got)
 	assert.Equal(t, "w-1", got.WebsiteID)
@@ -224,7 +219,7 @@ func TestEnvelopeFieldsThatAreMissingOrDrifted(t *testing.T) {
 func TestMalformedAttemptsCountAsAbsent(t *testing.T) {
 	for _, value := range []string{"", "many", "-1", "1.5", "99999999999999999999"} {
 		rec := newReceiver(t)
-		r := hookRequest(hookBody("hello"))
+		r := hookRequest(testkit.HookBody("hello"))
 		r.Header.Set("X-Delivery-Attempt-Count", value)
 		r.Header.Set("X-Delivery-Attempt-Limit", value)
 		rec.post(r)
@@ -251,7 +246,7 @@ func TestWebhookAnswers(t *testing.T) {
 			sign(r, signingSecret, time.Now(), []byte(body))
 		}
 	}
-	body := hookBody("private")
+	body := testkit.HookBody("private")
 
 	for name, tt := range map[string]struct {
 		change func(r *http.Request)
@@ -357,7 +352,7 @@ func (b failingBody) Read([]byte) (int, error) { return 0, b.err }
 func (b failingBody) Close() error             { return nil }
 
 func TestBodiesUpToTheLimitAreRead(t *testing.T) {
-	body := hookBody(strings.Repeat("x", 100_000))
+	body := testkit.HookBody(strings.Repeat("x", 100_000))
 	for name, change := range map[string]func(r *http.Request){
 		"length told":             func(*http.Request) {},
 		"length not told":         func(r *http.Request) { r.ContentLength = -1 },
@@ -563,7 +558,7 @@ func TestURLSecrets(t *testing.T) {
 			var err error
 			rec.Webhook, err = crisp.NewWebhook(router, crisp.WithURLSecrets("key", old, urlSecret))
 			require.NoError(t, err)
-			r := httptest.NewRequest(http.MethodPost, "/hooks", bytes.NewReader(hookBody("hello")))
+			r := httptest.NewRequest(http.MethodPost, "/hooks", bytes.NewReader(testkit.HookBody("hello")))
 			r.URL.RawQuery = tt.query
 			assert.Equal(t, tt.status, rec.post(r).Code)
 			assert.Equal(t, tt.status != 200, len(rec.errs) == 1)
@@ -588,7 +583,7 @@ func TestSignedAndUnsignedHooksAtOneURL(t *testing.T) {
 		"signed with the URL's secret": {func(r *http.Request) { resign(r, urlSecret) }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := hookRequest(hookBody("hello"))
+			r := hookRequest(testkit.HookBody("hello"))
 			tt.change(r)
 			assert.Equal(t, tt.status, rec.post(r).Code)
 		})
@@ -596,7 +591,7 @@ func TestSignedAndUnsignedHooksAtOneURL(t *testing.T) {
 }
 
 func resign(r *http.Request, secret string) {
-	for name, values := range crisp.Sign(secret, time.Now(), hookBody("hello")) {
+	for name, values := range crisp.Sign(secret, time.Now(), testkit.HookBody("hello")) {
 		r.Header[name] = values
 	}
 }
@@ -605,7 +600,7 @@ func TestASignatureIsIgnoredWhereOnlyURLsHaveSecrets(t *testing.T) {
 	router := crisp.NewRouter()
 	hook, err := crisp.NewWebhook(router, crisp.WithURLSecrets("key", urlSecret))
 	require.NoError(t, err)
-	r := hookRequest(hookBody("hello"))
+	r := hookRequest(testkit.HookBody("hello"))
 	r.URL.RawQuery = "key=" + urlSecret
 	w := httptest.NewRecorder()
 	hook.ServeHTTP(w, r)
@@ -615,7 +610,7 @@ func TestASignatureIsIgnoredWhereOnlyURLsHaveSecrets(t *testing.T) {
 func TestSigningSecretsRotate(t *testing.T) {
 	rec := newReceiver(t, crisp.WithSigningSecrets("old", signingSecret, "new"))
 	for secret, status := range map[string]int{"old": 200, signingSecret: 200, "new": 200, "older": 401, "": 401, "oldnew": 401} {
-		r := hookRequest(hookBody("hello"))
+		r := hookRequest(testkit.HookBody("hello"))
 		resign(r, secret)
 		assert.Equal(t, status, rec.post(r).Code, secret)
 	}
@@ -624,7 +619,7 @@ func TestSigningSecretsRotate(t *testing.T) {
 func TestToleranceCanBeSetAndTurnedOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		request := func(age time.Duration) *http.Request {
-			body := hookBody("hello")
+			body := testkit.HookBody("hello")
 			r := hookRequest(body)
 			for name, values := range crisp.Sign(signingSecret, time.Now().Add(-age), body) {
 				r.Header[name] = values
@@ -654,7 +649,7 @@ func TestToleranceCanBeSetAndTurnedOff(t *testing.T) {
 func TestHooksAfterAClockJump(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := newReceiver(t)
-		body := hookBody("hello")
+		body := testkit.HookBody("hello")
 		early := hookRequest(body)
 		time.Sleep(time.Hour) // the jump
 		assert.Equal(t, http.StatusUnauthorized, rec.post(early).Code)
@@ -677,7 +672,7 @@ func TestHandlersOutliveTheRequest(t *testing.T) {
 		assert.False(t, bounded)
 		return ctx.Err()
 	}
-	body := hookBody("hello")
+	body := testkit.HookBody("hello")
 	assert.Equal(t, http.StatusOK, rec.post(hookRequest(body).WithContext(ctx)).Code)
 
 	// Crisp did not see that answer: it delivers again.
@@ -693,7 +688,7 @@ func TestHandlerTimeout(t *testing.T) {
 			return ctx.Err()
 		}
 		start := time.Now()
-		assert.Equal(t, http.StatusInternalServerError, rec.post(hookRequest(hookBody("hello"))).Code)
+		assert.Equal(t, http.StatusInternalServerError, rec.post(hookRequest(testkit.HookBody("hello"))).Code)
 		assert.Equal(t, 10*time.Second, time.Since(start))
 		require.Len(t, rec.reported(), 1)
 		require.ErrorIs(t, rec.reported()[0], context.DeadlineExceeded)
@@ -708,7 +703,7 @@ func TestFailedDeliveriesRunAgainAndSucceededOnesDoNot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := newReceiver(t)
-			body := hookBody("hello")
+			body := testkit.HookBody("hello")
 			rec.handle = func(context.Context, crisp.Event) error { return failure() }
 			resp := rec.post(hookRequest(body))
 			assert.Equal(t, http.StatusInternalServerError, resp.Code)
@@ -728,7 +723,7 @@ func TestFailedDeliveriesRunAgainAndSucceededOnesDoNot(t *testing.T) {
 			assert.Equal(t, http.StatusOK, rec.post(hookRequest(body)).Code)
 			assert.Len(t, rec.handled(), 3, "which is enough")
 
-			assert.Equal(t, http.StatusOK, rec.post(hookRequest(hookBody("hello again"))).Code)
+			assert.Equal(t, http.StatusOK, rec.post(hookRequest(testkit.HookBody("hello again"))).Code)
 			assert.Len(t, rec.handled(), 4, "another event is no redelivery")
 		})
 	}
@@ -736,7 +731,7 @@ func TestFailedDeliveriesRunAgainAndSucceededOnesDoNot(t *testing.T) {
 
 func TestSeveralWebhooksAreIndependent(t *testing.T) {
 	one, two := newReceiver(t), newReceiver(t, crisp.WithSigningSecrets("two"))
-	body := hookBody("hello")
+	body := testkit.HookBody("hello")
 	assert.Equal(t, http.StatusOK, one.post(hookRequest(body)).Code)
 	assert.Equal(t, http.StatusUnauthorized, two.post(hookRequest(body)).Code)
 	r := hookRequest(body)
@@ -754,4 +749,58 @@ func TestPrintingAWebhookKeepsTheSecrets(t *testing.T) {
 		assert.NotContains(t, printed, fmt.Sprintf("%d", []byte(signingSecret)), verb)
 		assert.NotContains(t, printed, fmt.Sprintf("%x", signingSecret), verb)
 	}
+}
+
+// FuzzWebhook posts any body, signed and forged.
+func FuzzWebhook(f *testing.F) {
+	f.Add(testkit.HookBody("hello"))
+	for _, seed := range []string{
+		``, `{}`, `null`, `[]`, `{"event":"message:send"}`, `{"event":"a:b","data":null}`, `{"event":"a:b","data":[{}]} `,
+		`{"event":"a:b","event":"message:send","data":{},"data":{"session_id":7}}`, `{"event":"\u0061","data":"\ud800"}`,
+		`{"event":"a","data":1e999,"timestamp":-1e999}`, `{"event":"a","data":{},"timestamp":"1","website_id":[]}`,
+		"{\"event\":\"\xff\",\"data\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got crisp.Event
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		router.OnAny(func(_ context.Context, ev crisp.Event) error {
+			got = ev
+			return nil
+		})
+		hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		post := func(r *http.Request) int {
+			w := httptest.NewRecorder()
+			hook.ServeHTTP(w, r)
+			return w.Code
+		}
+
+		forged := hookRequest(body)
+		bump(forged.Header, "X-Crisp-Signature")
+		if status := post(forged); status != http.StatusUnauthorized || got != nil {
+			t.Fatalf("a forged hook: status %d, event %v", status, got)
+		}
+
+		switch status := post(hookRequest(body)); status {
+		case http.StatusOK:
+			if !json.Valid(body) {
+				t.Error("accepted what is not JSON")
+			}
+			if got == nil || got.EventName() == "" || got.EventMeta().Time.IsZero() {
+				t.Errorf("event %#v", got)
+			} else if raw := got.EventMeta().Raw; !json.Valid(raw) || !bytes.Contains(body, raw) {
+				t.Errorf("payload %q", raw)
+			}
+		case http.StatusBadRequest:
+			if got != nil {
+				t.Error("a handler ran")
+			}
+		default:
+			t.Errorf("status %d", status)
+		}
+	})
 }

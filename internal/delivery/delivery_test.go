@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,42 +15,25 @@ import (
 
 	"github.com/crisp-go/crisp/internal/delivery"
 	"github.com/crisp-go/crisp/internal/leakcheck"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
-
-// handled collects the names of items, in the order in which they were handled.
-type handled struct {
-	mu    sync.Mutex // guards names
-	names []string
-}
-
-func (h *handled) add(name string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.names = append(h.names, name)
-}
-
-func (h *handled) list() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.names)
-}
 
 // workerCounts are what changes the way through the package.
 var workerCounts = []int{1, 2, 8}
 
 // eachWay runs a test in a bubble, with a queue of each number of workers.
-func eachWay(t *testing.T, test func(t *testing.T, q *delivery.Queue, got *handled)) {
+func eachWay(t *testing.T, test func(t *testing.T, q *delivery.Queue, got *testkit.Log[string])) {
 	t.Helper()
 	for _, workers := range workerCounts {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got := new(handled)
+				got := new(testkit.Log[string])
 				q := delivery.New(t.Context(), delivery.Config{
 					Workers:  workers,
 					MaxBytes: 1 << 20,
-					Handle:   func(_ context.Context, it *delivery.Item) { got.add(it.Name) },
+					Handle:   func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
 					Report:   func(err error) { assert.NoError(t, err) },
 				})
 				test(t, q, got)
@@ -82,10 +63,10 @@ func put(q *delivery.Queue, items ...delivery.Item) {
 	q.Flush()
 }
 
-func text(got *handled) string { return strings.Join(got.list(), "") }
+func text(got *testkit.Log[string]) string { return strings.Join(got.List(), "") }
 
 func TestItemsOfAKeyStayInOrder(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		const keys, each = 10, 500
 		for n := range each {
 			for k := range keys {
@@ -95,18 +76,18 @@ func TestItemsOfAKeyStayInOrder(t *testing.T) {
 		q.Flush()
 		synctest.Wait()
 		next := make(map[string]int)
-		for _, name := range got.list() {
+		for _, name := range got.List() {
 			key, n, _ := strings.Cut(name, " ")
 			require.Equal(t, fmt.Sprint(next[key]), n, "key %s", key)
 			next[key]++
 		}
 		assert.Len(t, next, keys)
-		assert.Len(t, got.list(), keys*each)
+		assert.Len(t, got.List(), keys*each)
 	})
 }
 
 func TestAMarkHoldsBackWhatComesBehind(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		put(q, named("k", "ab")...)
 		q.Mark()
 		put(q, named("k", "cd")...)
@@ -123,7 +104,7 @@ func TestAMarkHoldsBackWhatComesBehind(t *testing.T) {
 }
 
 func TestMarksAreLiftedOneByOne(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		q.Mark()
 		put(q, named("k", "a")...)
 		q.Mark()
@@ -141,18 +122,18 @@ func TestMarksAreLiftedOneByOne(t *testing.T) {
 }
 
 func TestStepsRunInOrderButNotBehindMarks(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		q.Mark()
 		put(q, named("k", "a")...)
-		var steps handled
-		q.Do(func() { steps.add("1") })
-		q.Do(func() { steps.add("2") })
+		var steps testkit.Log[string]
+		q.Do(func() { steps.Add("1") })
+		q.Do(func() { steps.Add("2") })
 		synctest.Wait()
-		assert.Equal(t, []string{"1", "2"}, steps.list())
+		assert.Equal(t, []string{"1", "2"}, steps.List())
 		assert.Empty(t, text(got))
-		q.Lift(nil, func() { steps.add("3") })
+		q.Lift(nil, func() { steps.Add("3") })
 		synctest.Wait()
-		assert.Equal(t, []string{"1", "2", "3"}, steps.list())
+		assert.Equal(t, []string{"1", "2", "3"}, steps.List())
 	})
 }
 
@@ -184,7 +165,7 @@ func extra(key, names string) []delivery.Item {
 }
 
 func TestAHolderTakesItemsUntilItInsertsThem(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		h := &keyHolder{key: "k"}
 		q.Mark()
 		put(q, named("k", "c")...)
@@ -238,7 +219,7 @@ func TestWhatIsExtraCountsForNothing(t *testing.T) {
 
 // Of two holders, the later one waits for what comes later.
 func TestTheLatestHolderIsAskedFirst(t *testing.T) {
-	eachWay(t, func(t *testing.T, q *delivery.Queue, got *handled) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		first, second := &keyHolder{key: "k"}, &keyHolder{key: "k"}
 		q.Mark()
 		q.Lift(first, nil)
@@ -261,10 +242,10 @@ func TestTheLatestHolderIsAskedFirst(t *testing.T) {
 func TestFinishWaitsForWhatIsHeld(t *testing.T) {
 	for _, workers := range workerCounts {
 		synctest.Test(t, func(t *testing.T) {
-			var got handled
+			var got testkit.Log[string]
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1000,
-				Handle: func(_ context.Context, it *delivery.Item) { got.add(it.Name) },
+				Handle: func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
 			})
 			h := &keyHolder{key: "k"}
 			q.Mark()
@@ -272,7 +253,7 @@ func TestFinishWaitsForWhatIsHeld(t *testing.T) {
 			put(q, named("k", "ab")...)
 			q.Finish()
 			synctest.Wait()
-			require.Empty(t, got.list())
+			require.Empty(t, got.List())
 			q.Do(func() { q.Insert(h.taken...) })
 			<-q.Done()
 			assert.Equal(t, "ab", text(&got))
@@ -282,7 +263,7 @@ func TestFinishWaitsForWhatIsHeld(t *testing.T) {
 
 func TestABusyKeyTakesTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got handled
+		var got testkit.Log[string]
 		started, release := make(chan struct{}), make(chan struct{})
 		q := delivery.New(t.Context(), delivery.Config{
 			Workers: 2, MaxBytes: 1 << 20,
@@ -293,7 +274,7 @@ func TestABusyKeyTakesTurns(t *testing.T) {
 				case "first":
 					<-started
 				default:
-					got.add(it.Name)
+					got.Add(it.Name)
 				}
 			},
 		})
@@ -316,12 +297,12 @@ func TestABusyKeyTakesTurns(t *testing.T) {
 func TestGoexitIsSurvived(t *testing.T) {
 	for _, workers := range workerCounts {
 		synctest.Test(t, func(t *testing.T) {
-			var got handled
+			var got testkit.Log[string]
 			var errs []error
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
 				Handle: func(_ context.Context, it *delivery.Item) {
-					got.add(it.Name)
+					got.Add(it.Name)
 					if it.Name == "b" {
 						runtime.Goexit()
 					}

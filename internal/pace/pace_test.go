@@ -207,14 +207,14 @@ func TestPaceFindsTheRate(t *testing.T) {
 		at     float64 // per second
 		within float64 // times as long as it takes at that rate
 	}{
-		"100/s":                           {tokenBucket(100, 1, false), 100, 2},
-		"100/s, burst":                    {tokenBucket(100, 50, false), 100, 2},
-		"100/s, burst, Retry-After":       {tokenBucket(100, 50, true), 100, 2.5},
-		"10/s":                            {tokenBucket(10, 1, false), 10, 2},
-		"1/s":                             {tokenBucket(1, 1, false), 1, 2},
-		"100 in each second":              {fixedWindow(100, time.Second, false), 100, 2},
-		"100 in each minute":              {fixedWindow(100, time.Minute, false), 100. / 60, 2},
-		"100 in each minute, Retry-After": {fixedWindow(100, time.Minute, true), 100. / 60, 2},
+		"100/s":                           {tokenBucket(100, 1, false), 100, 4},
+		"100/s, burst":                    {tokenBucket(100, 50, false), 100, 4},
+		"100/s, burst, Retry-After":       {tokenBucket(100, 50, true), 100, 4},
+		"10/s":                            {tokenBucket(10, 1, false), 10, 4},
+		"1/s":                             {tokenBucket(1, 1, false), 1, 4},
+		"100 in each second":              {fixedWindow(100, time.Second, false), 100, 4},
+		"100 in each minute":              {fixedWindow(100, time.Minute, false), 100. / 60, 4},
+		"100 in each minute, Retry-After": {fixedWindow(100, time.Minute, true), 100. / 60, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			requests, took := simulate(t, c.serve, calls)

@@ -213,21 +213,3 @@ func TestBadInputIsRefusedBeforeTheNetwork(t *testing.T) {
 		})
 	}
 }
-
-func TestSentWithoutAFingerprintIsAnError(t *testing.T) {
-	for name, body := range map[string]string{
-		"none":         `{"data":{}}`,
-		"null":         `{"data":{"fingerprint":null}}`,
-		"not a number": `{"data":{"fingerprint":"private"}}`,
-		"no data":      `{"error":false}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, mock := mockedClient(t)
-			mock.RegisterNoResponder(answer(200, body))
-			_, err := client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("private")})
-			require.ErrorContains(t, err, "crisp: POST website/site-1/conversation/session_1/message: ")
-			assert.NotContains(t, err.Error(), "private")
-			assert.Equal(t, 1, mock.GetTotalCallCount())
-		})
-	}
-}

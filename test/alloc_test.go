@@ -1,6 +1,6 @@
 //go:build !race
 
-package crisp_test
+package test
 
 import (
 	"bytes"
@@ -10,10 +10,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -24,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // What events may allocate, on all ways that they take through the library.
@@ -36,14 +39,31 @@ type cost struct {
 	bytes  float64
 }
 
-// few is for what happens once in a while: a pool that the garbage collector
-// has emptied, a buffer that grows.
+// few is for what a stream costs beside its events: to begin and to end it, and
+// buffers that grow when handlers lag behind.
 const few = 0.1
 
-func assertCost(t *testing.T, got, limit cost) {
+// assertCost asserts the least of a few rounds: what an event allocates is in all
+// of them, what else the process does for a moment is not.
+func assertCost(t *testing.T, limit cost, measure func() cost) {
 	t.Helper()
-	assert.LessOrEqual(t, got.allocs, limit.allocs+few, "allocations per event")
-	assert.LessOrEqual(t, got.bytes, limit.bytes, "bytes allocated per event")
+	const rounds = 3
+	least := cost{math.Inf(1), math.Inf(1)}
+	for range rounds {
+		got := uncollected(measure)
+		least = cost{min(least.allocs, got.allocs), min(least.bytes, got.bytes)}
+	}
+	assert.LessOrEqual(t, least.allocs, limit.allocs+few, "allocations per event")
+	assert.LessOrEqual(t, least.bytes, limit.bytes, "bytes allocated per event")
+}
+
+// uncollected measures while the garbage collector rests. Each time that it runs
+// it empties all pools, which are then filled again; how often it runs depends on
+// the machine and its load.
+func uncollected(measure func() cost) cost {
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	return measure()
 }
 
 // costOf is the mean of many runs, the first not counted.
@@ -87,10 +107,12 @@ func TestDecodeAllocs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data := []byte(c.payload)
-			assertCost(t, costOf(func() {
-				_, err := crisp.Decode(c.name, data)
-				require.NoError(t, err)
-			}), c.limit)
+			assertCost(t, c.limit, func() cost {
+				return costOf(func() {
+					_, err := crisp.Decode(c.name, data)
+					require.NoError(t, err)
+				})
+			})
 		})
 	}
 }
@@ -112,7 +134,7 @@ func TestRTMAllocs(t *testing.T) {
 		"no handler":            {messageSend, onNothing, 1, cost{0, 10}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			assertCost(t, costOfStream(t, c.payload, c.register, c.sessions), c.limit)
+			assertCost(t, c.limit, func() cost { return costOfStream(t, c.payload, c.register, c.sessions) })
 		})
 	}
 }
@@ -247,10 +269,10 @@ func textFrame(text string) []byte {
 // A web hook allocates less than a handler that does nothing but read the body
 // and check its HMAC.
 func TestWebhookAllocs(t *testing.T) {
-	body := hookBody(strings.Repeat("lorem ipsum ", 30))
+	body := testkit.HookBody(strings.Repeat("lorem ipsum ", 30))
 	reader := new(bytes.Reader)
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
-	r.Body, r.Header, r.ContentLength = io.NopCloser(reader), crisp.Sign(signingSecret, time.Now(), body), int64(len(body))
+	r.Body, r.Header, r.ContentLength = io.NopCloser(reader), crisp.Sign(hookSecret, time.Now(), body), int64(len(body))
 	w := &discard{header: make(http.Header)}
 	costOfPost := func(h http.Handler) cost {
 		return costOf(func() {
@@ -262,11 +284,11 @@ func TestWebhookAllocs(t *testing.T) {
 	}
 	router := crisp.NewRouter()
 	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
-	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret), crisp.WithDedupe(nil))
+	hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(hookSecret), crisp.WithDedupe(nil))
 	require.NoError(t, err)
-	got := costOfPost(hook)
-	assertCost(t, got, costOfPost(http.HandlerFunc(bareHook)))
-	assertCost(t, got, cost{12, times(2.5, string(body))})
+	floor := uncollected(func() cost { return costOfPost(http.HandlerFunc(bareHook)) })
+	assertCost(t, floor, func() cost { return costOfPost(hook) })
+	assertCost(t, cost{12, times(2.5, string(body))}, func() cost { return costOfPost(hook) })
 }
 
 // Dispatching to handlers that succeed is free.
@@ -280,5 +302,7 @@ func TestDispatchAllocs(t *testing.T) {
 	ev, err := crisp.Decode("message:send", []byte(messageSend))
 	require.NoError(t, err)
 	ctx := t.Context()
-	assertCost(t, costOf(func() { _ = router.Dispatch(ctx, ev) }), cost{0, 10})
+	assertCost(t, cost{0, 10}, func() cost {
+		return costOf(func() { _ = router.Dispatch(ctx, ev) })
+	})
 }

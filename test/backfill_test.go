@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // heard is a message that reached its handler.
@@ -29,25 +30,25 @@ type heard struct {
 
 // conversations makes a router that collects all messages, and the state
 // changes between them, as texts.
-func conversations(opts ...crisp.RouterOption) (*crisp.Router, *log[heard]) {
-	got := new(log[heard])
+func conversations(opts ...crisp.RouterOption) (*crisp.Router, *testkit.Log[heard]) {
+	got := new(testkit.Log[heard])
 	return conversationsInto(got, opts...), got
 }
 
-func conversationsInto(got *log[heard], opts ...crisp.RouterOption) *crisp.Router {
+func conversationsInto(got *testkit.Log[heard], opts ...crisp.RouterOption) *crisp.Router {
 	router := crisp.NewRouter(opts...)
 	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 		text, _ := ev.Content.(crisp.TextContent)
-		got.add(heard{ev.SessionID, string(text), ev.Source})
+		got.Add(heard{ev.SessionID, string(text), ev.Source})
 		return nil
 	})
 	crisp.On(router, func(_ context.Context, ev *crisp.MessageReceived) error {
 		text, _ := ev.Content.(crisp.TextContent)
-		got.add(heard{ev.SessionID, string(text), ev.Source})
+		got.Add(heard{ev.SessionID, string(text), ev.Source})
 		return nil
 	})
 	crisp.On(router, func(_ context.Context, ev *crisp.SessionSetState) error {
-		got.add(heard{ev.SessionID, string(ev.State), ev.Source})
+		got.Add(heard{ev.SessionID, string(ev.State), ev.Source})
 		return nil
 	})
 	return router
@@ -160,9 +161,9 @@ func join(lists ...[]string) []string {
 }
 
 // watch gives hooks that collect the gaps and what became of them.
-func watch() (crisp.RTMOption, *log[crisp.Gap], *log[crisp.Backfilled]) {
-	gaps, outcomes := new(log[crisp.Gap]), new(log[crisp.Backfilled])
-	return crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Backfilled: outcomes.add}), gaps, outcomes
+func watch() (crisp.RTMOption, *testkit.Log[crisp.Gap], *testkit.Log[crisp.Backfilled]) {
+	gaps, outcomes := new(testkit.Log[crisp.Gap]), new(testkit.Log[crisp.Backfilled])
+	return crisp.WithHooks(crisp.Hooks{Gap: gaps.Add, Backfilled: outcomes.Add}), gaps, outcomes
 }
 
 func TestBackfillRecoversMessages(t *testing.T) {
@@ -196,14 +197,14 @@ func TestBackfillRecoversMessages(t *testing.T) {
 					want := join(numbers(0, 2), filled("2", "3", "answer"), numbers(4, 6))
 					// The answer makes an unresolved conversation of a pending one,
 					// an event that Crisp does not keep.
-					assert.Equal(t, want, of(got.list(), v.SessionID))
+					assert.Equal(t, want, of(got.List(), v.SessionID))
 				}
-				require.Len(t, gaps.list(), 1)
-				require.Len(t, outcomes.list(), 1)
-				outcome := outcomes.list()[0]
+				require.Len(t, gaps.List(), 1)
+				require.Len(t, outcomes.List(), 1)
+				outcome := outcomes.List()[0]
 				assert.NoError(t, outcome.Err)
 				assert.True(t, outcome.Complete)
-				assert.Equal(t, gaps.list()[0], outcome.Gap)
+				assert.Equal(t, gaps.List()[0], outcome.Gap)
 				assert.Equal(t, 3*sessions, outcome.Messages)
 				assert.Equal(t, sessions, outcome.Conversations)
 				assert.LessOrEqual(t, outcome.Requests, 2*sessions+8)
@@ -214,16 +215,16 @@ func TestBackfillRecoversMessages(t *testing.T) {
 
 func TestBackfillCompletesTheEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var got log[*crisp.MessageSend]
+		var got testkit.Log[*crisp.MessageSend]
 		router := crisp.NewRouter()
-		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error { got.add(ev); return nil })
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error { got.Add(ev); return nil })
 		run(t, srv, router, crisp.WithBackfill(crisp.Backfill{}))
 		authenticated(t, srv)
 		v := srv.Visitor()
 		var sent crisptest.Message
 		outage(t, srv, func() { sent = v.Say("hello") })
-		require.Len(t, got.list(), 1)
-		ev := got.list()[0]
+		require.Len(t, got.List(), 1)
+		ev := got.List()[0]
 		assert.Equal(t, crisp.SourceBackfill, ev.Source)
 		assert.Equal(t, crisp.SessionRef{WebsiteID: v.WebsiteID, SessionID: v.SessionID}, ev.Session())
 		assert.Equal(t, v.WebsiteID, ev.Meta.WebsiteID)
@@ -251,10 +252,10 @@ func TestBackfillReadsManyPagesOfMessages(t *testing.T) {
 			pass(2 * time.Second)
 			say(v, 22, 95)
 		})
-		assert.Equal(t, filled(numbers(0, 95)...), of(got.list(), v.SessionID))
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
-		assert.Equal(t, 95, outcomes.list()[0].Messages)
+		assert.Equal(t, filled(numbers(0, 95)...), of(got.List(), v.SessionID))
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
+		assert.Equal(t, 95, outcomes.List()[0].Messages)
 	})
 }
 
@@ -289,10 +290,10 @@ func TestBackfillComesBeforeNewerLiveEvents(t *testing.T) {
 				pass(time.Minute)
 				for _, v := range all {
 					want := join(filled(numbers(0, 2)...), numbers(2, 30))
-					assert.Equal(t, want, of(got.list(), v.SessionID))
+					assert.Equal(t, want, of(got.List(), v.SessionID))
 				}
-				require.Len(t, outcomes.list(), 1)
-				assert.Equal(t, 10, outcomes.list()[0].Messages)
+				require.Len(t, outcomes.List(), 1)
+				assert.Equal(t, 10, outcomes.List()[0].Messages)
 			})
 		})
 	}
@@ -311,7 +312,7 @@ func TestBackfillLeavesLiveMessagesWhereTheyCame(t *testing.T) {
 		say(v, 2, 3) // which REST knows when it is asked, as it knows the one before
 		pass(time.Minute)
 		want := []string{"0 (backfill)", "1", "resolved", "2", "unresolved"}
-		assert.Equal(t, want, of(got.list(), v.SessionID), "a session's events stay in order, of whatever kind")
+		assert.Equal(t, want, of(got.List(), v.SessionID), "a session's events stay in order, of whatever kind")
 	})
 }
 
@@ -334,14 +335,14 @@ func TestBackfillHoldsOnlyTheSessionsThatMissed(t *testing.T) {
 				other.Say("at once")
 				last.Say("1")
 				synctest.Wait()
-				assert.Equal(t, []string{"at once"}, of(got.list(), other.SessionID), "not concerned")
-				assert.Empty(t, of(got.list(), last.SessionID))
+				assert.Equal(t, []string{"at once"}, of(got.List(), other.SessionID), "not concerned")
+				assert.Empty(t, of(got.List(), last.SessionID))
 
 				pass(31 * time.Second)
-				assert.Equal(t, []string{"0 (backfill)", "1"}, of(got.list(), last.SessionID), "those who wait are served first")
+				assert.Equal(t, []string{"0 (backfill)", "1"}, of(got.List(), last.SessionID), "those who wait are served first")
 				pass(10 * time.Minute)
 				for _, v := range all {
-					assert.Contains(t, of(got.list(), v.SessionID), "0 (backfill)")
+					assert.Contains(t, of(got.List(), v.SessionID), "0 (backfill)")
 				}
 			})
 		})
@@ -364,9 +365,9 @@ func TestBackfillRepeatsNothing(t *testing.T) {
 			v.WebsiteID, v.SessionID, missed.Fingerprint, missed.Timestamp))
 		say(v, 4, 5)
 		synctest.Wait()
-		assert.Equal(t, []string{"0", "1", "2", "3 (backfill)", "4"}, of(got.list(), v.SessionID))
-		require.Len(t, outcomes.list(), 1)
-		assert.Equal(t, 1, outcomes.list()[0].Messages)
+		assert.Equal(t, []string{"0", "1", "2", "3 (backfill)", "4"}, of(got.List(), v.SessionID))
+		require.Len(t, outcomes.List(), 1)
+		assert.Equal(t, 1, outcomes.List()[0].Messages)
 	})
 }
 
@@ -398,10 +399,10 @@ func TestBackfillFindsConversationsThatMoveMeanwhile(t *testing.T) {
 			if i < 3 {
 				want = append(want, "1")
 			}
-			assert.Equal(t, want, of(got.list(), v.SessionID))
+			assert.Equal(t, want, of(got.List(), v.SessionID))
 		}
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
 	})
 }
 
@@ -440,7 +441,7 @@ func TestBackfillOfAWebsiteThatIsNeverQuiet(t *testing.T) {
 					everyOther(1)
 				})
 				for i, v := range all {
-					list := of(got.list(), v.SessionID)
+					list := of(got.List(), v.SessionID)
 					require.NotEmpty(t, list)
 					assert.Equal(t, "0 (backfill)", list[0])
 					for i := range list {
@@ -449,8 +450,8 @@ func TestBackfillOfAWebsiteThatIsNeverQuiet(t *testing.T) {
 					assert.Equal(t, numbers(0, said[i]), list)
 				}
 				assert.Less(t, lists, 20, "it does not go on for ever")
-				require.Len(t, outcomes.list(), 1)
-				assert.NoError(t, outcomes.list()[0].Err)
+				require.Len(t, outcomes.List(), 1)
+				assert.NoError(t, outcomes.List()[0].Err)
 			})
 		})
 	}
@@ -472,10 +473,10 @@ func TestBackfillSlowerThanTheConversationEnds(t *testing.T) {
 			say(v, n, n+1)
 			pass(time.Second)
 		}
-		require.Len(t, outcomes.list(), 1)
-		assert.NoError(t, outcomes.list()[0].Err)
-		assert.Less(t, outcomes.list()[0].Messages, 200, "the others came live")
-		list := of(got.list(), v.SessionID)
+		require.Len(t, outcomes.List(), 1)
+		assert.NoError(t, outcomes.List()[0].Err)
+		assert.Less(t, outcomes.List()[0].Messages, 200, "the others came live")
+		list := of(got.List(), v.SessionID)
 		for i := range list {
 			list[i] = strings.TrimSuffix(list[i], " (backfill)")
 		}
@@ -503,9 +504,9 @@ func TestBackfillHasPatience(t *testing.T) {
 			failUntil = time.Now().Add(50 * time.Second)
 		})
 		pass(time.Minute)
-		assert.Equal(t, filled(numbers(0, 5)...), of(got.list(), v.SessionID))
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
+		assert.Equal(t, filled(numbers(0, 5)...), of(got.List(), v.SessionID))
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
 	})
 }
 
@@ -606,8 +607,8 @@ func TestBackfillTellsWhatIsMissing(t *testing.T) {
 				}
 				pass(tt.within)
 
-				require.Len(t, outcomes.list(), 1)
-				outcome := outcomes.list()[0]
+				require.Len(t, outcomes.List(), 1)
+				outcome := outcomes.List()[0]
 				assert.False(t, outcome.Complete)
 				assert.LessOrEqual(t, outcome.Messages, tt.most)
 				require.Error(t, outcome.Err)
@@ -616,7 +617,7 @@ func TestBackfillTellsWhatIsMissing(t *testing.T) {
 					assert.ErrorIs(t, outcome.Err, tt.is)
 				}
 				for _, v := range all {
-					list := of(got.list(), v.SessionID)
+					list := of(got.List(), v.SessionID)
 					require.NotEmpty(t, list)
 					assert.Equal(t, "2", list[len(list)-1], "what is there is handled all the same")
 				}
@@ -643,10 +644,10 @@ func TestBackfillBearsRateLimits(t *testing.T) {
 		}
 		pass(30 * time.Minute)
 		for _, v := range all {
-			assert.Equal(t, join(filled(numbers(0, 2)...), numbers(2, 3)), of(got.list(), v.SessionID))
+			assert.Equal(t, join(filled(numbers(0, 2)...), numbers(2, 3)), of(got.List(), v.SessionID))
 		}
-		require.Len(t, outcomes.list(), 1)
-		assert.NoError(t, outcomes.list()[0].Err)
+		require.Len(t, outcomes.List(), 1)
+		assert.NoError(t, outcomes.List()[0].Err)
 		refused := 0
 		for _, req := range srv.Requests() {
 			if req.Status == http.StatusTooManyRequests {
@@ -686,9 +687,9 @@ func TestBackfillSkipsWhatItCanNotRead(t *testing.T) {
 				}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
 				authenticated(t, srv)
 				outage(t, srv, func() { v.Say("0") })
-				require.Len(t, outcomes.list(), 1, "it comes to an end")
-				assert.Error(t, outcomes.list()[0].Err)
-				assert.LessOrEqual(t, outcomes.list()[0].Requests, 20)
+				require.Len(t, outcomes.List(), 1, "it comes to an end")
+				assert.Error(t, outcomes.List()[0].Err)
+				assert.LessOrEqual(t, outcomes.List()[0].Requests, 20)
 			})
 		})
 	}
@@ -721,10 +722,10 @@ func TestBackfillIsNotDisturbedByOneConversation(t *testing.T) {
 						v.Say("0")
 					}
 				})
-				assert.Equal(t, filled("0"), of(got.list(), all[0].SessionID))
-				assert.Equal(t, filled("0"), of(got.list(), all[2].SessionID))
-				require.Len(t, outcomes.list(), 1)
-				assert.Equal(t, tt.complete, outcomes.list()[0].Complete)
+				assert.Equal(t, filled("0"), of(got.List(), all[0].SessionID))
+				assert.Equal(t, filled("0"), of(got.List(), all[2].SessionID))
+				require.Len(t, outcomes.List(), 1)
+				assert.Equal(t, tt.complete, outcomes.List()[0].Complete)
 			})
 		})
 	}
@@ -757,17 +758,17 @@ func TestBackfillOfASecondGapMeanwhile(t *testing.T) {
 				everybody(1)
 				synctest.Wait()
 				for _, v := range all {
-					list := of(got.list(), v.SessionID)
+					list := of(got.List(), v.SessionID)
 					for i := range list {
 						list[i] = strings.TrimSuffix(list[i], " (backfill)")
 					}
 					assert.Equal(t, numbers(0, next), list, "once, and in order")
 				}
-				assert.Len(t, gaps.list(), 3)
-				require.Len(t, outcomes.list(), 3)
-				for i, outcome := range outcomes.list() {
+				assert.Len(t, gaps.List(), 3)
+				require.Len(t, outcomes.List(), 3)
+				for i, outcome := range outcomes.List() {
 					assert.True(t, outcome.Complete)
-					assert.Equal(t, gaps.list()[i], outcome.Gap)
+					assert.Equal(t, gaps.List()[i], outcome.Gap)
 				}
 			})
 		})
@@ -779,11 +780,11 @@ func TestBackfillRecoversWhatWasDropped(t *testing.T) {
 		const events = 400
 		release := make(chan struct{})
 		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
-		got := new(log[heard])
+		got := new(testkit.Log[heard])
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			<-release
 			text, _ := ev.Content.(crisp.TextContent)
-			got.add(heard{ev.SessionID, string(text), ev.Source})
+			got.Add(heard{ev.SessionID, string(text), ev.Source})
 			return nil
 		})
 		hooks, gaps, outcomes := watch()
@@ -794,16 +795,16 @@ func TestBackfillRecoversWhatWasDropped(t *testing.T) {
 		synctest.Wait()
 		lost := int(rtm.Stats().Dropped)
 		require.Positive(t, lost)
-		assert.Empty(t, gaps.list(), "it goes on")
+		assert.Empty(t, gaps.List(), "it goes on")
 		close(release)
 		synctest.Wait() // no other event comes that could end it
-		require.Len(t, gaps.list(), 1)
-		assert.Equal(t, crisp.GapOverflow, gaps.list()[0].Reason)
+		require.Len(t, gaps.List(), 1)
+		assert.Equal(t, crisp.GapOverflow, gaps.List()[0].Reason)
 		want := join(numbers(0, events-lost), filled(numbers(events-lost, events)...))
-		assert.Equal(t, want, of(got.list(), v.SessionID))
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
-		assert.Equal(t, lost, outcomes.list()[0].Messages)
+		assert.Equal(t, want, of(got.List(), v.SessionID))
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
+		assert.Equal(t, lost, outcomes.List()[0].Messages)
 	})
 }
 
@@ -834,11 +835,11 @@ func TestBackfillAfterARestart(t *testing.T) {
 				say(v, 10, 12)
 				synctest.Wait()
 				want := join(numbers(0, 5), filled(numbers(5, 10)...), numbers(10, 12))
-				assert.Equal(t, want, of(got.list(), v.SessionID))
-				require.Len(t, gaps.list(), 1)
-				assert.Equal(t, crisp.GapRestarted, gaps.list()[0].Reason)
-				require.Len(t, outcomes.list(), 1)
-				assert.True(t, outcomes.list()[0].Complete)
+				assert.Equal(t, want, of(got.List(), v.SessionID))
+				require.Len(t, gaps.List(), 1)
+				assert.Equal(t, crisp.GapRestarted, gaps.List()[0].Reason)
+				require.Len(t, outcomes.List(), 1)
+				assert.True(t, outcomes.List()[0].Complete)
 			})
 		})
 	}
@@ -851,7 +852,7 @@ func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
 	for name, took := range map[string]time.Duration{"between saves": 0, "during a save": 3 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				store, got := &slowPosition{took: took}, new(log[string])
+				store, got := &slowPosition{took: took}, new(testkit.Log[string])
 				newRouter := func(hangs string) *crisp.Router {
 					router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
 					crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
@@ -860,7 +861,7 @@ func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
 							<-ctx.Done()
 							return ctx.Err()
 						}
-						got.add(string(text))
+						got.Add(string(text))
 						return nil
 					})
 					return router
@@ -872,11 +873,11 @@ func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
 				pass(6 * time.Second) // positions are saved every five
 				require.NoError(t, rtm.Close())
 				require.ErrorIs(t, rtm.ending(t), crisp.ErrClosed)
-				assert.Equal(t, numbers(0, 3), got.list())
+				assert.Equal(t, numbers(0, 3), got.List())
 
 				rtm = run(t, srv, newRouter("none"), crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
 				authenticated(t, srv)
-				assert.Equal(t, numbers(0, 6), got.list())
+				assert.Equal(t, numbers(0, 6), got.List())
 				require.NoError(t, rtm.Close())
 				require.ErrorIs(t, rtm.ending(t), crisp.ErrClosed) // with its last save
 			})
@@ -890,8 +891,8 @@ func TestRestartRepeatsWhatCloseInterrupted(t *testing.T) {
 type interruptedBackfill struct {
 	*running
 	visitors []*crisptest.Visitor
-	gaps     *log[crisp.Gap]
-	outcomes *log[crisp.Backfilled]
+	gaps     *testkit.Log[crisp.Gap]
+	outcomes *testkit.Log[crisp.Backfilled]
 }
 
 // interrupt brings a backfill to a phase, of which each request takes ten
@@ -915,14 +916,14 @@ func interrupt(t *testing.T, srv *crisptest.Server, phase string, router *crisp.
 	outage(t, srv, func() { sayAll(1) })
 	sayAll(2)
 	pass(after)
-	require.Len(t, gaps.list(), 1)
-	require.Empty(t, outcomes.list())
+	require.Len(t, gaps.List(), 1)
+	require.Empty(t, outcomes.List())
 	return &interruptedBackfill{rtm, all, gaps, outcomes}
 }
 
 // bothWays is what of a session was handled, whatever way it came.
-func bothWays(got *log[heard], sessionID string) []string {
-	list := of(got.list(), sessionID)
+func bothWays(got *testkit.Log[heard], sessionID string) []string {
+	list := of(got.List(), sessionID)
 	for i := range list {
 		list[i] = strings.TrimSuffix(list[i], " (backfill)")
 	}
@@ -949,17 +950,17 @@ func TestBackfillThatTheEndOfTheProgramCutsShort(t *testing.T) {
 					end(t.Context(), first.RTM)
 					require.ErrorIs(t, <-first.err, crisp.ErrClosed)
 					synctest.Wait()
-					require.Len(t, first.outcomes.list(), 1, "the outcome is told all the same")
-					assert.False(t, first.outcomes.list()[0].Complete)
-					assert.ErrorIs(t, first.outcomes.list()[0].Err, crisp.ErrClosed)
-					assert.False(t, store.last().After(first.gaps.list()[0].From), "the position stays before the gap")
+					require.Len(t, first.outcomes.List(), 1, "the outcome is told all the same")
+					assert.False(t, first.outcomes.List()[0].Complete)
+					assert.ErrorIs(t, first.outcomes.List()[0].Err, crisp.ErrClosed)
+					assert.False(t, store.last().After(first.gaps.List()[0].From), "the position stays before the gap")
 
 					router = conversationsInto(got)
 					hooks, _, outcomes := watch()
 					run(t, srv, router, hooks, crisp.WithPosition(store), crisp.WithBackfill(crisp.Backfill{}))
 					authenticated(t, srv)
-					require.Len(t, outcomes.list(), 1)
-					assert.True(t, outcomes.list()[0].Complete)
+					require.Len(t, outcomes.List(), 1)
+					assert.True(t, outcomes.List()[0].Complete)
 					for _, v := range first.visitors {
 						assert.Equal(t, numbers(0, 3), bothWays(got, v.SessionID))
 					}
@@ -977,12 +978,12 @@ func TestShutdownWaitsForABackfillThatTheNextRunWouldRepeat(t *testing.T) {
 				router, got := conversations()
 				rtm := interrupt(t, srv, phase, router, crisp.WithPosition(store))
 				require.NoError(t, rtm.Shutdown(t.Context()))
-				require.Len(t, rtm.outcomes.list(), 1)
-				assert.True(t, rtm.outcomes.list()[0].Complete)
+				require.Len(t, rtm.outcomes.List(), 1)
+				assert.True(t, rtm.outcomes.List()[0].Complete)
 				for _, v := range rtm.visitors {
 					assert.Equal(t, numbers(0, 3), bothWays(got, v.SessionID))
 				}
-				assert.True(t, store.last().After(rtm.gaps.list()[0].From), "nothing is left for the next run")
+				assert.True(t, store.last().After(rtm.gaps.List()[0].From), "nothing is left for the next run")
 			})
 		})
 	}
@@ -997,7 +998,7 @@ func TestShutdownEndsABackfillThatNobodyWouldRepeat(t *testing.T) {
 				began := time.Now()
 				require.NoError(t, rtm.Shutdown(t.Context()))
 				assert.Zero(t, time.Since(began))
-				assert.False(t, rtm.outcomes.list()[0].Complete)
+				assert.False(t, rtm.outcomes.List()[0].Complete)
 				for _, v := range rtm.visitors {
 					assert.Contains(t, bothWays(got, v.SessionID), "2", "what came live is handled")
 				}
@@ -1009,10 +1010,10 @@ func TestShutdownEndsABackfillThatNobodyWouldRepeat(t *testing.T) {
 func TestBackfillKeepsToTheFilter(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router := crisp.NewRouter()
-		got := new(log[heard])
+		got := new(testkit.Log[heard])
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			text, _ := ev.Content.(crisp.TextContent)
-			got.add(heard{ev.SessionID, string(text), ev.Source})
+			got.Add(heard{ev.SessionID, string(text), ev.Source})
 			return nil
 		})
 		hooks, _, outcomes := watch()
@@ -1031,9 +1032,9 @@ func TestBackfillKeepsToTheFilter(t *testing.T) {
 				srv.Operator("anna").Say(v, "not subscribed to")
 			}
 		})
-		assert.Equal(t, []heard{{in.SessionID, "0", crisp.SourceBackfill}}, got.list())
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
+		assert.Equal(t, []heard{{in.SessionID, "0", crisp.SourceBackfill}}, got.List())
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
 		for _, req := range srv.Requests() {
 			if req.Method == http.MethodGet {
 				assert.NotContains(t, req.Path, "website_c")
@@ -1065,12 +1066,12 @@ func TestBackfillOfEachTier(t *testing.T) {
 					srv.Visitor("website_b").Say("website_b")
 				})
 				var websites []string
-				for _, h := range got.list() {
+				for _, h := range got.List() {
 					websites = append(websites, h.text)
 				}
 				assert.ElementsMatch(t, tt.websites, websites)
-				require.Len(t, outcomes.list(), 1)
-				assert.NoError(t, outcomes.list()[0].Err)
+				require.Len(t, outcomes.List(), 1)
+				assert.NoError(t, outcomes.List()[0].Err)
 			}, crisptest.WithTier(tt.tier))
 		})
 	}
@@ -1087,8 +1088,8 @@ func TestBackfillOfEachTier(t *testing.T) {
 			srv.DropConnections()
 			synctest.Wait()
 			authenticated(t, srv)
-			require.Len(t, outcomes.list(), 1)
-			assert.ErrorContains(t, outcomes.list()[0].Err, "Rooms")
+			require.Len(t, outcomes.List(), 1)
+			assert.ErrorContains(t, outcomes.List()[0].Err, "Rooms")
 		}, crisptest.WithTier(crisp.TierUser))
 	})
 }
@@ -1106,7 +1107,7 @@ func TestBackfillToleratesClocksThatDiffer(t *testing.T) {
 				outage(t, srv, func() { say(v, 2, 4) })
 				say(v, 4, 6)
 				synctest.Wait()
-				assert.Equal(t, join(numbers(0, 2), filled(numbers(2, 4)...), numbers(4, 6)), of(got.list(), v.SessionID))
+				assert.Equal(t, join(numbers(0, 2), filled(numbers(2, 4)...), numbers(4, 6)), of(got.List(), v.SessionID))
 			})
 		})
 	}
@@ -1114,8 +1115,8 @@ func TestBackfillToleratesClocksThatDiffer(t *testing.T) {
 
 func TestBackfillGoesOnAfterAHandlerFails(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var errs log[error]
-		router, got := conversations(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var errs testkit.Log[error]
+		router, got := conversations(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			if ev.Source == crisp.SourceBackfill && ev.Content == crisp.TextContent("1") {
 				panic("no")
@@ -1129,12 +1130,12 @@ func TestBackfillGoesOnAfterAHandlerFails(t *testing.T) {
 		outage(t, srv, func() { say(v, 0, 3) })
 		say(v, 3, 4)
 		synctest.Wait()
-		assert.Equal(t, join(filled(numbers(0, 3)...), numbers(3, 4)), of(got.list(), v.SessionID))
-		require.Len(t, outcomes.list(), 1)
-		assert.Equal(t, 3, outcomes.list()[0].Messages)
-		require.Len(t, errs.list(), 1)
+		assert.Equal(t, join(filled(numbers(0, 3)...), numbers(3, 4)), of(got.List(), v.SessionID))
+		require.Len(t, outcomes.List(), 1)
+		assert.Equal(t, 3, outcomes.List()[0].Messages)
+		require.Len(t, errs.List(), 1)
 		var failed *crisp.HandlerError
-		assert.ErrorAs(t, errs.list()[0], &failed)
+		assert.ErrorAs(t, errs.List()[0], &failed)
 	})
 }
 
@@ -1144,14 +1145,14 @@ func TestBackfillIsNotHeldUpByASlowSession(t *testing.T) {
 		const sessions = 60
 		all := visitors(srv, sessions)
 		release := make(chan struct{})
-		var got log[heard]
+		var got testkit.Log[heard]
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			if ev.SessionID == all[0].SessionID {
 				<-release
 			}
 			text, _ := ev.Content.(crisp.TextContent)
-			got.add(heard{ev.SessionID, string(text), ev.Source})
+			got.Add(heard{ev.SessionID, string(text), ev.Source})
 			return nil
 		})
 		run(t, srv, router, crisp.WithConcurrency(2), crisp.WithBackfill(crisp.Backfill{}))
@@ -1167,11 +1168,11 @@ func TestBackfillIsNotHeldUpByASlowSession(t *testing.T) {
 		}
 		synctest.Wait()
 		for _, v := range all[1:] {
-			assert.Equal(t, []string{"1 (backfill)", "2 (backfill)", "3"}, of(got.list(), v.SessionID))
+			assert.Equal(t, []string{"1 (backfill)", "2 (backfill)", "3"}, of(got.List(), v.SessionID))
 		}
 		close(release)
 		synctest.Wait()
-		assert.Equal(t, []string{"0", "1 (backfill)", "2 (backfill)", "3"}, of(got.list(), all[0].SessionID))
+		assert.Equal(t, []string{"0", "1 (backfill)", "2 (backfill)", "3"}, of(got.List(), all[0].SessionID))
 	})
 }
 
@@ -1198,17 +1199,17 @@ func TestASecondGapHoldsUpOnlyItsSessions(t *testing.T) {
 		sayAll(3)() // waits for 2
 		other.Say("at once")
 		pass(time.Second)
-		require.Empty(t, outcomes.list(), "the first is not filled yet")
-		assert.Equal(t, []string{"at once"}, of(got.list(), other.SessionID))
+		require.Empty(t, outcomes.List(), "the first is not filled yet")
+		assert.Equal(t, []string{"at once"}, of(got.List(), other.SessionID))
 		pass(time.Hour)
 		for _, v := range all {
-			list := of(got.list(), v.SessionID)
+			list := of(got.List(), v.SessionID)
 			for i := range list {
 				list[i] = strings.TrimSuffix(list[i], " (backfill)")
 			}
 			assert.Equal(t, numbers(0, 4), list)
 		}
-		require.Len(t, outcomes.list(), 2)
+		require.Len(t, outcomes.List(), 2)
 	})
 }
 
@@ -1232,9 +1233,9 @@ func TestBackfillOutlivesACallThatHangs(t *testing.T) {
 			}
 		})
 		pass(20 * time.Second)
-		assert.Len(t, got.list(), len(all))
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
+		assert.Len(t, got.List(), len(all))
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
 	})
 }
 
@@ -1255,9 +1256,9 @@ func TestBackfillBudgetCountsRepetitions(t *testing.T) {
 		outage(t, srv, func() { v.Say("0") })
 		pass(10 * time.Minute)
 		assert.EqualValues(t, 8, sent.Load(), "two went into the list of websites")
-		require.Len(t, outcomes.list(), 1)
-		assert.Equal(t, 10, outcomes.list()[0].Requests)
-		assert.ErrorContains(t, outcomes.list()[0].Err, "MaxRequests")
+		require.Len(t, outcomes.List(), 1)
+		assert.Equal(t, 10, outcomes.List()[0].Requests)
+		assert.ErrorContains(t, outcomes.List()[0].Err, "MaxRequests")
 	})
 }
 
@@ -1283,7 +1284,7 @@ func TestALongBackfillForgetsNothing(t *testing.T) {
 		}
 		pass(time.Hour)
 		for _, v := range all {
-			assert.Equal(t, []string{"0", "1 (backfill)"}, of(got.list(), v.SessionID))
+			assert.Equal(t, []string{"0", "1 (backfill)"}, of(got.List(), v.SessionID))
 		}
 	})
 }
@@ -1295,17 +1296,17 @@ func TestBackfillFetchesNoFurtherAheadThanTheQueueAllows(t *testing.T) {
 		const sessions, size = 40, 100_000
 		all := visitors(srv, sessions)
 		release := make(chan struct{})
-		var got log[string] // sessions
+		var got testkit.Log[string] // sessions
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			<-release
-			got.add(ev.SessionID)
+			got.Add(ev.SessionID)
 			return nil
 		})
-		var fetched log[string]
+		var fetched testkit.Log[string]
 		see := func(req *http.Request) *http.Response {
 			if isMessages(req) {
-				fetched.add(req.URL.Path)
+				fetched.Add(req.URL.Path)
 			}
 			return nil
 		}
@@ -1318,14 +1319,14 @@ func TestBackfillFetchesNoFurtherAheadThanTheQueueAllows(t *testing.T) {
 			}
 		})
 		pass(time.Minute)
-		paths := fetched.list()
+		paths := fetched.List()
 		slices.Sort(paths)
 		assert.LessOrEqual(t, len(slices.Compact(paths)), 1<<20/size+2, "those that fit, the one in its handler, the one that waits for room")
 		close(release)
 		synctest.Wait()
-		assert.Len(t, got.list(), sessions)
-		require.Len(t, outcomes.list(), 1)
-		assert.True(t, outcomes.list()[0].Complete)
+		assert.Len(t, got.List(), sessions)
+		require.Len(t, outcomes.List(), 1)
+		assert.True(t, outcomes.List()[0].Complete)
 	})
 }
 
@@ -1351,6 +1352,35 @@ func TestBackfillsOfASessionFollowEachOther(t *testing.T) {
 		outage(t, srv, func() { say(v, 1, 2) })
 		say(v, 2, 3)
 		pass(time.Hour)
-		assert.Equal(t, append(filled(numbers(0, 2)...), "2"), of(got.list(), v.SessionID))
+		assert.Equal(t, append(filled(numbers(0, 2)...), "2"), of(got.List(), v.SessionID))
+	})
+}
+
+// A message has one identifier, live or recovered.
+func TestEventIDOfABackfill(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var live, recovered testkit.Log[string]
+		router := crisp.NewRouter()
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			recovered.Add(crisp.EventID(ev))
+			return nil
+		})
+		run(t, srv, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		witness := crisp.NewRouter()
+		crisp.On(witness, func(_ context.Context, ev *crisp.MessageSend) error {
+			live.Add(crisp.EventID(ev))
+			return nil
+		})
+		v := srv.Visitor()
+		outage(t, srv, func() {
+			sent := v.Say("hello")
+			require.NoError(t, witness.Dispatch(t.Context(), &crisp.MessageSend{
+				WebsiteID: v.WebsiteID, SessionID: v.SessionID, Fingerprint: sent.Fingerprint,
+			}))
+		})
+		synctest.Wait()
+		require.Len(t, recovered.List(), 1)
+		assert.Equal(t, live.List(), recovered.List())
 	})
 }

@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"bufio"
@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -18,8 +19,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
+
+const hookSecret = "secret"
 
 // bareHook is the floor: it reads the body and checks its HMAC, and does
 // nothing with it.
@@ -29,7 +36,7 @@ func bareHook(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	mac := hmac.New(sha256.New, []byte(signingSecret))
+	mac := hmac.New(sha256.New, []byte(hookSecret))
 	_, _ = fmt.Fprintf(mac, "[%s;%s]", r.Header.Get("X-Crisp-Request-Timestamp"), body)
 	if !hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(r.Header.Get("X-Crisp-Signature"))) {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -43,7 +50,7 @@ func benchmarkedHooks(b *testing.B) map[string]http.Handler {
 	hook := func(opt crisp.WebhookOption) http.Handler {
 		router := crisp.NewRouter()
 		crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
-		h, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(signingSecret), crisp.WithTolerance(0), opt)
+		h, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(hookSecret), crisp.WithTolerance(0), opt)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -61,9 +68,9 @@ const benchHooks = 8192
 // makeBenchHooks makes bodies of about 600 bytes, no two alike, and signs them.
 var makeBenchHooks = sync.OnceValues(func() (bodies [][]byte, headers []http.Header) {
 	for i := range benchHooks {
-		body := hookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
+		body := testkit.HookBody(fmt.Sprintf("message %06d %s", i, strings.Repeat("lorem ipsum ", 28)))
 		bodies = append(bodies, body)
-		headers = append(headers, crisp.Sign(signingSecret, time.Now(), body))
+		headers = append(headers, crisp.Sign(hookSecret, time.Now(), body))
 	}
 	return bodies, headers
 })
@@ -167,5 +174,64 @@ func exchange(conn net.Conn, answers *bufio.Reader, request []byte) error {
 		if err != nil || len(line) == len("\r\n") {
 			return err
 		}
+	}
+}
+
+// messageSend is a message:send as visitors' chats send them, of about 600
+// bytes.
+const messageSend = `{"website_id":"f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038",` +
+	`"session_id":"session_9b7d2c64-0e1f-4a53-8c6d-31f5a2e80b97","inbox_id":null,"type":"text","from":"user",` +
+	`"origin":"chat","content":"Hello! I ordered three lamps last week, and two of them came without a bulb. ` +
+	`Could you send me the missing ones, or tell me where I can find them?","fingerprint":177356982415933,` +
+	`"stamped":true,"timestamp":1773569824159,"user":{"type":"participant","nickname":"Camille Example",` +
+	`"user_id":"session_9b7d2c64-0e1f-4a53-8c6d-31f5a2e80b97","avatar":"https://example.com/avatar/camille.png"}}`
+
+func sampleOf(name string) string { return string(crisptest.Sample(name).EventMeta().Raw) }
+
+func BenchmarkDecode(b *testing.B) {
+	payloads := map[string]string{"message:send": messageSend}
+	for _, name := range []string{"session:set_state", "message:received", "people:profile:updated", "session:sync:pages"} {
+		payloads[name] = sampleOf(name)
+	}
+	for name, payload := range payloads {
+		b.Run(name, func(b *testing.B) {
+			data := []byte(payload)
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := crisp.Decode(name, data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDecodeEncodingJSON is what encoding/json takes for the same
+// message, into a struct without Meta, drift or typed content.
+func BenchmarkDecodeEncodingJSON(b *testing.B) {
+	type message struct {
+		WebsiteID   string  `json:"website_id"`
+		SessionID   string  `json:"session_id"`
+		InboxID     *string `json:"inbox_id"`
+		Type        string  `json:"type"`
+		From        string  `json:"from"`
+		Origin      string  `json:"origin"`
+		Content     any     `json:"content"`
+		Fingerprint int64   `json:"fingerprint"`
+		Stamped     bool    `json:"stamped"`
+		Timestamp   int64   `json:"timestamp"`
+		User        struct {
+			Type     string `json:"type"`
+			UserID   string `json:"user_id"`
+			Nickname string `json:"nickname"`
+			Avatar   string `json:"avatar"`
+		} `json:"user"`
+	}
+	data := []byte(messageSend)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, json.Unmarshal(data, new(message)))
 	}
 }

@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // What comes off the wire is not trusted. These tests send what no server
@@ -145,32 +146,32 @@ func TestHostilePackets(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, Engine.IO %d", name, version), func(t *testing.T) {
 				bubble(t, func(t *testing.T, srv *crisptest.Server) {
 					var (
-						skips  log[error]
-						errs   log[error]
-						ended  log[crisp.Disconnected]
-						events log[*crisp.MessageSend]
+						skips  testkit.Log[error]
+						errs   testkit.Log[error]
+						ended  testkit.Log[crisp.Disconnected]
+						events testkit.Log[*crisp.MessageSend]
 					)
-					router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
-					crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error { events.add(ev); return nil })
+					router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
+					crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error { events.Add(ev); return nil })
 					run(t, srv, router, crisp.WithEngineIO(version),
-						crisp.WithHooks(crisp.Hooks{Skipped: skips.add, Disconnected: ended.add}))
+						crisp.WithHooks(crisp.Hooks{Skipped: skips.Add, Disconnected: ended.Add}))
 					authenticated(t, srv)
 					tt.send(srv)
 					emit(srv, "session_a", 0, 1)
 					pass(10 * time.Minute)
 
-					assert.Empty(t, ended.list(), "the session goes on")
-					list := events.list()
+					assert.Empty(t, ended.List(), "the session goes on")
+					list := events.List()
 					require.NotEmpty(t, list, "and so do its events")
 					assert.Equal(t, crisp.TextContent("0"), list[len(list)-1].Content)
 					assert.Equal(t, tt.fate == handled, len(list) == 2)
 					if tt.fate == skipped {
-						assert.NotEmpty(t, skips.list())
+						assert.NotEmpty(t, skips.List())
 					}
 					if tt.fate == reported {
-						assert.NotEmpty(t, errs.list())
+						assert.NotEmpty(t, errs.List())
 					}
-					for _, err := range append(skips.list(), errs.list()...) {
+					for _, err := range append(skips.List(), errs.List()...) {
 						assert.Less(t, len(err.Error()), 500, "errors do not quote what came")
 					}
 				})
@@ -204,22 +205,22 @@ func TestHostileEndsOfSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				var (
-					ended log[crisp.Disconnected]
-					gaps  log[crisp.Gap]
+					ended testkit.Log[crisp.Disconnected]
+					gaps  testkit.Log[crisp.Gap]
 				)
 				router, got := texts()
 				run(t, srv, router, crisp.WithReadLimit(256<<10),
-					crisp.WithHooks(crisp.Hooks{Disconnected: ended.add, Gap: gaps.add}))
+					crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add, Gap: gaps.Add}))
 				authenticated(t, srv)
 				send(srv)
 				pass(10 * time.Minute)
 				emit(srv, "session_a", 0, 1)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
-				assert.Len(t, gaps.list(), 1)
-				require.Len(t, ended.list(), 1, "one packet, one reconnection")
-				assert.Error(t, ended.list()[0].Err)
-				assert.Less(t, len(ended.list()[0].Err.Error()), 500)
+				assert.Equal(t, numbers(0, 1), got.List())
+				assert.Len(t, gaps.List(), 1)
+				require.Len(t, ended.List(), 1, "one packet, one reconnection")
+				assert.Error(t, ended.List()[0].Err)
+				assert.Less(t, len(ended.List()[0].Err.Error()), 500)
 			})
 		})
 	}
@@ -228,18 +229,18 @@ func TestHostileEndsOfSessions(t *testing.T) {
 // A frame that does not end is only known to be dead by its silence.
 func TestHostileFrameThatDoesNotEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var ended log[crisp.Disconnected]
+		var ended testkit.Log[crisp.Disconnected]
 		router, got := texts()
-		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.add}))
+		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 		authenticated(t, srv)
 		srv.SendBytes([]byte("\x81\x7e\x01\x00" + `42["message:send",`))
 		srv.GoSilent()
 		pass(46 * time.Second)
-		require.Len(t, ended.list(), 1)
+		require.Len(t, ended.List(), 1)
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 	}, crisptest.WithHeartbeat(25*time.Second, 20*time.Second))
 }
 
@@ -275,13 +276,13 @@ func TestHostileFloodsTakeNoMemory(t *testing.T) {
 					synctest.Wait()
 				}
 				batch(0, frames/3)
-				before, goroutines := heap(), runtime.NumGoroutine()
+				before, goroutines := testkit.Heap(), runtime.NumGoroutine()
 				batch(frames/3, frames)
-				assert.Less(t, heap(), before+1<<20)
+				assert.Less(t, testkit.Heap(), before+1<<20)
 				assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines+1)
 				emit(srv, "session_a", 0, 1)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 1), got.list())
+				assert.Equal(t, numbers(0, 1), got.List())
 			})
 		})
 	}
@@ -306,9 +307,9 @@ func FuzzRTM(f *testing.F) {
 			version = 4
 		}
 		bubble(t, func(t *testing.T, srv *crisptest.Server) {
-			var ended log[crisp.Disconnected]
+			var ended testkit.Log[crisp.Disconnected]
 			router, got := texts(crisp.WithErrorHandler(func(context.Context, error) {}))
-			rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{Disconnected: ended.add}))
+			rtm := run(t, srv, router, crisp.WithEngineIO(version), crisp.WithHooks(crisp.Hooks{Disconnected: ended.Add}))
 			authenticated(t, srv)
 			srv.SendFrame(frame)
 			srv.SendBinary(attachment)
@@ -321,10 +322,10 @@ func FuzzRTM(f *testing.F) {
 			}
 			emit(srv, "session_fuzz", 0, 1)
 			synctest.Wait()
-			list := got.list()
+			list := got.List()
 			require.NotEmpty(t, list)
 			assert.Equal(t, "0", list[len(list)-1])
-			assert.LessOrEqual(t, len(ended.list()), 1)
+			assert.LessOrEqual(t, len(ended.List()), 1)
 		})
 	})
 }

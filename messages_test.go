@@ -3,6 +3,7 @@ package crisp_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -408,5 +409,35 @@ func TestContentsOnTheWire(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, int64(163408807910334), fingerprint)
 		})
+	}
+}
+
+func TestSentWithoutAFingerprintIsAnError(t *testing.T) {
+	for name, body := range map[string]string{
+		"none":         `{"data":{}}`,
+		"null":         `{"data":{"fingerprint":null}}`,
+		"not a number": `{"data":{"fingerprint":"private"}}`,
+		"no data":      `{"error":false}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(200, body))
+			_, err := client.SendMessage(t.Context(), testRef, crisp.Message{Content: crisp.TextContent("private")})
+			require.ErrorContains(t, err, "crisp: POST website/site-1/conversation/session_1/message: ")
+			assert.NotContains(t, err.Error(), "private")
+			assert.Equal(t, 1, mock.GetTotalCallCount())
+		})
+	}
+}
+
+func TestWritesAreNotRepeated(t *testing.T) {
+	for _, tt := range routes {
+		if tt.method == http.MethodGet {
+			continue
+		}
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(httpmock.NewErrorResponder(errors.New("connection reset")))
+		require.Error(t, tt.call(t.Context(), client), tt.name)
+		assert.Equal(t, 1, mock.GetTotalCallCount(), tt.name)
 	}
 }

@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
@@ -23,11 +24,11 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 	for _, concurrency := range []int{1, 4, 64} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				var got log[string] // session and number
+				var got testkit.Log[string] // session and number
 				router := crisp.NewRouter()
 				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 					time.Sleep(rand.N(time.Millisecond)) // virtual; what runs beside others overtakes them
-					got.add(fmt.Sprint(ev.SessionID, ev.Content))
+					got.Add(fmt.Sprint(ev.SessionID, ev.Content))
 					return nil
 				})
 				run(t, srv, router, crisp.WithConcurrency(concurrency))
@@ -40,7 +41,7 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 				time.Sleep(each * sessions * time.Millisecond) // virtual
 				synctest.Wait()
 				bySession := make(map[string][]string)
-				for _, entry := range got.list() {
+				for _, entry := range got.List() {
 					session, n, _ := strings.Cut(entry, ":")
 					bySession[session] = append(bySession[session], n)
 				}
@@ -57,14 +58,14 @@ func TestConcurrencyKeepsSessionsInOrder(t *testing.T) {
 func TestConcurrencyKeepsEnvelopesInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		const sessions, each = 10, 50
-		handled := make(map[string]*log[string])
+		handled := make(map[string]*testkit.Log[string])
 		for s := range sessions {
-			handled[fmt.Sprint("session_", s)] = new(log[string])
+			handled[fmt.Sprint("session_", s)] = new(testkit.Log[string])
 		}
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 			text, _ := ev.Content.(crisp.TextContent)
-			handled[ev.SessionID].add(string(text))
+			handled[ev.SessionID].Add(string(text))
 			return nil
 		})
 		run(t, srv, router, crisp.WithConcurrency(64))
@@ -80,7 +81,7 @@ func TestConcurrencyKeepsEnvelopesInOrder(t *testing.T) {
 		}
 		synctest.Wait()
 		for session, got := range handled {
-			assert.Equal(t, numbers(0, each), got.list(), session)
+			assert.Equal(t, numbers(0, each), got.List(), session)
 		}
 	})
 }
@@ -90,14 +91,14 @@ func TestASlowSessionHoldsUpNoOther(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				const others = 200
-				var done log[string]
+				var done testkit.Log[string]
 				release := make(chan struct{})
 				router := crisp.NewRouter()
 				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 					if ev.SessionID == "session_slow" {
 						<-release
 					}
-					done.add(ev.SessionID)
+					done.Add(ev.SessionID)
 					return nil
 				})
 				rtm := run(t, srv, router, crisp.WithConcurrency(n))
@@ -107,11 +108,11 @@ func TestASlowSessionHoldsUpNoOther(t *testing.T) {
 					emit(srv, fmt.Sprint("session_", s), 0, 2)
 				}
 				synctest.Wait()
-				assert.Len(t, done.list(), 2*others, "all but those of the slow session")
+				assert.Len(t, done.List(), 2*others, "all but those of the slow session")
 				assert.Equal(t, 100, rtm.Stats().QueuedEvents)
 				close(release)
 				synctest.Wait()
-				assert.Len(t, done.list(), 2*others+100)
+				assert.Len(t, done.List(), 2*others+100)
 			})
 		})
 	}
@@ -121,7 +122,7 @@ func TestASlowSessionHoldsUpNoOther(t *testing.T) {
 // none.
 func TestABusySessionTakesTurns(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var order log[string]
+		var order testkit.Log[string]
 		started, release := make(chan struct{}), make(chan struct{})
 		router := crisp.NewRouter()
 		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
@@ -131,7 +132,7 @@ func TestABusySessionTakesTurns(t *testing.T) {
 			case "session_first":
 				<-started
 			default:
-				order.add(ev.SessionID)
+				order.Add(ev.SessionID)
 			}
 			return nil
 		})
@@ -144,22 +145,22 @@ func TestABusySessionTakesTurns(t *testing.T) {
 		synctest.Wait()
 		close(started)
 		synctest.Wait()
-		require.Len(t, order.list(), 1001)
-		assert.Equal(t, []string{"session_busy", "session_calm", "session_busy"}, order.list()[:3])
+		require.Len(t, order.List(), 1001)
+		assert.Equal(t, []string{"session_busy", "session_calm", "session_busy"}, order.List()[:3])
 		close(release)
 	})
 }
 
 // blockable makes a router whose handler of visitors' messages waits until the
 // channel is closed.
-func blockable(opts ...crisp.RouterOption) (router *crisp.Router, got *log[string], release chan struct{}) {
+func blockable(opts ...crisp.RouterOption) (router *crisp.Router, got *testkit.Log[string], release chan struct{}) {
 	release = make(chan struct{})
 	router = crisp.NewRouter(opts...)
-	got = new(log[string])
+	got = new(testkit.Log[string])
 	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
 		<-release
 		text, _ := ev.Content.(crisp.TextContent)
-		got.add(string(text))
+		got.Add(string(text))
 		return nil
 	})
 	return router, got, release
@@ -170,10 +171,10 @@ func TestOverflowBlockLosesNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("Engine.IO %d", version), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				const events = 5000
-				var gaps log[crisp.Gap]
+				var gaps testkit.Log[crisp.Gap]
 				router, got, release := blockable()
 				rtm := run(t, srv, router, crisp.WithEngineIO(version),
-					crisp.WithQueue(50_000, crisp.OverflowBlock), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+					crisp.WithQueue(50_000, crisp.OverflowBlock), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, events)
 				pass(10 * time.Minute) // many times what the server waits for a heartbeat
@@ -182,8 +183,8 @@ func TestOverflowBlockLosesNothing(t *testing.T) {
 				assert.Less(t, stats.QueuedEvents, events)
 				close(release)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, events), got.list())
-				assert.Empty(t, gaps.list(), "the session was never lost")
+				assert.Equal(t, numbers(0, events), got.List())
+				assert.Empty(t, gaps.List(), "the session was never lost")
 				assert.Zero(t, rtm.Stats().QueuedBytes)
 				assert.Zero(t, rtm.Stats().Dropped)
 			}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
@@ -195,25 +196,25 @@ func TestOverflowDropTellsOfTheLoss(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		const events = 1000
 		var (
-			errs    log[error]
-			gaps    log[crisp.Gap]
-			dropped log[crisp.Dropped]
+			errs    testkit.Log[error]
+			gaps    testkit.Log[crisp.Gap]
+			dropped testkit.Log[crisp.Dropped]
 		)
-		router, got, release := blockable(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		router, got, release := blockable(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		rtm := run(t, srv, router, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{
 			Gap: func(g crisp.Gap) {
-				for _, text := range got.list() {
+				for _, text := range got.List() {
 					assert.NotEqual(t, fmt.Sprint(events), text, "the gap is told before the first event after it")
 				}
-				gaps.add(g)
+				gaps.Add(g)
 			},
-			Dropped: dropped.add,
+			Dropped: dropped.Add,
 		}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, events)
 		synctest.Wait()
-		require.Len(t, errs.list(), 1, "once per episode, while it goes on")
-		require.ErrorIs(t, errs.list()[0], crisp.ErrSlowConsumer)
+		require.Len(t, errs.List(), 1, "once per episode, while it goes on")
+		require.ErrorIs(t, errs.List()[0], crisp.ErrSlowConsumer)
 		lost := int(rtm.Stats().Dropped)
 		assert.Positive(t, lost)
 
@@ -223,24 +224,24 @@ func TestOverflowDropTellsOfTheLoss(t *testing.T) {
 		emit(srv, "session_a", events, events+1)
 		synctest.Wait()
 		want := append(numbers(0, events-lost), fmt.Sprint(events))
-		assert.Equal(t, want, got.list(), "the newest are dropped")
-		require.Len(t, gaps.list(), 1)
-		assert.Equal(t, crisp.GapOverflow, gaps.list()[0].Reason)
-		require.Len(t, dropped.list(), 1)
-		assert.Equal(t, lost, dropped.list()[0].Count)
-		assert.ErrorIs(t, dropped.list()[0].Err, crisp.ErrSlowConsumer)
-		assert.Len(t, errs.list(), 1)
+		assert.Equal(t, want, got.List(), "the newest are dropped")
+		require.Len(t, gaps.List(), 1)
+		assert.Equal(t, crisp.GapOverflow, gaps.List()[0].Reason)
+		require.Len(t, dropped.List(), 1)
+		assert.Equal(t, lost, dropped.List()[0].Count)
+		assert.ErrorIs(t, dropped.List()[0].Err, crisp.ErrSlowConsumer)
+		assert.Len(t, errs.List(), 1)
 	})
 }
 
 func TestEventsTellWhenTheyWereReceived(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var times log[time.Time]
+		var times testkit.Log[time.Time]
 		router := crisp.NewRouter()
 		release := make(chan struct{})
 		router.OnAny(func(_ context.Context, ev crisp.Event) error {
 			<-release
-			times.add(ev.EventMeta().Time)
+			times.Add(ev.EventMeta().Time)
 			return nil
 		})
 		run(t, srv, router)
@@ -251,8 +252,8 @@ func TestEventsTellWhenTheyWereReceived(t *testing.T) {
 		pass(time.Minute)
 		close(release)
 		synctest.Wait()
-		require.Len(t, times.list(), 2)
-		assert.WithinDuration(t, sent, times.list()[1], clockStep, "not when the queue got to it")
+		require.Len(t, times.List(), 2)
+		assert.WithinDuration(t, sent, times.List()[1], clockStep, "not when the queue got to it")
 	})
 }
 
@@ -263,7 +264,7 @@ func TestAnEventLargerThanTheQueuePasses(t *testing.T) {
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 5)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 5), got.list())
+		assert.Equal(t, numbers(0, 5), got.List())
 	})
 }
 
@@ -282,7 +283,7 @@ func TestGoroutinesStayConstantUnderLoad(t *testing.T) {
 				assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 				close(release)
 				synctest.Wait()
-				assert.Len(t, got.list(), 10_000)
+				assert.Len(t, got.List(), 10_000)
 			})
 		})
 	}
@@ -305,12 +306,12 @@ func TestMemoryStaysWithinTheBound(t *testing.T) {
 				router, got, release := blockable()
 				rtm := run(t, srv, router, crisp.WithConcurrency(tt.concurrency))
 				authenticated(t, srv)
-				goroutines, before := runtime.NumGoroutine(), heap()
+				goroutines, before := runtime.NumGoroutine(), testkit.Heap()
 				for n := range events {
 					emit(srv, fmt.Sprint("session_", n%tt.sessions), n, n+1)
 				}
 				pass(10 * time.Second)
-				taken := heap() - before
+				taken := testkit.Heap() - before
 				t.Logf("%d events queued count %d bytes and take %d bytes of heap, in %d goroutines",
 					rtm.Stats().QueuedEvents, rtm.Stats().QueuedBytes, taken, runtime.NumGoroutine())
 				assert.LessOrEqual(t, taken, int64(bound+overhead))
@@ -319,9 +320,9 @@ func TestMemoryStaysWithinTheBound(t *testing.T) {
 				close(release)
 				synctest.Wait()
 				if tt.sessions == 1 {
-					assert.Equal(t, numbers(0, events), got.list(), "none lost, none out of order")
+					assert.Equal(t, numbers(0, events), got.List(), "none lost, none out of order")
 				}
-				assert.Len(t, got.list(), events)
+				assert.Len(t, got.List(), events)
 			})
 		})
 	}
@@ -331,9 +332,9 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	for _, n := range []int{1, 2} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				var errs log[error]
+				var errs testkit.Log[error]
 				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) {
-					errs.add(err)
+					errs.Add(err)
 					runtime.Goexit() // nothing is sacred
 				}))
 				crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
@@ -346,9 +347,9 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 4)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 4), got.list(), "the others are handled")
-				require.Len(t, errs.list(), 1)
-				assert.ErrorContains(t, errs.list()[0], "Goexit")
+				assert.Equal(t, numbers(0, 4), got.List(), "the others are handled")
+				require.Len(t, errs.List(), 1)
+				assert.ErrorContains(t, errs.List()[0], "Goexit")
 				assert.Zero(t, rtm.Stats().QueuedEvents)
 				require.NoError(t, rtm.Shutdown(t.Context()), "it ends all the same")
 			})
@@ -374,7 +375,7 @@ func TestShutdownDrains(t *testing.T) {
 		close(release)
 		require.NoError(t, <-ended)
 		assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
-		assert.Equal(t, numbers(0, 100), got.list())
+		assert.Equal(t, numbers(0, 100), got.List())
 		assert.Equal(t, crisp.StateClosed, rtm.State())
 		assert.NoError(t, rtm.Shutdown(t.Context()), "again is fine")
 		assert.NoError(t, rtm.Close())
@@ -383,13 +384,13 @@ func TestShutdownDrains(t *testing.T) {
 
 func TestShutdownIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var dropped log[crisp.Dropped]
+		var dropped testkit.Log[crisp.Dropped]
 		router := crisp.NewRouter()
 		crisp.On(router, func(ctx context.Context, _ *crisp.MessageSend) error {
 			<-ctx.Done()
 			return context.Cause(ctx)
 		})
-		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Dropped: dropped.add}))
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Dropped: dropped.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 10)
 		synctest.Wait()
@@ -400,9 +401,9 @@ func TestShutdownIsBounded(t *testing.T) {
 		assert.Equal(t, 5*time.Second, time.Since(began))
 		assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
 		synctest.Wait()
-		require.Len(t, dropped.list(), 1)
-		assert.ErrorIs(t, dropped.list()[0].Err, crisp.ErrClosed)
-		assert.Contains(t, []int{9, 10}, dropped.list()[0].Count, "all but the one that was in its handler, which may count")
+		require.Len(t, dropped.List(), 1)
+		assert.ErrorIs(t, dropped.List()[0].Err, crisp.ErrClosed)
+		assert.Contains(t, []int{9, 10}, dropped.List()[0].Count, "all but the one that was in its handler, which may count")
 	})
 }
 
@@ -438,7 +439,7 @@ func TestCloseWhileAHandlerHangs(t *testing.T) {
 		assert.Zero(t, time.Since(began))
 		close(release)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 	})
 }
 
@@ -447,10 +448,10 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		type key struct{}
 		stop := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), key{}, "value"))
-		var values log[any]
+		var values testkit.Log[any]
 		router, handled := crisp.NewRouter(), make(chan error, 1)
 		crisp.On(router, func(ctx context.Context, _ *crisp.MessageSend) error {
-			values.add(ctx.Value(key{}))
+			values.Add(ctx.Value(key{}))
 			derived, cancel := context.WithCancel(ctx)
 			defer cancel()
 			<-derived.Done()
@@ -467,7 +468,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		cancel(stop)
 		assert.ErrorIs(t, <-ended, stop)
 		assert.ErrorIs(t, <-handled, stop, "handlers hear why")
-		assert.Equal(t, []any{"value"}, values.list(), "values of Run's context reach the handlers")
+		assert.Equal(t, []any{"value"}, values.List(), "values of Run's context reach the handlers")
 	})
 }
 
@@ -562,7 +563,7 @@ func TestShutdownHandlesTheEventThatWaitsForRoom(t *testing.T) {
 		synctest.Wait()
 		close(release)
 		require.NoError(t, <-ended)
-		assert.Equal(t, numbers(0, received), got.list())
+		assert.Equal(t, numbers(0, received), got.List())
 	})
 }
 
@@ -571,15 +572,15 @@ func TestShutdownHandlesTheEventThatWaitsForRoom(t *testing.T) {
 func TestOverflowDropInEpisodes(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		const events = 5000
-		var errs log[error]
-		var gaps log[crisp.Gap]
-		var dropped log[crisp.Dropped]
-		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+		var errs testkit.Log[error]
+		var gaps testkit.Log[crisp.Gap]
+		var dropped testkit.Log[crisp.Dropped]
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 		crisp.On(router, func(context.Context, *crisp.MessageSend) error {
 			time.Sleep(3 * time.Millisecond) // virtual
 			return nil
 		})
-		rtm := run(t, srv, router, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.add, Dropped: dropped.add}))
+		rtm := run(t, srv, router, crisp.WithQueue(50_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add, Dropped: dropped.Add}))
 		authenticated(t, srv)
 		for n := range events {
 			emit(srv, "session_a", n, n+1)
@@ -587,18 +588,18 @@ func TestOverflowDropInEpisodes(t *testing.T) {
 		}
 		pass(time.Minute)
 		// Half of the queue is some 70 events, which take 200 ms.
-		assert.Less(t, len(gaps.list()), 30)
-		assert.Len(t, errs.list(), len(gaps.list()))
+		assert.Less(t, len(gaps.List()), 30)
+		assert.Len(t, errs.List(), len(gaps.List()))
 		total := 0
-		for _, d := range dropped.list() {
+		for _, d := range dropped.List() {
 			total += d.Count
 		}
 		assert.EqualValues(t, rtm.Stats().Dropped, total)
 		assert.EqualValues(t, events, rtm.Stats().Received)
-		for i, gap := range gaps.list() {
+		for i, gap := range gaps.List() {
 			assert.True(t, gap.From.Before(gap.To))
 			if i > 0 {
-				assert.False(t, gap.From.Before(gaps.list()[i-1].To))
+				assert.False(t, gap.From.Before(gaps.List()[i-1].To))
 			}
 		}
 	})
@@ -606,25 +607,25 @@ func TestOverflowDropInEpisodes(t *testing.T) {
 
 func TestOverflowIsToldWithoutFurtherEvents(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
+		var gaps testkit.Log[crisp.Gap]
 		router, _, release := blockable(crisp.WithErrorHandler(func(context.Context, error) {}))
-		run(t, srv, router, crisp.WithQueue(10_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		run(t, srv, router, crisp.WithQueue(10_000, crisp.OverflowDrop), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1000)
 		synctest.Wait()
-		assert.Empty(t, gaps.list())
+		assert.Empty(t, gaps.List())
 		close(release)
 		synctest.Wait()
-		require.Len(t, gaps.list(), 1)
+		require.Len(t, gaps.List(), 1)
 	})
 }
 
 func TestGapDoesNotReachBackToALagThatIsOver(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
+		var gaps testkit.Log[crisp.Gap]
 		store := new(memoryPosition)
 		router, got, release := blockable()
-		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		stopped := time.Now()
 		for n := range 3600 {
@@ -633,7 +634,7 @@ func TestGapDoesNotReachBackToALagThatIsOver(t *testing.T) {
 		}
 		close(release)
 		synctest.Wait() // it has caught up, all of an hour
-		assert.Len(t, got.list(), 3600)
+		assert.Len(t, got.List(), 3600)
 		pass(time.Minute)
 		assert.WithinDuration(t, time.Now(), store.last(), 26*time.Second)
 		emit(srv, "session_a", 3600, 3601)
@@ -641,9 +642,9 @@ func TestGapDoesNotReachBackToALagThatIsOver(t *testing.T) {
 		srv.DropConnections()
 		synctest.Wait()
 		authenticated(t, srv)
-		require.Len(t, gaps.list(), 1)
-		assert.WithinDuration(t, time.Now(), gaps.list()[0].From, time.Second, "the lag is over")
-		assert.True(t, gaps.list()[0].From.After(stopped.Add(time.Hour)))
+		require.Len(t, gaps.List(), 1)
+		assert.WithinDuration(t, time.Now(), gaps.List()[0].From, time.Second, "the lag is over")
+		assert.True(t, gaps.List()[0].From.After(stopped.Add(time.Hour)))
 	})
 }
 
@@ -651,10 +652,10 @@ func TestGapDoesNotReachBackToALagThatIsOver(t *testing.T) {
 // connection ends, was sent long before the client read anything last.
 func TestGapReachesBackToWhereTheReaderStopped(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
+		var gaps testkit.Log[crisp.Gap]
 		store := new(memoryPosition)
 		router, got, release := blockable()
-		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 2000) // more than fits into queue and network
 		synctest.Wait()
@@ -664,19 +665,19 @@ func TestGapReachesBackToWhereTheReaderStopped(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		authenticated(t, srv)
-		assert.Less(t, len(got.list()), 2000)
-		require.Len(t, gaps.list(), 1)
-		assert.False(t, gaps.list()[0].From.After(stopped.Add(clockStep)), "when the others were sent")
+		assert.Less(t, len(got.List()), 2000)
+		require.Len(t, gaps.List(), 1)
+		assert.False(t, gaps.List()[0].From.After(stopped.Add(clockStep)), "when the others were sent")
 	})
 }
 
 // On a website that is never quiet it is pings that tell when a lag is over.
 func TestALagEndsOnABusyConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var gaps log[crisp.Gap]
+		var gaps testkit.Log[crisp.Gap]
 		store := new(memoryPosition)
 		router, got, release := blockable()
-		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.add}))
+		run(t, srv, router, crisp.WithQueue(20_000, crisp.OverflowBlock), crisp.WithPosition(store), crisp.WithHooks(crisp.Hooks{Gap: gaps.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 100)
 		pass(time.Second)
@@ -687,12 +688,12 @@ func TestALagEndsOnABusyConnection(t *testing.T) {
 			n++
 			pass(time.Second / 3)
 		}
-		require.Equal(t, numbers(0, n), got.list())
+		require.Equal(t, numbers(0, n), got.List())
 		assert.WithinDuration(t, time.Now(), store.last(), 10*time.Second)
 		srv.DropConnections()
 		synctest.Wait()
 		authenticated(t, srv)
-		require.Len(t, gaps.list(), 1)
-		assert.WithinDuration(t, time.Now(), gaps.list()[0].From, time.Second)
+		require.Len(t, gaps.List(), 1)
+		assert.WithinDuration(t, time.Now(), gaps.List()[0].From, time.Second)
 	})
 }

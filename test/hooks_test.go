@@ -1,4 +1,4 @@
-package crisp_test
+package test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestHooksThatFail(t *testing.T) {
@@ -23,13 +24,13 @@ func TestHooksThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				var (
-					errs log[error]
-					gaps log[crisp.Gap]
+					errs testkit.Log[error]
+					gaps testkit.Log[crisp.Gap]
 				)
-				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.add(err) }))
+				router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { errs.Add(err) }))
 				run(t, srv, router, crisp.WithHooks(crisp.Hooks{
 					Connected: func(crisp.Connected) { fail() },
-					Gap:       gaps.add,
+					Gap:       gaps.Add,
 				}))
 				authenticated(t, srv)
 				emit(srv, "session_a", 0, 1)
@@ -39,10 +40,10 @@ func TestHooksThatFail(t *testing.T) {
 				authenticated(t, srv)
 				emit(srv, "session_a", 1, 2)
 				synctest.Wait()
-				assert.Equal(t, numbers(0, 2), got.list())
-				assert.Len(t, gaps.list(), 1, "the other hooks are told all the same")
-				require.Len(t, errs.list(), 2, "once per connection")
-				assert.ErrorContains(t, errs.list()[0], "hook")
+				assert.Equal(t, numbers(0, 2), got.List())
+				assert.Len(t, gaps.List(), 1, "the other hooks are told all the same")
+				require.Len(t, errs.List(), 2, "once per connection")
+				assert.ErrorContains(t, errs.List()[0], "hook")
 			})
 		})
 	}
@@ -54,7 +55,7 @@ func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Connected: func(c crisp.Connected) {
 			assert.Equal(t, 1, c.Attempt)
 			pass(time.Minute) // heartbeats go on
-			assert.Empty(t, got.list())
+			assert.Empty(t, got.List())
 		}}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -62,7 +63,7 @@ func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 		emit(srv, "session_a", 0, 1)
 		time.Sleep(61 * time.Second) // virtual
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list())
+		assert.Equal(t, numbers(0, 1), got.List())
 	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
 }
 
@@ -89,7 +90,7 @@ func TestCloseWhileAHookHangs(t *testing.T) {
 				defer cancel()
 				assert.ErrorIs(t, rtm.Shutdown(ctx), context.DeadlineExceeded)
 				assert.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
-				assert.Empty(t, got.list(), "the hook did not return")
+				assert.Empty(t, got.List(), "the hook did not return")
 			})
 		})
 	}
@@ -98,12 +99,12 @@ func TestCloseWhileAHookHangs(t *testing.T) {
 func TestSkippedHook(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		const flood = 50_000
-		var skipped log[error]
+		var skipped testkit.Log[error]
 		release := make(chan struct{})
 		router, got := texts()
 		run(t, srv, router, crisp.WithHooks(crisp.Hooks{Skipped: func(err error) {
 			<-release
-			skipped.add(err)
+			skipped.Add(err)
 		}}))
 		authenticated(t, srv)
 		for range flood {
@@ -111,31 +112,31 @@ func TestSkippedHook(t *testing.T) {
 		}
 		emit(srv, "session_a", 0, 1)
 		synctest.Wait()
-		assert.Equal(t, numbers(0, 1), got.list(), "a slow hook holds no event up")
+		assert.Equal(t, numbers(0, 1), got.List(), "a slow hook holds no event up")
 		close(release)
 		synctest.Wait()
-		require.NotEmpty(t, skipped.list())
-		assert.Less(t, len(skipped.list()), flood/10, "a flood is not kept")
-		assert.NotContains(t, skipped.list()[0].Error(), "secret")
+		require.NotEmpty(t, skipped.List())
+		assert.Less(t, len(skipped.List()), flood/10, "a flood is not kept")
+		assert.NotContains(t, skipped.List()[0].Error(), "secret")
 	})
 }
 
 func TestHeartbeatHook(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		var beats log[crisp.Heartbeat]
+		var beats testkit.Log[crisp.Heartbeat]
 		router, _ := texts()
-		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.add}))
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Heartbeat: beats.Add}))
 		authenticated(t, srv)
 		emit(srv, "session_a", 0, 1)
 		pass(time.Second)
 		pass(time.Hour)
-		list := beats.list()
+		list := beats.List()
 		require.Len(t, list, 144, "one per ping interval")
 		last := list[len(list)-1]
 		assert.InDelta(t, time.Hour, last.SinceEvent, float64(time.Minute), "authenticated, but silent")
 		assert.LessOrEqual(t, last.SinceFrame, 25*time.Second, "and yet alive")
 		require.NoError(t, rtm.Close())
 		pass(time.Hour)
-		assert.Len(t, beats.list(), 144)
+		assert.Len(t, beats.List(), 144)
 	}, crisptest.WithHeartbeat(25*time.Second, 20*time.Second))
 }

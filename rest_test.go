@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // script answers the first calls with responders, further ones with success,
@@ -93,11 +94,11 @@ func TestBackingOffIsRandom(t *testing.T) {
 
 func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var order log[string]
+		var order testkit.Log[string]
 		client, mock := mockedClient(t)
 		mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-			order.add(strings.TrimPrefix(r.URL.String(), testAPI))
-			if len(order.list()) == 1 {
+			order.Add(strings.TrimPrefix(r.URL.String(), testAPI))
+			if len(order.List()) == 1 {
 				<-time.After(time.Second) // until the others are in the queue
 				return refusedFor(429, "2")(r)
 			}
@@ -112,7 +113,7 @@ func TestACallThatIsSentAgainKeepsItsPlace(t *testing.T) {
 			synctest.Wait()
 		}
 		all.Wait()
-		assert.Equal(t, []string{"0", "16", "17"}, order.list()[16:])
+		assert.Equal(t, []string{"0", "16", "17"}, order.List()[16:])
 	})
 }
 
@@ -315,5 +316,67 @@ func TestConnectEndpointsIsAskedOnce(t *testing.T) {
 		_, err := client.ConnectEndpoints(t.Context())
 		require.ErrorIs(t, err, crisp.ErrRateLimited)
 		assert.Len(t, calls.at, 1)
+	})
+}
+
+func TestACallThatHangsDoesNotHoldUpTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		client, calls := scripted(t, nil, refusedFor(429, "1"), hangs)
+		ctx, cancel := context.WithCancel(t.Context())
+		var hanging sync.WaitGroup
+		hanging.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			assert.ErrorIs(t, client.Do(ctx, "GET", "a", nil, nil), context.Canceled)
+		})
+		synctest.Wait()
+		require.NoError(t, client.Do(t.Context(), "GET", "b", nil, nil))
+		assert.Equal(t, []time.Duration{0, time.Second, 11 * time.Second}, calls.at)
+		cancel()
+		hanging.Wait()
+	})
+}
+
+func TestRateLimitIsReadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for name, tt := range map[string]struct {
+			header map[string]string
+			want   crisp.RateLimit
+		}{
+			"nothing": {},
+			"seconds to go": {
+				map[string]string{"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "30"},
+				crisp.RateLimit{Limit: 600, Remaining: 12, Reset: now.Add(30 * time.Second), Told: now},
+			},
+			"UNIX seconds": {
+				map[string]string{"RateLimit-Limit": "600, 600;w=3600", "RateLimit-Reset": "1893456000"},
+				crisp.RateLimit{Limit: 600, Reset: time.Unix(1893456000, 0), Told: now},
+			},
+			"UNIX milliseconds": {
+				map[string]string{"RateLimit-Reset": "1893456000123"},
+				crisp.RateLimit{Reset: time.UnixMilli(1893456000123), Told: now},
+			},
+			"Retry-After": {
+				map[string]string{"Retry-After": "1200"},
+				crisp.RateLimit{RetryAt: now.Add(20 * time.Minute), Told: now},
+			},
+			"nonsense": {
+				header: map[string]string{"X-RateLimit-Limit": "many", "X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "-1", "Retry-After": "later"},
+			},
+		} {
+			header := http.Header{}
+			for key, value := range tt.header {
+				header.Set(key, value)
+			}
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(429, `{"error":true,"reason":"quota"}`).HeaderSet(header))
+			require.ErrorIs(t, client.Do(t.Context(), "GET", "a", nil, nil), crisp.ErrQuota)
+			assert.Equal(t, tt.want, client.RateLimit(), name)
+		}
 	})
 }
