@@ -70,9 +70,28 @@ func (a *answer) decode(out any) error {
 	return nil
 }
 
-// retryAfter is how long the server asks to wait; 0 if it doesn't.
+// retryAfter is how long the server asks to wait; 0 if it doesn't. A date is
+// meant by its own clock.
 func (a *answer) retryAfter() time.Duration {
-	return parseRetryAfter(a.header.Get("Retry-After"), a.at)
+	now, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil {
+		now = a.at
+	}
+	return parseRetryAfter(a.header.Get("Retry-After"), now)
+}
+
+// date is the time that Crisp's clock showed when it answered. That of an answer
+// that was kept for a while says nothing, nor does that of somebody else's.
+func (a *answer) date() (time.Time, bool) {
+	switch a.header.Get("Bloom-Status") {
+	case "HIT", "OFFLINE":
+		return time.Time{}, false
+	}
+	date, err := http.ParseTime(a.header.Get("Date"))
+	if err != nil || a.header.Get("Age") != "" || !bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("{")) {
+		return time.Time{}, false
+	}
+	return date, true
 }
 
 func (a *answer) success() bool { return a.status >= 200 && a.status < 300 }

@@ -116,17 +116,17 @@ func (t *RTM) newBackfill() *backfill.Backfill {
 		MaxAge:       t.cfg.backfill.MaxAge,
 		MaxRequests:  t.cfg.backfill.MaxRequests,
 		MaxAhead:     max(t.cfg.queueBytes/aheadShare, minAhead),
-		Fingerprint:  itemFingerprint,
-		Conversation: itemConversation,
+		Fingerprint:  t.itemFingerprint,
+		Conversation: t.itemConversation,
 	})
 }
 
 // itemFingerprint is that of the message, 0 if the item is none.
-func itemFingerprint(it *delivery.Item) int64 {
+func (t *RTM) itemFingerprint(it *delivery.Item) int64 {
 	if it.Name != nameMessageSend && it.Name != nameMessageReceived {
 		return 0
 	}
-	ev, err := eventOf(it)
+	ev, err := t.eventOf(it)
 	if err != nil {
 		return 0 // which its handler will report
 	}
@@ -135,8 +135,8 @@ func itemFingerprint(it *delivery.Item) int64 {
 }
 
 // itemConversation names the conversation that an event belongs to, if it does.
-func itemConversation(it *delivery.Item) backfill.Conversation {
-	ev, err := eventOf(it)
+func (t *RTM) itemConversation(it *delivery.Item) backfill.Conversation {
+	ev, err := t.eventOf(it)
 	if err != nil {
 		return backfill.Conversation{}
 	}
@@ -153,7 +153,9 @@ func itemConversation(it *delivery.Item) backfill.Conversation {
 // stored position.
 func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current()}
-	t.backfill.Start(gap.From, gap.To, source, told, func(o backfill.Outcome) {
+	to := t.client.clock.Crisp(t.client.clock.Now())
+	missed := backfill.Gap{From: to.Add(gap.From.Sub(gap.To)), To: to, Began: open.from.Moment}
+	t.backfill.Start(missed, source, told, func(o backfill.Outcome) {
 		err := o.Err
 		if o.Abandoned || err != nil && t.stopped.Err() != nil {
 			err = errFillStopped

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/pace"
 )
 
@@ -37,6 +38,7 @@ type Client struct {
 	limiter *pace.Limiter
 	told    *toldLimits
 	sent    *sentMessages
+	clock   *clock.Clock
 	clientConfig
 }
 
@@ -71,7 +73,7 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, limiter: new(pace.Limiter), told: new(toldLimits), sent: newSentMessages(), clientConfig: cfg}, nil
+	return &Client{token: func() Token { return token }, limiter: new(pace.Limiter), told: new(toldLimits), sent: newSentMessages(), clock: clock.New(), clientConfig: cfg}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.

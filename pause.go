@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
@@ -22,8 +23,8 @@ type Pauses struct {
 	client *Client
 	quiet  time.Duration // 0: no time ends a pause
 
-	mu     sync.Mutex                       // guards paused
-	paused *fifo.Map[SessionRef, time.Time] // since when
+	mu     sync.Mutex                          // guards paused
+	paused *fifo.Map[SessionRef, clock.Moment] // since when
 }
 
 // ResumeRule says when a paused conversation goes on: see [ResumeAfter] and
@@ -73,7 +74,7 @@ func ResumeOn[T any, E interface {
 // program: one that must outlive it keeps [Pauses.All] and puts it back with
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
-	p := &Pauses{client: client, paused: fifo.New[SessionRef, time.Time](maxPauses)}
+	p := &Pauses{client: client, paused: fifo.New[SessionRef, clock.Moment](maxPauses)}
 	r.watch((*MessageReceived)(nil).EventName(), p.observe)
 	for _, rule := range rules {
 		rule.apply(r, p)
@@ -91,15 +92,21 @@ func (p *Pauses) observe(ctx context.Context, ev Event) {
 	if p.client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint}) {
 		return
 	}
-	p.Pause((*MessageSend)(m).Session(), firstTime(m.Time, time.Now()))
+	since := p.client.clock.Now()
+	if !m.Time.IsZero() {
+		since = p.client.clock.OfCrisp(m.Time)
+	}
+	p.pause((*MessageSend)(m).Session(), since)
 }
 
 // Pause keeps the bot out of a conversation, as if an operator had answered at
 // that time; a time to come counts as now.
 func (p *Pauses) Pause(ref SessionRef, since time.Time) {
-	if now := time.Now(); since.After(now) {
-		since = now // the server's clock may be ahead
-	}
+	p.pause(ref, p.client.clock.OfWall(since))
+}
+
+func (p *Pauses) pause(ref SessionRef, since clock.Moment) {
+	since = min(since, p.client.clock.Now())
 	// The identifiers may share an event's memory.
 	ref = SessionRef{WebsiteID: strings.Clone(ref.WebsiteID), SessionID: strings.Clone(ref.SessionID)}
 	p.mu.Lock()
@@ -127,8 +134,8 @@ func (p *Pauses) Paused(ref SessionRef) bool {
 }
 
 // over reports whether a pause has lasted long enough.
-func (p *Pauses) over(since time.Time) bool {
-	return p.quiet > 0 && time.Since(since) >= p.quiet
+func (p *Pauses) over(since clock.Moment) bool {
+	return p.quiet > 0 && p.client.clock.Now().Sub(since) >= p.quiet
 }
 
 // All lists the paused conversations, and since when no person has answered in
@@ -136,7 +143,11 @@ func (p *Pauses) over(since time.Time) bool {
 func (p *Pauses) All() iter.Seq2[SessionRef, time.Time] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := maps.Collect(p.paused.All())
-	maps.DeleteFunc(all, func(_ SessionRef, since time.Time) bool { return p.over(since) })
+	all := make(map[SessionRef]time.Time)
+	for ref, since := range p.paused.All() {
+		if !p.over(since) {
+			all[ref] = p.client.clock.Wall(since)
+		}
+	}
 	return maps.All(all)
 }

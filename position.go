@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/clock"
 )
 
 // Position is how far an RTM client has got: what it needs, after a restart, to
@@ -18,6 +20,9 @@ import (
 type Position struct {
 	// Time is the last moment before which nothing is left to handle.
 	Time time.Time `json:"time"`
+	// Crisp is the same by Crisp's clock; zero if that was not known. It counts where
+	// this machine's clock is set between two runs.
+	Crisp time.Time `json:"crisp,omitzero"`
 	// Handled are the keys of messages that were handled around Time and later,
 	// 32,768 at most, so that a backfill with its overlap does not repeat them.
 	Handled []uint64 `json:"handled,omitempty"`
@@ -139,31 +144,36 @@ func syncDir(dir string) error {
 	return d.Close()
 }
 
-// loadPosition returns the gap since the last run, whose From is zero if there was
-// none.
-func (t *RTM) loadPosition() (Gap, error) {
+// loadPosition returns what another run has got to; zero if there was none.
+func (t *RTM) loadPosition() (Position, error) {
 	if t.cfg.position == nil {
-		return Gap{}, nil
+		return Position{}, nil
 	}
 	p, err := t.cfg.position.Load(t.stopped)
-	switch {
-	case errors.Is(err, ErrPosition):
+	if errors.Is(err, ErrPosition) {
 		t.report(err)
-		return Gap{}, nil
-	case err != nil:
-		return Gap{}, err
-	case p.Time.IsZero():
-		return Gap{}, nil
+		return Position{}, nil
 	}
-	from := p.Time
-	if now := time.Now(); from.After(now) { // this machine's clock was set back
-		t.report(fmt.Errorf("%w: it is %s ahead of the clock", ErrPosition, from.Sub(now).Round(time.Second)))
-		from = now
-	}
-	if t.seen != nil {
+	if err == nil && t.seen != nil {
 		t.seen.Restore(p.Handled)
 	}
-	return Gap{From: from, Reason: GapRestarted}, nil
+	return p, err
+}
+
+// missedSince is what was missed since another run, up to a connection.
+func (t *RTM) missedSince(p Position, c *connection) *span {
+	k := t.client.clock
+	now := k.Stamp(k.At(c.since))
+	if p.Time.IsZero() {
+		return &span{from: now}
+	}
+	then := k.StampOf(p.Time, p.Crisp)
+	if since := k.Since(then); then.Moment > now.Moment && since == 0 { // the clock was set back
+		ahead := then.Moment.Sub(now.Moment).Round(time.Second)
+		t.report(fmt.Errorf("%w: it is %s ahead of the clock", ErrPosition, ahead))
+		then = now
+	}
+	return &span{from: then, reason: GapRestarted}
 }
 
 // savePositions saves the position while it changes, and once more when stop is
@@ -196,7 +206,7 @@ func (t *RTM) savePositions() (stop func()) {
 
 // savedPosition is what is known of the position that was saved last.
 type savedPosition struct {
-	at       time.Time
+	at       clock.Moment
 	messages uint64 // handled up to then
 }
 
@@ -204,14 +214,16 @@ type savedPosition struct {
 // what is saved now. It may be at the same time as before: while a gap is being
 // filled, it is the messages handled that change.
 func (t *RTM) savePosition(saved savedPosition) savedPosition {
-	now := savedPosition{at: t.progress.handledUpTo(t.queue.Oldest)}
+	upTo := t.progress.handledUpTo(t.queue.Oldest)
+	now := savedPosition{at: upTo.Moment}
 	if t.seen != nil {
 		now.messages = t.seen.Added()
 	}
-	if now.at.IsZero() || now.messages == saved.messages && now.at.Equal(saved.at) {
+	if upTo.IsZero() || now == saved {
 		return saved
 	}
-	p := Position{Time: now.at}
+	var p Position
+	p.Time, p.Crisp = t.client.clock.Dates(upTo)
 	if t.seen != nil {
 		// A backfill looks for what was sent up to an overlap before, by Crisp's
 		// clock, and the clocks may differ by as much.

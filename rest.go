@@ -284,7 +284,11 @@ func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
 	}
-	return &answer{method: call.method, route: call.route, status: resp.StatusCode, header: resp.Header, body: body, at: now}, nil
+	answer := &answer{method: call.method, route: call.route, status: resp.StatusCode, header: resp.Header, body: body, at: now}
+	if date, ok := answer.date(); ok {
+		c.clock.Learn(date, c.clock.At(start), c.clock.At(now))
+	}
+	return answer, nil
 }
 
 func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {

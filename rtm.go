@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 	"github.com/crisp-go/crisp/internal/payload"
 	"github.com/crisp-go/crisp/internal/serial"
@@ -251,10 +252,10 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		cfg:          cfg,
 		ended:        make(chan struct{}),
 		subscription: newSubscription(filter),
-		progress:     newProgress(),
+		progress:     newProgress(c.clock),
 	}
 	if cfg.backfill != nil {
-		t.seen = backfill.NewSeen()
+		t.seen = backfill.NewSeen(c.clock)
 	}
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
@@ -290,10 +291,10 @@ func (t *RTM) Run(ctx context.Context) error {
 	})
 	defer unlink()
 	stopSaving := func() {}
-	gap, err := t.loadPosition()
+	last, err := t.loadPosition()
 	if err == nil {
 		stopSaving = t.savePositions()
-		err = t.supervise(gap)
+		err = t.supervise(last)
 	}
 	t.stop(err)
 	t.drain()
@@ -342,21 +343,21 @@ func (c valuesOf) Value(key any) any {
 	return c.values.Value(key)
 }
 
-// supervise keeps a connection up until it must not or can't be any more. The
-// gap is what was missed since the last connection, of another run at first; its
-// From is zero if there was none.
-func (t *RTM) supervise(gap Gap) error {
-	tries, connected := retries{attempt: 1}, false
+// supervise keeps a connection up until it must not or can't be any more. last is
+// what another run of the program has got to.
+func (t *RTM) supervise(last Position) error {
+	tries := retries{attempt: 1}
+	var missed *span // nil before the first connection
 	for {
 		t.setState(StateConnecting)
 		began := time.Now()
 		c, err := t.connect(t.stopped)
 		if err == nil {
-			connected = true
-			gap.To = c.since
-			t.connected(c, Connected{Endpoint: c.host, Attempt: tries.attempt, Took: time.Since(began)}, gap)
-			err = t.receive(c)
-			gap = Gap{From: c.lastLive, Reason: gapReason(err)}
+			if missed == nil {
+				missed = t.missedSince(last, c)
+			}
+			t.connected(c, Connected{Endpoint: c.host, Attempt: tries.attempt, Took: time.Since(began)}, missed)
+			missed, err = t.receive(c)
 			tries.ended(time.Since(c.since))
 		} else if t.stopped.Err() == nil {
 			tries.failed()
@@ -364,7 +365,7 @@ func (t *RTM) supervise(gap Gap) error {
 		if t.stopped.Err() != nil {
 			return context.Cause(t.stopped)
 		}
-		if fatal(err, connected) {
+		if fatal(err, missed != nil) {
 			t.client.logger.Error("crisp: RTM ended", slog.Any("error", err))
 			return err
 		}
@@ -372,6 +373,12 @@ func (t *RTM) supervise(gap Gap) error {
 			return err
 		}
 	}
+}
+
+// span is what may have been missed before a connection.
+type span struct {
+	from   clock.Stamp
+	reason GapReason // empty = nothing was missed
 }
 
 // pause waits for the next attempt.
@@ -386,12 +393,8 @@ func (t *RTM) pause(tries *retries, cause error) error {
 
 // connected makes a connection the current one. What it receives waits until the
 // callbacks that tell of it have returned.
-func (t *RTM) connected(c *connection, info Connected, gap Gap) {
-	from := gap.From
-	if from.IsZero() {
-		from = c.since
-	}
-	open := t.progress.openGap(from) // before the connection counts for the stored position
+func (t *RTM) connected(c *connection, info Connected, missed *span) {
+	open := t.progress.openGap(missed.from) // before the connection counts for the stored position
 	t.progress.connected(c.Conn)
 	t.setState(StateConnected)
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
@@ -399,38 +402,36 @@ func (t *RTM) connected(c *connection, info Connected, gap Gap) {
 	if err := t.subscription.opened(t.stopped, c.Conn); err != nil {
 		t.client.logger.Warn("crisp: RTM bind", "error", err) // the connection has ended: the next subscribes anew
 	}
-	if gap.From.IsZero() {
-		t.resume(open, nil, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
-		return
-	}
-	if gap.Reason != GapRestarted {
+	if missed.reason != "" && missed.reason != GapRestarted {
 		t.reconnects.Add(1)
 	}
-	t.resume(open, &gap, func() {
-		notify(t.callbacks, t.cfg.hooks.Connected, info)
-		notify(t.callbacks, t.cfg.hooks.Gap, gap)
-	})
+	t.resume(open, missed.reason, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
 }
 
 // resume posts the callbacks that tell of a connection or a gap, and holds back
 // what is received from here on until they have returned, and until it is known
-// what a gap must be filled with.
-func (t *RTM) resume(open *openGap, gap *Gap, post func()) {
+// what a gap must be filled with. Without a reason there is no gap.
+func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	t.resuming.Lock()
 	defer t.resuming.Unlock()
 	t.queue.Mark()
 	post()
-	if gap == nil || t.backfill == nil {
+	gap := open.dated(reason)
+	if reason != "" {
+		notify(t.callbacks, t.cfg.hooks.Gap, gap)
+	}
+	if reason == "" || t.backfill == nil {
 		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
 		return
 	}
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
-	t.fill(*gap, open, told)
+	t.fill(gap, open, told)
 }
 
-// receive reads a connection's events until it ends, and returns why it did.
-func (t *RTM) receive(c *connection) error {
+// receive reads a connection's events until it ends. It returns why it did, and
+// what is being missed since.
+func (t *RTM) receive(c *connection) (*span, error) {
 	// Closing the connection is what ends a read.
 	unlink := context.AfterFunc(t.stopped, func() { _ = c.Close() })
 	defer unlink()
@@ -438,7 +439,7 @@ func (t *RTM) receive(c *connection) error {
 	defer stopBeats()
 
 	err := t.read(c)
-	c.lastLive = t.progress.disconnected(c.Conn, c.lastLive)
+	missed := &span{from: t.progress.disconnected(c.Conn, c.lastLive), reason: gapReason(err)}
 	t.subscription.closed()
 	_ = c.Close()
 
@@ -448,7 +449,7 @@ func (t *RTM) receive(c *connection) error {
 	lived := time.Since(c.since)
 	t.client.logger.Info("crisp: RTM disconnected", slog.Any("error", err), slog.Duration("lived", lived))
 	notify(t.callbacks, t.cfg.hooks.Disconnected, Disconnected{Err: err, Lived: lived})
-	return err
+	return missed, err
 }
 
 // read puts events into the queue. It is the only place that reads the
@@ -468,7 +469,7 @@ func (t *RTM) read(c *connection) error {
 		if !wanted || name == eventAuthenticated {
 			continue
 		}
-		received := c.lastLive.UnixNano()
+		received := int64(t.client.clock.At(c.lastLive))
 		t.received.Add(1)
 		t.progress.lastEvent.Store(received)
 		it := newItem(name, payloadOf(ev), received)
@@ -504,7 +505,7 @@ type enveloped struct{}
 
 // eventOf returns the event of an item, which is decoded once, by whoever needs it
 // first.
-func eventOf(it *delivery.Item) (Event, error) {
+func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	env := payload.Envelope{Data: it.Payload}
 	switch value := it.Value.(type) {
 	case Event:
@@ -516,18 +517,22 @@ func eventOf(it *delivery.Item) (Event, error) {
 			env = inner
 		}
 	}
-	ev, err := decodeEnvelope(it.Name, env, time.Unix(0, it.Received))
+	ev, err := decodeEnvelope(it.Name, env, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	ev.EventMeta().Source = SourceRTM
+	meta := ev.EventMeta()
+	meta.Source = SourceRTM
+	if meta.Time.IsZero() {
+		meta.Time = t.client.clock.Wall(clock.Moment(it.Received))
+	}
 	it.Value = ev
 	return ev, nil
 }
 
 // handle dispatches an event, unless it is a message that was handled before.
 func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
-	ev, err := eventOf(it)
+	ev, err := t.eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
 		return
@@ -553,11 +558,11 @@ func (t *RTM) heartbeats(c *connection) (stop func()) {
 		for {
 			select {
 			case now := <-ticker.C:
-				event := c.since
-				if ns := t.progress.lastEvent.Load(); ns > event.UnixNano() {
-					event = time.Unix(0, ns)
-				}
-				notifyIfShort(t.callbacks, t.cfg.hooks.Heartbeat, Heartbeat{SinceEvent: now.Sub(event), SinceFrame: now.Sub(c.LastHeard())})
+				event := max(t.client.clock.At(c.since), clock.Moment(t.progress.lastEvent.Load()))
+				notifyIfShort(t.callbacks, t.cfg.hooks.Heartbeat, Heartbeat{
+					SinceEvent: t.client.clock.At(now).Sub(event),
+					SinceFrame: now.Sub(c.LastHeard()),
+				})
 			case <-quit:
 				return
 			}
@@ -657,8 +662,8 @@ func (t *RTM) Stats() Stats {
 	if queue != nil {
 		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
 	}
-	if ns := t.progress.lastEvent.Load(); ns != 0 {
-		s.LastEvent = time.Unix(0, ns)
+	if at := clock.Moment(t.progress.lastEvent.Load()); at != 0 {
+		s.LastEvent = t.client.clock.Wall(at)
 	}
 	return s
 }

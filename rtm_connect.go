@@ -110,7 +110,7 @@ type connection struct {
 	*socketio.Conn
 	host     string
 	since    time.Time
-	lastLive time.Time // the last frame: nothing before it was missed
+	lastLive time.Time // the last packet: nothing before it was missed
 }
 
 // authenticationRequest is the argument of the authentication event.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
@@ -45,11 +46,12 @@ func gapReason(err error) GapReason {
 // and which gaps before that are not dealt with. It is the one place that says
 // where a gap begins, and what the stored position may be.
 type progress struct {
-	lastEvent atomic.Int64 // when one was read, UNIX ns; 0 = none yet
+	clock     *clock.Clock
+	lastEvent atomic.Int64 // the moment when one was read; 0 = none yet
 
 	mu       sync.Mutex // guards what follows
 	conn     *socketio.Conn
-	lastLive time.Time // without a connection: up to when the last one was complete
+	lastLive clock.Stamp // without a connection: up to when the last one was complete
 	gaps     map[*openGap]struct{}
 	lag      lag
 }
@@ -58,12 +60,14 @@ type progress struct {
 // holds the stored position back.
 type openGap struct {
 	progress *progress
-	from     time.Time
+	from     clock.Stamp
 }
 
-func newProgress() *progress { return &progress{gaps: make(map[*openGap]struct{})} }
+func newProgress(c *clock.Clock) *progress {
+	return &progress{clock: c, gaps: make(map[*openGap]struct{})}
+}
 
-func (p *progress) openGap(from time.Time) *openGap {
+func (p *progress) openGap(from clock.Stamp) *openGap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := &openGap{progress: p, from: from}
@@ -77,6 +81,12 @@ func (g *openGap) close() {
 	delete(g.progress.gaps, g)
 }
 
+// dated is the gap that ends now.
+func (g *openGap) dated(reason GapReason) Gap {
+	from, _ := g.progress.clock.Dates(g.from)
+	return Gap{From: from, To: g.progress.clock.Wall(g.progress.clock.Now()), Reason: reason}
+}
+
 func (p *progress) connected(conn *socketio.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,28 +95,28 @@ func (p *progress) connected(conn *socketio.Conn) {
 
 // disconnected ends the connection's part, which was read up to a time, and
 // returns up to when nothing that it was sent can be missing.
-func (p *progress) disconnected(conn *socketio.Conn, readUpTo time.Time) time.Time {
+func (p *progress) disconnected(conn *socketio.Conn, readUpTo time.Time) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lastLive = p.lag.bound(readUpTo, conn)
+	p.lastLive = p.clock.Stamp(p.lag.bound(p.clock, p.clock.At(readUpTo), conn))
 	p.conn, p.lag = nil, lag{}
 	return p.lastLive
 }
 
 // handledUpTo is the last moment before which nothing is left to handle; zero
 // before the first connection. oldest is when the oldest event was received that
-// is not handled; zero if there is none.
-func (p *progress) handledUpTo(oldest func() time.Time) time.Time {
+// is not handled; 0 if there is none.
+func (p *progress) handledUpTo(oldest func() int64) clock.Stamp {
 	// First what was read, then what of it is not handled: what is handled in
 	// between makes the answer earlier than it could be, never later.
 	at := p.readUpTo()
-	if oldest := oldest(); !oldest.IsZero() && oldest.Before(at) {
-		at = oldest
+	if oldest := clock.Moment(oldest()); oldest != 0 && oldest < at.Moment {
+		at = p.clock.Stamp(oldest)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for g := range p.gaps {
-		if g.from.Before(at) {
+		if g.from.Moment < at.Moment {
 			at = g.from
 		}
 	}
@@ -115,52 +125,52 @@ func (p *progress) handledUpTo(oldest func() time.Time) time.Time {
 
 // readUpTo is the last moment before which everything was read. A connection
 // that is waiting for the network has passed on all it has heard.
-func (p *progress) readUpTo() time.Time {
+func (p *progress) readUpTo() clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.lastLive
 	if p.conn == nil {
-		return at
+		return p.lastLive
 	}
+	at := p.lastLive.Moment
 	if passedOn, idle := p.conn.Idle(); idle {
-		at = passedOn
-	} else if ns := p.lastEvent.Load(); ns > at.UnixNano() {
-		at = time.Unix(0, ns)
+		at = p.clock.At(passedOn)
+	} else {
+		at = max(at, clock.Moment(p.lastEvent.Load()))
 	}
-	return p.lag.bound(at, p.conn)
+	return p.clock.Stamp(p.lag.bound(p.clock, at, p.conn))
 }
 
 // lag is the time for which the reader is behind the server, because it had to
 // wait for handlers. What it reads then may have been sent long before, and
 // what is lost if the connection ends then, too.
 type lag struct {
-	from    time.Time // zero = there is none
-	resumed time.Time // when the reader went on; zero = it waits
-	waits   int       // of the reader, so far
-	probing bool      // the connection is being asked whether the lag is over
+	from    clock.Moment // 0 = there is none
+	resumed clock.Moment // when the reader went on; 0 = it waits
+	waits   int          // of the reader, so far
+	probing bool         // the connection is being asked whether the lag is over
 }
 
-// bound returns the beginning of the lag if it is before the given time. The lag
+// bound returns the beginning of the lag if it is before the given moment. The lag
 // is over, too, when the connection was found quiet after it.
-func (l *lag) bound(at time.Time, conn *socketio.Conn) time.Time {
-	if !l.resumed.IsZero() && conn.LastQuiet().After(l.resumed) {
-		l.from, l.resumed = time.Time{}, time.Time{}
+func (l *lag) bound(c *clock.Clock, at clock.Moment, conn *socketio.Conn) clock.Moment {
+	if l.resumed != 0 && c.At(conn.LastQuiet()) > l.resumed {
+		l.from, l.resumed = 0, 0
 	}
-	if !l.from.IsZero() && l.from.Before(at) {
+	if l.from != 0 && l.from < at {
 		return l.from
 	}
 	return at
 }
 
 // readerWaits notes that the reader begins to wait for handlers, with an event in
-// hand that was received at a time.
-func (p *progress) readerWaits(received time.Time) {
+// hand that was received at a moment.
+func (p *progress) readerWaits(received clock.Moment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lag.from.IsZero() {
+	if p.lag.from == 0 {
 		p.lag.from = received
 	}
-	p.lag.resumed = time.Time{}
+	p.lag.resumed = 0
 	p.lag.waits++
 }
 
@@ -171,7 +181,7 @@ func (p *progress) readerWaits(received time.Time) {
 func (p *progress) readerResumes(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lag.resumed = time.Now()
+	p.lag.resumed = p.clock.Now()
 	if p.conn == nil || p.lag.probing {
 		return
 	}
@@ -205,13 +215,13 @@ func (p *progress) probed(conn *socketio.Conn, waits int, err error) (again bool
 		return false
 	}
 	l := &p.lag
-	waiting := l.resumed.IsZero()
+	waiting := l.resumed == 0
 	if err == nil && !waiting && l.waits != waits {
 		return true
 	}
 	l.probing = false
 	if err == nil && !waiting {
-		l.from, l.resumed = time.Time{}, time.Time{}
+		l.from, l.resumed = 0, 0
 	}
 	return false
 }

@@ -3,8 +3,8 @@ package crisp
 import (
 	"log/slog"
 	"sync"
-	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
@@ -44,7 +44,7 @@ func (t *RTM) admit(it *delivery.Item) bool {
 		return !t.drop(it)
 	}
 	if !fits {
-		t.progress.readerWaits(time.Unix(0, it.Received))
+		t.progress.readerWaits(clock.Moment(it.Received))
 		// The connection keeps its heartbeats up while nobody reads it. An event
 		// that was read is queued even if the client is stopped meanwhile.
 		_ = t.queue.WaitRoom(t.stopped, cost)
@@ -62,7 +62,7 @@ func (t *RTM) drop(it *delivery.Item) bool {
 		if t.queue.Fits(it.Cost()) {
 			return false
 		}
-		e.gap = t.progress.openGap(time.Unix(0, it.Received))
+		e.gap = t.progress.openGap(t.client.clock.Stamp(clock.Moment(it.Received)))
 		t.callbacks.Post(t.warnSlowConsumer)
 		go t.awaitRoom()
 	}
@@ -94,10 +94,6 @@ func (t *RTM) endEpisode() {
 		return
 	}
 	dropped := Dropped{Count: e.count, Err: ErrSlowConsumer}
-	gap := Gap{From: e.gap.from, To: time.Now(), Reason: GapOverflow}
-	t.resume(e.gap, &gap, func() {
-		notify(t.callbacks, t.cfg.hooks.Dropped, dropped)
-		notify(t.callbacks, t.cfg.hooks.Gap, gap)
-	})
+	t.resume(e.gap, GapOverflow, func() { notify(t.callbacks, t.cfg.hooks.Dropped, dropped) })
 	e.count, e.gap = 0, nil
 }

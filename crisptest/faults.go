@@ -333,8 +333,8 @@ func (s *Server) sendToAll(f frame) {
 }
 
 // SkewClock sets the server's clock ahead by a duration, or back if that is
-// negative, until [Server.Heal]. The clock dates web hooks, messages and
-// conversations.
+// negative, until [Server.Heal]. The clock dates web hooks, messages, conversations
+// and answers of REST (their Date header).
 func (s *Server) SkewClock(skew time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

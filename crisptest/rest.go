@@ -57,6 +57,9 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client hung up
 	}
+	s.mu.Lock()
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	s.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 	number := s.recordRequest(r, body)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
@@ -31,16 +32,22 @@ func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, 
 	return &Backfill{env: env{handling: handling, fetching: fetching, queue: queue, cfg: cfg}, seen: seen}
 }
 
+// Gap is a span in which messages were missed.
+type Gap struct {
+	From, To time.Time    // by Crisp's clock
+	Began    clock.Moment // From
+}
+
 // Start begins to fill the gap before the mark that the queue was given last,
 // and lifts that mark once it is known what has to wait, but not before told is
 // closed. finished is called at the end.
 //
 // Calls must come in the order of the marks.
-func (b *Backfill) Start(from, to time.Time, source Source, told <-chan struct{}, finished func(Outcome)) {
+func (b *Backfill) Start(gap Gap, source Source, told <-chan struct{}, finished func(Outcome)) {
 	f := &fill{
 		env:      &b.env,
-		search:   newSearch(source, b.env.cfg, from, to),
-		handled:  b.seen.HandledSince(from.Add(-2 * b.env.cfg.Overlap)),
+		search:   newSearch(source, b.env.cfg, gap),
+		handled:  b.seen.HandledSince(gap.Began.Add(-2 * b.env.cfg.Overlap)),
 		told:     told,
 		finished: finished,
 		lifted:   make(chan struct{}),

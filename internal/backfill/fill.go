@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/crisp-go/crisp/internal/delivery"
 )
@@ -196,12 +195,11 @@ func (f *fill) hand(w *waiting, id string, page []Message, last bool) bool {
 
 func (f *fill) item(id string, m Message) delivery.Item {
 	return delivery.Item{
-		Key:      id,
-		Name:     m.Name,
-		Payload:  m.Payload,
-		Received: time.Now().UnixNano(),
-		Value:    &Recovered{Value: m.Value, fill: f},
-		Extra:    true,
+		Key:     id,
+		Name:    m.Name,
+		Payload: m.Payload,
+		Value:   &Recovered{Value: m.Value, fill: f},
+		Extra:   true,
 	}
 }
 

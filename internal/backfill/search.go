@@ -21,12 +21,12 @@ type search struct {
 	over bool  // after an error that all further requests would meet too
 }
 
-func newSearch(source Source, cfg Config, from, to time.Time) *search {
-	since := from.Add(-cfg.Overlap)
-	if oldest := to.Add(-cfg.MaxAge); since.Before(oldest) {
+func newSearch(source Source, cfg Config, gap Gap) *search {
+	since := gap.From.Add(-cfg.Overlap)
+	if oldest := gap.To.Add(-cfg.MaxAge); since.Before(oldest) {
 		since = oldest
 	}
-	return &search{source: source, cfg: cfg, since: since.Truncate(time.Millisecond), late: since.After(from)}
+	return &search{source: source, cfg: cfg, since: since.Truncate(time.Millisecond), late: since.After(gap.From)}
 }
 
 // outcome is why something of the gap was left out, if anything was.

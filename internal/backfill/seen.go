@@ -3,8 +3,8 @@ package backfill
 import (
 	"slices"
 	"sync"
-	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
@@ -16,6 +16,8 @@ const remembered = 1 << 15
 // come, so that a backfill repeats none of them, and none of the backfill's comes
 // again live. A message that Crisp sends live twice is not its business.
 type Seen struct {
+	clock *clock.Clock
+
 	mu       sync.Mutex // guards what follows
 	messages *fifo.Map[uint64, sighting]
 	added    uint64
@@ -23,11 +25,13 @@ type Seen struct {
 
 type sighting struct {
 	recovered bool
-	at        int64 // when it was handled, UNIX ns
+	at        clock.Moment // when it was handled
 }
 
 // NewSeen makes a memory of nothing.
-func NewSeen() *Seen { return &Seen{messages: fifo.New[uint64, sighting](remembered)} }
+func NewSeen(c *clock.Clock) *Seen {
+	return &Seen{clock: c, messages: fifo.New[uint64, sighting](remembered)}
+}
 
 // Repeats reports whether a message was handled already that had come by the
 // other way.
@@ -45,7 +49,7 @@ func (s *Seen) Add(key uint64, recovered bool) {
 	if _, seen := s.messages.Get(key); seen {
 		return
 	}
-	s.messages.Put(key, sighting{recovered, time.Now().UnixNano()})
+	s.messages.Put(key, sighting{recovered, s.clock.Now()})
 	s.added++
 }
 
@@ -58,12 +62,12 @@ func (s *Seen) Added() uint64 {
 
 // Since lists the keys of those that were handled after a time, the oldest
 // first.
-func (s *Seen) Since(at time.Time) []uint64 {
+func (s *Seen) Since(at clock.Moment) []uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var keys []uint64
 	for key, m := range s.messages.All() {
-		if m.at >= at.UnixNano() {
+		if m.at >= at {
 			keys = append(keys, key)
 		}
 	}
@@ -73,7 +77,7 @@ func (s *Seen) Since(at time.Time) []uint64 {
 
 // HandledSince is the same as a set. A backfill keeps it, as it may take so long
 // that what was handled before its gap is forgotten meanwhile.
-func (s *Seen) HandledSince(at time.Time) map[uint64]bool {
+func (s *Seen) HandledSince(at clock.Moment) map[uint64]bool {
 	keys := make(map[uint64]bool)
 	for _, key := range s.Since(at) {
 		keys[key] = true

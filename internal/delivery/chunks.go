@@ -64,7 +64,7 @@ func (q *chunkQueue) take() *chunk {
 	return c
 }
 
-// oldest is when the oldest item was received, UNIX ns; 0 if there is none.
+// oldest is when the oldest item was received; 0 if there is none.
 func (q *chunkQueue) oldest() int64 {
 	for c := q.head; c != nil; c = c.next {
 		if at := oldestOf(c.items()); at != 0 {
@@ -74,7 +74,7 @@ func (q *chunkQueue) oldest() int64 {
 	return 0
 }
 
-// oldestOf is when the first of the items that count was received, UNIX ns; 0 if
+// oldestOf is when the first of the items that count was received; 0 if
 // there is none.
 func oldestOf(items []Item) int64 {
 	for i := range items {

@@ -15,7 +15,6 @@ package delivery
 import (
 	"context"
 	"sync/atomic"
-	"time"
 )
 
 // Config says how a queue delivers.
@@ -35,7 +34,7 @@ type Queue struct {
 	sequencer *sequencer
 	lanes     *lanes // nil: the sequencer runs the handlers itself
 
-	pending atomic.Int64 // when the oldest item that is not flushed was received, UNIX ns; 0 if there is none
+	pending atomic.Int64 // when the oldest item that is not flushed was received; 0 if there is none
 
 	// For the reading goroutine alone.
 	unflushed []Item
@@ -129,20 +128,17 @@ func (q *Queue) Insert(items ...Item) { q.sequencer.insert(items) }
 // steps alone.
 func (q *Queue) Release(h Holder) { q.sequencer.release(h) }
 
-// Oldest is when the oldest item that is not handled was received; zero if
-// there is none. What waits for a mark or a Holder does not count here: whoever
-// makes it wait knows since when.
-func (q *Queue) Oldest() time.Time {
+// Oldest is when the oldest item that is not handled was received; 0 if there is
+// none. What waits for a mark or a Holder does not count here: whoever makes it
+// wait knows since when.
+func (q *Queue) Oldest() int64 {
 	// In the order in which items move on, so that none escapes.
 	oldest := q.pending.Load()
 	oldest = earlier(oldest, q.sequencer.oldest())
 	if q.lanes != nil {
 		oldest = earlier(oldest, q.lanes.oldest())
 	}
-	if oldest == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, oldest)
+	return oldest
 }
 
 // Bytes is what the items that are queued or being handled cost.

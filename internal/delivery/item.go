@@ -9,7 +9,7 @@ type Item struct {
 	Key      string // items of the same key are handled one at a time, in order
 	Name     string
 	Payload  []byte
-	Received int64 // UNIX ns
+	Received int64 // when, in nanoseconds of a time that never jumps; more than 0
 	Value    any   // what else is known of it
 
 	// Extra marks an item that came in by Insert alone. It counts towards no
@@ -34,7 +34,7 @@ func (it *Item) moved() Item {
 	return moved
 }
 
-// earlier is the earlier of two times in UNIX ns, of which 0 means none.
+// earlier is the earlier of two times, of which 0 means none.
 func earlier(a, b int64) int64 {
 	if a == 0 || b != 0 && b < a {
 		return b

@@ -125,8 +125,8 @@ func (l *lanes) wake() {
 	l.runnable.Broadcast()
 }
 
-// oldest is when the oldest item that is not handled yet was received, UNIX ns;
-// 0 if there is none.
+// oldest is when the oldest item that is not handled yet was received; 0
+// if there is none.
 func (l *lanes) oldest() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

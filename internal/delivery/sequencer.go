@@ -41,7 +41,7 @@ type sequencer struct {
 	finished bool
 
 	// Written by the sequencer's goroutine alone.
-	inHand atomic.Int64 // when the oldest item of the batch was received, UNIX ns; 0 if there is none
+	inHand atomic.Int64 // when the oldest item of the batch was received; 0 if there is none
 
 	// For the sequencer's goroutine alone.
 	taken    *chunk // from the queue
@@ -88,7 +88,7 @@ func (s *sequencer) wake() {
 	s.nonEmpty.Signal()
 }
 
-// oldest is when the oldest item that has not passed was received, UNIX ns; 0 if
+// oldest is when the oldest item that has not passed was received; 0 if
 // there is none.
 func (s *sequencer) oldest() int64 {
 	s.mu.Lock()
