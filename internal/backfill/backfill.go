@@ -11,9 +11,7 @@ package backfill
 import (
 	"context"
 	"sync"
-	"time"
 
-	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
@@ -30,12 +28,6 @@ type Backfill struct {
 // Nothing is fetched after the end of the context fetching.
 func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, cfg Config) *Backfill {
 	return &Backfill{env: env{handling: handling, fetching: fetching, queue: queue, cfg: cfg}, seen: seen}
-}
-
-// Gap is a span in which messages were missed.
-type Gap struct {
-	From, To time.Time    // by Crisp's clock
-	Began    clock.Moment // From
 }
 
 // Start begins to fill the gap before the mark that the queue was given last,

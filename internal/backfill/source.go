@@ -6,8 +6,15 @@ import (
 	"iter"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 )
+
+// Gap is a span in which messages were missed.
+type Gap struct {
+	From, To time.Time    // by Crisp's clock
+	Began    clock.Moment // From
+}
 
 // Conversation is one that has changed, as the list of conversations has it.
 type Conversation struct {
