@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/backfill"
@@ -219,7 +220,7 @@ type fillSource struct {
 	client   *Client
 	cfg      *Backfill
 	filter   Filter
-	requests int
+	requests atomic.Int64
 }
 
 // get makes a REST call. Each time that it is sent it has a share of the patience
@@ -233,14 +234,14 @@ func (s *fillSource) get(ctx context.Context, path string, out any) error {
 
 // spend takes a request from the budget.
 func (s *fillSource) spend() error {
-	if s.requests >= s.cfg.MaxRequests {
+	if s.requests.Add(1) > int64(s.cfg.MaxRequests) {
+		s.requests.Add(-1)
 		return backfill.ErrBudget
 	}
-	s.requests++
 	return nil
 }
 
-func (s *fillSource) Requests() int { return s.requests }
+func (s *fillSource) Requests() int { return int(s.requests.Load()) }
 
 // Local is true of refusals that a later call would meet too, though not one that
 // asks for something else.

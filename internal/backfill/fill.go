@@ -103,15 +103,7 @@ func (f *fill) recover() bool {
 		return false
 	}
 	f.before = nil // a row of fills must not keep them all
-	for {
-		t := f.next()
-		if t == nil {
-			return f.done()
-		}
-		if !f.fetch(w, t) {
-			return false
-		}
-	}
+	return f.fetchAll(w)
 }
 
 func (f *fill) add(c Conversation) *target {
@@ -122,21 +114,12 @@ func (f *fill) add(c Conversation) *target {
 }
 
 // next takes a conversation that is to be fetched, one that live events wait for if
-// there is any. It waits for more as long as there may be any, and returns nil
-// when there won't be: everything is handled then, or the handlers were ended.
+// there is any.
 func (f *fill) next() *target {
-	for {
-		f.read()
-		if len(f.todo) > 0 {
-			i := max(0, slices.IndexFunc(f.todo, func(t *target) bool { return t.awaited }))
-			t := f.todo[i]
-			f.todo = slices.Delete(f.todo, i, i+1)
-			return t
-		}
-		if f.done() || !f.await(f.inbox.filled) {
-			return nil
-		}
-	}
+	i := max(0, slices.IndexFunc(f.todo, func(t *target) bool { return t.awaited }))
+	t := f.todo[i]
+	f.todo = slices.Delete(f.todo, i, i+1)
+	return t
 }
 
 // done reports whether everything that was found is handled, and nothing waits
@@ -160,28 +143,109 @@ func (f *fill) read() {
 	f.over = f.over || news.over
 }
 
-// fetch hands a conversation's messages to the sequencer, as they are found, up
-// to where all have come live. It reports false if the handlers were ended.
-func (f *fill) fetch(w *waiting, t *target) bool {
-	live := func(m Message) bool {
+// sideBySide is how many conversations are fetched at a time, at most. What the
+// server bears is for the pace of the REST client to find out.
+const sideBySide = 8
+
+// fetched is a page of a conversation's messages, on its way from the goroutine
+// that has fetched it.
+type fetched struct {
+	of   *target
+	page []Message
+	err  error
+	end  bool        // there are no more; of alone counts
+	more chan<- bool // whether to go on
+}
+
+// fetchAll fetches the conversations that there are to fetch, and hands their
+// messages to the sequencer as they come. It waits for more as long as there may be
+// any, and until everything is handled; it reports false if the handlers were ended.
+func (f *fill) fetchAll(w *waiting) bool {
+	ctx, cancel := context.WithCancel(f.fetching)
+	defer cancel()
+	pages, underway := make(chan fetched), 0
+	var largest int64 // cost of a page so far
+	for {
 		f.read()
-		return t.live[m.Fingerprint]
-	}
-	for page := range f.search.messages(f.fetching, t.Conversation, live) {
-		if !f.hand(w, t.ID, page, false) {
+		for len(f.todo) > 0 && f.mayFetch(underway, largest) {
+			t := f.next()
+			if f.search.over {
+				if !f.hand(w, t.ID, nil, true) {
+					return false
+				}
+				continue
+			}
+			underway++
+			go f.fetch(ctx, t, pages)
+		}
+		if underway == 0 && f.done() {
+			return true
+		}
+		select {
+		case p := <-pages:
+			if p.end {
+				underway--
+				if !f.hand(w, p.of.ID, nil, true) {
+					return false
+				}
+				continue
+			}
+			f.read()
+			due, more := f.search.take(p.of.Conversation, p.page, p.err, func(m Message) bool { return p.of.live[m.Fingerprint] })
+			p.more <- more
+			if len(due) > 0 {
+				largest = max(largest, costOf(due))
+				if !f.hand(w, p.of.ID, due, false) {
+					return false
+				}
+			}
+		case <-f.inbox.filled:
+		case <-f.handling.Done():
 			return false
 		}
 	}
-	return f.hand(w, t.ID, nil, true)
+}
+
+// mayFetch reports whether another conversation may be fetched beside those that
+// are: not if their pages might have no room.
+func (f *fill) mayFetch(underway int, largest int64) bool {
+	return underway == 0 || underway < sideBySide && f.ahead+int64(underway+1)*largest <= f.cfg.MaxAhead
+}
+
+// fetch fetches the messages of a conversation until it is told to stop. It is a
+// goroutine of its own, and touches nothing but the source.
+func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
+	for page, err := range f.search.source.Messages(ctx, t.Conversation, f.search.since) {
+		more := make(chan bool, 1)
+		select {
+		case pages <- fetched{of: t, page: page, err: err, more: more}:
+		case <-f.handling.Done():
+			return
+		}
+		if !<-more {
+			break
+		}
+	}
+	select {
+	case pages <- fetched{of: t, end: true}:
+	case <-f.handling.Done():
+	}
+}
+
+func costOf(page []Message) int64 {
+	cost := int64(decoded)
+	for _, m := range page {
+		cost += int64(len(m.Payload)) + decoded
+	}
+	return cost
 }
 
 // hand waits until so much of what was recovered is handled that there is room
 // for more. It reports false if the handlers were ended.
 func (f *fill) hand(w *waiting, id string, page []Message, last bool) bool {
-	items, cost := make([]delivery.Item, 0, len(page)), int64(decoded)
+	items, cost := make([]delivery.Item, 0, len(page)), costOf(page)
 	for _, m := range page {
-		it := f.item(id, m)
-		items, cost = append(items, it), cost+it.Cost()+decoded
+		items = append(items, f.item(id, m))
 	}
 	for f.read(); f.ahead > 0 && f.ahead+cost > f.cfg.MaxAhead; f.read() {
 		if !f.await(f.inbox.filled) {

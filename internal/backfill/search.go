@@ -2,7 +2,6 @@ package backfill
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"time"
 )
@@ -153,29 +152,48 @@ func (w *walk) add(c Conversation, until time.Time) {
 	}
 }
 
-// messages are a conversation's since the gap began, the oldest first, page by
-// page, up to where all have come live. What was sent after the conversations were
-// listed comes live, too, or belongs to a later gap; without that bound, a backfill
-// that is slower than the conversation would never end.
-func (s *search) messages(ctx context.Context, c Conversation, cameLive func(Message) bool) iter.Seq[[]Message] {
-	until := s.latest.Add(s.cfg.Overlap)
-	return func(yield func([]Message) bool) {
-		if s.over {
-			return
-		}
-		for page, err := range s.source.Messages(ctx, c, s.since) {
-			if err != nil {
-				s.failed(err)
-				return
-			}
-			if slices.ContainsFunc(page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
-				s.fail(errMessage)
-			}
-			due := slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) || m.Value == nil })
-			news := slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) })
-			if news && !yield(due) || !news && len(page) > 0 {
-				return
-			}
-		}
+// take looks at a page of a conversation's messages, or at why there is none. It
+// returns those that are due, and whether there may be more.
+//
+// Messages are due up to where all have come live. What was sent after the
+// conversations were listed comes live, too, or belongs to a later gap; without that
+// bound, a backfill that is slower than the conversation would never end.
+func (s *search) take(c Conversation, page []Message, err error, cameLive func(Message) bool) (due []Message, more bool) {
+	if err != nil {
+		s.failed(err)
+		return nil, false
 	}
+	if s.over {
+		return nil, false
+	}
+	if len(page) == 0 { // none of it is subscribed to
+		return nil, true
+	}
+	if slices.ContainsFunc(page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
+		s.fail(errMessage)
+	}
+	until := s.latest.Add(s.cfg.Overlap)
+	due = slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) || m.Value == nil })
+	if !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {
+		return nil, false
+	}
+	return due, !isLast(c, page)
+}
+
+const (
+	// shortPage is fewer messages than any page has that is cut.
+	shortPage = 10
+	// settling is how long after its last message a conversation may still change
+	// because of that: its state, say.
+	settling = time.Second
+)
+
+// isLast reports whether nothing is behind a page that does not come live: the
+// list has told when the conversation changed last.
+func isLast(c Conversation, page []Message) bool {
+	if c.Changed.IsZero() {
+		return false
+	}
+	last := page[len(page)-1].Sent
+	return !last.Before(c.Changed) || len(page) < shortPage && !last.Before(c.Changed.Add(-settling))
 }
