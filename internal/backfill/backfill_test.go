@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 	"github.com/crisp-go/crisp/internal/leakcheck"
 	"github.com/crisp-go/crisp/internal/testkit"
@@ -177,6 +178,7 @@ type rig struct {
 	t        *testing.T
 	queue    *delivery.Queue
 	seen     *backfill.Seen
+	clock    *clock.Clock
 	abandon  context.CancelFunc // ends the handlers
 	stop     context.CancelFunc // ends the fetching
 	handled  testkit.Log[string]
@@ -190,7 +192,8 @@ var defaults = backfill.Config{Overlap: 2 * time.Minute, MaxAge: 24 * time.Hour,
 func newRig(t *testing.T, workers int, cfg backfill.Config) *rig {
 	t.Helper()
 	time.Sleep(time.Until(at(60))) // virtual
-	r := &rig{t: t, seen: backfill.NewSeen()}
+	c := clock.New()
+	r := &rig{t: t, clock: c, seen: backfill.NewSeen(c)}
 	var handling, fetching context.Context
 	handling, r.abandon = context.WithCancel(t.Context())
 	fetching, r.stop = context.WithCancel(handling)
@@ -242,7 +245,7 @@ func (r *rig) gapBetween(from, to time.Time, s backfill.Source) {
 // gapToldBy waits until told is closed.
 func (r *rig) gapToldBy(told <-chan struct{}, from, to time.Time, s backfill.Source) {
 	r.queue.Mark()
-	r.Start(from, to, s, told, r.outcomes.Add)
+	r.Start(backfill.Gap{From: from, To: to, Began: r.clock.OfWall(from)}, s, told, r.outcomes.Add)
 }
 
 // live receives events. One of the conversation - has none.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/clock"
 )
 
 func TestAMessageRepeatsOneThatCameTheOtherWay(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAMessageRepeatsOneThatCameTheOtherWay(t *testing.T) {
 		{before: true, now: true, repeats: true},
 	} {
 		t.Run(fmt.Sprintf("recovered %t, then %t", tt.before, tt.now), func(t *testing.T) {
-			seen := backfill.NewSeen()
+			seen := backfill.NewSeen(clock.New())
 			assert.False(t, seen.Repeats(7, tt.now))
 			seen.Add(7, tt.before)
 			assert.Equal(t, tt.repeats, seen.Repeats(7, tt.now))
@@ -29,7 +30,7 @@ func TestAMessageRepeatsOneThatCameTheOtherWay(t *testing.T) {
 }
 
 func TestTheFirstWayOfAMessageCounts(t *testing.T) {
-	seen := backfill.NewSeen()
+	seen := backfill.NewSeen(clock.New())
 	seen.Add(7, false)
 	seen.Add(7, true)
 	assert.False(t, seen.Repeats(7, false))
@@ -37,7 +38,7 @@ func TestTheFirstWayOfAMessageCounts(t *testing.T) {
 }
 
 func TestWhatWasRestoredRepeatsEitherWay(t *testing.T) {
-	seen := backfill.NewSeen()
+	seen := backfill.NewSeen(clock.New())
 	seen.Restore([]uint64{7, 8})
 	for _, recovered := range []bool{false, true} {
 		assert.True(t, seen.Repeats(7, recovered))
@@ -49,34 +50,35 @@ func TestWhatWasRestoredRepeatsEitherWay(t *testing.T) {
 
 func TestSinceListsTheOldestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		seen := backfill.NewSeen()
-		var times []time.Time
+		c := clock.New()
+		seen := backfill.NewSeen(c)
+		var times []clock.Moment
 		for key := range uint64(5) {
-			times = append(times, time.Now())
+			times = append(times, c.Now())
 			seen.Add(key, key%2 == 0)
 			time.Sleep(time.Second) // virtual
 		}
 		seen.Add(0, false) // again: it was handled when it was first
-		assert.Equal(t, []uint64{0, 1, 2, 3, 4}, seen.Since(time.Unix(0, 0)))
+		assert.Equal(t, []uint64{0, 1, 2, 3, 4}, seen.Since(0))
 		assert.Equal(t, []uint64{2, 3, 4}, seen.Since(times[2]), "that time included")
 		assert.Equal(t, []uint64{3, 4}, seen.Since(times[2].Add(1)))
-		assert.Empty(t, seen.Since(time.Now()))
+		assert.Empty(t, seen.Since(c.Now()))
 		assert.Equal(t, map[uint64]bool{3: true, 4: true}, seen.HandledSince(times[3]))
 	})
 }
 
 func TestWhatSinceListsIsRestoredInItsOrder(t *testing.T) {
-	before, after := backfill.NewSeen(), backfill.NewSeen()
+	before, after := backfill.NewSeen(clock.New()), backfill.NewSeen(clock.New())
 	for _, key := range []uint64{3, 1, 2} {
 		before.Add(key, false)
 	}
-	after.Restore(before.Since(time.Unix(0, 0)))
-	assert.Equal(t, []uint64{3, 1, 2}, after.Since(time.Unix(0, 0)))
+	after.Restore(before.Since(0))
+	assert.Equal(t, []uint64{3, 1, 2}, after.Since(0))
 }
 
 func TestTheOldestAreForgotten(t *testing.T) {
 	const remembered = 1 << 15
-	seen := backfill.NewSeen()
+	seen := backfill.NewSeen(clock.New())
 	for key := range uint64(remembered + 2) {
 		seen.Add(key, true)
 	}
@@ -84,6 +86,6 @@ func TestTheOldestAreForgotten(t *testing.T) {
 	assert.False(t, seen.Repeats(1, true))
 	assert.True(t, seen.Repeats(2, true))
 	assert.True(t, seen.Repeats(remembered+1, true))
-	assert.Len(t, seen.Since(time.Unix(0, 0)), remembered)
+	assert.Len(t, seen.Since(0), remembered)
 	assert.EqualValues(t, remembered+2, seen.Added(), "counts those that were forgotten, too")
 }
