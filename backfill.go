@@ -42,8 +42,8 @@ const (
 	defaultMaxAge      = 24 * time.Hour
 	defaultPatience    = time.Minute
 
-	// One part in aheadShare of the queue's bound is what recovered messages may
-	// take up besides, on their way to the handlers, but not less than minAhead.
+	// Recovered messages on their way to the handlers may take up 1/aheadShare of the
+	// queue's bound in addition, and minAhead at least.
 	aheadShare = 4
 	minAhead   = 1 << 20
 )
@@ -51,16 +51,17 @@ const (
 // WithBackfill fetches, after each [Gap], the messages that were missed, by
 // REST, and passes them to the same handlers as [*MessageSend] and
 // [*MessageReceived] with [SourceBackfill]: in order within each conversation,
-// before newer live events of that conversation, and none that came live too.
+// before newer live events of that conversation, without those that also came live.
 // Hooks.Backfilled tells the outcome.
 //
 // Live events wait until it is known which conversations have changed; those of
 // the others go on then, and those of a conversation that has changed wait until
 // its messages are fetched, which is done first where events wait.
 //
-// The end of the client cuts a backfill short. With [WithPosition], the next run
-// of the program goes on with it, and [RTM.Shutdown] waits for it: otherwise
-// events that wait here for older messages would be handled before them.
+// Without [WithPosition], the end of the client cuts a backfill short. With it,
+// [RTM.Shutdown] waits for the backfill: otherwise live events that wait here would
+// be handled before the older messages. Only [RTM.Close], Shutdown's deadline and the
+// end of Run's context cut it short then, and the next run goes on with it.
 //
 // Only messages can be recovered: Crisp keeps no other events. A user token
 // needs [WithFilter] with Rooms, which says what websites to ask for; for a
@@ -213,9 +214,9 @@ func messageKey(ev Event) (key uint64, ok bool) {
 	return h.Sum64(), true
 }
 
-// fillSource is where a gap's messages are: the REST API, asked with a budget, and
-// with a longer patience than is usual: the network that was just lost may go
-// again.
+// fillSource is where a gap's messages are: the REST API, asked within a budget, and
+// again after any failure until the patience is over, since the network that was just
+// lost may fail again.
 type fillSource struct {
 	client   *Client
 	cfg      *Backfill
@@ -286,7 +287,8 @@ func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// lastChanged lists conversations as a backfill needs them.
+// lastChanged has the latest change first, since a search ends at the first that is
+// too old.
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {

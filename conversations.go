@@ -37,7 +37,7 @@ func (c *Client) Conversation(ctx context.Context, ref SessionRef) (*Conversatio
 //		…
 //	}
 //
-// An error is the last that the loop gets. The list may change while it is read:
+// An error ends the iteration. The list may change while it is read:
 // a conversation that moves to its front meanwhile can be missed or come twice.
 func (c *Client) Conversations(ctx context.Context, websiteID string, query ConversationQuery) iter.Seq2[*Conversation, error] {
 	var check checks

@@ -48,7 +48,7 @@ func (m *ConversationMessage) UnmarshalJSON(data []byte) error {
 
 // Messages iterates over a conversation's messages, the newest first, fetching
 // them as the loop goes on. Messages that are sent meanwhile are not among them.
-// An error is the last that the loop gets. A message's fields of unexpected types
+// An error ends the iteration. A message's fields of unexpected types
 // are left zero and listed in its Problems.
 func (c *Client) Messages(ctx context.Context, ref SessionRef) iter.Seq2[*ConversationMessage, error] {
 	return c.messages(ctx, ref, messageWalk{backwards: true})
@@ -101,8 +101,8 @@ func messagePage(ctx context.Context, get getter, ref SessionRef, query string) 
 
 // messageWalk goes through a conversation's messages by their time. Crisp does
 // not say whether the time that it is asked about is included, and a page may end
-// within a millisecond: so pages overlap by one, and what has been seen of it is
-// left out.
+// between two messages of one millisecond: so pages overlap by a millisecond, and
+// messages that repeat are dropped.
 type messageWalk struct {
 	get       getter
 	ref       SessionRef
@@ -189,7 +189,7 @@ func (w *messageWalk) passed(at int64) bool {
 	if w.backwards {
 		return at > w.bound
 	}
-	return at > 0 && at < w.bound
+	return at > 0 && at < w.bound // those without a time stay, or they would repeat
 }
 
 // moveTo moves the bound, never back, and reports whether that is a move.

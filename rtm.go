@@ -26,8 +26,8 @@ import (
 // on a goroutine of their own, one at a time (internal/serial), a backfill on one
 // for each gap (internal/backfill), the position is saved by another.
 //
-// Nothing is called, and nothing waited for, with a lock held, but in this order:
-// episode.mu, then resuming; the others are taken last, one at a time.
+// No user code runs, and nothing is waited for, while a lock is held. Locks nest only
+// as episode.mu, then resuming, then any one other.
 // docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
@@ -67,7 +67,7 @@ type RTM struct {
 
 	mu      sync.Mutex // guards what follows
 	state   State
-	running bool // or it was
+	started bool
 }
 
 // State is what an RTM client is doing.
@@ -307,10 +307,10 @@ func (t *RTM) Run(ctx context.Context) error {
 func (t *RTM) start(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running {
+	if t.started {
 		return ErrRunning
 	}
-	t.running = true
+	t.started = true
 	if t.stopped.Err() != nil { // closed before it ran
 		t.state = StateClosed
 		close(t.ended)
@@ -343,7 +343,7 @@ func (c valuesOf) Value(key any) any {
 	return c.values.Value(key)
 }
 
-// supervise keeps a connection up until it must not or can't be any more. last is
+// supervise keeps a connection up until the client is stopped or meets a fatal error. last is
 // what another run of the program has got to.
 func (t *RTM) supervise(last Position) error {
 	tries := retries{attempt: 1}
@@ -608,7 +608,7 @@ func (t *RTM) end() {
 // the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
 	t.stop(ErrClosed)
-	if !t.isRunning() {
+	if !t.hasStarted() {
 		return nil
 	}
 	select {
@@ -629,10 +629,10 @@ func (t *RTM) Close() error {
 	return nil
 }
 
-func (t *RTM) isRunning() bool {
+func (t *RTM) hasStarted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running
+	return t.started
 }
 
 // State is what the client is doing.

@@ -73,7 +73,7 @@ func (t *RTM) Rebind(ctx context.Context) error {
 	return t.subscription.bind(ctx, t.stopped, bindWebsites)
 }
 
-// subscription is what the server is to send, and what has yet to be told of it.
+// subscription is what the server is to send, and what it has yet to be told.
 type subscription struct {
 	turn chan struct{} // capacity 1: one bind at a time
 
@@ -81,8 +81,8 @@ type subscription struct {
 	filter  Filter
 	conn    *socketio.Conn // that is to be bound; nil = none
 	boundAt time.Time      // last bind
-	// missed are the binds that came while there was no connection. One may be in
-	// the making, whose authentication has named its subscription already.
+	// missed are the binds that came while there was no connection. A connection may
+	// be in the making that has named its subscription already.
 	missed [bindKinds]bool
 }
 
@@ -112,9 +112,9 @@ func (s *subscription) replace(f Filter) {
 	s.filter = f
 }
 
-// authentication is the filter for a new connection, which needs none of the
+// forNewConnection returns the filter for a new connection, which needs none of the
 // binds up to now.
-func (s *subscription) authentication() Filter {
+func (s *subscription) forNewConnection() Filter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missed = [bindKinds]bool{}
@@ -129,7 +129,7 @@ func (s *subscription) opened(ctx context.Context, conn *socketio.Conn) error {
 	missed := s.missed
 	s.missed = [bindKinds]bool{}
 	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, bindTimeout) // nothing is read, so that no heartbeat notices a dead peer
+	ctx, cancel := context.WithTimeout(ctx, bindTimeout) // nothing is read yet, so no heartbeat would notice a dead peer
 	defer cancel()
 	for kind, due := range missed {
 		if !due {

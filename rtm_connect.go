@@ -36,8 +36,8 @@ type RescueEndpoints struct {
 // ConnectEndpoints asks Crisp where to connect to for realtime events. An
 // answer without a usable socket.app is an [*AnswerError], which matches
 // [ErrInsecure] if the endpoint has no TLS and its host is not loopback; an
-// unusable rescue endpoint is left out. Other errors are those of [Client.Do];
-// but it is asked once, whatever the answer is.
+// unusable rescue endpoint is left out. Other errors are those of [Client.Do], but
+// Crisp is asked only once.
 func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	route := c.endpointsRoute()
 	endpoints := new(Endpoints)
@@ -105,7 +105,7 @@ const (
 	eventUnauthorized   = "unauthorized"
 )
 
-// connection is one that is authenticated.
+// connection is an authenticated connection.
 type connection struct {
 	*socketio.Conn
 	host     string
@@ -199,7 +199,7 @@ func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 
-	token, filter := t.client.token(), t.subscription.authentication()
+	token, filter := t.client.token(), t.subscription.forNewConnection()
 	err := conn.Emit(ctx, eventAuthentication, authenticationRequest{
 		Tier:     token.Tier,
 		Username: token.Identifier,

@@ -43,15 +43,14 @@ func gapReason(err error) GapReason {
 }
 
 // progress knows how far an RTM client has got: up to when everything was read,
-// and which gaps before that are not dealt with. It is the one place that says
-// where a gap begins, and what the stored position may be.
+// and which gaps before that are not dealt with: what the stored position may be.
 type progress struct {
 	clock     *clock.Clock
 	lastEvent atomic.Int64 // the moment when one was read; 0 = none yet
 
 	mu       sync.Mutex // guards what follows
 	conn     *socketio.Conn
-	lastLive clock.Stamp // without a connection: up to when the last one was complete
+	lastLive clock.Stamp // up to when the last connection was complete
 	gaps     map[*openGap]struct{}
 	lag      lag
 }
@@ -93,8 +92,8 @@ func (p *progress) connected(conn *socketio.Conn) {
 	p.conn = conn
 }
 
-// disconnected ends the connection's part, which was read up to a time, and
-// returns up to when nothing that it was sent can be missing.
+// disconnected notes that the connection has ended, after it was read up to a time,
+// and returns the moment up to which nothing can be missing.
 func (p *progress) disconnected(conn *socketio.Conn, readUpTo time.Time) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,8 +140,8 @@ func (p *progress) readUpTo() clock.Stamp {
 }
 
 // lag is the time for which the reader is behind the server, because it had to
-// wait for handlers. What it reads then may have been sent long before, and
-// what is lost if the connection ends then, too.
+// wait for handlers. What it reads then may have been sent long before, and so may
+// what is lost if the connection ends then.
 type lag struct {
 	from    clock.Moment // 0 = there is none
 	resumed clock.Moment // when the reader went on; 0 = it waits
@@ -174,9 +173,9 @@ func (p *progress) readerWaits(received clock.Moment) {
 	p.lag.waits++
 }
 
-// readerResumes notes that it goes on. A connection that is never quiet is asked
-// then when the lag is over: the server answers a ping behind what it has written
-// before. It is asked twice, since the first answer may overtake what waits in the
+// readerResumes notes that it goes on, and asks the connection when the lag is over,
+// since one that is never quiet would not show: the server answers a ping behind what
+// it has written before. It is asked twice, since the first answer may overtake what waits in the
 // server above its socket.
 func (p *progress) readerResumes(ctx context.Context) {
 	p.mu.Lock()

@@ -1,7 +1,7 @@
 // Package backfill recovers the messages that were missed in a gap, and puts
 // them where they belong: before the newer live events of their conversation.
 //
-// Two goroutines share the work of a gap, and no memory. The fetcher (fill)
+// Two goroutines share the work of a gap, and nothing but an inbox. The fetcher (fill)
 // finds out which conversations have changed, and fetches their messages. The
 // sequencer of the queue (waiting) knows which live events have to wait for
 // them, and lets everything go in order. The fetcher tells the sequencer by
@@ -15,7 +15,8 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// Backfill fills gaps, one after the other.
+// Backfill fills gaps. It looks at them at the same time, but fetches messages for one
+// at a time, the oldest first.
 type Backfill struct {
 	env  env
 	seen *Seen
@@ -24,7 +25,7 @@ type Backfill struct {
 	last *fill      // nil if there was none
 }
 
-// New makes a Backfill into a queue, whose handlers have the context handling.
+// New makes a Backfill that feeds a queue, whose handlers have the context handling.
 // Nothing is fetched after the end of the context fetching.
 func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, cfg Config) *Backfill {
 	return &Backfill{env: env{handling: handling, fetching: fetching, queue: queue, cfg: cfg}, seen: seen}

@@ -71,8 +71,8 @@ type target struct {
 	live    map[int64]bool // fingerprints of the messages among them
 }
 
-// decoded is about what a message takes in memory besides its payload.
-const decoded = 1 << 10
+// decodedSize is about what a message takes in memory besides its payload.
+const decodedSize = 1 << 10
 
 func (f *fill) run() {
 	defer close(f.ended)
@@ -126,9 +126,9 @@ func (f *fill) next() *target {
 // any more.
 func (f *fill) done() bool { return f.over && f.ahead == 0 }
 
-// read takes what is in the inbox to heart.
+// read applies what is in the inbox.
 func (f *fill) read() {
-	news := f.inbox.empty()
+	news := f.inbox.drain()
 	for _, a := range news.arrivals {
 		t := f.targets[a.ID]
 		if t == nil { // the list lacks it
@@ -233,9 +233,9 @@ func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
 }
 
 func costOf(page []Message) int64 {
-	cost := int64(decoded)
+	cost := int64(decodedSize)
 	for _, m := range page {
-		cost += int64(len(m.Payload)) + decoded
+		cost += int64(len(m.Payload)) + decodedSize
 	}
 	return cost
 }

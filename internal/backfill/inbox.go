@@ -40,8 +40,8 @@ func (b *inbox) tell(put func(*news)) {
 	}
 }
 
-// empty returns what is in it, and leaves nothing.
-func (b *inbox) empty() news {
+// drain returns what is in it, and leaves nothing.
+func (b *inbox) drain() news {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := b.news

@@ -77,12 +77,13 @@ func (s *search) websites(ctx context.Context) []string {
 	return websites
 }
 
+// maxWalks is when a website's list is taken to change faster than it can be walked.
 const maxWalks = 4
 
 // changed walks through a website's list, latest change first. A conversation
 // that changes meanwhile moves to the front, so that a walk of several pages may
-// miss it: the walk is repeated, as far back as the one before began, until one
-// page is enough. Where too much changes for that, the list is not exact.
+// miss it: so it walks again, back to where the walk before began, until one page is
+// enough. Where too much changes for that, the list is not exact.
 func (s *search) changed(ctx context.Context, website string) (found []Conversation, exact bool) {
 	w := walk{search: s, website: website, seen: make(map[string]bool)}
 	until := s.since

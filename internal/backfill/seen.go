@@ -13,8 +13,8 @@ import (
 const remembered = 1 << 15
 
 // Seen remembers the last messages that were handled, and by which way they had
-// come, so that a backfill repeats none of them, and none of the backfill's comes
-// again live. A message that Crisp sends live twice is not its business.
+// come, so that a message is handled once, whether it came live or recovered first. A
+// message that Crisp sends live twice is not its business.
 type Seen struct {
 	clock *clock.Clock
 
@@ -88,6 +88,6 @@ func (s *Seen) HandledSince(at clock.Moment) map[uint64]bool {
 // Restore remembers what a stored position lists.
 func (s *Seen) Restore(keys []uint64) {
 	for _, key := range keys {
-		s.Add(key, true) // of either way: none must come again
+		s.Add(key, true) // so that it repeats whichever way it comes
 	}
 }

@@ -102,8 +102,8 @@ func (w *waiting) found(id string, page []Message, items []delivery.Item, last b
 	w.endIfOver()
 }
 
-// endIfOver ends the wait for the gap when no live event waits for it, or can
-// any more.
+// endIfOver ends the wait for the gap once no live event waits for it, and none can
+// start to.
 func (w *waiting) endIfOver() {
 	if w.caughtUp && w.unsettled == 0 {
 		w.queue.Release(w)

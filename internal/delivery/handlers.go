@@ -10,8 +10,8 @@ import (
 // ErrGoexit is reported when a handler ended its goroutine.
 var ErrGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
 
-// handlers run what has passed the sequencer, and keep count of it, for the
-// goroutines that do so: the sequencer's own, or those of the lanes.
+// handlers is what the goroutines share that run what has passed the sequencer (its
+// own, or those of the lanes): the handler, and the count of what there is to do.
 //
 // What is queued is counted by tallies, so that the goroutines, on cores of
 // their own, need not write to the same memory for every item: the reader's has
@@ -71,7 +71,7 @@ func (h *handlers) done(by *tally, it *Item) {
 func (h *handlers) goexited() { h.report(ErrGoexit) }
 
 // bytes is what was put and is not done, in bytes. What is done is read first:
-// what goes on meanwhile makes the difference more than it could be, never less.
+// the result may be too high, never too low.
 func (h *handlers) bytes() int64 {
 	done := h.sequenced.bytes.Load() + h.laned.bytes.Load()
 	return h.put.bytes.Load() - done

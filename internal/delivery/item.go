@@ -12,11 +12,11 @@ type Item struct {
 	Received int64 // when, in nanoseconds of a time that never jumps; more than 0
 	Value    any   // what else is known of it
 
-	// Extra marks an item that came in by Insert alone. It counts towards no
-	// bound: what the queue holds may have to wait for it.
+	// Extra marks an item that came in by Insert alone. It does not count towards the
+	// bound: it could wait for room that only its own handling makes.
 	Extra bool
-	// Call makes it no item, but something to do: by the sequencer if it comes
-	// through the queue (see Do), in its key's turn if it was inserted.
+	// Call, if set, is a function to run instead of handling an item: by the sequencer
+	// if it comes through the queue (see Do), in its key's turn if it was inserted.
 	Call func()
 }
 
@@ -26,8 +26,7 @@ func (it *Item) Cost() int64 { return int64(len(it.Payload)) + overhead }
 // counts reports whether an item counts towards the queue's bound.
 func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
 
-// moved returns the item and leaves nothing in its place, which may be there for
-// long.
+// moved returns the item and clears its place, which may be kept for long.
 func (it *Item) moved() Item {
 	moved := *it
 	*it = Item{}

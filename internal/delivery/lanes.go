@@ -146,9 +146,9 @@ func (at *lane) oldest() int64 {
 	return 0
 }
 
-// release takes the first item out of a lane, which is handled, and lets the
+// handled takes the first item out of a lane, and lets the
 // lane take its turn again if it has more.
-func (l *lanes) release(at *lane) {
+func (l *lanes) handled(at *lane) {
 	e := at.head
 	l.handlers.done(&l.handlers.laned, &e.Item)
 	if l.handlers.ctx.Err() != nil {
@@ -265,7 +265,7 @@ func (w *worker) advance() bool {
 	w.lanes.mu.Lock()
 	defer w.lanes.mu.Unlock()
 	if w.at != nil {
-		w.lanes.release(w.at)
+		w.lanes.handled(w.at)
 	}
 	w.at = w.lanes.next()
 	return w.at != nil

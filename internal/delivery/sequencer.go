@@ -49,9 +49,9 @@ type sequencer struct {
 	next     int
 	handling Item   // while busy
 	busy     bool   // with an item that it handles itself
-	first    []Item // goes before the batch
-	marked   bool   // and the mark is not lifted yet
-	behind   []Item // the mark
+	first    []Item // go before the batch
+	marked   bool   // a mark is in force; later marks wait behind it
+	behind   []Item // what came behind the mark
 	holders  []Holder
 	held     int // items that the holders have
 }
@@ -198,7 +198,7 @@ func (s *sequencer) inOrder(step func()) Item {
 	return it
 }
 
-// lift ends the wait behind the oldest mark.
+// lift ends the wait behind the mark in force, which is the oldest.
 func (s *sequencer) lift(h Holder, then func()) {
 	s.marked = false
 	if h != nil {

@@ -49,9 +49,9 @@ func (l *Limiter) NewTurn(patience time.Duration) *Turn {
 }
 
 // Wait returns nil when the call may be sent; Accepted, Refused or Lost has to
-// follow then. It fails with [ErrRateLimited] at once if the context will be over
-// before anything may be sent, and when the call has lost its patience; else with
-// the cause of the context's end.
+// follow then. It fails with [ErrRateLimited] if the call has lost its patience, and
+// at once if it is known that the context will be over before anything may be sent.
+// When the context ends, it fails with the cause.
 func (t *Turn) Wait(ctx context.Context) error {
 	if err := t.limiter.enter(ctx, t); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (t *Turn) Lost() {
 	t.limiter.change(func(l *Limiter) { l.pace.Lost() })
 }
 
-// change changes what the queue depends on, and lets go whom that lets go.
+// change changes what the queue depends on, and sends what may be sent now.
 func (l *Limiter) change(f func(*Limiter)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

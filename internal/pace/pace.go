@@ -9,12 +9,12 @@ const (
 	// little when a limit is reached.
 	MaxInFlight = 16
 
-	// minHold and maxHold bound how long all calls wait after a refusal that
-	// names no time. maxHold also bounds what a Retry-After does to other calls
+	// firstHold and maxHold are how long all calls wait after the first refusal that
+	// names no time, and at most, before jitter. maxHold also bounds what a Retry-After does to other calls
 	// than the refused one, as there may be limits for single routes, and how long
 	// the gap is remembered without a call.
-	minHold = 100 * time.Millisecond
-	maxHold = 30 * time.Second
+	firstHold = 100 * time.Millisecond
+	maxHold   = 30 * time.Second
 
 	// stretch makes the gap a little longer than the rate that was accepted would
 	// allow, and each acceptance shrinks it: the rate doubles within 70 calls, and
@@ -31,8 +31,8 @@ const (
 	futile = 10
 )
 
-// Pace decides when calls may be sent, from which of them the server accepts and
-// which it refuses for their rate. It asks no clock and has no lock; the only
+// Pace decides when calls may be sent, judging by which of them the server accepts
+// and which it refuses for their rate. It asks no clock and has no lock; the only
 // randomness is that of [Backoff]. The zero Pace is ready for use.
 //
 // A refusal makes a cut: nothing is sent for a while, then one call alone, the
@@ -56,7 +56,7 @@ type Pace struct {
 	latest   time.Time     // when a call was sent last
 	gap      time.Duration // between two calls; 0 = none
 	cuts     int           // so far, each refused probe being one, too
-	refusals int           // since the last acceptance; if there are any, the next call is a probe
+	row      int           // of cuts, without an acceptance between them; if there is one, the next call is a probe
 
 	// The measure: what there was since the gap was set.
 	held     time.Duration // for how long the pace held calls back
@@ -72,7 +72,7 @@ func (p *Pace) Next() (at time.Time, ok bool) {
 		return time.Time{}, false
 	}
 	at = p.due()
-	if p.refusals > 0 && p.inFlight > 0 {
+	if p.row > 0 && p.inFlight > 0 {
 		at = later(at, p.latest.Add(maxGap))
 	}
 	return at, true
@@ -87,7 +87,7 @@ func (p *Pace) Sent(now time.Time) (cuts int) {
 	if now.Sub(p.due()) > maxHold {
 		p.gap, p.held, p.accepted, p.latest = 0, 0, 0, now
 	}
-	if p.refusals == 1 { // by now, most of what was under way at the cut is answered
+	if p.row == 1 { // by now, most of what was under way at the cut is answered
 		p.learn()
 	}
 	p.held += max(0, p.due().Sub(p.latest))
@@ -105,7 +105,7 @@ func (p *Pace) Accepted(cuts int) {
 	if cuts < p.cuts { // it says nothing of how things are since the last cut
 		return
 	}
-	p.refusals = 0
+	p.row = 0
 	p.setGap(float64(p.gap) * shrink)
 }
 
@@ -116,9 +116,9 @@ func (p *Pace) Refused(now time.Time, cuts int, retryAfter time.Duration) (again
 	wait := retryAfter
 	if cuts == p.cuts { // else the last cut was for this one, too
 		p.cuts++
-		p.refusals++
-		if retryAfter == 0 || p.refusals > 2 { // in the latter case the time that is named may be always a bad one
-			wait += Backoff(p.refusals, minHold, maxHold)
+		p.row++
+		if retryAfter == 0 || p.row > 2 { // in the latter case the time that is named may be wrong every time
+			wait += Backoff(p.row, firstHold, maxHold)
 		}
 	}
 	p.hold = later(p.hold, now.Add(min(wait, maxHold)))

@@ -42,7 +42,7 @@ func TestARefusalHoldsBackAllCalls(t *testing.T) {
 		again        time.Duration // of the refused one, at most
 		againAtLeast time.Duration
 	}{
-		"no Retry-After":     {0, minHold, minHold / 2, minHold, minHold / 2},
+		"no Retry-After":     {0, firstHold, firstHold / 2, firstHold, firstHold / 2},
 		"Retry-After":        {2 * time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second},
 		"a long Retry-After": {time.Hour, maxHold, maxHold, time.Hour, time.Hour}, // of a single route, perhaps
 	} {
@@ -118,7 +118,7 @@ func TestRefusalsOfOneBurstAreOneCut(t *testing.T) {
 	p.Refused(after(2*time.Millisecond), cuts, 0)
 	p.Accepted(cuts)
 	assertNext(t, &p, time.Second+time.Millisecond)
-	assert.Equal(t, 1, p.refusals)
+	assert.Equal(t, 1, p.row)
 }
 
 func TestACallWithoutOutcomeSaysNothing(t *testing.T) {
@@ -252,7 +252,7 @@ func FuzzPace(f *testing.F) {
 				at, ok := p.Next()
 				assert.Equal(t, len(flying) < MaxInFlight, ok)
 				if ok && !at.After(now) {
-					if p.refusals > 0 && len(flying) > 0 {
+					if p.row > 0 && len(flying) > 0 {
 						assert.False(t, now.Before(p.latest.Add(maxGap)), "a probe goes alone")
 					}
 					flying = append(flying, p.Sent(now))

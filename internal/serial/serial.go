@@ -1,5 +1,5 @@
-// Package serial runs code of users where the library must not wait for it, and
-// must outlive it.
+// Package serial runs code of users so that it can neither hold the library up nor
+// end its goroutines.
 package serial
 
 import (
@@ -10,7 +10,7 @@ import (
 // Go runs a loop on a goroutine of its own, and runs it again, on another,
 // whenever it was ended from within: user code that the loop calls may end its
 // goroutine (runtime.Goexit, which testing's FailNow calls). exited is called
-// each time before that, and may do the same. The loop has ended for good when
+// before each restart; it may end its goroutine, too. The loop has ended for good when
 // it returns.
 //
 // The loop must be able to go on where it was ended. A panic is not survived.
