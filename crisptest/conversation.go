@@ -98,7 +98,7 @@ type liveConversation struct {
 // model is what REST and visitors share. Server.mu guards it.
 type model struct {
 	conversations   []*liveConversation // in the order they were created
-	sent            []Message       // over REST, in order
+	sent            []Message           // over REST, in order
 	lastFingerprint int64
 	lastSession     int
 }

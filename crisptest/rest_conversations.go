@@ -98,7 +98,9 @@ func (s *Server) createConversation(call restCall) restReply {
 	return reply(http.StatusCreated, "added", map[string]any{"session_id": c.SessionID})
 }
 
-func getConversation(_ restCall, c *liveConversation) restReply { return success("resolved", c.restForm()) }
+func getConversation(_ restCall, c *liveConversation) restReply {
+	return success("resolved", c.restForm())
+}
 
 func removeConversation(_ restCall, c *liveConversation) restReply {
 	c.remove()
@@ -192,7 +194,9 @@ func withMessage(answer func(call restCall, c *liveConversation, m *Message) res
 	}
 }
 
-func getMessage(_ restCall, _ *liveConversation, m *Message) restReply { return success("resolved", *m) }
+func getMessage(_ restCall, _ *liveConversation, m *Message) restReply {
+	return success("resolved", *m)
+}
 
 func patchMessage(call restCall, c *liveConversation, m *Message) restReply {
 	var body struct {

@@ -123,7 +123,7 @@ type peer struct {
 	engine      *engine
 	header      http.Header
 	session     *liveSession // the latest; nil before the first
-	attachments int      // how many are still to come of the last packet
+	attachments int          // how many are still to come of the last packet
 }
 
 // handleMessage handles a Socket.IO packet, or an attachment, which must come right after

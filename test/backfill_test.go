@@ -524,7 +524,7 @@ func TestBackfillTellsWhatIsMissing(t *testing.T) {
 			name:     "the budget",
 			backfill: crisp.Backfill{MaxRequests: 5},
 			within:   time.Second,
-			most:     2,
+			most:     4,
 			says:     "MaxRequests",
 		},
 		{
