@@ -271,7 +271,7 @@ func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
 		case token.Tier == TierUser: // the filter was bound anew without them
 			yield("", errNoRooms)
 		default:
-			for website, err := range flatten(websitePages(ctx, s.get)) {
+			for website, err := range flatten(untilShort(websitePages(ctx, s.get), shortPage)) {
 				if err == nil && website.WebsiteID == "" {
 					err = errNoWebsite
 				}
@@ -287,12 +287,17 @@ func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
+// shortPage is fewer elements than any page has that is followed by another, whatever
+// the server makes of per_page.
+const shortPage = 10
+
 // lastChanged has the latest change first, since a search ends at the first that is
 // too old.
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
-	return mapPages(conversationPages(ctx, s.get, website, lastChanged), func(c *Conversation) backfill.Conversation {
+	pages := untilShort(conversationPages(ctx, s.get, website, lastChanged), shortPage)
+	return mapPages(pages, func(c *Conversation) backfill.Conversation {
 		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, Changed: c.UpdatedAt}
 	})
 }

@@ -79,19 +79,45 @@ const (
 	flapsForgiven = 2               // this many in a row are still retried at once
 )
 
+// A connection costs a REST call, and a few more with a backfill. So that what cuts
+// it again and again, after whatever time, does not use up the quota of a day, there
+// are some at once, and then one each allowedEvery.
+const (
+	allowedAtOnce = 6
+	allowedEvery  = 90 * time.Second
+)
+
+// allowance is how many connections were made lately.
+type allowance struct {
+	used float64
+	at   time.Time // when that was
+}
+
+// use counts a connection, and returns how long the next has to wait.
+func (a *allowance) use(now time.Time) time.Duration {
+	a.used = max(0, a.used-now.Sub(a.at).Seconds()/allowedEvery.Seconds()) + 1
+	a.at = now
+	return time.Duration(max(0, a.used-allowedAtOnce) * float64(allowedEvery))
+}
+
 // retries counts towards the next attempt's delay.
 type retries struct {
-	attempt int // since the last success; what Backoff.Delay gets
-	flaps   int // short connections in a row
+	attempt   int           // since the last success; what Backoff.Delay gets
+	flaps     int           // short connections in a row
+	allowance *allowance    // nil = no limit
+	wait      time.Duration // by the allowance
 }
 
 // failed counts a connection attempt that came to nothing.
-func (r *retries) failed() { r.attempt++ }
+func (r *retries) failed() { r.attempt, r.wait = r.attempt+1, 0 }
 
 // ended counts a connection that was live for some time: the counter starts
 // anew, unless it is one of a row of short ones.
 func (r *retries) ended(lived time.Duration) {
 	r.attempt = 1
+	if r.allowance != nil {
+		r.wait = r.allowance.use(time.Now())
+	}
 	if lived >= flapping {
 		r.flaps = 0
 		return
@@ -101,9 +127,9 @@ func (r *retries) ended(lived time.Duration) {
 }
 
 // delay is the wait before the next attempt: the policy's, or what the server
-// asked for if that is longer.
+// asked for or the allowance needs, if that is longer.
 func (r *retries) delay(policy Backoff, cause error) time.Duration {
-	return max(0, policy.Delay(r.attempt), askedToWait(cause))
+	return max(0, policy.Delay(r.attempt), askedToWait(cause), r.wait)
 }
 
 // askedToWait is the Retry-After of a refusal, by REST or of the WebSocket; 0

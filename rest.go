@@ -348,6 +348,18 @@ func numberedPages[T any](ctx context.Context, get getter, path func(page int) s
 	}
 }
 
+// untilShort ends with the first page that has fewer elements than that: an empty one
+// need not be asked for behind it.
+func untilShort[T any](pages iter.Seq2[[]T, error], full int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		for page, err := range pages {
+			if !yield(page, err) || len(page) < full {
+				return
+			}
+		}
+	}
+}
+
 // mapPages makes something else of each element.
 func mapPages[T, U any](pages iter.Seq2[[]T, error], of func(T) U) iter.Seq2[[]U, error] {
 	return func(yield func([]U, error) bool) {

@@ -112,6 +112,7 @@ type rtmConfig struct {
 	queueBytes     int64
 	overflow       Overflow
 	backoff        Backoff
+	unlimited      bool // in how often it reconnects, but for the backoff
 	engineIO       int
 	readLimit      int64
 	connectTimeout time.Duration
@@ -157,14 +158,15 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 }
 
 // WithBackoff sets the waits between connection attempts; default
-// [ExponentialBackoff]. A longer wait that the server asks for (Retry-After)
-// wins.
+// [ExponentialBackoff], and after six connections in a row one each 90 s, lest what
+// cuts them use up the REST quota. A longer wait that the server asks for
+// (Retry-After) wins.
 func WithBackoff(b Backoff) RTMOption {
 	return func(c *rtmConfig) error {
 		if b == nil {
 			return errors.New("crisp: WithBackoff(nil): needs a Backoff")
 		}
-		c.backoff = b
+		c.backoff, c.unlimited = b, true
 		return nil
 	}
 }
@@ -347,6 +349,9 @@ func (c valuesOf) Value(key any) any {
 // what another run of the program has got to.
 func (t *RTM) supervise(last Position) error {
 	tries := retries{attempt: 1}
+	if !t.cfg.unlimited {
+		tries.allowance = new(allowance)
+	}
 	var missed *span // nil before the first connection
 	for {
 		t.setState(StateConnecting)

@@ -746,3 +746,38 @@ func TestAuthenticatedIsNoEvent(t *testing.T) {
 		assert.Equal(t, []string{"session:removed"}, got.List())
 	})
 }
+
+// A proxy that cuts connections again and again must not use up the REST quota: nor
+// may what is said be lost.
+func TestAConnectionThatIsCutAgainAndAgain(t *testing.T) {
+	for _, life := range []time.Duration{5500 * time.Millisecond, 6 * time.Second, 20 * time.Second} {
+		t.Run(life.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, got := conversations()
+				hooks, gaps, outcomes := watch()
+				run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+				v := srv.Visitor()
+				began, said := time.Now(), 0
+				for time.Since(began) < time.Hour {
+					if len(srv.Sessions()) > 0 {
+						pass(life)
+						srv.DropConnections()
+					}
+					say(v, said, said+1)
+					said++
+					pass(10 * time.Second)
+				}
+				pass(5 * time.Minute)
+				assert.LessOrEqual(t, len(srv.Requests()), 200)
+				assert.Len(t, outcomes.List(), len(gaps.List()))
+				assert.Len(t, srv.Sessions(), 1, "still connected")
+				list := of(got.List(), v.SessionID)
+				for i := range list {
+					list[i] = strings.TrimSuffix(list[i], " (backfill)")
+				}
+				assert.Equal(t, numbers(0, said), list)
+				t.Logf("%d connections, %d requests", len(gaps.List())+1, len(srv.Requests()))
+			})
+		})
+	}
+}
