@@ -94,7 +94,7 @@ var frameMutants = []mutant{
 		promise: "noop, `44`, `45`, stray binary frame",
 		removed: "what is skipped is reported",
 		in:      "RTM.skipped",
-		old:     "\tnotifySome(t.hooks, t.cfg.hooks.Skipped, err)\n",
+		old:     "\tnotifyIfShort(t.callbacks, t.cfg.hooks.Skipped, err)\n",
 		new:     "",
 		tests:   "TestHostilePackets/a_stray_binary_frame TestSkippedHook",
 	},
@@ -133,7 +133,7 @@ var frameMutants = []mutant{
 	{
 		promise: "a frame of 110 MB",
 		removed: "the error is ErrTooLarge",
-		in:      "RTM.sessionError",
+		in:      "RTM.connectionError",
 		old:     "if errors.Is(err, socketio.ErrTooLarge) {",
 		new:     "if errors.Is(err, socketio.ErrHandshake) {",
 		tests:   "TestRTMFrameOverTheLimit",
@@ -149,9 +149,9 @@ var frameMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "of calls of hooks that a server can cause",
-		in:      "notifier.postSome",
-		old:     "if len(n.queue) < maxPosted {",
-		new:     "if len(n.queue) < 1<<40 {",
+		in:      "internal/serial Queue.PostIfShort",
+		old:     "if len(q.posted) < limit {",
+		new:     "if len(q.posted) < limit<<20 {",
 		tests:   "TestSkippedHook",
 	},
 	{

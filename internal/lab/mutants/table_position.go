@@ -13,7 +13,7 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it is never ahead of events that are not handled",
-		in:      "RTM.handledUpTo",
+		in:      "progress.handledUpTo",
 		old:     "\t\tat = oldest\n",
 		new:     "",
 		tests:   "TestPositionWaitsForHandlers",
@@ -21,17 +21,17 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it is never ahead of events that were read in a burst and not handed over yet",
-		in:      "delivery.oldest",
-		old:     "oldest := d.pending.Load()",
+		in:      "internal/delivery Queue.Oldest",
+		old:     "oldest := q.pending.Load()",
 		new:     "oldest := int64(0)",
-		tests:   "TestDeliveryKnowsWhatItHasNotHandedOver",
+		tests:   "TestOldestKnowsWhatIsNotHandled",
 	},
 	{
 		promise: "position",
 		removed: "it waits for the hook of a gap",
-		in:      "RTM.handledUpTo",
-		old:     "return t.gaps.bound(at)",
-		new:     "return at",
+		in:      "progress.handledUpTo",
+		old:     "\t\t\tat = g.from\n",
+		new:     "",
 		tests:   "TestPositionWaitsForTheHookOfAGap TestPositionWaitsForTheFirstConnectedHook",
 	},
 	{
@@ -53,7 +53,7 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it is saved at the end",
-		in:      "RTM.keepPosition",
+		in:      "RTM.savePositions",
 		old:     "\t\t\t\tt.savePosition(saved)\n",
 		new:     "",
 		tests:   "TestPositionIsSavedBeforeShutdownReturns",
@@ -61,9 +61,9 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it keeps a gap whose backfill was cut short",
-		in:      "fill.finish",
-		old:     "\t} else {\n\t\tf.open.close()\n\t}\n",
-		new:     "\t}\n\tf.open.close()\n",
+		in:      "RTM.fill",
+		old:     "\t\t} else {\n\t\t\topen.close()\n\t\t}\n",
+		new:     "\t\t}\n\t\topen.close()\n",
 		tests:   "TestBackfillThatTheEndOfTheProgramCutsShort",
 	},
 	{
@@ -101,17 +101,17 @@ var positionMutants = []mutant{
 	{
 		promise: "what a crash interrupts",
 		removed: "a message whose handler was interrupted comes again after the restart",
-		in:      "RTM.dispatch",
-		old:     "if t.recent != nil && !interrupted {",
-		new:     "if t.recent != nil && (interrupted || !interrupted) {",
+		in:      "RTM.handleOnce",
+		old:     "if isMessage && !interrupted {",
+		new:     "if isMessage && (interrupted || !interrupted) {",
 		tests:   "TestRestartRepeatsWhatCloseInterrupted",
 	},
 	{
 		promise: "position",
 		removed: "a gap counts until what came behind it counts for itself",
 		in:      "RTM.resume",
-		old:     "\t\tt.hooks.post(func() { t.delivery.lift(nil, open) })\n",
-		new:     "\t\tt.hooks.post(func() {\n\t\t\tt.delivery.lift(nil, nil)\n\t\t\topen.close()\n\t\t})\n",
+		old:     "\t\tt.callbacks.Post(func() { t.queue.Lift(nil, open.close) })\n",
+		new:     "\t\tt.callbacks.Post(func() {\n\t\t\tt.queue.Lift(nil, nil)\n\t\t\topen.close()\n\t\t})\n",
 		tests:   "TestPositionDoesNotPassWhatCloseDrops",
 	},
 }
