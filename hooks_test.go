@@ -48,6 +48,27 @@ func TestHooksThatFail(t *testing.T) {
 	}
 }
 
+// A program and a library that it uses may both want to hear of gaps.
+func TestHooksAddUp(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var order log[string]
+		heard := func(who string) func(crisp.Connected) {
+			return func(crisp.Connected) { order.add(who) }
+		}
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { order.add(strings.SplitN(err.Error(), "\n", 2)[0]) }))
+		run(t, srv, router,
+			crisp.WithHooks(crisp.Hooks{Connected: heard("first")}),
+			crisp.WithHooks(crisp.Hooks{}),
+			crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) { panic("no") }}),
+			crisp.WithHooks(crisp.Hooks{Connected: heard("last")}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, []string{"first", "last", "crisp: a hook panicked: panic: no"}, order.list())
+		assert.Equal(t, numbers(0, 1), got.list())
+	})
+}
+
 func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router, got := texts()

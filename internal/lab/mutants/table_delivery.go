@@ -13,7 +13,7 @@ var deliveryMutants = []mutant{
 	},
 	{
 		promise: "order",
-		removed: "a session keeps to its lane with WithConcurrency",
+		removed: "a conversation keeps to its lane with WithConcurrency",
 		in:      "internal/delivery lanes.put",
 		old:     "maphash.String(l.seed, it.Key)",
 		new:     "rand.Uint64()",
@@ -22,7 +22,7 @@ var deliveryMutants = []mutant{
 	},
 	{
 		promise: "order",
-		removed: "events of a session in an envelope and without share a lane",
+		removed: "events of a conversation in an envelope and without share a lane",
 		in:      "internal/payload Peek",
 		old:     "if h.Enveloped {",
 		new:     "if false {",
@@ -30,7 +30,7 @@ var deliveryMutants = []mutant{
 	},
 	{
 		promise: "one conversation's handler is slow",
-		removed: "each session has a lane of its own",
+		removed: "each conversation has a lane of its own",
 		in:      "internal/delivery lanes.put",
 		old:     "maphash.String(l.seed, it.Key)",
 		new:     "maphash.String(l.seed, it.Key) % 16",
@@ -38,7 +38,7 @@ var deliveryMutants = []mutant{
 	},
 	{
 		promise: "first events right behind `authenticated`",
-		removed: "what follows the answer is left for the session to read",
+		removed: "what follows the answer is left for the connection to read",
 		in:      "RTM.authenticate",
 		old:     "if string(ev.Name) == eventAuthenticated {\n\t\t\treturn nil",
 		new:     "if string(ev.Name) == eventAuthenticated {\n\t\t\t_, err = conn.Next()\n\t\t\treturn err",
@@ -206,5 +206,21 @@ var deliveryMutants = []mutant{
 		new:     "limiter: sharedLimiter,",
 		and:     "var sharedLimiter = new(limiter)",
 		tests:   "TestClientsHaveTheirOwnPace",
+	},
+	{
+		promise: "order",
+		removed: "what was read is handed over before the reader waits for more",
+		in:      "RTM.dial",
+		old:     "OnWait:     t.queue.Flush,",
+		new:     "OnWait:     func() {},",
+		tests:   "TestRTMDeliversInOrder",
+	},
+	{
+		promise: "100,000 events, handlers blocked 10 s",
+		removed: "what was read is handed over before the reader waits for room",
+		in:      "RTM.admit",
+		old:     "\t\tt.queue.Flush() // handlers can't make room by what they don't have\n",
+		new:     "",
+		tests:   "TestOverflowBlockLosesNothing TestAnEventLargerThanTheQueuePasses",
 	},
 }

@@ -28,7 +28,7 @@ var positionMutants = []mutant{
 	},
 	{
 		promise: "position",
-		removed: "it waits for the hook of a gap",
+		removed: "it waits for the callback of a gap",
 		in:      "progress.handledUpTo",
 		old:     "\t\t\tat = g.from\n",
 		new:     "",
@@ -113,5 +113,21 @@ var positionMutants = []mutant{
 		old:     "\t\tt.callbacks.Post(func() { t.queue.Lift(nil, open.close) })\n",
 		new:     "\t\tt.callbacks.Post(func() {\n\t\t\tt.queue.Lift(nil, nil)\n\t\t\topen.close()\n\t\t})\n",
 		tests:   "TestPositionDoesNotPassWhatCloseDrops",
+	},
+	{
+		promise: "position",
+		removed: "what was handled before a restart is not handled again",
+		in:      "RTM.loadPosition",
+		old:     "\t\tt.seen.Restore(p.Handled)\n",
+		new:     "",
+		tests:   "TestBackfillAfterARestart",
+	},
+	{
+		promise: "position",
+		removed: "one that is ahead of the clock makes no gap that ends before it begins",
+		in:      "RTM.loadPosition",
+		old:     "\t\tfrom = now\n",
+		new:     "",
+		tests:   "TestPositionThatCanNotBeLoaded",
 	},
 }
