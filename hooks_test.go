@@ -87,6 +87,22 @@ func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
 }
 
+// A program that ends after Shutdown has heard all there is to hear.
+func TestShutdownWaitsForCallbacks(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var ends log[error]
+		router, _ := texts()
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: func(d crisp.Disconnected) {
+			<-time.After(time.Minute)
+			ends.add(d.Err)
+		}}))
+		authenticated(t, srv)
+		require.NoError(t, rtm.Shutdown(t.Context()))
+		require.Len(t, ends.list(), 1)
+		assert.ErrorIs(t, ends.list()[0], crisp.ErrClosed)
+	})
+}
+
 // A hook that hangs must not keep the program from ending.
 func TestCloseWhileAHookHangs(t *testing.T) {
 	for name, opts := range map[string][]crisp.RTMOption{

@@ -251,4 +251,12 @@ var connectionMutants = []mutant{
 		new:     "policy{}",
 		tests:   "TestConnectEndpointsIsAskedOnce",
 	},
+	{
+		promise: "what is subscribed to",
+		removed: "a bind that comes while a connection is made is not lost",
+		in:      "subscription.due",
+		old:     "\t\ts.missed[kind] = true\n",
+		new:     "",
+		tests:   "TestRTMBindWhileASessionIsMade",
+	},
 }

@@ -90,4 +90,20 @@ var endMutants = []mutant{
 		new:     "fetching := t.handling",
 		tests:   "TestShutdownEndsABackfillThatNobodyWouldRepeat",
 	},
+	{
+		promise: "an end that is an end",
+		removed: "the queue is finished when no backfill puts anything into it any more",
+		in:      "RTM.drain",
+		old:     "\t\tt.backfill.Wait()\n",
+		new:     "",
+		tests:   "TestShutdownWaitsForABackfillThatTheNextRunWouldRepeat",
+	},
+	{
+		promise: "an end that is an end",
+		removed: "Shutdown waits for callbacks that were posted",
+		in:      "RTM.drain",
+		old:     "\tt.callbacks.Flush(t.handling)\n",
+		new:     "",
+		tests:   "TestShutdownWaitsForCallbacks",
+	},
 }

@@ -138,4 +138,12 @@ var gapMutants = []mutant{
 		new:     "",
 		tests:   "TestHooksThatFail TestGoOutlivesGoexit",
 	},
+	{
+		promise: "no loss in silence",
+		removed: "callbacks run one at a time",
+		in:      "internal/serial Queue.push",
+		old:     "if !q.running {",
+		new:     "if true {",
+		tests:   "TestQueueRunsOneAtATime",
+	},
 }
