@@ -309,7 +309,7 @@ func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, sinc
 			if gone(err) {
 				return
 			}
-			if !yield(s.subscribed(walk.ref, page), err) {
+			if !yield(s.found(walk.ref, page), err) {
 				return
 			}
 		}
@@ -322,21 +322,19 @@ func gone(err error) bool {
 	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
 }
 
-// subscribed are the messages as the events that they would have come as, without
-// those that are not subscribed to.
-func (s *fillSource) subscribed(ref SessionRef, page []*ConversationMessage) []backfill.Message {
+// found are the messages, with the events that they would have come as where those
+// are subscribed to.
+func (s *fillSource) found(ref SessionRef, page []*ConversationMessage) []backfill.Message {
 	var messages []backfill.Message
 	for _, m := range page {
 		m.Source = SourceBackfill
 		m.WebsiteID, m.Meta.WebsiteID, m.SessionID = ref.WebsiteID, ref.WebsiteID, ref.SessionID
 		ev := m.Event()
 		found := backfill.Message{Fingerprint: m.Fingerprint, Sent: m.Timestamp, Name: ev.EventName(), Payload: m.Raw}
-		if m.Raw[0] == '{' {
+		if m.Raw[0] == '{' && slices.Contains(s.filter.Events, found.Name) {
 			found.Value = ev
 		}
-		if slices.Contains(s.filter.Events, found.Name) {
-			messages = append(messages, found)
-		}
+		messages = append(messages, found)
 	}
 	return messages
 }

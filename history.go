@@ -111,7 +111,7 @@ type messageWalk struct {
 
 	bound int64 // ms: how far it has got
 	begun bool
-	seen  map[messageID]int64 // ms, of those that the next page may repeat
+	seen  map[sighting]bool // those that the next page may repeat
 }
 
 // pages are the messages that are new on each page, in the order of the walk.
@@ -119,7 +119,7 @@ func (w messageWalk) pages(ctx context.Context) iter.Seq2[[]*ConversationMessage
 	return func(yield func([]*ConversationMessage, error) bool) {
 		w := w // each loop walks anew
 		w.begun, w.bound = !w.backwards, max(w.after.UnixMilli(), 1)-1
-		w.seen = make(map[messageID]int64)
+		w.seen = make(map[sighting]bool)
 		for {
 			page, err := messagePage(ctx, w.get, w.ref, w.query())
 			if err != nil {
@@ -153,8 +153,17 @@ func (w *messageWalk) query() string {
 
 // repeats reports whether a message was on a page before.
 func (w *messageWalk) repeats(m *ConversationMessage) bool {
-	at, seen := w.seen[m.id()]
-	return seen && at == m.Timestamp.UnixMilli()
+	return w.seen[sightingOf(m)]
+}
+
+// sighting is what a message is known again by, also where it has no fingerprint.
+type sighting struct {
+	messageID
+	at int64 // ms
+}
+
+func sightingOf(m *ConversationMessage) sighting {
+	return sighting{messageID{m.SessionID, m.Fingerprint}, m.Timestamp.UnixMilli()}
 }
 
 // advance moves the bound to the end of a page, and reports whether there may be
@@ -165,22 +174,29 @@ func (w *messageWalk) advance(page []*ConversationMessage, fresh bool) bool {
 		return false
 	}
 	oldest, newest := timed[0].Timestamp.UnixMilli(), timed[len(timed)-1].Timestamp.UnixMilli()
+	end, beyond := newest, newest-1
+	if w.backwards {
+		end, beyond = oldest, oldest+1
+	}
+	moved := false
 	switch {
-	case fresh && w.backwards:
-		w.moveTo(oldest + 1)
 	case fresh:
-		w.moveTo(newest - 1)
-	case len(page) > 1 && oldest == newest:
-		// There are so many of one millisecond that they could fill the page. Behind
-		// it there may be others.
-		return w.moveTo(oldest)
+		moved = w.moveTo(beyond)
+	case len(page) > 1 && newest-oldest <= 1:
+		// There are so many of one moment that they could fill the page. Behind it there
+		// may be others.
+		if moved = w.moveTo(end); !moved {
+			return false
+		}
 	default:
 		return false
 	}
-	for _, m := range page {
-		w.seen[m.id()] = m.Timestamp.UnixMilli()
+	if moved {
+		maps.DeleteFunc(w.seen, func(m sighting, _ bool) bool { return w.passed(m.at) })
 	}
-	maps.DeleteFunc(w.seen, func(_ messageID, at int64) bool { return w.passed(at) })
+	for _, m := range page {
+		w.seen[sightingOf(m)] = true
+	}
 	return true
 }
 
@@ -200,5 +216,3 @@ func (w *messageWalk) moveTo(bound int64) bool {
 	w.begun, w.bound = true, bound
 	return true
 }
-
-func (m *ConversationMessage) id() messageID { return messageID{m.SessionID, m.Fingerprint} }

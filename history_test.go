@@ -3,6 +3,7 @@ package crisp_test
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -93,6 +94,25 @@ func TestMessagesAreAllThereOnce(t *testing.T) {
 				assert.True(t, slices.IsSortedFunc(backwards, func(a, b int64) int { return int(times[a-1] - times[b-1]) }))
 			})
 		}
+	}
+}
+
+// So many messages may be of one millisecond that they fill a page: those behind
+// it must not be lost.
+func TestMessagesBehindAPageOfOneTime(t *testing.T) {
+	a := &archive{at: []int64{1000, 2000, 2000, 2000, 2000, 2000, 3000}, perPage: 5}
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(a.serve)
+	for direction, messages := range map[string]iter.Seq2[*crisp.ConversationMessage, error]{
+		"backwards": client.Messages(t.Context(), testRef),
+		"forwards":  client.MessagesSince(t.Context(), testRef, time.Time{}),
+	} {
+		var got []int64
+		for m, err := range messages {
+			require.NoError(t, err)
+			got = append(got, m.Fingerprint)
+		}
+		assert.ElementsMatch(t, []int64{1, 2, 3, 4, 5, 6, 7}, got, direction)
 	}
 }
 

@@ -106,12 +106,18 @@ func (p *progress) disconnected(conn *socketio.Conn, readUpTo time.Time) clock.S
 // before the first connection. oldest is when the oldest event was received that
 // is not handled; 0 if there is none.
 func (p *progress) handledUpTo(oldest func() int64) clock.Stamp {
-	// First what was read, then what of it is not handled: what is handled in
-	// between makes the answer earlier than it could be, never later.
-	at := p.readUpTo()
+	// In the order in which events go on: they are read, may have to wait for a gap,
+	// and then wait for their handlers. So what moves meanwhile makes the answer too
+	// early, never too late.
+	at := p.earliestGap(p.readUpTo())
 	if oldest := clock.Moment(oldest()); oldest != 0 && oldest < at.Moment {
 		at = p.clock.Stamp(oldest)
 	}
+	return at
+}
+
+// earliestGap returns where the earliest open gap begins, if that is before.
+func (p *progress) earliestGap(at clock.Stamp) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for g := range p.gaps {

@@ -235,6 +235,35 @@ func TestBackfillCompletesTheEvent(t *testing.T) {
 	})
 }
 
+// That a gap is filled means that its messages were handled: until then the
+// stored position must stay before it.
+func TestBackfilledIsToldWhenAllIsHandled(t *testing.T) {
+	for _, concurrency := range []int{1, 8} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				release := make(chan struct{})
+				router := crisp.NewRouter()
+				crisp.On(router, func(context.Context, *crisp.MessageSend) error { <-release; return nil })
+				hooks, gaps, outcomes := watch()
+				store := new(memoryPosition)
+				run(t, srv, router, hooks, crisp.WithPosition(store), crisp.WithConcurrency(concurrency), crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v := srv.Visitor()
+				outage(t, srv, func() { v.Say("0") })
+				pass(time.Minute)
+				assert.Empty(t, outcomes.List())
+				require.Len(t, gaps.List(), 1)
+				assert.False(t, store.last().After(gaps.List()[0].From))
+				close(release)
+				pass(time.Minute)
+				require.Len(t, outcomes.List(), 1)
+				assert.True(t, outcomes.List()[0].Complete)
+				assert.True(t, store.last().After(gaps.List()[0].To))
+			})
+		})
+	}
+}
+
 func TestBackfillReadsManyPagesOfMessages(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router, got := conversations()
@@ -328,6 +357,7 @@ func TestBackfillHoldsOnlyTheSessionsThatMissed(t *testing.T) {
 				other := srv.Visitor()
 				outage(t, srv, func() {
 					for _, v := range all {
+						pass(time.Millisecond)
 						say(v, 0, 1)
 					}
 				})
@@ -338,7 +368,7 @@ func TestBackfillHoldsOnlyTheSessionsThatMissed(t *testing.T) {
 				assert.Equal(t, []string{"at once"}, of(got.List(), other.SessionID), "not concerned")
 				assert.Empty(t, of(got.List(), last.SessionID))
 
-				pass(31 * time.Second)
+				pass(41 * time.Second) // two requests of whichever was begun, two of this one
 				assert.Equal(t, []string{"0 (backfill)", "1"}, of(got.List(), last.SessionID), "those who wait are served first")
 				pass(10 * time.Minute)
 				for _, v := range all {
@@ -372,38 +402,46 @@ func TestBackfillRepeatsNothing(t *testing.T) {
 }
 
 func TestBackfillFindsConversationsThatMoveMeanwhile(t *testing.T) {
-	bubble(t, func(t *testing.T, srv *crisptest.Server) {
-		all := visitors(srv, 130) // three pages
-		router, got := conversations()
-		hooks, _, outcomes := watch()
-		var move sync.Once
-		runVia(t, srv, func(req *http.Request) *http.Response {
-			if strings.HasSuffix(req.URL.Path, "/conversations/2") {
-				move.Do(func() { // from the last page to the first
-					for _, v := range all[:3] {
-						v.Say("1")
+	for name, older := range map[string]int{"all have changed": 0, "some have not changed": 40} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				for _, v := range visitors(srv, older) {
+					v.Say("long ago")
+				}
+				pass(time.Hour)
+				all := visitors(srv, 130) // three pages
+				router, got := conversations()
+				hooks, _, outcomes := watch()
+				var move sync.Once
+				runVia(t, srv, func(req *http.Request) *http.Response {
+					if strings.HasSuffix(req.URL.Path, "/conversations/2") {
+						move.Do(func() { // from the last page to the first
+							for _, v := range all[:3] {
+								v.Say("1")
+							}
+						})
+					}
+					return nil
+				}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				outage(t, srv, func() {
+					for _, v := range all {
+						pass(time.Millisecond)
+						v.Say("0")
 					}
 				})
-			}
-			return nil
-		}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
-		authenticated(t, srv)
-		outage(t, srv, func() {
-			for _, v := range all {
-				pass(time.Millisecond)
-				v.Say("0")
-			}
+				for i, v := range all {
+					want := []string{"0 (backfill)"}
+					if i < 3 {
+						want = append(want, "1")
+					}
+					assert.Equal(t, want, of(got.List(), v.SessionID))
+				}
+				require.Len(t, outcomes.List(), 1)
+				assert.True(t, outcomes.List()[0].Complete)
+			})
 		})
-		for i, v := range all {
-			want := []string{"0 (backfill)"}
-			if i < 3 {
-				want = append(want, "1")
-			}
-			assert.Equal(t, want, of(got.List(), v.SessionID))
-		}
-		require.Len(t, outcomes.List(), 1)
-		assert.True(t, outcomes.List()[0].Complete)
-	})
+	}
 }
 
 // So much changes while the list is read that no walk through it is exact.
@@ -1042,6 +1080,7 @@ func TestBackfillKeepsToTheFilter(t *testing.T) {
 		})
 		assert.Equal(t, []heard{{in.SessionID, "0", crisp.SourceBackfill}}, got.List())
 		require.Len(t, outcomes.List(), 1)
+		assert.Equal(t, 1, outcomes.List()[0].Messages)
 		assert.True(t, outcomes.List()[0].Complete)
 		for _, req := range srv.Requests() {
 			if req.Method == http.MethodGet {
@@ -1217,6 +1256,31 @@ func TestASecondGapHoldsUpOnlyItsSessions(t *testing.T) {
 			}
 			assert.Equal(t, numbers(0, 4), list)
 		}
+		require.Len(t, outcomes.List(), 2)
+	})
+}
+
+// What came between two gaps waits for the first of them, even if it is known
+// sooner what the second concerns.
+func TestASecondGapsListMayComeFirst(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		var lists atomic.Int64
+		see := slowly(10*time.Second, func(req *http.Request) bool { return isList(req) && lists.Add(1) == 1 })
+		// With more of an overlap the second would find what the first is to find.
+		runVia(t, srv, see, router, hooks, crisp.WithBackfill(crisp.Backfill{Overlap: time.Millisecond}))
+		authenticated(t, srv)
+		v, other := srv.Visitor(), srv.Visitor()
+		outage(t, srv, func() { v.Say("0") })
+		v.Say("1")
+		pass(time.Second)
+		outage(t, srv, func() { other.Say("0") })
+		require.Greater(t, lists.Load(), int64(1), "the second has its list")
+		require.Empty(t, of(got.List(), v.SessionID), "the first has not")
+		pass(time.Minute)
+		assert.Equal(t, []string{"0 (backfill)", "1"}, of(got.List(), v.SessionID))
+		assert.Equal(t, filled("0"), of(got.List(), other.SessionID))
 		require.Len(t, outcomes.List(), 2)
 	})
 }

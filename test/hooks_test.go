@@ -49,6 +49,27 @@ func TestHooksThatFail(t *testing.T) {
 	}
 }
 
+// A program and a library that it uses may both want to hear of gaps.
+func TestHooksAddUp(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var order testkit.Log[string]
+		heard := func(who string) func(crisp.Connected) {
+			return func(crisp.Connected) { order.Add(who) }
+		}
+		router, got := texts(crisp.WithErrorHandler(func(_ context.Context, err error) { order.Add(strings.SplitN(err.Error(), "\n", 2)[0]) }))
+		run(t, srv, router,
+			crisp.WithHooks(crisp.Hooks{Connected: heard("first")}),
+			crisp.WithHooks(crisp.Hooks{}),
+			crisp.WithHooks(crisp.Hooks{Connected: func(crisp.Connected) { panic("no") }}),
+			crisp.WithHooks(crisp.Hooks{Connected: heard("last")}))
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		assert.Equal(t, []string{"first", "last", "crisp: a hook panicked: panic: no"}, order.List())
+		assert.Equal(t, numbers(0, 1), got.List())
+	})
+}
+
 func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router, got := texts()
@@ -65,6 +86,22 @@ func TestConnectedHookReturnsBeforeTheFirstEvent(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, numbers(0, 1), got.List())
 	}, crisptest.WithHeartbeat(5*time.Second, 3*time.Second))
+}
+
+// A program that ends after Shutdown has heard all there is to hear.
+func TestShutdownWaitsForCallbacks(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var ends testkit.Log[error]
+		router, _ := texts()
+		rtm := run(t, srv, router, crisp.WithHooks(crisp.Hooks{Disconnected: func(d crisp.Disconnected) {
+			<-time.After(time.Minute)
+			ends.Add(d.Err)
+		}}))
+		authenticated(t, srv)
+		require.NoError(t, rtm.Shutdown(t.Context()))
+		require.Len(t, ends.List(), 1)
+		assert.ErrorIs(t, ends.List()[0], crisp.ErrClosed)
+	})
 }
 
 // A hook that hangs must not keep the program from ending.

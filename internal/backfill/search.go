@@ -167,15 +167,16 @@ func (s *search) take(c Conversation, page []Message, err error, cameLive func(M
 	if s.over {
 		return nil, false
 	}
-	if len(page) == 0 { // none of it is subscribed to
-		return nil, true
-	}
 	if slices.ContainsFunc(page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
 		s.fail(errMessage)
 	}
 	until := s.latest.Add(s.cfg.Overlap)
-	due = slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) || m.Value == nil })
-	if !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {
+	due = slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) })
+	if len(due) == 0 {
+		return nil, false
+	}
+	due = slices.DeleteFunc(due, func(m Message) bool { return m.Value == nil })
+	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {
 		return nil, false
 	}
 	return due, !isLast(c, page)

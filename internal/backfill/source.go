@@ -30,7 +30,7 @@ type Message struct {
 	Sent        time.Time // by Crisp's clock
 	Name        string    // of the event that it would have come as
 	Payload     []byte
-	Value       any // the event; nil if it is no message at all
+	Value       any // the event; nil if it is no message at all, or not subscribed to
 }
 
 // Source is where to look for what was missed. Errors are about what was asked
@@ -38,10 +38,11 @@ type Message struct {
 type Source interface {
 	// Websites are those to look at.
 	Websites(ctx context.Context) iter.Seq2[string, error]
-	// Conversations are a website's, page by page, the latest change first.
+	// Conversations are a website's, page by page, the latest change first. No page is
+	// empty.
 	Conversations(ctx context.Context, website string) iter.Seq2[[]Conversation, error]
-	// Messages are those of a conversation that are subscribed to, from a time
-	// on, page by page, the oldest first, none twice. There are none if the
+	// Messages are those of a conversation from a time on, page by page, the oldest
+	// first, none twice. No page is empty. There are none if the
 	// conversation was removed.
 	Messages(ctx context.Context, c Conversation, since time.Time) iter.Seq2[[]Message, error]
 	// Local reports whether an error concerns one website or one conversation:

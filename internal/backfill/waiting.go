@@ -47,16 +47,14 @@ func (w *waiting) add(id string) *heldConversation {
 // If the list may lack conversations because they changed while it was read, those
 // that have events now are suspects: they are fetched, too.
 func (w *waiting) Hold(it *delivery.Item) bool {
-	c, known := w.conversations[it.Key]
-	if !known && !w.partial || known && c.settled {
-		return false
-	}
 	of := Conversation{ID: it.Key}
-	if !known {
-		if of = w.cfg.Conversation(it); of.ID == "" {
-			return false
-		}
-		c = w.add(of.ID)
+	c := w.conversations[it.Key]
+	if c == nil && w.partial {
+		of = w.cfg.Conversation(it)
+		c = w.suspect(of.ID)
+	}
+	if c == nil || c.settled {
+		return false
 	}
 	fingerprint := w.cfg.Fingerprint(it)
 	if fingerprint != 0 {
@@ -65,6 +63,15 @@ func (w *waiting) Hold(it *delivery.Item) bool {
 	c.held = append(c.held, *it)
 	w.inbox.add(arrival{of, fingerprint})
 	return true
+}
+
+// suspect returns the conversation of an event that the list may lack; nil if it
+// belongs to none.
+func (w *waiting) suspect(id string) *heldConversation {
+	if c := w.conversations[id]; c != nil || id == "" {
+		return c
+	}
+	return w.add(id)
 }
 
 // CaughtUp notes that Hold was asked about everything behind the mark.

@@ -141,8 +141,8 @@ func TestStepsRunInOrderButNotBehindMarks(t *testing.T) {
 type keyHolder struct {
 	key      string
 	taken    []delivery.Item
-	caughtUp bool
 	asked    []string
+	caughtUp []string // what it was asked about by then, each time
 }
 
 func (h *keyHolder) Hold(it *delivery.Item) bool {
@@ -154,7 +154,7 @@ func (h *keyHolder) Hold(it *delivery.Item) bool {
 	return true
 }
 
-func (h *keyHolder) CaughtUp() { h.caughtUp = true }
+func (h *keyHolder) CaughtUp() { h.caughtUp = append(h.caughtUp, strings.Join(h.asked, "")) }
 
 func extra(key, names string) []delivery.Item {
 	items := named(key, names)
@@ -173,7 +173,7 @@ func TestAHolderTakesItemsUntilItInsertsThem(t *testing.T) {
 		q.Lift(h, nil)
 		synctest.Wait()
 		require.Equal(t, "x", text(got))
-		assert.True(t, h.caughtUp)
+		assert.Equal(t, []string{"cx"}, h.caughtUp)
 		put(q, named("k", "d")...)
 		put(q, named("other", "y")...)
 		synctest.Wait()
@@ -259,6 +259,71 @@ func TestFinishWaitsForWhatIsHeld(t *testing.T) {
 			assert.Equal(t, "ab", text(&got))
 		})
 	}
+}
+
+// Done must wait for what is behind a mark: somebody will lift it.
+func TestFinishWaitsForMarks(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			var got testkit.Log[string]
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1000,
+				Handle: func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
+			})
+			q.Mark()
+			put(q, named("k", "ab")...)
+			q.Finish()
+			synctest.Wait()
+			require.Empty(t, got.List())
+			q.Lift(nil, nil)
+			<-q.Done()
+			assert.Equal(t, "ab", text(&got))
+		})
+	}
+}
+
+// What a holder inserts is what others wait for.
+func TestNothingHoldsBackWhatIsInserted(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
+		h := &keyHolder{key: "k"}
+		q.Mark()
+		q.Lift(h, nil)
+		put(q, named("k", "b")...)
+		q.Mark()
+		put(q, named("k", "c")...)
+		q.Do(func() {
+			q.Insert(extra("k", "a")...)
+			q.Insert(h.taken...)
+		})
+		synctest.Wait()
+		assert.Equal(t, "ab", text(got), "past the mark, and past the holder")
+		assert.Equal(t, []string{"b"}, h.asked)
+		q.Do(func() { q.Release(h) })
+		q.Lift(nil, nil)
+		synctest.Wait()
+		assert.Equal(t, "abc", text(got))
+	})
+}
+
+// A holder that has caught up will not be asked about anything from before its
+// Lift any more, not even if that waits behind a later mark.
+func TestAHolderCatchesUpWithAllBeforeItsLift(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
+		h := &keyHolder{key: "none"}
+		q.Mark()
+		put(q, named("k", "ab")...)
+		q.Mark()
+		put(q, named("k", "cd")...)
+		q.Lift(h, nil)
+		synctest.Wait()
+		require.Equal(t, "ab", text(got))
+		assert.Empty(t, h.caughtUp)
+		q.Lift(nil, nil)
+		put(q, named("k", "e")...)
+		synctest.Wait()
+		assert.Equal(t, "abcde", text(got))
+		assert.Equal(t, []string{"abcd"}, h.caughtUp)
+	})
 }
 
 func TestABusyKeyTakesTurns(t *testing.T) {
@@ -352,33 +417,46 @@ func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
 	}
 }
 
+// What waits behind a mark counts for itself before anybody learns that the mark
+// is lifted.
+func TestOldestKnowsWhatWasBehindAMark(t *testing.T) {
+	eachWay(t, func(t *testing.T, q *delivery.Queue, _ *testkit.Log[string]) {
+		q.Mark()
+		put(q, delivery.Item{Received: 7})
+		synctest.Wait()
+		assert.Zero(t, q.Oldest(), "who has marked it knows since when")
+		var oldest int64
+		q.Lift(nil, func() { oldest = q.Oldest() })
+		synctest.Wait()
+		assert.EqualValues(t, 7, oldest)
+	})
+}
+
 // While the sequencer handles items itself, what was inserted must not hide
 // those of its batch that are still to come.
 func TestInsertedItemsHideNoneOfTheBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		steps := make(chan struct{})
+		turn := make(chan struct{})
 		q := delivery.New(t.Context(), delivery.Config{
 			Workers: 1, MaxBytes: 1 << 20,
-			Handle: func(context.Context, *delivery.Item) { <-steps },
+			Handle: func(context.Context, *delivery.Item) { <-turn },
 		})
-		q.Mark()
-		put(q, delivery.Item{Key: "a", Received: 7})
+		q.Do(func() { <-turn }) // until all that follows is there, to be one batch
+		synctest.Wait()
 		q.Do(func() {
 			q.Insert(delivery.Item{Key: "k", Extra: true, Received: 99})
-			q.Insert(delivery.Item{Key: "k", Call: func() { <-steps }})
+			q.Insert(delivery.Item{Key: "k", Call: func() { <-turn }})
 		})
-		q.Lift(nil, nil)
-		q.Do(func() {})
-		synctest.Wait()
-		steps <- struct{}{} // the first that was inserted
-		synctest.Wait()     // in its call
-		_ = q.Oldest()
-		steps <- struct{}{}
-		synctest.Wait()
-		assert.EqualValues(t, 7, q.Oldest())
-		steps <- struct{}{}
+		put(q, delivery.Item{Key: "a", Received: 7})
+		for _, busy := range []string{"with an extra item", "with a call", "with the item itself"} {
+			turn <- struct{}{}
+			synctest.Wait()
+			assert.EqualValues(t, 7, q.Oldest(), busy)
+		}
+		turn <- struct{}{}
 		q.Finish()
 		<-q.Done()
+		assert.Zero(t, q.Oldest())
 	})
 }
 
@@ -426,6 +504,34 @@ func TestTheBound(t *testing.T) {
 	}
 }
 
+// There is room when half of the queue is free and what waits for it fits.
+func TestRoomForAnItemOfMoreThanHalfTheQueue(t *testing.T) {
+	const limit = 1000
+	small, large := delivery.Item{Payload: make([]byte, 40)}, delivery.Item{Payload: make([]byte, 700)}
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			turn := make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: limit,
+				Handle: func(context.Context, *delivery.Item) { <-turn },
+			})
+			put(q, small, small)
+			require.Less(t, q.Bytes(), int64(limit/2))
+			require.False(t, q.Fits(large.Cost()))
+			room := make(chan error, 1)
+			go func() { room <- q.WaitRoom(t.Context(), large.Cost()) }()
+			synctest.Wait()
+			assert.Empty(t, room)
+			turn <- struct{}{}
+			turn <- struct{}{}
+			require.NoError(t, <-room)
+			assert.True(t, q.Fits(large.Cost()))
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
 // The end of the context abandons what is queued: it stays counted, and Oldest
 // does not pass it.
 func TestTheEndOfTheContextAbandons(t *testing.T) {
@@ -444,7 +550,7 @@ func TestTheEndOfTheContextAbandons(t *testing.T) {
 			cancel()
 			<-q.Done()
 			assert.Equal(t, max(10-workers, 2), q.Len(), "all but those that were being handled")
-			assert.NotZero(t, q.Oldest())
+			assert.EqualValues(t, 7, q.Oldest(), "its handler may have given up")
 		})
 	}
 }

@@ -201,6 +201,9 @@ func (s *sequencer) inOrder(step func()) Item {
 // lift ends the wait behind the mark in force, which is the oldest.
 func (s *sequencer) lift(h Holder, then func()) {
 	s.marked = false
+	if s.lanes != nil {
+		s.lanes.flush() // what is on its way there counts by inHand, which changes now
+	}
 	if h != nil {
 		s.holders = append(s.holders, h)
 		s.behind = append(s.behind, s.inOrder(h.CaughtUp))

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -68,7 +69,7 @@ func (env *Envelope) member(d *Decoder, key string) {
 
 // Head is what of a payload says where it belongs.
 type Head struct {
-	Session   string // session_id, also inside an envelope; escapes unresolved; empty if there is none
+	Session   string // session_id, also inside an envelope; empty if there is none
 	Website   string // website_id, likewise; may be left out where there is a Session
 	Enveloped bool   // it looks like an envelope: see DetectEnvelope
 }
@@ -130,6 +131,9 @@ func (d *Decoder) peekString() string {
 	text := d.quoted()
 	if d.err != nil {
 		return ""
+	}
+	if bytes.IndexByte(text, '\\') >= 0 {
+		return unquote(text)
 	}
 	return alias(text)
 }

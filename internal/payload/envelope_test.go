@@ -86,7 +86,7 @@ func TestPeek(t *testing.T) {
 		`{ "a" : {"session_id":"no"} , "session_id" : "s" `:      "s",
 		`{"a":["session_id"],"b":"session_id","session_id":"s"}`: "s",
 		`{"session_id":"s","session_id":"t"}`:                    "s",
-		`{"session_id":"a\u0062"}`:                               `a\u0062`,
+		`{"session_id":"a\u0062"}`:                               "ab",
 		`{"session_id":"\x"}`:                                    "",
 		`{"session_id"`:                                          "",
 		`{"a":x,"session_id":"s"}`:                               "",

@@ -120,6 +120,12 @@ func TestClassify(t *testing.T) {
 				`{"Action":"fail","Package":"p"}` + "\n",
 			killed, "`TestA`",
 		},
+		"the process ends in a test, of which go test says no more": {
+			start + run + `{"Action":"run","Package":"p","Test":"TestA/sub"}` + "\n" +
+				`{"Action":"output","Package":"p","Test":"TestA/sub","Output":"panic: boom\n"}` + "\n" +
+				`{"Action":"fail","Package":"p"}` + "\n",
+			killed, "`TestA`",
+		},
 		"a goroutine is left behind": {
 			start + run + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"fail","Package":"p"}` + "\n",
 			killed, "`TestMain`",

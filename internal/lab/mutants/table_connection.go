@@ -1,6 +1,6 @@
 package main
 
-// connectionMutants are about how a session comes about, and comes back.
+// connectionMutants are about how a connection comes about, and comes back.
 var connectionMutants = []mutant{
 	{
 		promise: "wrong credentials",
@@ -22,7 +22,7 @@ var connectionMutants = []mutant{
 		promise: "wrong credentials",
 		removed: "a REST refusal of the first attempt ends Run",
 		in:      "fatal",
-		old:     "return refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)",
+		old:     "return final(refusal.StatusCode)",
 		new:     "return false",
 		tests:   "TestRTMRefusedByRESTEndsRun",
 	},
@@ -37,9 +37,9 @@ var connectionMutants = []mutant{
 	{
 		promise: "REST 500, 429, garbage, hang",
 		removed: "500 is retried",
-		in:      "fatal",
-		old:     "refusal.StatusCode >= 400 && refusal.StatusCode < 500 &&",
-		new:     "refusal.StatusCode >= 400 &&",
+		in:      "final",
+		old:     "status >= 400 && status < 500 &&",
+		new:     "status >= 400 &&",
 		tests:   "TestRTMRetriesWhatMayPass TestFatal",
 	},
 	{
@@ -213,7 +213,7 @@ var connectionMutants = []mutant{
 	},
 	{
 		promise: "politeness",
-		removed: "a session resets the waits",
+		removed: "a connection resets the waits",
 		in:      "retries.ended",
 		old:     "\tr.attempt = 1\n",
 		new:     "",
@@ -221,7 +221,7 @@ var connectionMutants = []mutant{
 	},
 	{
 		promise: "politeness",
-		removed: "a server that drops each session at once is asked slower and slower",
+		removed: "a server that drops each connection at once is asked slower and slower",
 		in:      "retries.ended",
 		old:     "\tr.attempt += max(0, r.flaps-flapsForgiven)\n",
 		new:     "",
@@ -229,9 +229,9 @@ var connectionMutants = []mutant{
 	},
 	{
 		promise: "politeness",
-		removed: "the session counts for the waits by how long it lived",
+		removed: "the connection counts for the waits by how long it lived",
 		in:      "RTM.supervise",
-		old:     "tries.ended(time.Since(s.since))",
+		old:     "tries.ended(time.Since(c.since))",
 		new:     "tries.ended(time.Hour)",
 		tests:   "TestRTMSlowsDownForAServerThatFlaps",
 	},
@@ -242,5 +242,21 @@ var connectionMutants = []mutant{
 		old:     "2 * time.Second",
 		new:     "5 * time.Second",
 		tests:   "TestExponentialBackoffWindows",
+	},
+	{
+		promise: "politeness",
+		removed: "the endpoint is asked for once in an attempt",
+		in:      "Client.ConnectEndpoints",
+		old:     "policy{once: true}",
+		new:     "policy{}",
+		tests:   "TestConnectEndpointsIsAskedOnce",
+	},
+	{
+		promise: "what is subscribed to",
+		removed: "a bind that comes while a connection is made is not lost",
+		in:      "subscription.due",
+		old:     "\t\ts.missed[kind] = true\n",
+		new:     "",
+		tests:   "TestRTMBindWhileASessionIsMade",
 	},
 }

@@ -4,7 +4,7 @@ package main
 var frameMutants = []mutant{
 	{
 		promise: "server packet `41`",
-		removed: "it ends the session",
+		removed: "it ends the connection",
 		in:      "internal/socketio Conn.control",
 		old:     "case p.kind == kindClose, p.kind == kindDisconnect:",
 		new:     "case p.kind == kindClose:",
@@ -68,7 +68,7 @@ var frameMutants = []mutant{
 	},
 	{
 		promise: "noop, `44`, `45`, stray binary frame",
-		removed: "the session outlives packets that make no sense",
+		removed: "the connection outlives packets that make no sense",
 		in:      "internal/socketio Conn.control",
 		old:     "\t\tc.skip(errUnexpected)\n",
 		new:     "\t\t_ = c.end(errUnexpected)\n",
@@ -76,7 +76,7 @@ var frameMutants = []mutant{
 	},
 	{
 		promise: "noop, `44`, `45`, stray binary frame",
-		removed: "the session outlives packets that can't be parsed",
+		removed: "the connection outlives packets that can't be parsed",
 		in:      "internal/socketio Conn.acceptText",
 		old:     "\t\treturn c.skip(reason)\n",
 		new:     "\t\t_ = c.end(reason)\n\t\treturn c.skip(reason)\n",
@@ -84,7 +84,7 @@ var frameMutants = []mutant{
 	},
 	{
 		promise: "noop, `44`, `45`, stray binary frame",
-		removed: "the session outlives a stray binary frame",
+		removed: "the connection outlives a stray binary frame",
 		in:      "internal/socketio Conn.attachment",
 		old:     "\t\treturn c.skip(errStrayBinary)\n",
 		new:     "\t\t_ = c.end(errStrayBinary)\n\t\treturn c.skip(errStrayBinary)\n",
@@ -94,7 +94,7 @@ var frameMutants = []mutant{
 		promise: "noop, `44`, `45`, stray binary frame",
 		removed: "what is skipped is reported",
 		in:      "RTM.skipped",
-		old:     "\tnotifySome(t.hooks, t.cfg.hooks.Skipped, err)\n",
+		old:     "\tnotifyIfShort(t.callbacks, t.cfg.hooks.Skipped, err)\n",
 		new:     "",
 		tests:   "TestHostilePackets/a_stray_binary_frame TestSkippedHook",
 	},
@@ -133,14 +133,14 @@ var frameMutants = []mutant{
 	{
 		promise: "a frame of 110 MB",
 		removed: "the error is ErrTooLarge",
-		in:      "RTM.sessionError",
+		in:      "RTM.connectionError",
 		old:     "if errors.Is(err, socketio.ErrTooLarge) {",
 		new:     "if errors.Is(err, socketio.ErrHandshake) {",
 		tests:   "TestRTMFrameOverTheLimit",
 	},
 	{
 		promise: "bounds",
-		removed: "of what comes before the session is connected",
+		removed: "of what comes before Socket.IO is connected",
 		in:      "internal/socketio Conn.keep",
 		old:     "c.earlySize > c.opt.ReadLimit {",
 		new:     "c.earlySize > 1<<40 {",
@@ -148,10 +148,10 @@ var frameMutants = []mutant{
 	},
 	{
 		promise: "bounds",
-		removed: "of calls of hooks that a server can cause",
-		in:      "notifier.postSome",
-		old:     "if len(n.queue) < maxPosted {",
-		new:     "if len(n.queue) < 1<<40 {",
+		removed: "of callbacks that a server can cause",
+		in:      "internal/serial Queue.PostIfShort",
+		old:     "if len(q.posted) < limit {",
+		new:     "if len(q.posted) < limit<<20 {",
 		tests:   "TestSkippedHook",
 	},
 	{

@@ -95,9 +95,9 @@ var webhookMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "of the memory of deliveries",
-		in:      "MemoryDedupe.MarkDone",
-		old:     "if len(s.order) == s.entries {",
-		new:     "if len(s.order) == 1<<40 {",
+		in:      "NewMemoryDedupe",
+		old:     "fifo.New[DeliveryKey, time.Duration](entries)",
+		new:     "fifo.New[DeliveryKey, time.Duration](entries << 20)",
 		tests:   "TestMemoryDedupeForgetsTheOldestWhenItIsFull",
 	},
 	{

@@ -40,22 +40,29 @@ func (v verdict) String() string {
 
 // testEvent is a line of go test -json.
 type testEvent struct {
-	Action, Test, Output string
+	Action, Package, Test, Output string
 }
 
 // afterTests stands for what a package checks when its tests have passed: that
 // they leave no goroutine behind.
 const afterTests = "TestMain"
 
-// classify reads what go test -json has printed. Where a test ends the process,
-// by a panic or because it never ends, go test tells that the test failed.
+// classify reads what go test -json has printed. A test that has begun and not
+// ended when its package fails has ended the process, by a panic for instance: go
+// test does not always say that it failed.
 func classify(lines []byte) verdict {
 	var (
-		v      verdict
-		output strings.Builder
-		ran    bool // some test
-		failed bool // the package
+		v       verdict
+		output  strings.Builder
+		running = make(map[testEvent]bool) // by package and test
+		ran     bool                       // some test
+		failed  bool                       // a package
 	)
+	fail := func(test string) {
+		if !strings.Contains(test, "/") {
+			v.failed = append(v.failed, test)
+		}
+	}
 	for line := range bytes.Lines(lines) {
 		var e testEvent
 		if json.Unmarshal(line, &e) != nil { // not from go test itself
@@ -63,14 +70,25 @@ func classify(lines []byte) verdict {
 			continue
 		}
 		output.WriteString(e.Output)
-		ran = ran || e.Action == "run"
+		test := testEvent{Package: e.Package, Test: e.Test}
 		switch {
 		case e.Action == "build-fail":
 			v.outcome = uncompiled
+		case e.Action == "run":
+			ran = true
+			running[test] = true
 		case e.Action == "fail" && e.Test == "":
 			failed = true
-		case e.Action == "fail" && !strings.Contains(e.Test, "/"):
-			v.failed = append(v.failed, e.Test)
+			for test := range running {
+				if test.Package == e.Package {
+					fail(test.Test)
+				}
+			}
+		case e.Action == "fail":
+			fail(e.Test)
+			delete(running, test)
+		case e.Action == "pass":
+			delete(running, test)
 		}
 	}
 	slices.Sort(v.failed)
