@@ -242,10 +242,7 @@ func (s *fillSource) Requests() int { return s.requests }
 
 // Local is true of refusals that a later call would meet too, though not one that
 // asks for something else.
-func (s *fillSource) Local(err error) bool {
-	var refusal *APIError
-	return errors.As(err, &refusal) && final(refusal.StatusCode)
-}
+func (s *fillSource) Local(err error) bool { return final(err) }
 
 func (s *fillSource) Wanted(inbox string) bool {
 	return len(s.filter.Inboxes) == 0 || slices.Contains(s.filter.Inboxes, inbox)
@@ -304,12 +301,6 @@ func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, sinc
 			}
 		}
 	}
-}
-
-// gone reports whether a conversation was removed: nothing is missing of it then.
-func gone(err error) bool {
-	var refusal *APIError
-	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
 }
 
 // subscribed are the messages as the events that they would have come as, without

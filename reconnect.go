@@ -121,18 +121,14 @@ func askedToWait(cause error) time.Duration {
 }
 
 // fatal reports whether trying again can't help. Before the first success, a
-// refusal such as 404 is a mistake in the set-up; later on it is taken for a
-// passing fault of a gateway.
+// refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
+// for a passing fault. What is not Crisp's word is always taken for that.
 func fatal(err error, connectedBefore bool) bool {
 	var version *socketio.VersionError
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
 		return true
 	}
-	var refusal *APIError
-	if connectedBefore || !errors.As(err, &refusal) {
-		return false
-	}
-	return final(refusal.StatusCode)
+	return !connectedBefore && final(err)
 }
 
 // sleep waits, unless the context ends first.

@@ -43,7 +43,8 @@ const (
 // Unless it is nil, in is sent as JSON, and out is a pointer that gets the
 // "data" of the answer (a *[json.RawMessage] gets them as they are).
 //
-// A refusal by Crisp is an [*APIError], an answer that can't be used an
+// A refusal is an [*APIError], whose FromCrisp reports whether it is Crisp's or
+// that of something in between; an answer that can't be used is an
 // [*AnswerError]. Errors quote neither what was sent nor what was answered.
 // Redirects are not followed.
 //
@@ -73,15 +74,11 @@ func (c *Client) do(ctx context.Context, how policy, method, path string, in, ou
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return fmt.Errorf("crisp: %s: out must be a pointer or nil, not %T", call, out)
 	}
-	call.policy = how
+	call.out, call.policy = out, how
 	if _, ok := ctx.Deadline(); !ok {
 		call.timeout, call.patience = answerTimeout, callPatience
 	}
-	answer, err := c.send(ctx, call)
-	if err != nil {
-		return err
-	}
-	return answer.decode(out)
+	return c.send(ctx, call)
 }
 
 // call is a REST call, ready to be sent any number of times.
@@ -90,6 +87,7 @@ type call struct {
 	route  string // the path below the base URL, without query: what errors show
 	url    string
 	body   []byte // nil = none
+	out    any    // what the data of the answer are read into; nil = nothing
 	policy
 }
 
@@ -170,55 +168,63 @@ type idempotentKey struct{}
 
 // send sends a call when it is its turn, and again if it was refused for the rate,
 // which means that it had no effect, or if it failed and may be repeated.
-func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
+func (c *Client) send(ctx context.Context, call *call) error {
 	if call.once {
-		return c.sendOnce(ctx, call)
+		_, err := c.attempt(ctx, call)
+		return err
 	}
 	turn := c.limiter.NewTurn(call.patience)
 	if err := turn.Wait(ctx); err != nil {
-		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
+		return fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
 	for sendings := 1; ; sendings++ {
 		if call.allow != nil {
 			if err := call.allow(); err != nil {
 				turn.Lost()
-				return nil, err
+				return err
 			}
 		}
-		answer, err := c.sendOnce(ctx, call)
-		again := c.refused(turn, answer, err)
+		answer, err := c.attempt(ctx, call)
+		again := refused(turn, answer, err)
 		if !again && call.mayRepeat(ctx, sendings) && call.failed(ctx, answer, err) {
 			turn.Delay(failureWait(answer, sendings))
 			again = true
 		}
 		if !again {
-			return answer, err
-		}
-		if err == nil {
-			err = answer.decode(nil)
+			return err
 		}
 		if cause := turn.Wait(ctx); errors.Is(cause, ErrRateLimited) {
-			return nil, err
+			return err
 		} else if cause != nil {
-			return nil, fmt.Errorf("%w; not sent again: %w", err, cause)
+			return fmt.Errorf("%w; not sent again: %w", err, cause)
 		}
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "crisp: REST call is sent again", slog.Any("error", err))
 	}
 }
 
+// attempt sends a call once, and reads the data of its answer. The answer is nil
+// if there was none.
+func (c *Client) attempt(ctx context.Context, call *call) (*answer, error) {
+	answer, err := c.sendOnce(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return answer, answer.decode(call.out)
+}
+
 // refused lets the limiter know what became of a call, and reports whether that is
 // a refusal for the rate.
-func (c *Client) refused(turn *pace.Turn, answer *answer, err error) bool {
+func refused(turn *pace.Turn, answer *answer, err error) bool {
 	switch {
-	case err != nil:
+	case answer == nil:
 		turn.Lost()
-	case !limited(answer.status):
-		turn.Accepted()
-	case errors.Is(answer.decode(nil), ErrQuota):
+	case errors.Is(err, ErrQuota):
 		turn.Lost() // whatever the pace
-	default:
+	case errors.Is(err, ErrRateLimited):
 		turn.Refused(answer.retryAfter())
 		return true
+	default:
+		turn.Accepted()
 	}
 	return false
 }
@@ -235,18 +241,17 @@ func (c *call) mayRepeat(ctx context.Context, sendings int) bool {
 
 // failed reports whether the network or the server failed, not the call. One that
 // has used up its time has not failed, but for a persistent call, which also takes
-// an answer that is not Crisp's for one of something between.
+// an answer that is not Crisp's, or can't be used, for that of something between.
 func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 	switch {
-	case err != nil && c.persistent:
+	case answer == nil && c.persistent:
 		return true
-	case err != nil:
+	case answer == nil:
 		return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
-	case !c.persistent:
-		return answer.status >= http.StatusInternalServerError
+	case c.persistent:
+		return err != nil && !final(err) && !errors.Is(err, ErrQuota)
 	}
-	err = answer.decode(nil)
-	return err != nil && !final(answer.status) && !errors.Is(err, ErrQuota)
+	return answer.status >= http.StatusInternalServerError
 }
 
 func failureWait(answer *answer, failures int) time.Duration {

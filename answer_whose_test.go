@@ -1,0 +1,86 @@
+package crisp_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+)
+
+// gatewayBodies are what something between Crisp and the client may answer with.
+var gatewayBodies = map[string]string{
+	"HTML":                      "<html><body>Forbidden</body></html>",
+	"text":                      "Forbidden",
+	"nothing":                   "",
+	"JSON of another form":      `{"message":"Forbidden"}`,
+	"JSON with an error":        `{"error":"forbidden","reason":"invalid_session"}`,
+	"JSON with an error alone":  `{"error":true}`,
+	"JSON with a reason alone":  `{"reason":"invalid_session"}`,
+	"JSON with reasons of null": `{"error":true,"reason":null,"data":null}`,
+	"a list":                    `["conversation_not_found"]`,
+	"null":                      `null`,
+}
+
+func TestAGatewaysRefusalIsNotCrisps(t *testing.T) {
+	for name, body := range gatewayBodies {
+		for _, status := range []int{400, 401, 403, 404, 410, 500} {
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(status, body))
+			err := client.Do(t.Context(), "POST", "a", nil, nil)
+			var refusal *crisp.APIError
+			require.ErrorAs(t, err, &refusal, "%d %s", status, name)
+			assert.Equal(t, status, refusal.StatusCode)
+			assert.False(t, refusal.FromCrisp(), "%d %s", status, name)
+			assert.Empty(t, refusal.Reason)
+			assert.ErrorContains(t, err, "not Crisp's answer, but a gateway's or proxy's")
+			for _, condition := range []error{crisp.ErrUnauthorized, crisp.ErrScope, crisp.ErrQuota, crisp.ErrRateLimited} {
+				assert.NotErrorIs(t, err, condition, "%d %s", status, name)
+			}
+		}
+	}
+}
+
+func TestCrispsRefusalsSayWhatToCheck(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		reason string
+		is     error
+		isNot  error
+		says   string
+	}{
+		{401, "invalid_session", crisp.ErrUnauthorized, crisp.ErrScope, "identifier, key, and kind"},
+		{403, "website_not_yours", crisp.ErrUnauthorized, crisp.ErrScope, "website_not_yours"},
+		{401, "not_allowed", crisp.ErrScope, crisp.ErrUnauthorized, "scope"},
+		{403, "not_allowed", crisp.ErrScope, crisp.ErrUnauthorized, "scope"},
+		{403, "restricted_route_tier", crisp.ErrScope, crisp.ErrUnauthorized, "another kind"},
+		{401, "", crisp.ErrUnauthorized, crisp.ErrScope, "401"},
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(tt.status, `{"error":true,"reason":"`+tt.reason+`","data":{}}`))
+		err := client.Do(t.Context(), "GET", "a", nil, nil)
+		require.ErrorIs(t, err, tt.is)
+		assert.NotErrorIs(t, err, tt.isNot)
+		assert.ErrorContains(t, err, tt.says)
+		var refusal *crisp.APIError
+		require.ErrorAs(t, err, &refusal)
+		assert.True(t, refusal.FromCrisp())
+	}
+}
+
+// The answer to a HEAD request has no body, whoever gave it.
+func TestTheAnswerToHEADIsAnonymous(t *testing.T) {
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(answer(401, ""))
+	err := client.Do(t.Context(), "HEAD", "a", nil, nil)
+	require.EqualError(t, err, "crisp: HEAD a: status 401 Unauthorized")
+	assert.NotErrorIs(t, err, crisp.ErrUnauthorized)
+}
+
+func TestASuccessOfAGatewayIsNone(t *testing.T) {
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(answer(200, `{"status":"maintenance"}`))
+	var unusable *crisp.AnswerError
+	assert.ErrorAs(t, client.Do(t.Context(), "PATCH", "a", nil, nil), &unusable)
+}

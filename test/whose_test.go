@@ -1,0 +1,104 @@
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// gatewayBodies are what something between Crisp and the client may answer with.
+var gatewayBodies = map[string]string{
+	"HTML":    "<html><body>private</body></html>",
+	"text":    "private",
+	"nothing": "",
+	"JSON":    `{"message":"private"}`,
+}
+
+func TestRunOutlivesWhatIsNotCrispsWord(t *testing.T) {
+	for name, body := range gatewayBodies {
+		for _, status := range []int{400, 401, 403, 404, 407} {
+			t.Run(fmt.Sprintf("%d %s", status, name), func(t *testing.T) {
+				bubble(t, func(t *testing.T, srv *crisptest.Server) {
+					router, got := texts()
+					srv.GatewayREST(status, body, 3) // before the first connection
+					run(t, srv, router)
+					authenticated(t, srv)
+					srv.GatewayREST(status, body, 3) // and after it
+					srv.DropConnections()
+					authenticated(t, srv)
+					emit(srv, "session_a", 0, 1)
+					synctest.Wait()
+					assert.Equal(t, numbers(0, 1), got.List())
+				})
+			})
+		}
+	}
+}
+
+// What something in between says of a conversation, a list or a website is no
+// reason to leave it out.
+func TestBackfillAsksAgainWhatIsNotCrispsWord(t *testing.T) {
+	for route, match := range backfillRoutes {
+		for name, body := range gatewayBodies {
+			for _, status := range []int{401, 403, 404} {
+				t.Run(fmt.Sprintf("%s: %d %s", route, status, name), func(t *testing.T) {
+					backfillThrough(t, match, status, body)
+				})
+			}
+		}
+	}
+}
+
+var backfillRoutes = map[string]func(*http.Request) bool{
+	"websites":      isWebsites,
+	"conversations": isList,
+	"messages":      isMessages,
+}
+
+func isWebsites(req *http.Request) bool {
+	return req.URL.Path == "/v1/plugin/connect/websites/all/1"
+}
+
+// backfillThrough lets the requests of a backfill that match be answered with
+// something else: some of them first, when all must be recovered, then all of
+// them, when the backfill must not be told complete.
+func backfillThrough(t *testing.T, match func(*http.Request) bool, status int, body string) {
+	t.Helper()
+	for _, passes := range []bool{true, false} {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			router, got := conversations()
+			hooks, _, outcomes := watch()
+			var failUntil time.Time
+			runVia(t, srv, func(req *http.Request) *http.Response {
+				if match(req) && time.Now().Before(failUntil) {
+					return reply(status, body)
+				}
+				return nil
+			}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+			authenticated(t, srv)
+			v := srv.Visitor()
+			outage(t, srv, func() {
+				say(v, 0, 5)
+				failUntil = time.Now().Add(30 * time.Second)
+				if !passes {
+					failUntil = failUntil.Add(time.Hour)
+				}
+			})
+			pass(2 * time.Minute)
+			require.Len(t, outcomes.List(), 1)
+			outcome := outcomes.List()[0]
+			assert.Equal(t, passes, outcome.Complete, outcome.Err)
+			if passes {
+				assert.Equal(t, filled(numbers(0, 5)...), of(got.List(), v.SessionID))
+			}
+		})
+	}
+}
