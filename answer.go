@@ -244,7 +244,7 @@ func (e *APIError) Is(target error) bool {
 	case ErrScope:
 		return e.refusesToken() && e.lacksScope()
 	case ErrQuota:
-		return limited(e.StatusCode) && e.overQuota()
+		return e.overQuota()
 	case ErrRateLimited:
 		return limited(e.StatusCode) && !e.overQuota()
 	}
@@ -252,7 +252,8 @@ func (e *APIError) Is(target error) bool {
 }
 
 func (e *APIError) refusesToken() bool {
-	return e.FromCrisp() && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+	return e.FromCrisp() && !e.overQuota() &&
+		(e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
 }
 
 func (e *APIError) lacksScope() bool { return e.Reason == reasonScope || e.Reason == reasonTier }
@@ -270,7 +271,7 @@ func gone(err error) bool {
 // one would meet the same.
 func final(err error) bool {
 	var refusal *APIError
-	return errors.As(err, &refusal) && refusal.FromCrisp() &&
+	return errors.As(err, &refusal) && refusal.FromCrisp() && !refusal.overQuota() &&
 		refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
 }
 
@@ -278,11 +279,12 @@ func final(err error) bool {
 // is a quota.
 const longestLimit = 15 * time.Minute
 
-// overQuota reports whether a refusal for too many calls is one that a pause won't
-// mend.
-// Crisp documents neither the reason nor the headers of such refusals.
+// overQuota reports whether a refusal is one that a pause won't mend. Crisp has a
+// status of its own for it, and a reason; but who is refused by a limit in front
+// of Crisp may only be told to come back tomorrow.
 func (e *APIError) overQuota() bool {
-	return strings.Contains(strings.ToLower(e.Reason), "quota") || e.RetryAfter > longestLimit
+	return e.StatusCode == http.StatusLocked || strings.Contains(strings.ToLower(e.Reason), "quota") ||
+		limited(e.StatusCode) && e.RetryAfter > longestLimit
 }
 
 // limited reports whether a status refuses a call because there were too many.

@@ -84,3 +84,30 @@ func TestASuccessOfAGatewayIsNone(t *testing.T) {
 	var unusable *crisp.AnswerError
 	assert.ErrorAs(t, client.Do(t.Context(), "PATCH", "a", nil, nil), &unusable)
 }
+
+func TestAUsedUpQuotaIsNeverRepeated(t *testing.T) {
+	for name, refusal := range map[string]struct {
+		status int
+		body   string
+	}{
+		"Crisp's status and reason": {423, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+		"the status":                {423, ""},
+		"420":                       {420, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+		"429":                       {429, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+		"402":                       {402, `{"error":true,"reason":"daily_quota_reached","data":{}}`},
+		"403":                       {403, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+		"503":                       {503, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+		"200":                       {200, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(refusal.status, refusal.body))
+			err := client.Do(t.Context(), "GET", "a", nil, nil)
+			require.ErrorIs(t, err, crisp.ErrQuota)
+			for _, other := range []error{crisp.ErrUnauthorized, crisp.ErrScope, crisp.ErrRateLimited} {
+				assert.NotErrorIs(t, err, other)
+			}
+			assert.Equal(t, 1, mock.GetTotalCallCount())
+		})
+	}
+}

@@ -58,9 +58,10 @@ var (
 	ErrRateLimited = pace.ErrRateLimited
 
 	// ErrQuota: a REST call was refused because the token's daily quota is used
-	// up: status 429 or 420 with a reason that speaks of a quota, or with a
-	// Retry-After of more than 15 minutes, which no rate limit needs. Such calls
-	// are not sent again. Not being rate limited, it does not match
+	// up: status 423 (reason "quota_limit_exceeded"), any refusal whose reason
+	// names a quota, or status 429 or 420 with a Retry-After of more than 15
+	// minutes, which no rate limit needs. Such calls are not sent again, and a
+	// backfill ends with them. Not being rate limited, it does not match
 	// [ErrRateLimited].
 	ErrQuota = errors.New("crisp: quota used up")
 

@@ -248,8 +248,10 @@ func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 		return true
 	case answer == nil:
 		return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
+	case errors.Is(err, ErrQuota): // until tomorrow, say
+		return false
 	case c.persistent:
-		return err != nil && !final(err) && !errors.Is(err, ErrQuota)
+		return err != nil && !final(err)
 	}
 	return answer.status >= http.StatusInternalServerError
 }

@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,37 @@ func backfillThrough(t *testing.T, match func(*http.Request) bool, status int, b
 			if passes {
 				assert.Equal(t, filled(numbers(0, 5)...), of(got.List(), v.SessionID))
 			}
+		})
+	}
+}
+
+func TestAUsedUpQuotaEndsABackfill(t *testing.T) {
+	for _, status := range []int{403, 420, 423, 429} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, _ := conversations()
+				hooks, _, outcomes := watch()
+				var refused atomic.Int32
+				runVia(t, srv, func(req *http.Request) *http.Response {
+					if !isMessages(req) {
+						return nil
+					}
+					refused.Add(1)
+					return reply(status, `{"error":true,"reason":"quota_limit_exceeded","data":{}}`)
+				}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				all := visitors(srv, 10)
+				outage(t, srv, func() {
+					for _, v := range all {
+						v.Say("0")
+					}
+				})
+				pass(time.Hour)
+				require.Len(t, outcomes.List(), 1)
+				assert.False(t, outcomes.List()[0].Complete)
+				require.ErrorIs(t, outcomes.List()[0].Err, crisp.ErrQuota)
+				assert.EqualValues(t, 1, refused.Load())
+			})
 		})
 	}
 }

@@ -42,4 +42,28 @@ var answerMutants = []mutant{
 		new:     "return false",
 		tests:   "TestCrispsRefusalsSayWhatToCheck",
 	},
+	{
+		promise: "the daily quota is used up",
+		removed: "status 423 says so",
+		in:      "APIError.overQuota",
+		old:     "e.StatusCode == http.StatusLocked ||",
+		new:     "false ||",
+		tests:   "TestAUsedUpQuotaIsNeverRepeated TestAUsedUpQuotaEndsABackfill",
+	},
+	{
+		promise: "the daily quota is used up",
+		removed: "a call is not repeated then",
+		in:      "call.failed",
+		old:     "errors.Is(err, ErrQuota)",
+		new:     "false && errors.Is(err, ErrQuota)",
+		tests:   "TestAUsedUpQuotaIsNeverRepeated TestAUsedUpQuotaEndsABackfill",
+	},
+	{
+		promise: "the daily quota is used up",
+		removed: "it is no refusal of one conversation alone",
+		in:      "final",
+		old:     "!refusal.overQuota() &&",
+		new:     "",
+		tests:   "TestAUsedUpQuotaEndsABackfill",
+	},
 }
