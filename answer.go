@@ -275,16 +275,17 @@ func final(err error) bool {
 		refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
 }
 
-// longestLimit is the longest wait that a rate limit asks for: what is longer
-// is a quota.
-const longestLimit = 15 * time.Minute
+// longestWait is the longest that a server is believed when it asks for time. A
+// limit of the rate needs no longer: what does is a quota. A failing server can't
+// know, and whoever heeded a day that it asks for would be away for a day.
+const longestWait = 15 * time.Minute
 
 // overQuota reports whether a refusal is one that a pause won't mend. Crisp has a
 // status of its own for it, and a reason; but who is refused by a limit in front
 // of Crisp may only be told to come back tomorrow.
 func (e *APIError) overQuota() bool {
 	return e.StatusCode == http.StatusLocked || strings.Contains(strings.ToLower(e.Reason), "quota") ||
-		limited(e.StatusCode) && e.RetryAfter > longestLimit
+		limited(e.StatusCode) && e.RetryAfter > longestWait
 }
 
 // limited reports whether a status refuses a call because there were too many.

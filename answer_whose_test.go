@@ -1,7 +1,11 @@
 package crisp_test
 
 import (
+	"context"
+	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,4 +114,37 @@ func TestAUsedUpQuotaIsNeverRepeated(t *testing.T) {
 			assert.Equal(t, 1, mock.GetTotalCallCount())
 		})
 	}
+}
+
+func TestACallSleepsNoDay(t *testing.T) {
+	refusal := answer(503, "").HeaderSet(http.Header{"Retry-After": {"86400"}})
+	t.Run("with a deadline in two days", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client, calls := scripted(t, nil, refusal)
+			ctx, cancel := context.WithTimeout(t.Context(), 48*time.Hour)
+			defer cancel()
+			require.NoError(t, client.Do(ctx, "GET", "a", nil, nil))
+			assert.Equal(t, []time.Duration{0, 15 * time.Minute}, calls.at)
+		})
+	})
+	t.Run("with a deadline before", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client, calls := scripted(t, nil, refusal)
+			ctx, cancel := context.WithTimeout(t.Context(), 14*time.Minute)
+			defer cancel()
+			err := client.Do(ctx, "GET", "a", nil, nil)
+			var got *crisp.APIError
+			require.ErrorAs(t, err, &got)
+			assert.Equal(t, 24*time.Hour, got.RetryAfter, "what was asked for")
+			assert.Equal(t, []time.Duration{0}, calls.at)
+			assert.Zero(t, time.Since(calls.began))
+		})
+	})
+	t.Run("without a deadline", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client, calls := scripted(t, nil, refusal)
+			require.Error(t, client.Do(context.Background(), "GET", "a", nil, nil))
+			assert.Zero(t, time.Since(calls.began))
+		})
+	})
 }

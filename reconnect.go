@@ -106,16 +106,16 @@ func (r *retries) delay(policy Backoff, cause error) time.Duration {
 	return max(0, policy.Delay(r.attempt), askedToWait(cause))
 }
 
-// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket; 0
-// if there was none.
+// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket, as far
+// as it is believed; 0 if there was none.
 func askedToWait(cause error) time.Duration {
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		return refusal.RetryAfter
+		return min(refusal.RetryAfter, longestWait)
 	}
 	var upgrade *socketio.UpgradeError
 	if errors.As(cause, &upgrade) {
-		return parseRetryAfter(upgrade.RetryAfter, time.Now())
+		return min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait)
 	}
 	return 0
 }

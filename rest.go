@@ -51,8 +51,9 @@ const (
 // A call that is refused for the rate (429, 420) is sent again when Crisp or
 // the client's own pace allows, which all calls of a client keep together. GET
 // and HEAD are sent again if the network or the server fails, other methods
-// only with a context from [Idempotent]. All that ends with the context: a call
-// does not wait for a pause that its deadline rules out. Without a deadline, each
+// only with a context from [Idempotent]; after a failure, a Retry-After is
+// honoured up to 15 minutes. All that ends with the context: a call does not wait
+// for a pause that its deadline rules out. Without a deadline, each
 // sending has 30 seconds to be answered, a call that was refused or failed is
 // sent again within a minute, and one that is not sent yet waits for its turn as
 // long as others are accepted, or a minute.
@@ -261,7 +262,7 @@ func failureWait(answer *answer, failures int) time.Duration {
 	if answer == nil {
 		return wait
 	}
-	return max(wait, answer.retryAfter())
+	return max(wait, min(answer.retryAfter(), longestWait))
 }
 
 // sendOnce sends a call once and reads its answer.

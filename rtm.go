@@ -157,7 +157,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 
 // WithBackoff sets the waits between connection attempts; default
 // [ExponentialBackoff]. A longer wait that the server asks for (Retry-After)
-// wins.
+// wins, up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {
 	return func(c *rtmConfig) error {
 		if b == nil {

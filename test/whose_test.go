@@ -13,6 +13,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // gatewayBodies are what something between Crisp and the client may answer with.
@@ -130,6 +131,31 @@ func TestAUsedUpQuotaEndsABackfill(t *testing.T) {
 				assert.False(t, outcomes.List()[0].Complete)
 				require.ErrorIs(t, outcomes.List()[0].Err, crisp.ErrQuota)
 				assert.EqualValues(t, 1, refused.Load())
+			})
+		})
+	}
+}
+
+func TestADayOfRetryAfterIsNotBelieved(t *testing.T) {
+	for name, fault := range map[string]func(srv *crisptest.Server){
+		"REST":           func(srv *crisptest.Server) { srv.FailREST(503, 1, 24*time.Hour) },
+		"REST, a quota":  func(srv *crisptest.Server) { srv.FailREST(429, 1, 24*time.Hour) },
+		"the WebSocket":  func(srv *crisptest.Server) { srv.RefuseUpgrade(503, 1, 24*time.Hour) },
+		"both, in a row": func(srv *crisptest.Server) { srv.FailREST(503, 1, time.Hour); srv.RefuseUpgrade(429, 1, time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, _ := texts()
+				var retries testkit.Log[crisp.Retrying]
+				run(t, srv, router, crisp.WithHooks(crisp.Hooks{Retrying: retries.Add}))
+				authenticated(t, srv)
+				fault(srv)
+				srv.DropConnections()
+				pass(31 * time.Minute)
+				assert.Len(t, srv.Sessions(), 1, "it is back")
+				for _, r := range retries.List()[1:] {
+					assert.Equal(t, 15*time.Minute, r.Delay)
+				}
 			})
 		})
 	}

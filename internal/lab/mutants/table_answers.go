@@ -66,4 +66,28 @@ var answerMutants = []mutant{
 		new:     "",
 		tests:   "TestAUsedUpQuotaEndsABackfill",
 	},
+	{
+		promise: "503 with `Retry-After: 86400`",
+		removed: "REST's is believed for 15 minutes at most",
+		in:      "askedToWait",
+		old:     "min(refusal.RetryAfter, longestWait)",
+		new:     "refusal.RetryAfter",
+		tests:   "TestADayOfRetryAfterIsNotBelieved",
+	},
+	{
+		promise: "503 with `Retry-After: 86400`",
+		removed: "the WebSocket's is believed for 15 minutes at most",
+		in:      "askedToWait",
+		old:     "min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait)",
+		new:     "parseRetryAfter(upgrade.RetryAfter, time.Now())",
+		tests:   "TestADayOfRetryAfterIsNotBelieved",
+	},
+	{
+		promise: "503 with `Retry-After: 86400`",
+		removed: "a call waits for 15 minutes at most",
+		in:      "failureWait",
+		old:     "min(answer.retryAfter(), longestWait)",
+		new:     "answer.retryAfter()",
+		tests:   "TestACallSleepsNoDay",
+	},
 }
