@@ -60,6 +60,7 @@ var (
 	errHTML     = errors.New("answered HTML, not JSON")
 	errNotJSON  = errors.New("answered something that is not JSON")
 	errNotCrisp = errors.New(`answered JSON, but not Crisp's {"error", "reason", "data"}`)
+	errNoList   = errors.New("answered data that are no list")
 	errNoData   = errors.New("answered no data")
 	errTooLarge = fmt.Errorf("%w: the answer exceeds %d MiB", ErrTooLarge, maxAnswer>>20)
 	errBetween  = errors.New("not Crisp's answer, but a gateway's or proxy's")
@@ -144,9 +145,24 @@ func (a *answer) unusable(err error) *AnswerError {
 	return &AnswerError{Method: a.method, Route: a.route, StatusCode: a.status, Err: err}
 }
 
+// list gets data that are due to be a list. Null is none: whoever took it for an
+// empty one would take what is there for missing.
+type list []json.RawMessage
+
+// UnmarshalJSON accepts nothing but a list.
+func (l *list) UnmarshalJSON(data []byte) error {
+	if data[0] != '[' {
+		return errNoList
+	}
+	return json.Unmarshal(data, (*[]json.RawMessage)(l))
+}
+
 // misfit says where data did not fit a Go value. It does not wrap the error of
 // the decoder, which may quote them.
 func misfit(err error, out any) error {
+	if errors.Is(err, errNoList) {
+		return errNoList
+	}
 	var typeErr *json.UnmarshalTypeError
 	if !errors.As(err, &typeErr) {
 		return fmt.Errorf("the data don't fit %T", out)

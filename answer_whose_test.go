@@ -2,6 +2,7 @@ package crisp_test
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -147,4 +148,38 @@ func TestACallSleepsNoDay(t *testing.T) {
 			assert.Zero(t, time.Since(calls.began))
 		})
 	})
+}
+
+// Whoever took null for an empty list would take what is there for missing.
+func TestNullIsNoList(t *testing.T) {
+	ref := crisp.SessionRef{WebsiteID: "site-1", SessionID: "session_1"}
+	for name, ask := range map[string]func(context.Context, *crisp.Client) error{
+		"Conversations": func(ctx context.Context, c *crisp.Client) error {
+			return last(c.Conversations(ctx, "site-1", crisp.ConversationQuery{}))
+		},
+		"Websites":      func(ctx context.Context, c *crisp.Client) error { return last(c.Websites(ctx)) },
+		"Messages":      func(ctx context.Context, c *crisp.Client) error { return last(c.Messages(ctx, ref)) },
+		"MessagesSince": func(ctx context.Context, c *crisp.Client) error { return last(c.MessagesSince(ctx, ref, time.Now())) },
+		"MessagesAround": func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.MessagesAround(ctx, ref, time.Now())
+			return err
+		},
+	} {
+		for _, data := range []string{`null`, `"private"`, `7`} {
+			client, mock := mockedClient(t)
+			mock.RegisterNoResponder(answer(200, `{"error":false,"reason":"listed","data":`+data+`}`))
+			err := ask(t.Context(), client)
+			var unusable *crisp.AnswerError
+			require.ErrorAs(t, err, &unusable, "%s: %s", name, data)
+			assert.ErrorContains(t, err, "answered data that are no list")
+		}
+	}
+}
+
+// last is the error that ends an iteration, if one does.
+func last[T any](seq iter.Seq2[T, error]) (last error) {
+	for _, err := range seq {
+		last = err
+	}
+	return last
 }

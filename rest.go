@@ -333,7 +333,7 @@ type getter func(ctx context.Context, path string, out any) error
 func numberedPages[T any](ctx context.Context, get getter, path func(page int) string, decode func(json.RawMessage) T) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		for page := 1; ; page++ {
-			var raws []json.RawMessage
+			var raws list
 			if err := get(ctx, path(page), &raws); err != nil {
 				yield(nil, err)
 				return
@@ -341,11 +341,11 @@ func numberedPages[T any](ctx context.Context, get getter, path func(page int) s
 			if len(raws) == 0 {
 				return
 			}
-			list := make([]T, len(raws))
+			decoded := make([]T, len(raws))
 			for i, raw := range raws {
-				list[i] = decode(raw)
+				decoded[i] = decode(raw)
 			}
-			if !yield(list, nil) {
+			if !yield(decoded, nil) {
 				return
 			}
 		}

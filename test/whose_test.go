@@ -160,3 +160,11 @@ func TestADayOfRetryAfterIsNotBelieved(t *testing.T) {
 		})
 	}
 }
+
+func TestBackfillTakesNullForNoList(t *testing.T) {
+	for route, match := range backfillRoutes {
+		t.Run(route, func(t *testing.T) {
+			backfillThrough(t, match, http.StatusOK, `{"error":false,"reason":"listed","data":null}`)
+		})
+	}
+}

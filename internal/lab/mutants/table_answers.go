@@ -90,4 +90,12 @@ var answerMutants = []mutant{
 		new:     "answer.retryAfter()",
 		tests:   "TestACallSleepsNoDay",
 	},
+	{
+		promise: "`null` where a list is due",
+		removed: "null is no list",
+		in:      "list.UnmarshalJSON",
+		old:     "data[0] != '['",
+		new:     "data[0] != '[' && data[0] != 'n'",
+		tests:   "TestNullIsNoList TestBackfillTakesNullForNoList",
+	},
 }
