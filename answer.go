@@ -61,6 +61,7 @@ var (
 	errNotJSON  = errors.New("answered something that is not JSON")
 	errNotCrisp = errors.New(`answered JSON, but not Crisp's {"error", "reason", "data"}`)
 	errNoList   = errors.New("answered data that are no list")
+	errRepeats  = errors.New("the page has nothing that was not on one before: its number is not heeded, or all of it has moved meanwhile")
 	errNoData   = errors.New("answered no data")
 	errTooLarge = fmt.Errorf("%w: the answer exceeds %d MiB", ErrTooLarge, maxAnswer>>20)
 	errBetween  = errors.New("not Crisp's answer, but a gateway's or proxy's")

@@ -284,7 +284,7 @@ func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
-	return mapPages(conversationPages(ctx, s.get, website, lastChanged), func(c *Conversation) backfill.Conversation {
+	return mapPages(conversationList(s.get, website, lastChanged).pages(ctx), func(c *Conversation) backfill.Conversation {
 		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, Changed: c.UpdatedAt}
 	})
 }

@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -328,22 +329,44 @@ func withoutURL(err error) error {
 // getter fetches the data of a route: the usual way, or a backfill's.
 type getter func(ctx context.Context, path string, out any) error
 
-// numberedPages fetches a list that comes in pages, which ends with an empty one.
-// An error is the last that the loop gets.
-func numberedPages[T any](ctx context.Context, get getter, path func(page int) string, decode func(json.RawMessage) T) iter.Seq2[[]T, error] {
+// numberedList is a list that comes in pages with numbers.
+type numberedList[T any] struct {
+	get    getter
+	path   func(page int) string
+	decode func(json.RawMessage) T
+	// id names an element. A page whose elements all were on one before is an error:
+	// a server that does not heed the number would be asked without end. Nil = that
+	// is for the caller to see.
+	id func(T) string
+}
+
+// pages fetches the list, which ends with an empty page. An error is the last that
+// the loop gets.
+func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
+		seen := make(map[string]bool)
 		for page := 1; ; page++ {
 			var raws list
-			if err := get(ctx, path(page), &raws); err != nil {
+			if err := l.get(ctx, l.path(page), &raws); err != nil {
 				yield(nil, err)
 				return
 			}
 			if len(raws) == 0 {
 				return
 			}
-			decoded := make([]T, len(raws))
+			decoded, fresh := make([]T, len(raws)), l.id == nil
 			for i, raw := range raws {
-				decoded[i] = decode(raw)
+				decoded[i] = l.decode(raw)
+				if l.id != nil {
+					id := cmp.Or(l.id(decoded[i]), string(raw))
+					fresh = fresh || !seen[id]
+					seen[id] = true
+				}
+			}
+			if !fresh {
+				route, _, _ := strings.Cut(l.path(page), "?")
+				yield(nil, &AnswerError{Method: http.MethodGet, Route: route, StatusCode: http.StatusOK, Err: errRepeats})
+				return
 			}
 			if !yield(decoded, nil) {
 				return

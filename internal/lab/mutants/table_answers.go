@@ -98,4 +98,20 @@ var answerMutants = []mutant{
 		new:     "data[0] != '[' && data[0] != 'n'",
 		tests:   "TestNullIsNoList TestBackfillTakesNullForNoList",
 	},
+	{
+		promise: "page numbers that are not heeded",
+		removed: "a page with nothing new ends a list",
+		in:      "numberedList.pages",
+		old:     "if !fresh {",
+		new:     "if !fresh && page > 50 {",
+		tests:   "TestPagesWithoutNewsEndAList",
+	},
+	{
+		promise: "page numbers that are not heeded",
+		removed: "a backfill is not complete then",
+		in:      "internal/backfill walk.run",
+		old:     "\t\t\tw.fail(errPages)\n",
+		new:     "",
+		tests:   "TestBackfillOfPagesThatRepeat",
+	},
 }
