@@ -65,6 +65,8 @@ var (
 	errNoData   = errors.New("answered no data")
 	errTooLarge = fmt.Errorf("%w: the answer exceeds %d MiB", ErrTooLarge, maxAnswer>>20)
 	errBetween  = errors.New("not Crisp's answer, but a gateway's or proxy's")
+	errProxy    = errors.New("the proxy refused its credentials: check those in HTTPS_PROXY, or where the HTTP client has them from")
+	errCache    = errors.New("a cache answered that nothing has changed, though the call did not ask for that: " + errBetween.Error())
 	errRedirect = errors.New("redirects are not followed: is the base URL right?")
 )
 
@@ -130,6 +132,10 @@ func (a *answer) refusal(env envelope, err error) *APIError {
 		return refusal
 	}
 	switch {
+	case a.status == http.StatusProxyAuthRequired:
+		refusal.problem = errProxy
+	case a.status == http.StatusNotModified:
+		refusal.problem = errCache
 	case a.status >= 300 && a.status < 400:
 		refusal.problem = errRedirect
 	case a.method == http.MethodHead: // nobody's answer has a body

@@ -142,7 +142,15 @@ func TestRefusals(t *testing.T) {
 		},
 		"not modified": {
 			status: 304,
-			says:   `crisp: POST website/w: status 304 Not Modified: redirects are not followed: is the base URL right?`,
+			says:   `crisp: POST website/w: status 304 Not Modified: a cache answered that nothing has changed, though the call did not ask for that: not Crisp's answer, but a gateway's or proxy's`,
+		},
+		"redirect": {
+			status: 308,
+			says:   `crisp: POST website/w: status 308 Permanent Redirect: redirects are not followed: is the base URL right?`,
+		},
+		"proxy": {
+			status: 407, body: "<html>private</html>",
+			says: `crisp: POST website/w: status 407 Proxy Authentication Required: the proxy refused its credentials: check those in HTTPS_PROXY, or where the HTTP client has them from`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -114,4 +114,12 @@ var answerMutants = []mutant{
 		new:     "",
 		tests:   "TestBackfillOfPagesThatRepeat",
 	},
+	{
+		promise: "a proxy refuses its credentials, or a connection",
+		removed: "errors say that it was the proxy",
+		in:      "proxyRefusal",
+		old:     "switch status {",
+		new:     "return nil\n\tswitch status {",
+		tests:   "TestAProxysRefusalIsToldAsSuch",
+	},
 }
