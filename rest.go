@@ -114,6 +114,9 @@ func (c *Client) newCall(method, path string, in any) (*call, error) {
 	if err := checkPath(path, route); err != nil {
 		return nil, err
 	}
+	if version, _, _ := strings.Cut(route, "/"); isVersion(version) && strings.HasSuffix(c.baseURL, "/"+version+"/") {
+		return nil, fmt.Errorf("crisp: the path %q of a REST call begins with %s, which the base URL ends in already: leave it out", route, version)
+	}
 	call := &call{method: method, route: route, url: c.baseURL + path}
 	if in != nil {
 		body, err := json.Marshal(in)
@@ -149,6 +152,13 @@ func checkPath(path, route string) error {
 		}
 	}
 	return nil
+}
+
+// isVersion reports whether an element of a path is that of an API's version, such
+// as v1.
+func isVersion(element string) bool {
+	digits, ok := strings.CutPrefix(element, "v")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 func needsEscape(r rune) bool {
