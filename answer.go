@@ -30,11 +30,28 @@ type answer struct {
 	at     time.Time // when it came
 }
 
-// envelope is the form of every answer of Crisp's.
+// envelope is the form of every answer of Crisp's. What lacks it comes from
+// something in between, such as a gateway, a proxy or a captive portal, and says
+// nothing of what Crisp would answer: its statuses refuse no token, and remove no
+// conversation. Only the body shows whose word it is: statuses are everybody's,
+// and the type of the content is what a server was configured to claim.
 type envelope struct {
-	Error  bool            `json:"error"`
-	Reason string          `json:"reason"`
+	Error  *bool           `json:"error"`
+	Reason *string         `json:"reason"`
 	Data   json.RawMessage `json:"data"`
+}
+
+// fails reports whether the envelope is that of a refusal, whatever the status.
+func (e envelope) fails() bool { return e.Error != nil && *e.Error }
+
+// whole reports whether it has what a refusal of Crisp's has. A success may do
+// without some of it: that is judged by its data.
+func (e envelope) whole() bool { return e.Error != nil && e.Reason != nil }
+
+// foreign reports whether an object has nothing of an envelope, but something
+// else.
+func (e envelope) foreign(object []byte) bool {
+	return e.Error == nil && e.Reason == nil && e.Data == nil && len(bytes.Trim(object, "{} \t\r\n")) > 0
 }
 
 // What can be wrong with the body of an answer.
@@ -43,15 +60,20 @@ var (
 	errHTML     = errors.New("answered HTML, not JSON")
 	errNotJSON  = errors.New("answered something that is not JSON")
 	errNotCrisp = errors.New(`answered JSON, but not Crisp's {"error", "reason", "data"}`)
+	errNoList   = errors.New("answered data that are no list")
+	errRepeats  = errors.New("the page has nothing that was not on one before: its number is not heeded, or all of it has moved meanwhile")
 	errNoData   = errors.New("answered no data")
 	errTooLarge = fmt.Errorf("%w: the answer exceeds %d MiB", ErrTooLarge, maxAnswer>>20)
+	errBetween  = errors.New("not Crisp's answer, but a gateway's or proxy's")
+	errProxy    = errors.New("the proxy refused its credentials: check those in HTTPS_PROXY, or where the HTTP client has them from")
+	errCache    = errors.New("a cache answered that nothing has changed, though the call did not ask for that: " + errBetween.Error())
 	errRedirect = errors.New("redirects are not followed: is the base URL right?")
 )
 
 // decode reads the data of a success into out; anything else is an error.
 func (a *answer) decode(out any) error {
 	env, err := a.parse()
-	if !a.success() || env.Error {
+	if !a.success() || env.fails() {
 		return a.refusal(env, err)
 	}
 	switch {
@@ -110,7 +132,7 @@ func (a *answer) parse() (env envelope, err error) {
 	default:
 		return env, errNotJSON
 	}
-	if body[0] != '{' || json.Unmarshal(body, &env) != nil {
+	if body[0] != '{' || json.Unmarshal(body, &env) != nil || env.foreign(body) {
 		return envelope{}, errNotCrisp
 	}
 	return env, nil
@@ -118,21 +140,30 @@ func (a *answer) parse() (env envelope, err error) {
 
 // refusal makes the error of an answer that is no success.
 func (a *answer) refusal(env envelope, err error) *APIError {
-	switch {
-	case a.status >= 300 && a.status < 400:
-		err = errRedirect
-	case errors.Is(err, errEmpty):
-		err = nil // the status says it all
-	}
-	return &APIError{
+	refusal := &APIError{
 		Method:     a.method,
 		Route:      a.route,
 		StatusCode: a.status,
-		Reason:     env.Reason,
-		Data:       env.Data,
 		RetryAfter: a.retryAfter(),
-		problem:    err,
 	}
+	if env.whole() {
+		refusal.fromCrisp, refusal.Reason, refusal.Data = true, *env.Reason, env.Data
+		return refusal
+	}
+	switch {
+	case a.status == http.StatusProxyAuthRequired:
+		refusal.problem = errProxy
+	case a.status == http.StatusNotModified:
+		refusal.problem = errCache
+	case a.status >= 300 && a.status < 400:
+		refusal.problem = errRedirect
+	case a.method == http.MethodHead: // nobody's answer has a body
+	case err == nil:
+		refusal.problem = fmt.Errorf("%w: %w", errNotCrisp, errBetween)
+	default:
+		refusal.problem = fmt.Errorf("%w: %w", err, errBetween)
+	}
+	return refusal
 }
 
 // unusable makes the error of a success that can't be used.
@@ -140,9 +171,24 @@ func (a *answer) unusable(err error) *AnswerError {
 	return &AnswerError{Method: a.method, Route: a.route, StatusCode: a.status, Err: err}
 }
 
+// list gets data that are due to be a list. Null is none: whoever took it for an
+// empty one would take what is there for missing.
+type list []json.RawMessage
+
+// UnmarshalJSON accepts nothing but a list.
+func (l *list) UnmarshalJSON(data []byte) error {
+	if data[0] != '[' {
+		return errNoList
+	}
+	return json.Unmarshal(data, (*[]json.RawMessage)(l))
+}
+
 // misfit says where data did not fit a Go value. It does not wrap the error of
 // the decoder, which may quote them.
 func misfit(err error, out any) error {
+	if errors.Is(err, errNoList) {
+		return errNoList
+	}
 	var typeErr *json.UnmarshalTypeError
 	if !errors.As(err, &typeErr) {
 		return fmt.Errorf("the data don't fit %T", out)
@@ -165,22 +211,31 @@ func parseRetryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-// APIError is Crisp's refusal of a REST call: any answer that is no success.
-// Find it with [errors.As]; 401 and 403 also match [ErrUnauthorized], 429 and
-// 420 either [ErrQuota] or [ErrRateLimited].
+// APIError is the refusal of a REST call: any answer that is no success. Find it
+// with [errors.As]. Its Is method makes it match [ErrUnauthorized], [ErrScope],
+// [ErrQuota] and [ErrRateLimited].
+//
+// Not every refusal is Crisp's: see [APIError.FromCrisp].
 type APIError struct {
 	Method     string          // HTTP method of the call
 	Route      string          // path of the call below the base URL, without query
 	StatusCode int             // HTTP status
-	Reason     string          // the answer's "reason", e.g. "not_allowed"; empty if the body was not Crisp's
+	Reason     string          // the answer's "reason", e.g. "not_allowed"; empty if the refusal is not Crisp's
 	Data       json.RawMessage // the answer's "data", nil if there was none
 	RetryAfter time.Duration   // how long the server asks to wait, at most 24 hours; 0 = it did not say
 
-	problem error // what the answer was instead of Crisp's; nil if it was Crisp's
+	fromCrisp bool
+	problem   error // what the answer was instead of Crisp's; nil if it was Crisp's
 }
 
-// Error names method, route, status and the beginning of the reason. The data
-// stay out of it: they may repeat what was sent.
+// FromCrisp reports whether the refusal has the form of Crisp's answers. Any other is that of something in between, such as a gateway that is
+// being restarted, whatever its status is: it says nothing of the token, nor of
+// what was asked for, and may be over soon. The answer to a HEAD request has no
+// body, so that nobody can know whose it is.
+func (e *APIError) FromCrisp() bool { return e.fromCrisp || e.Reason != "" }
+
+// Error names method, route, status, the beginning of the reason, and what to
+// check. The data stay out of it: they may repeat what was sent.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	b.WriteString("crisp: ")
@@ -197,34 +252,82 @@ func (e *APIError) Error() string {
 	if e.RetryAfter > 0 {
 		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
 	}
+	if advice := adviceOn[e.Reason]; advice != "" {
+		b.WriteString(": " + advice)
+	}
 	if e.problem != nil {
 		fmt.Fprintf(&b, ": %v", e.problem)
 	}
 	return b.String()
 }
 
-// Is makes statuses match [ErrUnauthorized], [ErrQuota] and [ErrRateLimited].
+// Reasons of Crisp's that mean more than their status.
+const (
+	reasonSession      = "invalid_session"
+	reasonScope        = "not_allowed"
+	reasonTier         = "restricted_route_tier"
+	reasonConversation = "conversation_not_found"
+	reasonOldSession   = "session_not_found" // the same, of older days
+)
+
+// adviceOn says what to check where Crisp's reason doesn't.
+var adviceOn = map[string]string{
+	reasonSession: "check the token: identifier, key, and kind (plugin, user or website)",
+	reasonScope:   "check the token: does it have the scope for this route, and access to the website?",
+	reasonTier:    "this route is for tokens of another kind (plugin, user or website)",
+}
+
+// Is makes refusals match [ErrUnauthorized], [ErrScope], [ErrQuota] and
+// [ErrRateLimited], at most one of them.
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case ErrUnauthorized:
-		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+		return e.refusesToken() && !e.lacksScope()
+	case ErrScope:
+		return e.refusesToken() && e.lacksScope()
 	case ErrQuota:
-		return limited(e.StatusCode) && e.overQuota()
+		return e.overQuota()
 	case ErrRateLimited:
 		return limited(e.StatusCode) && !e.overQuota()
 	}
 	return false
 }
 
-// longestLimit is the longest wait that a rate limit asks for: what is longer
-// is a quota.
-const longestLimit = 15 * time.Minute
+func (e *APIError) refusesToken() bool {
+	return e.FromCrisp() && !e.overQuota() &&
+		(e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden)
+}
 
-// overQuota reports whether a refusal for too many calls is one that a pause won't
-// mend.
-// Crisp documents neither the reason nor the headers of such refusals.
+func (e *APIError) lacksScope() bool { return e.Reason == reasonScope || e.Reason == reasonTier }
+
+// gone reports whether a conversation does not exist, or no longer. A 404 alone
+// doesn't say so: Crisp has it for unknown routes and websites, too, and gateways
+// for whatever they can't find.
+func gone(err error) bool {
+	var refusal *APIError
+	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound &&
+		(refusal.Reason == reasonConversation || refusal.Reason == reasonOldSession)
+}
+
+// final reports whether an error is Crisp's refusal of a call for good: a later
+// one would meet the same.
+func final(err error) bool {
+	var refusal *APIError
+	return errors.As(err, &refusal) && refusal.FromCrisp() && !refusal.overQuota() &&
+		refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
+}
+
+// longestWait is the longest that a server is believed when it asks for time. A
+// limit of the rate needs no longer: what does is a quota. A failing server can't
+// know, and whoever heeded a day that it asks for would be away for a day.
+const longestWait = 15 * time.Minute
+
+// overQuota reports whether a refusal is one that a pause won't mend. Crisp has a
+// status of its own for it, and a reason; but who is refused by a limit in front
+// of Crisp may only be told to come back tomorrow.
 func (e *APIError) overQuota() bool {
-	return strings.Contains(strings.ToLower(e.Reason), "quota") || e.RetryAfter > longestLimit
+	return e.StatusCode == http.StatusLocked || strings.Contains(strings.ToLower(e.Reason), "quota") ||
+		limited(e.StatusCode) && e.RetryAfter > longestWait
 }
 
 // limited reports whether a status refuses a call because there were too many.
@@ -249,10 +352,6 @@ func (e *AnswerError) Error() string {
 
 // Unwrap returns what is wrong with the answer.
 func (e *AnswerError) Unwrap() error { return e.Err }
-
-// final reports whether a status refuses a call for good: a later one would meet
-// the same.
-func final(status int) bool { return status >= 400 && status < 500 && !passing(status) }
 
 // passing reports whether a later call may not meet a refusal of status 4xx.
 func passing(status int) bool {

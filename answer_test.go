@@ -74,19 +74,18 @@ func TestRefusals(t *testing.T) {
 		"unauthorized": {
 			status: 401, body: `{"error":true,"reason":"invalid_session","data":{}}`,
 			want:     crisp.APIError{Reason: "invalid_session", Data: json.RawMessage(`{}`)},
-			says:     `crisp: POST website/w: status 401 Unauthorized, reason "invalid_session"`,
+			says:     `crisp: POST website/w: status 401 Unauthorized, reason "invalid_session": check the token: identifier, key, and kind (plugin, user or website)`,
 			matching: crisp.ErrUnauthorized,
 		},
 		"forbidden": {
 			status: 403, body: `{"error":true,"reason":"not_allowed"}`,
 			want:     crisp.APIError{Reason: "not_allowed"},
-			says:     `crisp: POST website/w: status 403 Forbidden, reason "not_allowed"`,
-			matching: crisp.ErrUnauthorized,
+			says:     `crisp: POST website/w: status 403 Forbidden, reason "not_allowed": check the token: does it have the scope for this route, and access to the website?`,
+			matching: crisp.ErrScope,
 		},
 		"unauthorized by a gateway": {
 			status: 401, body: strings.Repeat("x", 16<<20+1),
-			says:     `crisp: POST website/w: status 401 Unauthorized: crisp: too large: the answer exceeds 16 MiB`,
-			matching: crisp.ErrUnauthorized,
+			says: `crisp: POST website/w: status 401 Unauthorized: crisp: too large: the answer exceeds 16 MiB: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"rate limited": {
 			status: 429, header: http.Header{"Retry-After": {"600"}}, body: `{"error":true,"reason":"rate_limited"}`,
@@ -103,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		"over quota, by the wait": {
 			status: 429, header: http.Header{"Retry-After": {"3600"}},
 			want:     crisp.APIError{RetryAfter: time.Hour},
-			says:     `crisp: POST website/w: status 429 Too Many Requests, retry after 1h0m0s`,
+			says:     `crisp: POST website/w: status 429 Too Many Requests, retry after 1h0m0s: answered nothing, not JSON: not Crisp's answer, but a gateway's or proxy's`,
 			matching: crisp.ErrQuota,
 		},
 		"error with a status of success": {
@@ -119,31 +118,39 @@ func TestRefusals(t *testing.T) {
 		"HTML of a gateway": {
 			status: 502, header: http.Header{"Retry-After": {"30"}}, body: "\n<html><body>private</body></html>",
 			want: crisp.APIError{RetryAfter: 30 * time.Second},
-			says: `crisp: POST website/w: status 502 Bad Gateway, retry after 30s: answered HTML, not JSON`,
+			says: `crisp: POST website/w: status 502 Bad Gateway, retry after 30s: answered HTML, not JSON: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"text that claims to be HTML": {
 			status: 503, header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, body: "private",
-			says: `crisp: POST website/w: status 503 Service Unavailable: answered HTML, not JSON`,
+			says: `crisp: POST website/w: status 503 Service Unavailable: answered HTML, not JSON: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"text": {
 			status: 500, body: "private",
-			says: `crisp: POST website/w: status 500 Internal Server Error: answered something that is not JSON`,
+			says: `crisp: POST website/w: status 500 Internal Server Error: answered something that is not JSON: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"nothing": {
 			status: 404,
-			says:   `crisp: POST website/w: status 404 Not Found`,
+			says:   `crisp: POST website/w: status 404 Not Found: answered nothing, not JSON: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"other JSON": {
 			status: 500, body: `["private"]`,
-			says: `crisp: POST website/w: status 500 Internal Server Error: answered JSON, but not Crisp's {"error", "reason", "data"}`,
+			says: `crisp: POST website/w: status 500 Internal Server Error: answered JSON, but not Crisp's {"error", "reason", "data"}: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"drifted types": {
 			status: 500, body: `{"error":"private","reason":{"private":1}}`,
-			says: `crisp: POST website/w: status 500 Internal Server Error: answered JSON, but not Crisp's {"error", "reason", "data"}`,
+			says: `crisp: POST website/w: status 500 Internal Server Error: answered JSON, but not Crisp's {"error", "reason", "data"}: not Crisp's answer, but a gateway's or proxy's`,
 		},
 		"not modified": {
 			status: 304,
-			says:   `crisp: POST website/w: status 304 Not Modified: redirects are not followed: is the base URL right?`,
+			says:   `crisp: POST website/w: status 304 Not Modified: a cache answered that nothing has changed, though the call did not ask for that: not Crisp's answer, but a gateway's or proxy's`,
+		},
+		"redirect": {
+			status: 308,
+			says:   `crisp: POST website/w: status 308 Permanent Redirect: redirects are not followed: is the base URL right?`,
+		},
+		"proxy": {
+			status: 407, body: "<html>private</html>",
+			says: `crisp: POST website/w: status 407 Proxy Authentication Required: the proxy refused its credentials: check those in HTTPS_PROXY, or where the HTTP client has them from`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +168,7 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, tt.want.Data, got.Data)
 			assert.Equal(t, tt.want.RetryAfter, got.RetryAfter)
 			assert.EqualError(t, err, tt.says)
-			for _, condition := range []error{crisp.ErrUnauthorized, crisp.ErrRateLimited, crisp.ErrQuota} {
+			for _, condition := range []error{crisp.ErrUnauthorized, crisp.ErrScope, crisp.ErrRateLimited, crisp.ErrQuota} {
 				assert.Equal(t, condition == tt.matching, errors.Is(err, condition), condition) //nolint:errorlint // compares two conditions
 			}
 		})

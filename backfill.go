@@ -246,10 +246,7 @@ func (s *fillSource) Requests() int { return int(s.requests.Load()) }
 
 // Local is true of refusals that a later call would meet too, though not one that
 // asks for something else.
-func (s *fillSource) Local(err error) bool {
-	var refusal *APIError
-	return errors.As(err, &refusal) && final(refusal.StatusCode)
-}
+func (s *fillSource) Local(err error) bool { return final(err) }
 
 func (s *fillSource) Wanted(inbox string) bool {
 	return len(s.filter.Inboxes) == 0 || slices.Contains(s.filter.Inboxes, inbox)
@@ -296,7 +293,7 @@ const shortPage = 10
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
-	pages := untilShort(conversationPages(ctx, s.get, website, lastChanged), shortPage)
+	pages := untilShort(conversationList(s.get, website, lastChanged).pages(ctx), shortPage)
 	return mapPages(pages, func(c *Conversation) backfill.Conversation {
 		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, Changed: c.UpdatedAt}
 	})
@@ -314,12 +311,6 @@ func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, sinc
 			}
 		}
 	}
-}
-
-// gone reports whether a conversation was removed: nothing is missing of it then.
-func gone(err error) bool {
-	var refusal *APIError
-	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
 }
 
 // found are the messages, with the events that they would have come as where those

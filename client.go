@@ -1,6 +1,7 @@
 package crisp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -144,7 +145,10 @@ func WithLogger(logger *slog.Logger) Option {
 func newHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy: http.ProxyFromEnvironment,
+		OnProxyConnectResponse: func(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+			return proxyRefusal(proxy.Host, answer.StatusCode)
+		},
 		DialContext:           dialer.DialContext,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          maxIdleConns,
@@ -156,6 +160,19 @@ func newHTTPClient() *http.Client {
 		// else would end it, and each call would wait for it in vain.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}}
+}
+
+// proxyRefusal is the error of a proxy that makes no connection. Without it, only
+// the text of the status would be left, such as "Forbidden", as if Crisp had said
+// so.
+func proxyRefusal(host string, status int) error {
+	switch status {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired:
+		return fmt.Errorf("no connection by the proxy %s: status %d: %w", host, status, errProxy)
+	}
+	return fmt.Errorf("no connection by the proxy %s: status %d %s", host, status, http.StatusText(status))
 }
 
 // withoutRedirects copies an HTTP client. Crisp redirects no call, and whoever

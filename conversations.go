@@ -37,8 +37,9 @@ func (c *Client) Conversation(ctx context.Context, ref SessionRef) (*Conversatio
 //		…
 //	}
 //
-// An error ends the iteration. The list may change while it is read:
-// a conversation that moves to its front meanwhile can be missed or come twice.
+// An error ends the iteration. The list may change while it is read: a conversation
+// that moves to its front meanwhile can be missed or come twice. A page with nothing
+// new is an [*AnswerError].
 func (c *Client) Conversations(ctx context.Context, websiteID string, query ConversationQuery) iter.Seq2[*Conversation, error] {
 	var check checks
 	check.present("website_id", websiteID)
@@ -46,10 +47,12 @@ func (c *Client) Conversations(ctx context.Context, websiteID string, query Conv
 	if err := check.err(); err != nil {
 		return failedSeq[*Conversation](err)
 	}
-	return flatten(conversationPages(ctx, c.get, websiteID, query))
+	pages := conversationList(c.get, websiteID, query)
+	pages.id = func(c *Conversation) string { return c.SessionID }
+	return flatten(pages.pages(ctx))
 }
 
-func conversationPages(ctx context.Context, get getter, websiteID string, query ConversationQuery) iter.Seq2[[]*Conversation, error] {
+func conversationList(get getter, websiteID string, query ConversationQuery) numberedList[*Conversation] {
 	parameters := ""
 	if values := query.values(); len(values) > 0 {
 		parameters = "?" + values.Encode()
@@ -57,9 +60,8 @@ func conversationPages(ctx context.Context, get getter, websiteID string, query 
 	path := func(page int) string {
 		return fmt.Sprintf("website/%s/conversations/%d", url.PathEscape(websiteID), page) + parameters
 	}
-	return numberedPages(ctx, get, path, func(raw json.RawMessage) *Conversation {
-		return decodeConversation(raw, websiteID)
-	})
+	decode := func(raw json.RawMessage) *Conversation { return decodeConversation(raw, websiteID) }
+	return numberedList[*Conversation]{get: get, path: path, decode: decode}
 }
 
 // CreateConversation makes a new conversation on a website.
@@ -328,16 +330,21 @@ func (c *Client) UpdateConversationMeta(ctx context.Context, ref SessionRef, upd
 
 // Websites lists the websites that have installed the plugin whose token the
 // client has, page by page as the loop goes on. An error, such as that of a
-// token of another tier, is the last that the loop gets.
+// token of another tier, is the last that the loop gets. A page with nothing new is
+// an [*AnswerError].
 func (c *Client) Websites(ctx context.Context) iter.Seq2[*PluginWebsite, error] {
 	return flatten(websitePages(ctx, c.get))
 }
 
 func websitePages(ctx context.Context, get getter) iter.Seq2[[]*PluginWebsite, error] {
-	path := func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) }
-	return numberedPages(ctx, get, path, func(raw json.RawMessage) *PluginWebsite {
-		website := &PluginWebsite{Raw: raw}
-		website.Problems = decodeData(raw, website.decode)
-		return website
-	})
+	return numberedList[*PluginWebsite]{
+		get:  get,
+		path: func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) },
+		decode: func(raw json.RawMessage) *PluginWebsite {
+			website := &PluginWebsite{Raw: raw}
+			website.Problems = decodeData(raw, website.decode)
+			return website
+		},
+		id: func(w *PluginWebsite) string { return w.WebsiteID },
+	}.pages(ctx)
 }

@@ -156,7 +156,7 @@ func TestAListEndsWithItsFirstError(t *testing.T) {
 	}
 	assert.Equal(t, []string{"session_1"}, sessions)
 	require.Len(t, errs, 1)
-	assert.ErrorIs(t, errs[0], crisp.ErrUnauthorized)
+	assert.ErrorIs(t, errs[0], crisp.ErrScope)
 }
 
 func TestAListThatIsNoListIsAnError(t *testing.T) {

@@ -9,9 +9,17 @@ import (
 // Conditions to test for with [errors.Is].
 var (
 	// ErrUnauthorized: Crisp refused the credentials, over the RTM API
-	// (event "unauthorized") or REST (401 or 403). Retrying can't help, so it
-	// ends [RTM.Run].
+	// (event "unauthorized") or REST (401 or 403, but see [ErrScope]). Retrying
+	// can't help, so it ends [RTM.Run]. A 401 or 403 that is not Crisp's own
+	// ([APIError.FromCrisp]), such as that of a gateway, is no such refusal.
 	ErrUnauthorized = errors.New("crisp: credentials refused")
+
+	// ErrScope: Crisp accepts the credentials, but they are not for this REST
+	// call: the token lacks the scope or has no access to the website (reason
+	// "not_allowed"), or is of another kind than the route wants (reason
+	// "restricted_route_tier"). Where it is the endpoint that may not be asked
+	// for, it ends [RTM.Run]. It does not match [ErrUnauthorized].
+	ErrScope = errors.New("crisp: the token may not do that")
 
 	// ErrClosed: the RTM client was closed or shut down. It is what [RTM.Run]
 	// returns after [RTM.Close] and [RTM.Shutdown], as net/http's servers do.
@@ -50,9 +58,10 @@ var (
 	ErrRateLimited = pace.ErrRateLimited
 
 	// ErrQuota: a REST call was refused because the token's daily quota is used
-	// up: status 429 or 420 with a reason that speaks of a quota, or with a
-	// Retry-After of more than 15 minutes, which no rate limit needs. Such calls
-	// are not sent again. Not being rate limited, it does not match
+	// up: status 423 (reason "quota_limit_exceeded"), any refusal whose reason
+	// names a quota, or status 429 or 420 with a Retry-After of more than 15
+	// minutes, which no rate limit needs. Such calls are not sent again, and a
+	// backfill ends with them. Not being rate limited, it does not match
 	// [ErrRateLimited].
 	ErrQuota = errors.New("crisp: quota used up")
 

@@ -2,7 +2,6 @@ package crisp
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"maps"
 	"slices"
@@ -83,7 +82,7 @@ func (c *Client) MessagesAround(ctx context.Context, ref SessionRef, at time.Tim
 
 // messagePage fetches one page of messages, oldest first.
 func messagePage(ctx context.Context, get getter, ref SessionRef, query string) ([]*ConversationMessage, error) {
-	var raws []json.RawMessage
+	var raws list
 	if err := get(ctx, ref.path("messages")+query, &raws); err != nil {
 		return nil, err
 	}

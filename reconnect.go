@@ -132,33 +132,29 @@ func (r *retries) delay(policy Backoff, cause error) time.Duration {
 	return max(0, policy.Delay(r.attempt), askedToWait(cause), r.wait)
 }
 
-// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket; 0
-// if there was none.
+// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket, as far
+// as it is believed; 0 if there was none.
 func askedToWait(cause error) time.Duration {
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		return refusal.RetryAfter
+		return min(refusal.RetryAfter, longestWait)
 	}
 	var upgrade *socketio.UpgradeError
 	if errors.As(cause, &upgrade) {
-		return parseRetryAfter(upgrade.RetryAfter, time.Now())
+		return min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait)
 	}
 	return 0
 }
 
 // fatal reports whether trying again can't help. Before the first success, a
-// refusal such as 404 is a mistake in the set-up; later on it is taken for a
-// passing fault of a gateway.
+// refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
+// for a passing fault. What is not Crisp's word is always taken for that.
 func fatal(err error, connectedBefore bool) bool {
 	var version *socketio.VersionError
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
 		return true
 	}
-	var refusal *APIError
-	if connectedBefore || !errors.As(err, &refusal) {
-		return false
-	}
-	return final(refusal.StatusCode)
+	return !connectedBefore && final(err)
 }
 
 // sleep waits, unless the context ends first.

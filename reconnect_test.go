@@ -106,7 +106,10 @@ func TestRetriesHonourRetryAfter(t *testing.T) {
 }
 
 func TestFatal(t *testing.T) {
-	status := func(code int) error { return fmt.Errorf("endpoint: %w", &APIError{StatusCode: code}) }
+	status := func(code int) error {
+		return fmt.Errorf("endpoint: %w", &APIError{StatusCode: code, Reason: "refused"})
+	}
+	gateway := func(code int) error { return fmt.Errorf("endpoint: %w", &APIError{StatusCode: code}) }
 	tests := []struct {
 		name      string
 		err       error
@@ -116,7 +119,13 @@ func TestFatal(t *testing.T) {
 		{"unauthorized event", ErrUnauthorized, true, true},
 		{"REST 401", status(401), true, true},
 		{"REST 403", status(403), true, true},
+		{"REST 403, a scope", fmt.Errorf("endpoint: %w", &APIError{StatusCode: 403, Reason: "not_allowed"}), true, true},
+		{"a used up quota", fmt.Errorf("endpoint: %w", &APIError{StatusCode: 403, Reason: "quota_limit_exceeded"}), false, false},
 		{"REST 404", status(404), true, false},
+		{"a gateway's 400", gateway(400), false, false},
+		{"a gateway's 401", gateway(401), false, false},
+		{"a gateway's 403", gateway(403), false, false},
+		{"a gateway's 404", gateway(404), false, false},
 		{"REST 408", status(408), false, false},
 		{"REST 420", status(420), false, false},
 		{"REST 429", status(429), false, false},

@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,15 +44,17 @@ const (
 // Unless it is nil, in is sent as JSON, and out is a pointer that gets the
 // "data" of the answer (a *[json.RawMessage] gets them as they are).
 //
-// A refusal by Crisp is an [*APIError], an answer that can't be used an
+// A refusal is an [*APIError], whose FromCrisp reports whether it is Crisp's or
+// that of something in between; an answer that can't be used is an
 // [*AnswerError]. Errors quote neither what was sent nor what was answered.
 // Redirects are not followed.
 //
 // A call that is refused for the rate (429, 420) is sent again when Crisp or
 // the client's own pace allows, which all calls of a client keep together. GET
 // and HEAD are sent again if the network or the server fails, other methods
-// only with a context from [Idempotent]. All that ends with the context: a call
-// does not wait for a pause that its deadline rules out. Without a deadline, each
+// only with a context from [Idempotent]; after a failure, a Retry-After is
+// honoured up to 15 minutes. All that ends with the context: a call does not wait
+// for a pause that its deadline rules out. Without a deadline, each
 // sending has 30 seconds to be answered, a call that was refused or failed is
 // sent again within a minute, and one that is not sent yet waits for its turn as
 // long as others are accepted, or a minute.
@@ -73,15 +76,11 @@ func (c *Client) do(ctx context.Context, how policy, method, path string, in, ou
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return fmt.Errorf("crisp: %s: out must be a pointer or nil, not %T", call, out)
 	}
-	call.policy = how
+	call.out, call.policy = out, how
 	if _, ok := ctx.Deadline(); !ok {
 		call.timeout, call.patience = answerTimeout, callPatience
 	}
-	answer, err := c.send(ctx, call)
-	if err != nil {
-		return err
-	}
-	return answer.decode(out)
+	return c.send(ctx, call)
 }
 
 // call is a REST call, ready to be sent any number of times.
@@ -90,6 +89,7 @@ type call struct {
 	route  string // the path below the base URL, without query: what errors show
 	url    string
 	body   []byte // nil = none
+	out    any    // what the data of the answer are read into; nil = nothing
 	policy
 }
 
@@ -113,6 +113,9 @@ func (c *Client) newCall(method, path string, in any) (*call, error) {
 	route, _, _ := strings.Cut(path, "?")
 	if err := checkPath(path, route); err != nil {
 		return nil, err
+	}
+	if version, _, _ := strings.Cut(route, "/"); isVersion(version) && strings.HasSuffix(c.baseURL, "/"+version+"/") {
+		return nil, fmt.Errorf("crisp: the path %q of a REST call begins with %s, which the base URL ends in already: leave it out", route, version)
 	}
 	call := &call{method: method, route: route, url: c.baseURL + path}
 	if in != nil {
@@ -151,6 +154,13 @@ func checkPath(path, route string) error {
 	return nil
 }
 
+// isVersion reports whether an element of a path is that of an API's version, such
+// as v1.
+func isVersion(element string) bool {
+	digits, ok := strings.CutPrefix(element, "v")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
 func needsEscape(r rune) bool {
 	return r <= ' ' || r > '~' || r == '#' || r == '\\'
 }
@@ -170,55 +180,63 @@ type idempotentKey struct{}
 
 // send sends a call when it is its turn, and again if it was refused for the rate,
 // which means that it had no effect, or if it failed and may be repeated.
-func (c *Client) send(ctx context.Context, call *call) (*answer, error) {
+func (c *Client) send(ctx context.Context, call *call) error {
 	if call.once {
-		return c.sendOnce(ctx, call)
+		_, err := c.attempt(ctx, call)
+		return err
 	}
 	turn := c.limiter.NewTurn(call.patience)
 	if err := turn.Wait(ctx); err != nil {
-		return nil, fmt.Errorf("crisp: %s: not sent: %w", call, err)
+		return fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
 	for sendings := 1; ; sendings++ {
 		if call.allow != nil {
 			if err := call.allow(); err != nil {
 				turn.Lost()
-				return nil, err
+				return err
 			}
 		}
-		answer, err := c.sendOnce(ctx, call)
-		again := c.refused(turn, answer, err)
+		answer, err := c.attempt(ctx, call)
+		again := refused(turn, answer, err)
 		if !again && call.mayRepeat(ctx, sendings) && call.failed(ctx, answer, err) {
-			turn.Delay(failureWait(answer, sendings))
+			turn.Delay(call.failureWait(ctx, answer, sendings))
 			again = true
 		}
 		if !again {
-			return answer, err
-		}
-		if err == nil {
-			err = answer.decode(nil)
+			return err
 		}
 		if cause := turn.Wait(ctx); errors.Is(cause, ErrRateLimited) {
-			return nil, err
+			return err
 		} else if cause != nil {
-			return nil, fmt.Errorf("%w; not sent again: %w", err, cause)
+			return fmt.Errorf("%w; not sent again: %w", err, cause)
 		}
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "crisp: REST call is sent again", slog.Any("error", err))
 	}
 }
 
+// attempt sends a call once, and reads the data of its answer. The answer is nil
+// if there was none.
+func (c *Client) attempt(ctx context.Context, call *call) (*answer, error) {
+	answer, err := c.sendOnce(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return answer, answer.decode(call.out)
+}
+
 // refused lets the limiter know what became of a call, and reports whether that is
 // a refusal for the rate.
-func (c *Client) refused(turn *pace.Turn, answer *answer, err error) bool {
+func refused(turn *pace.Turn, answer *answer, err error) bool {
 	switch {
-	case err != nil:
+	case answer == nil:
 		turn.Lost()
-	case !limited(answer.status):
-		turn.Accepted()
-	case errors.Is(answer.decode(nil), ErrQuota):
+	case errors.Is(err, ErrQuota):
 		turn.Lost() // whatever the pace
-	default:
+	case errors.Is(err, ErrRateLimited):
 		turn.Refused(answer.retryAfter())
 		return true
+	default:
+		turn.Accepted()
 	}
 	return false
 }
@@ -235,26 +253,33 @@ func (c *call) mayRepeat(ctx context.Context, sendings int) bool {
 
 // failed reports whether the network or the server failed, not the call. One that
 // has used up its time has not failed, but for a persistent call, which also takes
-// an answer that is not Crisp's for one of something between.
+// an answer that is not Crisp's, or can't be used, for that of something between.
 func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 	switch {
-	case err != nil && c.persistent:
+	case answer == nil && c.persistent:
 		return true
-	case err != nil:
+	case answer == nil:
 		return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
-	case !c.persistent:
-		return answer.status >= http.StatusInternalServerError
+	case errors.Is(err, ErrQuota): // until tomorrow, say
+		return false
+	case c.persistent:
+		return err != nil && !final(err)
 	}
-	err = answer.decode(nil)
-	return err != nil && !final(answer.status) && !errors.Is(err, ErrQuota)
+	return answer.status >= http.StatusInternalServerError
 }
 
-func failureWait(answer *answer, failures int) time.Duration {
+// failureWait is how long to wait after a failure: what the server asks for, except
+// where a persistent call would have no time left then.
+func (c *call) failureWait(ctx context.Context, answer *answer, failures int) time.Duration {
 	wait := pace.Backoff(failures, minFailureWait, maxFailureWait)
 	if answer == nil {
 		return wait
 	}
-	return max(wait, answer.retryAfter())
+	asked := min(answer.retryAfter(), longestWait)
+	if deadline, ok := ctx.Deadline(); ok && c.persistent && asked >= time.Until(deadline) {
+		return wait
+	}
+	return max(wait, asked)
 }
 
 // sendOnce sends a call once and reads its answer.
@@ -324,24 +349,46 @@ func withoutURL(err error) error {
 // getter fetches the data of a route: the usual way, or a backfill's.
 type getter func(ctx context.Context, path string, out any) error
 
-// numberedPages fetches a list that comes in pages, which ends with an empty one.
-// An error is the last that the loop gets.
-func numberedPages[T any](ctx context.Context, get getter, path func(page int) string, decode func(json.RawMessage) T) iter.Seq2[[]T, error] {
+// numberedList is a list that comes in pages with numbers.
+type numberedList[T any] struct {
+	get    getter
+	path   func(page int) string
+	decode func(json.RawMessage) T
+	// id names an element. A page whose elements all were on one before is an error:
+	// a server that does not heed the number would be asked without end. Nil = that
+	// is for the caller to see.
+	id func(T) string
+}
+
+// pages fetches the list, which ends with an empty page. An error is the last that
+// the loop gets.
+func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
+		seen := make(map[string]bool)
 		for page := 1; ; page++ {
-			var raws []json.RawMessage
-			if err := get(ctx, path(page), &raws); err != nil {
+			var raws list
+			if err := l.get(ctx, l.path(page), &raws); err != nil {
 				yield(nil, err)
 				return
 			}
 			if len(raws) == 0 {
 				return
 			}
-			list := make([]T, len(raws))
+			decoded, fresh := make([]T, len(raws)), l.id == nil
 			for i, raw := range raws {
-				list[i] = decode(raw)
+				decoded[i] = l.decode(raw)
+				if l.id != nil {
+					id := cmp.Or(l.id(decoded[i]), string(raw))
+					fresh = fresh || !seen[id]
+					seen[id] = true
+				}
 			}
-			if !yield(list, nil) {
+			if !fresh {
+				route, _, _ := strings.Cut(l.path(page), "?")
+				yield(nil, &AnswerError{Method: http.MethodGet, Route: route, StatusCode: http.StatusOK, Err: errRepeats})
+				return
+			}
+			if !yield(decoded, nil) {
 				return
 			}
 		}

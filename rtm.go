@@ -160,7 +160,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 // WithBackoff sets the waits between connection attempts; default
 // [ExponentialBackoff], and after six connections in a row one each 90 s, lest what
 // cuts them use up the REST quota. A longer wait that the server asks for
-// (Retry-After) wins.
+// (Retry-After) wins, up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {
 	return func(c *rtmConfig) error {
 		if b == nil {

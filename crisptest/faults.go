@@ -45,7 +45,8 @@ type failure struct {
 	left       countdown // how many more requests it is for
 	status     int
 	retryAfter time.Duration // 0 for no header
-	body       string        // if not empty, instead of Crisp's form
+	gateway    bool          // the body is that of a gateway, instead of Crisp's form
+	body       string
 }
 
 func newFailure(status, n int, retryAfter []time.Duration) failure {
@@ -269,7 +270,15 @@ func (s *Server) FailREST(status, n int, retryAfter ...time.Duration) {
 // such as the HTML page of a gateway. If n is negative, it does so until
 // [Server.Heal].
 func (s *Server) GarbleREST(body string, n int) {
-	s.addRESTFailure(failure{left: countdown(n), status: http.StatusOK, body: body})
+	s.GatewayREST(http.StatusOK, body, n)
+}
+
+// GatewayREST answers the next n REST requests of any route as something between
+// Crisp and the client would: with a status and a body of its own, which may be
+// empty, before Crisp has seen the request. If n is negative, it does so until
+// [Server.Heal].
+func (s *Server) GatewayREST(status int, body string, n int) {
+	s.addRESTFailure(failure{left: countdown(n), status: status, gateway: true, body: body})
 }
 
 func (s *Server) addRESTFailure(f failure) {
@@ -359,7 +368,7 @@ func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	f.header(w.Header())
-	if f.body != "" {
+	if f.gateway {
 		w.WriteHeader(f.status)
 		_, _ = w.Write([]byte(f.body))
 		return true

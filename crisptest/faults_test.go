@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
@@ -215,4 +216,22 @@ func TestSlowREST(t *testing.T) {
 		endpoint(t, srv)
 		assert.Zero(t, time.Since(start))
 	})
+}
+
+func TestGatewayREST(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	srv.GatewayREST(http.StatusForbidden, "<html>Who are you?</html>", 1)
+	srv.GatewayREST(http.StatusNotFound, "", 1)
+	for _, status := range []int{http.StatusForbidden, http.StatusNotFound} {
+		_, err := srv.Client().ConnectEndpoints(t.Context())
+		var refusal *crisp.APIError
+		require.ErrorAs(t, err, &refusal)
+		assert.Equal(t, status, refusal.StatusCode)
+		assert.False(t, refusal.FromCrisp())
+	}
+	_, err := srv.Client().ConnectEndpoints(t.Context())
+	require.NoError(t, err)
+	requests := srv.Requests()
+	require.Len(t, requests, 3)
+	assert.Equal(t, http.StatusForbidden, requests[0].Status)
 }

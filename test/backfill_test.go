@@ -609,7 +609,7 @@ func TestBackfillTellsWhatIsMissing(t *testing.T) {
 				return nil
 			},
 			within: time.Second,
-			is:     crisp.ErrUnauthorized,
+			is:     crisp.ErrScope,
 		},
 		{
 			name:     "age",
@@ -739,7 +739,9 @@ func TestBackfillIsNotDisturbedByOneConversation(t *testing.T) {
 		reply    *http.Response
 		complete bool
 	}{
-		{"removed meanwhile", reply(404, `{"error":true,"reason":"session_not_found","data":{}}`), true},
+		{"removed meanwhile", reply(404, `{"error":true,"reason":"conversation_not_found","data":{}}`), true},
+		{"removed meanwhile, as Crisp used to say", reply(404, `{"error":true,"reason":"session_not_found","data":{}}`), true},
+		{"a route that Crisp does not have", reply(404, `{"error":true,"reason":"not_found","data":{}}`), false},
 		{"not allowed", reply(403, `{"error":true,"reason":"not_allowed","data":{}}`), false},
 	}
 	for _, tt := range tests {

@@ -77,19 +77,29 @@ func (s *search) websites(ctx context.Context) []string {
 	return websites
 }
 
-// maxWalks is when a website's list is taken to change faster than it can be walked.
-const maxWalks = 4
+const (
+	// maxWalks is when a website's list is taken to change faster than it can be walked.
+	maxWalks = 4
+
+	// maxStale is how many pages in a row a walk bears that have nothing new. One can
+	// come of conversations that moved to the front meanwhile.
+	maxStale = 3
+)
 
 // changed walks through a website's list, latest change first. A conversation
 // that changes meanwhile moves to the front, so that a walk of several pages may
 // miss it: so it walks again, back to where the walk before began, until one page is
-// enough. Where too much changes for that, the list is not exact.
+// enough. Where too much changes for that, the list is not exact, nor if it does not
+// get any further.
 func (s *search) changed(ctx context.Context, website string) (found []Conversation, exact bool) {
 	w := walk{search: s, website: website, seen: make(map[string]bool)}
 	until := s.since
 	for range maxWalks {
 		if w.run(ctx, until) {
 			return w.found, true
+		}
+		if w.stuck {
+			break
 		}
 		until = w.began
 	}
@@ -102,6 +112,7 @@ type walk struct {
 	website string
 	seen    map[string]bool
 	began   time.Time // the latest change when it did
+	stuck   bool      // the pages' numbers are not heeded: what is further back is out of reach
 	found   []Conversation
 }
 
@@ -109,14 +120,19 @@ type walk struct {
 // reports whether no conversation can have escaped: it took one page, or came to
 // nothing, which another walk would too.
 func (w *walk) run(ctx context.Context, until time.Time) (exact bool) {
-	pages, first := 0, "" // of the page before
+	pages, stale, listed := 0, 0, make(map[string]bool)
 	for page, err := range w.source.Conversations(ctx, w.website) {
 		if err != nil {
 			w.failed(err)
 			return true
 		}
+		before := len(listed)
 		for _, c := range page {
 			w.add(c, until)
+			listed[c.ID] = true
+		}
+		if stale++; len(listed) > before {
+			stale = 0
 		}
 		if pages++; pages == 1 {
 			w.began = w.latest
@@ -127,10 +143,11 @@ func (w *walk) run(ctx context.Context, until time.Time) (exact bool) {
 			return true
 		case page[len(page)-1].Changed.Before(until):
 			return pages == 1
-		case page[0].ID == first: // the page's number is not heeded
+		case stale == maxStale:
+			w.fail(errPages)
+			w.stuck = true
 			return false
 		}
-		first = page[0].ID
 	}
 	return pages <= 1
 }

@@ -39,7 +39,8 @@ type Source interface {
 	// Websites are those to look at.
 	Websites(ctx context.Context) iter.Seq2[string, error]
 	// Conversations are a website's, page by page, the latest change first. No page is
-	// empty.
+	// empty, but pages may repeat what was on others, as the list changes meanwhile; a
+	// source that does nothing else need not end.
 	Conversations(ctx context.Context, website string) iter.Seq2[[]Conversation, error]
 	// Messages are those of a conversation from a time on, page by page, the oldest
 	// first, none twice. No page is empty. There are none if the
@@ -59,6 +60,7 @@ type Source interface {
 var (
 	ErrBudget  = errors.New("crisp: the backfill's request budget is used up (Backfill.MaxRequests)")
 	ErrTooOld  = errors.New("crisp: the gap began before what the backfill may fetch (Backfill.MaxAge)")
+	errPages   = errors.New("crisp: backfill: the list of conversations repeats itself: the numbers of its pages are not heeded")
 	errList    = errors.New("crisp: backfill: a conversation of the list has no session_id or no updated_at")
 	errMessage = errors.New("crisp: backfill: a message has no fingerprint or no timestamp")
 )

@@ -5,4 +5,5 @@ import "slices"
 // mutants covers all promises of docs/reliability.md and all rows of its table
 // of faults.
 var mutants = slices.Concat(
-	deliveryMutants, queueMutants, gapMutants, connectionMutants, frameMutants, endMutants, backfillMutants, positionMutants, webhookMutants)
+	deliveryMutants, queueMutants, gapMutants, connectionMutants, frameMutants, endMutants, backfillMutants, positionMutants, webhookMutants,
+	answerMutants)

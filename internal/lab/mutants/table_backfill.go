@@ -69,9 +69,9 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "it honours rate limits",
-		in:      "Client.refused",
-		old:     "\t\tc.limiter.refused(turn, answer.retryAfter())\n\t\treturn true\n",
-		new:     "\t\tc.limiter.lost()\n",
+		in:      "refused",
+		old:     "\t\tturn.Refused(answer.retryAfter())\n\t\treturn true\n",
+		new:     "\t\tturn.Lost()\n\t\treturn true\n",
 		tests:   "TestBackfillBearsRateLimits",
 	},
 	{
