@@ -3006,8 +3006,6 @@ type MessageSend struct {
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether the message is stamped.
-	Stamped bool `json:"stamped,omitzero"`
 	// User IDs of the operators whom the message mentions.
 	Mentions []string `json:"mentions,omitzero"`
 	// Who sent the message.
@@ -3021,6 +3019,8 @@ type MessageSend struct {
 	Properties map[string]any `json:"properties,omitzero"`
 	// Previews of the links in the message.
 	Preview []LinkPreview `json:"preview,omitzero"`
+	// Whether the message is stamped.
+	Stamped bool `json:"stamped,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
 	// Whether the message was translated.
@@ -3067,8 +3067,6 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
 			v.Timestamp = d.Time(payload.Required)
-		case "stamped":
-			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
@@ -3081,6 +3079,8 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
 			v.Preview = payload.Slice(d, payload.Optional, (*LinkPreview).decode)
+		case "stamped":
+			v.Stamped = d.Bool(payload.Optional)
 		case "edited":
 			v.Edited = d.Bool(payload.Optional)
 		case "translated":
@@ -3113,7 +3113,6 @@ func (v *MessageSend) encode(e *payload.Encoder) {
 	encodeContent(e, "content", v.Content, payload.Required)
 	e.Int64("fingerprint", v.Fingerprint, payload.Required)
 	e.Time("timestamp", v.Timestamp, payload.Required)
-	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Strings("mentions", v.Mentions, payload.Optional)
 	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
@@ -3124,6 +3123,7 @@ func (v *MessageSend) encode(e *payload.Encoder) {
 	}
 	e.AnyMap("properties", v.Properties, payload.Optional)
 	payload.EncodeSlice(e, "preview", v.Preview, payload.Optional, (*LinkPreview).encode)
+	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Bool("edited", v.Edited, payload.Optional)
 	e.Bool("translated", v.Translated, payload.Optional)
 	e.Bool("automated", v.Automated, payload.Optional)
@@ -3181,8 +3181,6 @@ type MessageReceived struct {
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether the message is stamped.
-	Stamped bool `json:"stamped,omitzero"`
 	// User IDs of the operators whom the message mentions.
 	Mentions []string `json:"mentions,omitzero"`
 	// Who sent the message.
@@ -3196,6 +3194,8 @@ type MessageReceived struct {
 	Properties map[string]any `json:"properties,omitzero"`
 	// Previews of the links in the message.
 	Preview []LinkPreview `json:"preview,omitzero"`
+	// Whether the message is stamped.
+	Stamped bool `json:"stamped,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
 	// Whether the message was translated.
@@ -3242,8 +3242,6 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
 			v.Timestamp = d.Time(payload.Required)
-		case "stamped":
-			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
@@ -3256,6 +3254,8 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
 			v.Preview = payload.Slice(d, payload.Optional, (*LinkPreview).decode)
+		case "stamped":
+			v.Stamped = d.Bool(payload.Optional)
 		case "edited":
 			v.Edited = d.Bool(payload.Optional)
 		case "translated":
@@ -3288,7 +3288,6 @@ func (v *MessageReceived) encode(e *payload.Encoder) {
 	encodeContent(e, "content", v.Content, payload.Required)
 	e.Int64("fingerprint", v.Fingerprint, payload.Required)
 	e.Time("timestamp", v.Timestamp, payload.Required)
-	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Strings("mentions", v.Mentions, payload.Optional)
 	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
@@ -3299,6 +3298,7 @@ func (v *MessageReceived) encode(e *payload.Encoder) {
 	}
 	e.AnyMap("properties", v.Properties, payload.Optional)
 	payload.EncodeSlice(e, "preview", v.Preview, payload.Optional, (*LinkPreview).encode)
+	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Bool("edited", v.Edited, payload.Optional)
 	e.Bool("translated", v.Translated, payload.Optional)
 	e.Bool("automated", v.Automated, payload.Optional)

@@ -174,6 +174,15 @@ func (c *checks) references(references []Reference) {
 	}
 }
 
+func (c *checks) original(v OriginalSource) {
+	if v == (OriginalSource{}) || v.ID != "" {
+		c.that(v.ID == "" || v.Type == "" && v.Content == "", "original", "both new and known to Crisp")
+		return
+	}
+	c.present("original.type", v.Type)
+	c.present("original.content", v.Content)
+}
+
 // noneEmpty refuses a list with an empty element.
 func (c *checks) noneEmpty(field string, list []string) {
 	for i, s := range list {

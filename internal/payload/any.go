@@ -46,7 +46,7 @@ func (d *Decoder) anyNumber() any {
 	lit, _ := d.number()
 	f, ok := parseFloat(lit)
 	if !ok {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return nil
 	}
 	return f

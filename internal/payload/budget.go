@@ -27,7 +27,7 @@ func (d *Decoder) spend(bytes int) bool {
 // cutOff skips a value that the budget has no room for.
 func (d *Decoder) cutOff() {
 	d.skip()
-	d.note(lessData, tooMuch)
+	d.Note(lessData, tooMuch)
 }
 
 // room makes room for one more element of a list, at first for several, and

@@ -29,7 +29,7 @@ const (
 func (d *Decoder) Int(p Presence) int {
 	n := d.Int64(p)
 	if int64(int(n)) != n { // on 32 bits
-		d.note(Integer, outOfRange)
+		d.Note(Integer, outOfRange)
 		return 0
 	}
 	return int(n)
@@ -44,7 +44,7 @@ func (d *Decoder) Int64(p Presence) int64 {
 	}
 	n, ok := integral(lit)
 	if !ok {
-		d.note(Integer, notAnInteger(lit))
+		d.Note(Integer, notAnInteger(lit))
 	}
 	return n
 }
@@ -81,7 +81,7 @@ func (d *Decoder) Float64(p Presence) float64 {
 	}
 	f, ok := parseFloat(lit)
 	if !ok {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 	}
 	return f
 }
@@ -103,7 +103,7 @@ func (d *Decoder) Time(p Presence) time.Time {
 		f *= 1e3
 	}
 	if !ok || f < minMilli || f > maxMilli {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return time.Time{}
 	}
 	ms, fraction := math.Modf(f)
@@ -126,7 +126,7 @@ func (d *Decoder) Duration(p Presence, unit time.Duration) time.Duration {
 	f, ok := parseFloat(lit)
 	f = math.Round(f * float64(unit))
 	if !ok || math.Abs(f) >= math.MaxInt64 {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return 0
 	}
 	return time.Duration(f)
@@ -153,7 +153,7 @@ func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
 		lit, plain = text.number()
 	}
 	if lit == nil || text.pos < len(text.data) {
-		d.note(wanted, String)
+		d.Note(wanted, String)
 		return nil, false
 	}
 	return lit, plain

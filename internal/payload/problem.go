@@ -99,11 +99,11 @@ func (d *Decoder) mismatch(wanted string, p Presence) {
 	if got == Null && (p != Required || len(d.outer) > 0) {
 		return
 	}
-	d.note(wanted, got)
+	d.Note(wanted, got)
 }
 
-// note adds a problem of the value that the cursor has just passed.
-func (d *Decoder) note(wanted, got string) {
+// Note adds a problem of the value that the cursor has just passed.
+func (d *Decoder) Note(wanted, got string) {
 	if d.err != nil {
 		return
 	}

@@ -23,8 +23,8 @@ func Map[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) map
 		return nil
 	}
 	all := make(map[string]T)
+	var v T
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		var v T
 		switch {
 		case d.char() == 'n':
 			d.literal("null")
