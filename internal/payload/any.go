@@ -36,6 +36,10 @@ func (d *Decoder) AnyMap(p Presence) map[string]any {
 		d.mismatch(Object, p)
 		return nil
 	}
+	if !d.spend(boxed('{')) {
+		d.cutOff()
+		return nil
+	}
 	if m := d.anyMap(); len(m) > 0 {
 		return m
 	}
