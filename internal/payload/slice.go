@@ -30,6 +30,7 @@ func Map[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) map
 			d.literal("null")
 			delete(all, key)
 		case d.spend(entryCost(len(all), int(unsafe.Sizeof(v)))):
+			v = *new(T)
 			decode(&v, d, Required)
 			all[key] = v
 		default:
