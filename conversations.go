@@ -231,7 +231,7 @@ func (q *ConversationQuery) check(c *checks) {
 	default:
 		c.that(false, "search_type", fmt.Sprintf("%q is none of text, segment and filter", string(q.SearchType)))
 	}
-	c.filters(q)
+	q.checkSearch(c)
 	switch q.Order {
 	case "", OrderCreated, OrderUpdated, OrderWaiting:
 	default:
@@ -240,6 +240,21 @@ func (q *ConversationQuery) check(c *checks) {
 	c.that(!q.Resolved || !q.NotResolved, "filter_resolved", "asked for together with filter_not_resolved")
 	c.that(!q.Unassigned || q.AssignedTo == "", "filter_unassigned", "asked for together with filter_assigned")
 	c.that(q.From.IsZero() || q.Until.IsZero() || !q.Until.Before(q.From), "filter_date_end", "before filter_date_start")
+}
+
+// checkSearch refuses searches that contradict themselves.
+func (q *ConversationQuery) checkSearch(c *checks) {
+	byFilter := q.SearchType == SearchFilter || q.SearchType == ""
+	c.that(len(q.Filters) == 0 || byFilter, "search_type", "not filter, but there are filters")
+	c.that(q.SearchType == "" || q.Search != "" || byFilter && len(q.Filters) > 0, "search_query", "missing")
+	c.that(q.Search == "" || len(q.Filters) == 0, "search_query", "asked for together with filters")
+	c.that(!q.AnyFilter || len(q.Filters) > 0 || q.SearchType == SearchFilter, "search_operator", "there are no filters")
+	for i, f := range q.Filters {
+		at := fmt.Sprintf("search_query[%d].", i)
+		c.present(at+"model", f.Model)
+		c.present(at+"criterion", f.Criterion)
+		c.present(at+"operator", string(f.Operator))
+	}
 }
 
 // values are the parameters of the route.

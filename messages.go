@@ -126,11 +126,20 @@ func (m *Message) check(c *checks) {
 	c.user("user", m.User)
 	c.noneEmpty("mentions", m.Mentions)
 	c.references(m.References)
-	c.original(m.Original)
+	m.Original.check(c)
 	if m.Fingerprint != 0 {
 		c.fingerprint("fingerprint", m.Fingerprint)
 	}
 	c.that(m.Timestamp.IsZero() || m.Timestamp.UnixMilli() > 0, "timestamp", "before 1970")
+}
+
+func (o OriginalSource) check(c *checks) {
+	if o == (OriginalSource{}) || o.ID != "" {
+		c.that(o.ID == "" || o.Type == "" && o.Content == "", "original", "both new and known to Crisp")
+		return
+	}
+	c.present("original.type", o.Type)
+	c.present("original.content", o.Content)
 }
 
 // messageBody is a message as the route to send it takes it.

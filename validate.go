@@ -174,29 +174,6 @@ func (c *checks) references(references []Reference) {
 	}
 }
 
-func (c *checks) original(v OriginalSource) {
-	if v == (OriginalSource{}) || v.ID != "" {
-		c.that(v.ID == "" || v.Type == "" && v.Content == "", "original", "both new and known to Crisp")
-		return
-	}
-	c.present("original.type", v.Type)
-	c.present("original.content", v.Content)
-}
-
-func (c *checks) filters(q *ConversationQuery) {
-	byFilter := q.SearchType == SearchFilter || q.SearchType == ""
-	c.that(len(q.Filters) == 0 || byFilter, "search_type", "not filter, but there are filters")
-	c.that(q.SearchType == "" || q.Search != "" || byFilter && len(q.Filters) > 0, "search_query", "missing")
-	c.that(q.Search == "" || len(q.Filters) == 0, "search_query", "asked for together with filters")
-	c.that(!q.AnyFilter || len(q.Filters) > 0 || q.SearchType == SearchFilter, "search_operator", "there are no filters")
-	for i, f := range q.Filters {
-		at := fmt.Sprintf("search_query[%d].", i)
-		c.present(at+"model", f.Model)
-		c.present(at+"criterion", f.Criterion)
-		c.present(at+"operator", string(f.Operator))
-	}
-}
-
 // noneEmpty refuses a list with an empty element.
 func (c *checks) noneEmpty(field string, list []string) {
 	for i, s := range list {
