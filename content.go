@@ -2,8 +2,10 @@ package crisp
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/crisp-go/crisp/internal/payload"
 )
@@ -13,7 +15,9 @@ import (
 // [*FieldContent], [*CarouselContent], [*EventContent] and [*UnknownContent].
 // The set is sealed: a type switch over it can be complete.
 //
-// The Content of an event is nil only if its payload had none.
+// The Content of an event is nil only if its payload had none, or null. In a
+// message:updated, which does not tell the message's type, it is what its members
+// and its MIME type make it.
 //
 //sumtype:decl
 type Content interface {
@@ -121,7 +125,7 @@ func newContent(typ MessageType) objectContent {
 // decodeContent reads the content at a place by the message's type, or by its
 // own shape where the type is not known.
 func decodeContent(d *payload.Decoder, at payload.Place, typ MessageType) (content Content) {
-	if !at.Found() {
+	if !at.Found() || at.Raw[0] == 'n' {
 		return nil
 	}
 	shape := typ
@@ -134,7 +138,7 @@ func decodeContent(d *payload.Decoder, at payload.Place, typ MessageType) (conte
 	case ok && shape == MessageTypeNote:
 		return NoteContent(text)
 	}
-	d.Revisit(at, func(d *payload.Decoder) { content = decodeShape(d, shape) })
+	d.Revisit(at, func(d *payload.Decoder) { content = decodeShape(d, shape, at.Raw) })
 	if content == nil {
 		return &UnknownContent{Type: string(typ), Raw: at.Raw}
 	}
@@ -142,9 +146,9 @@ func decodeContent(d *payload.Decoder, at payload.Place, typ MessageType) (conte
 }
 
 // decodeShape reads content of a known shape, other than text. There is none if
-// the shape is not known, or if the content has another JSON type, which is a
+// the shape is not known, or if the content is not of that shape, which is a
 // problem.
-func decodeShape(d *payload.Decoder, shape MessageType) Content {
+func decodeShape(d *payload.Decoder, shape MessageType, raw json.RawMessage) Content {
 	kind := d.Kind()
 	if shape == MessageTypeText || shape == MessageTypeNote {
 		d.String(payload.Required)
@@ -158,46 +162,103 @@ func decodeShape(d *payload.Decoder, shape MessageType) Content {
 	if kind != payload.Object {
 		return nil
 	}
+	if reflect.ValueOf(content).Elem().IsZero() {
+		if other := shapeOf(raw); other != "" && other != shape {
+			d.Note("content of "+string(shape), "content of "+string(other))
+			return nil
+		}
+	}
 	return content
 }
 
-// shapeOf returns the type of message that content belongs to, by the members
-// that no content of another type has; empty if there are none.
+// members are what of content tells what it is.
+type members struct {
+	id, text, name, url, explain, value, duration, namespace, choices, targets bool
+
+	mime string // the member type
+}
+
+// shapeOf returns the type of message that content belongs to, by its members and
+// its MIME type; empty if they don't tell.
 func shapeOf(raw json.RawMessage) MessageType {
 	d := payload.NewDecoder(raw)
-	if d.Kind() == payload.String {
+	switch d.Kind() {
+	case payload.String:
 		return MessageTypeText
-	}
-	if d.Kind() != payload.Object || !d.Object(payload.Required) {
+	case payload.Object:
+		return membersOf(d).shape()
+	default:
 		return ""
 	}
-	var shape MessageType
-	named := false
+}
+
+func membersOf(d *payload.Decoder) members {
+	var m members
+	d.Object(payload.Required)
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
-		case "choices":
-			shape = MessageTypePicker
-		case "explain":
-			shape = MessageTypeField
-		case "targets":
-			shape = MessageTypeCarousel
-		case "namespace":
-			shape = MessageTypeEvent
-		case "duration":
-			shape = MessageTypeAudio
+		case "id":
+			m.id = true
+		case "text":
+			m.text = true
 		case "name":
-			named = true
+			m.name = true
 		case "url":
-			if shape == "" {
-				shape = MessageTypeAnimation
-			}
+			m.url = true
+		case "explain":
+			m.explain = true
+		case "value":
+			m.value = true
+		case "duration":
+			m.duration = true
+		case "namespace":
+			m.namespace = true
+		case "choices":
+			m.choices = true
+		case "targets":
+			m.targets = true
+		case "type":
+			m.mime = d.String(payload.Optional)
+			continue
 		}
 		d.Skip()
 	}
-	if shape == MessageTypeAnimation && named {
+	return m
+}
+
+func (m members) shape() MessageType {
+	switch {
+	case m.choices:
+		return MessageTypePicker
+	case m.targets:
+		return MessageTypeCarousel
+	case m.namespace:
+		return MessageTypeEvent
+	case m.explain, m.id && m.text && m.value:
+		return MessageTypeField
+	case m.duration:
+		return MessageTypeAudio
+	case m.url && m.name:
+		return MessageTypeFile
+	case m.url:
+		return shapeOfMIME(m.mime)
+	default:
+		return ""
+	}
+}
+
+// shapeOfMIME tells apart what has a URL, but no name, as files have, and no
+// duration, as audio has. Only images that can move are animations.
+func shapeOfMIME(mime string) MessageType {
+	mime, _, _ = strings.Cut(strings.ToLower(mime), ";")
+	switch mime = strings.TrimSpace(mime); {
+	case strings.HasPrefix(mime, "audio/"):
+		return MessageTypeAudio
+	case mime == "image/gif", mime == "image/webp", mime == "image/apng", mime == "":
+		return MessageTypeAnimation
+	default:
 		return MessageTypeFile
 	}
-	return shape
 }
 
 // encodeContent writes a message's content.

@@ -117,7 +117,7 @@ func TestContentOfAnotherJSONType(t *testing.T) {
 		"text": "string", "note": "string", "file": "object", "animation": "object", "audio": "object",
 		"picker": "object", "field": "object", "carousel": "object", "event": "object",
 	} {
-		for wire, got := range map[string]string{`5`: "number", `null`: "null", `[]`: "array", `true`: "boolean"} {
+		for wire, got := range map[string]string{`5`: "number", `[]`: "array", `true`: "boolean"} {
 			ev := decodeAs[*crisp.MessageSend](t, "message:send", `{"type":"`+typ+`","content":`+wire+`,"origin":"chat"}`)
 			assert.Equal(t, &crisp.UnknownContent{Type: typ, Raw: json.RawMessage(wire)}, ev.Content)
 			assert.Equal(t, []crisp.FieldProblem{{"content", wanted, got}}, ev.Problems)
@@ -135,7 +135,7 @@ func TestProblemsInsideContent(t *testing.T) {
 	} {
 		ev := decode(t, name, payload)
 		assert.Equal(t, []crisp.FieldProblem{
-			{"content.text", "string", "null"}, {"content.choices[1].label", "string", "number"}, {"content.required", "boolean", "string"},
+			{"content.choices[1].label", "string", "number"}, {"content.required", "boolean", "string"},
 		}, ev.EventMeta().Problems, name)
 		assert.Equal(t, &crisp.PickerContent{ID: "size", Choices: []crisp.PickerChoice{{Label: "Small"}, {Value: "l"}}}, contentOf(ev), name)
 	}
@@ -159,7 +159,7 @@ func TestContentByShape(t *testing.T) {
 		assert.Equal(t, want, drifted.Content)
 		assert.Equal(t, []crisp.FieldProblem{{"type", "string", "number"}}, drifted.Problems)
 	}
-	for _, wire := range []string{`{}`, `{"a":{"url":"x"}}`, `5`, `null`, `[]`, `{"name":"x"}`} {
+	for _, wire := range []string{`{}`, `{"a":{"url":"x"}}`, `5`, `[]`, `{"name":"x"}`} {
 		updated := decodeAs[*crisp.MessageUpdated](t, "message:updated", `{"content":`+wire+`}`)
 		assert.Equal(t, &crisp.UnknownContent{Raw: json.RawMessage(wire)}, updated.Content)
 		assert.Empty(t, updated.Problems)

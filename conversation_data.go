@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"encoding/json"
+	"log/slog"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/payload"
@@ -15,6 +16,7 @@ type Conversation struct {
 	InboxID   string // empty = the main inbox
 	PeopleID  string // of the contact's profile
 	State     SessionState
+	Status    int // Crisp's number for the State; which is which is not documented
 
 	Verified      bool // the visitor's identity is, now
 	Blocked       bool // messages of the visitor are not taken
@@ -28,6 +30,7 @@ type Conversation struct {
 	Preview     MessagePreview
 	Topic       string
 	Unread      Unread
+	Compose     ConversationCompose
 	AssignedTo  string // user ID of the operator; empty = nobody
 	Meta        ConversationMeta
 
@@ -62,6 +65,21 @@ type Unread struct {
 	Visitor  int // the other way round
 }
 
+// ConversationCompose says who is typing in a conversation.
+type ConversationCompose struct {
+	Operator ComposeStatus
+	Visitor  ComposeStatus
+}
+
+// ComposeStatus says whether a side is typing; zero if it is not known.
+type ComposeStatus struct {
+	State     ComposeState
+	Excerpt   string    // what has been typed so far
+	Time      time.Time // when it began or ceased
+	User      User      // who types; has no Type
+	Automated bool      // no person does
+}
+
 func (c *Conversation) decode(d *payload.Decoder) {
 	if !d.Object(payload.Required) {
 		return
@@ -78,6 +96,10 @@ func (c *Conversation) decode(d *payload.Decoder) {
 			c.PeopleID = d.String(payload.Optional)
 		case "state":
 			c.State = SessionState(d.String(payload.Optional))
+		case "status":
+			c.Status = d.Int(payload.Optional)
+		case "compose":
+			c.Compose.decode(d)
 		case "is_verified":
 			c.Verified = d.Bool(payload.Optional)
 		case "is_blocked":
@@ -103,7 +125,7 @@ func (c *Conversation) decode(d *payload.Decoder) {
 		case "assigned":
 			c.AssignedTo = decodeAssigned(d)
 		case "meta":
-			c.Meta.decode(d)
+			c.Meta.decode(d, payload.Optional)
 		case "created_at":
 			c.CreatedAt = d.Time(payload.Optional)
 		case "updated_at":
@@ -130,6 +152,44 @@ func (p *MessagePreview) decode(d *payload.Decoder) {
 			p.Excerpt = d.String(payload.Optional)
 		case "fingerprint":
 			p.Fingerprint = d.Int64(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (c *ConversationCompose) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "operator":
+			c.Operator.decode(d)
+		case "visitor":
+			c.Visitor.decode(d)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (s *ComposeStatus) decode(d *payload.Decoder) {
+	if !d.Object(payload.Optional) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "type":
+			s.State = ComposeState(d.String(payload.Optional))
+		case "excerpt":
+			s.Excerpt = d.String(payload.Optional)
+		case "timestamp":
+			s.Time = d.Time(payload.Optional)
+		case "user":
+			s.User.decode(d, payload.Optional)
+		case "automated":
+			s.Automated = d.Bool(payload.Optional)
 		default:
 			d.Skip()
 		}
@@ -208,8 +268,8 @@ type Device struct {
 	Locales      []string      // languages, such as "en"
 }
 
-func (m *ConversationMeta) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
+func (m *ConversationMeta) decode(d *payload.Decoder, p payload.Presence) {
+	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
@@ -271,6 +331,17 @@ type PluginWebsite struct {
 	WebsiteID string
 	// Settings are the plugin's own for this website; nil if there are none.
 	Settings json.RawMessage
+	// Token is what pages of the plugin prove by that they speak for this website.
+	// It is a secret, and in Raw as well: the website prints and logs without
+	// either, but they do not.
+	Token string
+	// Price is what the plugin costs for this website, in the unit that the plugin
+	// has its prices in at Crisp, which documents none.
+	Price float64
+	// Plan is the website's own plan with Crisp; zero if it was not told.
+	Plan Plan
+	// Difference is what has happened to the website, in lists of changes only.
+	Difference string
 
 	// Raw is the entry as it came, with what has no field here.
 	Raw json.RawMessage
@@ -278,6 +349,15 @@ type PluginWebsite struct {
 	// left zero.
 	Problems []FieldProblem
 }
+
+// String returns the website's identifier and no secret; so does all of fmt.
+func (w PluginWebsite) String() string { return "plugin website " + w.WebsiteID }
+
+// GoString is String, for %#v.
+func (w PluginWebsite) GoString() string { return w.String() }
+
+// LogValue is String, for log/slog.
+func (w PluginWebsite) LogValue() slog.Value { return slog.StringValue(w.String()) }
 
 func (w *PluginWebsite) decode(d *payload.Decoder) {
 	if !d.Object(payload.Required) {
@@ -289,6 +369,14 @@ func (w *PluginWebsite) decode(d *payload.Decoder) {
 			w.WebsiteID = d.String(payload.Required)
 		case "settings":
 			w.Settings = d.RawObject(payload.Optional)
+		case "token":
+			w.Token = d.String(payload.Optional)
+		case "price":
+			w.Price = d.Float64(payload.Optional)
+		case "plan":
+			w.Plan.decode(d, payload.Optional)
+		case "difference":
+			w.Difference = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Conversation gets a conversation. A field of it that came in an unexpected
@@ -165,14 +167,16 @@ type ConversationQuery struct {
 	PerPage      int    // conversations per request: 20 to 50; 0 = as Crisp decides (20)
 	Search       string // what to search for, in the way of SearchType
 	SearchType   SearchType
-	InboxID      string // only in this inbox
-	AssignedTo   string // only those assigned to this operator (user ID)
-	Unassigned   bool   // only those assigned to nobody
-	Unread       bool   // only those with unread messages
-	Mentioned    bool   // only those that mention the operator of the token
-	Resolved     bool   // only resolved ones
-	NotResolved  bool   // only pending and unresolved ones
-	IncludeEmpty bool   // also those without messages
+	Filters      []SearchCriterion // what to search for instead of Search: conversations that meet these
+	AnyFilter    bool              // those that meet one of Filters; else they have to meet all
+	InboxID      string            // only in this inbox
+	AssignedTo   string            // only those assigned to this operator (user ID)
+	Unassigned   bool              // only those assigned to nobody
+	Unread       bool              // only those with unread messages
+	Mentioned    bool              // only those that mention the operator of the token
+	Resolved     bool              // only resolved ones
+	NotResolved  bool              // only pending and unresolved ones
+	IncludeEmpty bool              // also those without messages
 
 	From  time.Time // only from this time on
 	Until time.Time // only up to this time
@@ -186,7 +190,30 @@ type SearchType string
 const (
 	SearchText    SearchType = "text"    // for words in messages; the default
 	SearchSegment SearchType = "segment" // for a segment
-	SearchFilter  SearchType = "filter"  // by criteria, in Crisp's own JSON form
+	SearchFilter  SearchType = "filter"  // by criteria: ConversationQuery.Filters, or their JSON form as Search
+)
+
+// SearchCriterion is a criterion that conversations have to meet. Crisp documents no
+// list of criteria, models and operators: build a filter in its app, and look at
+// what is requested.
+type SearchCriterion struct {
+	Criterion string // what is looked at, such as "segments"
+	Model     string // what has it, such as "session"
+	Operator  FilterOperator
+	Query     []string // what it is compared with
+}
+
+// FilterOperator is how a [SearchCriterion] compares.
+type FilterOperator string
+
+// Operators that are known of Crisp's filters; there may be more.
+const (
+	FilterEqual          FilterOperator = "eq"
+	FilterNotEqual       FilterOperator = "neq"
+	FilterGreater        FilterOperator = "gt"
+	FilterGreaterOrEqual FilterOperator = "gte"
+	FilterLess           FilterOperator = "lt"
+	FilterLessOrEqual    FilterOperator = "lte"
 )
 
 // ConversationOrder is what [ConversationQuery] orders by, the latest first.
@@ -206,7 +233,7 @@ func (q *ConversationQuery) check(c *checks) {
 	default:
 		c.that(false, "search_type", fmt.Sprintf("%q is none of text, segment and filter", string(q.SearchType)))
 	}
-	c.that(q.SearchType == "" || q.Search != "", "search_query", "missing")
+	q.checkSearch(c)
 	switch q.Order {
 	case "", OrderCreated, OrderUpdated, OrderWaiting:
 	default:
@@ -217,6 +244,21 @@ func (q *ConversationQuery) check(c *checks) {
 	c.that(q.From.IsZero() || q.Until.IsZero() || !q.Until.Before(q.From), "filter_date_end", "before filter_date_start")
 }
 
+// checkSearch refuses searches that contradict themselves.
+func (q *ConversationQuery) checkSearch(c *checks) {
+	byFilter := q.SearchType == SearchFilter || q.SearchType == ""
+	c.that(len(q.Filters) == 0 || byFilter, "search_type", "not filter, but there are filters")
+	c.that(q.SearchType == "" || q.Search != "" || byFilter && len(q.Filters) > 0, "search_query", "missing")
+	c.that(q.Search == "" || len(q.Filters) == 0, "search_query", "asked for together with filters")
+	c.that(!q.AnyFilter || len(q.Filters) > 0 || q.SearchType == SearchFilter, "search_operator", "there are no filters")
+	for i, f := range q.Filters {
+		at := fmt.Sprintf("search_query[%d].", i)
+		c.present(at+"model", f.Model)
+		c.present(at+"criterion", f.Criterion)
+		c.present(at+"operator", string(f.Operator))
+	}
+}
+
 // values are the parameters of the route.
 func (q *ConversationQuery) values() url.Values {
 	v := make(url.Values)
@@ -224,8 +266,9 @@ func (q *ConversationQuery) values() url.Values {
 		v.Set("per_page", strconv.Itoa(q.PerPage))
 	}
 	for key, value := range map[string]string{
-		"search_query":    q.Search,
+		"search_query":    q.search(),
 		"search_type":     string(q.searchType()),
+		"search_operator": q.searchOperator(),
 		"filter_inbox_id": q.InboxID,
 		"filter_assigned": q.AssignedTo,
 	} {
@@ -256,7 +299,40 @@ func (q *ConversationQuery) values() url.Values {
 	return v
 }
 
+// search is what to search for, in the form of the route.
+func (q *ConversationQuery) search() string {
+	if len(q.Filters) == 0 {
+		return q.Search
+	}
+	type filter struct {
+		Model     string         `json:"model"`
+		Criterion string         `json:"criterion"`
+		Operator  FilterOperator `json:"operator"`
+		Query     []string       `json:"query"`
+	}
+	filters := make([]filter, len(q.Filters))
+	for i, f := range q.Filters {
+		filters[i] = filter{f.Model, f.Criterion, f.Operator, append([]string{}, f.Query...)}
+	}
+	text, _ := json.Marshal(filters) // of strings only, which can't fail
+	return string(text)
+}
+
+func (q *ConversationQuery) searchOperator() string {
+	switch {
+	case q.AnyFilter:
+		return "or"
+	case len(q.Filters) > 0:
+		return "and"
+	default:
+		return ""
+	}
+}
+
 func (q *ConversationQuery) searchType() SearchType {
+	if len(q.Filters) > 0 {
+		return SearchFilter
+	}
 	if q.Search != "" && q.SearchType == "" {
 		return SearchText
 	}
@@ -276,7 +352,7 @@ func (c *Client) ConversationMeta(ctx context.Context, ref SessionRef) (*Convers
 		return nil, err
 	}
 	meta := &ConversationMeta{Raw: raw}
-	meta.Problems = decodeData(raw, meta.decode)
+	meta.Problems = decodeData(raw, func(d *payload.Decoder) { meta.decode(d, payload.Required) })
 	return meta, nil
 }
 

@@ -52,7 +52,7 @@ func TestConversationDecodes(t *testing.T) {
 	got.Raw = nil
 	assert.Equal(t, &crisp.Conversation{
 		WebsiteID: "site-1", SessionID: "session_1", InboxID: "inbox-1", PeopleID: "people-1",
-		State: crisp.SessionStateUnresolved, Verified: true, Blocked: true, Availability: crisp.AvailabilityOnline,
+		State: crisp.SessionStateUnresolved, Status: 1, Verified: true, Blocked: true, Availability: crisp.AvailabilityOnline,
 		Active:        crisp.Active{Now: true, Last: testAt.UTC()},
 		Verifications: []crisp.Verification{{Identity: "email", Method: "link", Annotation: "x"}},
 		Participants:  []crisp.Participant{{Type: "email", Target: "bob@example.com"}},

@@ -232,13 +232,15 @@ func TestNull(t *testing.T) {
 		{"plan:subscription:updated", `{"plan":null}`, nil},
 		{"plugin:event", `{"data":null}`, nil},
 		{"session:sync:rating", `{"rating":{"stars":5,"comment":null}}`, nil},
-		{"session:set_state", `{"state":null}`, []crisp.FieldProblem{{"state", "string", "null"}}},
-		{"session:set_block", `{"is_blocked":null}`, []crisp.FieldProblem{{"is_blocked", "boolean", "null"}}},
-		{"message:send", `{"fingerprint":null,"timestamp":null}`, []crisp.FieldProblem{{"fingerprint", "integer", "null"}, {"timestamp", "number", "null"}}},
-		{"session:set_segments", `{"segments":null}`, []crisp.FieldProblem{{"segments", "array", "null"}}},
-		{"session:set_segments", `{"segments":["a",null]}`, []crisp.FieldProblem{{"segments[1]", "string", "null"}}},
-		{"session:sync:timezone", `{"timezone":null}`, []crisp.FieldProblem{{"timezone", "number", "null"}}},
-		{"session:sync:geolocation", `{"geolocation":null}`, []crisp.FieldProblem{{"geolocation", "object", "null"}}},
+		{"session:set_state", `{"state":null}`, nil},
+		{"session:set_block", `{"is_blocked":null}`, nil},
+		{"message:send", `{"fingerprint":null,"timestamp":null}`, nil},
+		{"session:set_segments", `{"segments":null}`, nil},
+		{"session:set_segments", `{"segments":["a",null]}`, nil},
+		{"session:sync:timezone", `{"timezone":null}`, nil},
+		{"session:sync:geolocation", `{"geolocation":null}`, nil},
+		{"message:send", `{"content":null,"type":"text"}`, nil},
+		{"message:send", `null`, []crisp.FieldProblem{{"", "object", "null"}}},
 	} {
 		assert.Equal(t, c.problems, decode(t, c.name, c.payload).EventMeta().Problems, c.payload)
 	}

@@ -88,8 +88,11 @@ type Meta struct {
 	// by long.
 	Raw json.RawMessage
 	// Problems lists the fields whose JSON type was not the expected one. They
-	// were left zero; their values are still in Raw. There are at most 100: the
-	// last then says how many more there were.
+	// were left zero; their values are still in Raw. A field that is null counts
+	// as absent. Lists and objects that would take more than 8 bytes of memory for
+	// each byte of the payload, and 256 KiB, are cut off, which is listed as well:
+	// nothing that Crisp sends comes near. There are at most 100: the last then says
+	// how many more there were.
 	Problems []FieldProblem
 
 	identity *identity // see EventID; nil = nobody has asked yet
@@ -140,8 +143,8 @@ type Delivery struct {
 // FieldProblem is one field that was not of the expected type.
 type FieldProblem struct {
 	Path   string // where: "user.nickname", "choices[2].label"; empty for the payload itself
-	Wanted string // the JSON type expected, e.g. "string"
-	Got    string // the JSON type found, e.g. "number", or "number out of range"
+	Wanted string // the JSON type expected, e.g. "string"; "less data" of what was cut off
+	Got    string // the JSON type found, e.g. "number", or "number out of range"; "too much" of what was cut off
 }
 
 // String reads "user.nickname: wanted string, got number".

@@ -3006,8 +3006,6 @@ type MessageSend struct {
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether the message is stamped.
-	Stamped bool `json:"stamped,omitzero"`
 	// User IDs of the operators whom the message mentions.
 	Mentions []string `json:"mentions,omitzero"`
 	// Who sent the message.
@@ -3019,8 +3017,10 @@ type MessageSend struct {
 	// Further properties, as the sender set them. Numbers are float64; the
 	// event's Meta.Raw has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
-	// Previews of the links in the message, as received.
-	Preview []json.RawMessage `json:"preview,omitzero"`
+	// Previews of the links in the message.
+	Preview []LinkPreview `json:"preview,omitzero"`
+	// Whether the message is stamped.
+	Stamped bool `json:"stamped,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
 	// Whether the message was translated.
@@ -3033,6 +3033,8 @@ type MessageSend struct {
 	// Whether the message was delivered: the channel through which it was
 	// delivered, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
+	// Why the message was not delivered, by the channel that refused it.
+	Ignored map[string]IgnoredDetails `json:"ignored,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
@@ -3065,8 +3067,6 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
 			v.Timestamp = d.Time(payload.Required)
-		case "stamped":
-			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
@@ -3078,7 +3078,9 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 		case "properties":
 			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
-			v.Preview = d.Raws(payload.Optional)
+			v.Preview = payload.Slice(d, payload.Optional, (*LinkPreview).decode)
+		case "stamped":
+			v.Stamped = d.Bool(payload.Optional)
 		case "edited":
 			v.Edited = d.Bool(payload.Optional)
 		case "translated":
@@ -3089,6 +3091,8 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			v.Read.decode(d, payload.Optional)
 		case "delivered":
 			v.Delivered.decode(d, payload.Optional)
+		case "ignored":
+			v.Ignored = payload.Map(d, payload.Optional, (*IgnoredDetails).decode)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
@@ -3109,7 +3113,6 @@ func (v *MessageSend) encode(e *payload.Encoder) {
 	encodeContent(e, "content", v.Content, payload.Required)
 	e.Int64("fingerprint", v.Fingerprint, payload.Required)
 	e.Time("timestamp", v.Timestamp, payload.Required)
-	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Strings("mentions", v.Mentions, payload.Optional)
 	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
@@ -3119,7 +3122,8 @@ func (v *MessageSend) encode(e *payload.Encoder) {
 		v.Original.encode(e)
 	}
 	e.AnyMap("properties", v.Properties, payload.Optional)
-	e.Raws("preview", v.Preview, payload.Optional)
+	payload.EncodeSlice(e, "preview", v.Preview, payload.Optional, (*LinkPreview).encode)
+	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Bool("edited", v.Edited, payload.Optional)
 	e.Bool("translated", v.Translated, payload.Optional)
 	e.Bool("automated", v.Automated, payload.Optional)
@@ -3129,6 +3133,7 @@ func (v *MessageSend) encode(e *payload.Encoder) {
 	if e.Member("delivered", v.Delivered == (Receipt{}), payload.Optional) {
 		v.Delivered.encode(e)
 	}
+	payload.EncodeMap(e, "ignored", v.Ignored, payload.Optional, (*IgnoredDetails).encode)
 	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
@@ -3176,8 +3181,6 @@ type MessageReceived struct {
 	Fingerprint int64 `json:"fingerprint"`
 	// When the message was sent. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp"`
-	// Whether the message is stamped.
-	Stamped bool `json:"stamped,omitzero"`
 	// User IDs of the operators whom the message mentions.
 	Mentions []string `json:"mentions,omitzero"`
 	// Who sent the message.
@@ -3189,8 +3192,10 @@ type MessageReceived struct {
 	// Further properties, as the sender set them. Numbers are float64; the
 	// event's Meta.Raw has them exactly.
 	Properties map[string]any `json:"properties,omitzero"`
-	// Previews of the links in the message, as received.
-	Preview []json.RawMessage `json:"preview,omitzero"`
+	// Previews of the links in the message.
+	Preview []LinkPreview `json:"preview,omitzero"`
+	// Whether the message is stamped.
+	Stamped bool `json:"stamped,omitzero"`
 	// Whether the message was edited.
 	Edited bool `json:"edited,omitzero"`
 	// Whether the message was translated.
@@ -3203,6 +3208,8 @@ type MessageReceived struct {
 	// Whether the message was delivered: the channel through which it was
 	// delivered, or a boolean.
 	Delivered Receipt `json:"delivered,omitzero"`
+	// Why the message was not delivered, by the channel that refused it.
+	Ignored map[string]IgnoredDetails `json:"ignored,omitzero"`
 	// IDs of the users that the event is routed to.
 	RoutingIDs []string `json:"routing_ids,omitzero"`
 }
@@ -3235,8 +3242,6 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
 			v.Timestamp = d.Time(payload.Required)
-		case "stamped":
-			v.Stamped = d.Bool(payload.Optional)
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
@@ -3248,7 +3253,9 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 		case "properties":
 			v.Properties = d.AnyMap(payload.Optional)
 		case "preview":
-			v.Preview = d.Raws(payload.Optional)
+			v.Preview = payload.Slice(d, payload.Optional, (*LinkPreview).decode)
+		case "stamped":
+			v.Stamped = d.Bool(payload.Optional)
 		case "edited":
 			v.Edited = d.Bool(payload.Optional)
 		case "translated":
@@ -3259,6 +3266,8 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			v.Read.decode(d, payload.Optional)
 		case "delivered":
 			v.Delivered.decode(d, payload.Optional)
+		case "ignored":
+			v.Ignored = payload.Map(d, payload.Optional, (*IgnoredDetails).decode)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
@@ -3279,7 +3288,6 @@ func (v *MessageReceived) encode(e *payload.Encoder) {
 	encodeContent(e, "content", v.Content, payload.Required)
 	e.Int64("fingerprint", v.Fingerprint, payload.Required)
 	e.Time("timestamp", v.Timestamp, payload.Required)
-	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Strings("mentions", v.Mentions, payload.Optional)
 	if e.Member("user", v.User.isZero(), payload.Optional) {
 		v.User.encode(e)
@@ -3289,7 +3297,8 @@ func (v *MessageReceived) encode(e *payload.Encoder) {
 		v.Original.encode(e)
 	}
 	e.AnyMap("properties", v.Properties, payload.Optional)
-	e.Raws("preview", v.Preview, payload.Optional)
+	payload.EncodeSlice(e, "preview", v.Preview, payload.Optional, (*LinkPreview).encode)
+	e.Bool("stamped", v.Stamped, payload.Optional)
 	e.Bool("edited", v.Edited, payload.Optional)
 	e.Bool("translated", v.Translated, payload.Optional)
 	e.Bool("automated", v.Automated, payload.Optional)
@@ -3299,6 +3308,7 @@ func (v *MessageReceived) encode(e *payload.Encoder) {
 	if e.Member("delivered", v.Delivered == (Receipt{}), payload.Optional) {
 		v.Delivered.encode(e)
 	}
+	payload.EncodeMap(e, "ignored", v.Ignored, payload.Optional, (*IgnoredDetails).encode)
 	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
 }
@@ -4433,6 +4443,8 @@ type PeopleBindSession struct {
 	WebsiteID string `json:"website_id"`
 	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
+	// Inbox that holds the conversation, empty for the main one.
+	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the profile.
 	PeopleID string `json:"people_id"`
 	// IDs of the users that the event is routed to.
@@ -4452,6 +4464,8 @@ func (v *PeopleBindSession) decode(d *payload.Decoder) {
 			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
 			v.SessionID = d.String(payload.Required)
+		case "inbox_id":
+			v.InboxID = d.String(payload.Optional)
 		case "people_id":
 			v.PeopleID = d.String(payload.Required)
 		case "routing_ids":
@@ -4466,6 +4480,7 @@ func (v *PeopleBindSession) encode(e *payload.Encoder) {
 	e.Begin()
 	e.String("website_id", v.WebsiteID, payload.Required)
 	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.String("people_id", v.PeopleID, payload.Required)
 	e.Strings("routing_ids", v.RoutingIDs, payload.Optional)
 	e.End()
@@ -4499,6 +4514,8 @@ type PeopleSyncProfile struct {
 	WebsiteID string `json:"website_id"`
 	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id,omitzero"`
+	// Inbox that holds the conversation, empty for the main one.
+	InboxID string `json:"inbox_id,omitzero"`
 	// ID of the profile.
 	PeopleID string `json:"people_id"`
 	// What became known.
@@ -4520,6 +4537,8 @@ func (v *PeopleSyncProfile) decode(d *payload.Decoder) {
 			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
 			v.SessionID = d.String(payload.Optional)
+		case "inbox_id":
+			v.InboxID = d.String(payload.Optional)
 		case "people_id":
 			v.PeopleID = d.String(payload.Required)
 		case "identity":
@@ -4536,6 +4555,7 @@ func (v *PeopleSyncProfile) encode(e *payload.Encoder) {
 	e.Begin()
 	e.String("website_id", v.WebsiteID, payload.Required)
 	e.String("session_id", v.SessionID, payload.Optional)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.String("people_id", v.PeopleID, payload.Required)
 	e.Key("identity")
 	v.Identity.encode(e)
@@ -5185,6 +5205,8 @@ type IdentityVerifyRequest struct {
 	WebsiteID string `json:"website_id"`
 	// Conversation (Crisp's session) that the event belongs to.
 	SessionID string `json:"session_id"`
+	// Inbox that holds the conversation, empty for the main one.
+	InboxID string `json:"inbox_id,omitzero"`
 	// Plugin that is asked.
 	PluginID string `json:"plugin_id"`
 	// Identity to verify, such as an email address.
@@ -5210,6 +5232,8 @@ func (v *IdentityVerifyRequest) decode(d *payload.Decoder) {
 			v.WebsiteID = d.String(payload.Required)
 		case "session_id":
 			v.SessionID = d.String(payload.Required)
+		case "inbox_id":
+			v.InboxID = d.String(payload.Optional)
 		case "plugin_id":
 			v.PluginID = d.String(payload.Required)
 		case "target":
@@ -5230,6 +5254,7 @@ func (v *IdentityVerifyRequest) encode(e *payload.Encoder) {
 	e.Begin()
 	e.String("website_id", v.WebsiteID, payload.Required)
 	e.String("session_id", v.SessionID, payload.Required)
+	e.String("inbox_id", v.InboxID, payload.Optional)
 	e.String("plugin_id", v.PluginID, payload.Required)
 	e.String("target", v.Target, payload.Required)
 	e.String("code", v.Code, payload.Required)
@@ -7516,6 +7541,112 @@ func (v Original) MarshalJSON() ([]byte, error) { return marshal(&v) }
 // UnmarshalJSON decodes v from the form that Crisp sends.
 func (v *Original) UnmarshalJSON(data []byte) error {
 	*v = Original{}
+	return unmarshalValue(v, data)
+}
+
+// LinkPreview is the preview of a link in a message.
+type LinkPreview struct {
+	// URL of the link.
+	URL string `json:"url"`
+	// Name of the website that the link leads to.
+	Website string `json:"website,omitzero"`
+	// Title of the page.
+	Title string `json:"title,omitzero"`
+	// What the page shows.
+	Preview LinkPreviewDetails `json:"preview,omitzero"`
+	// Whether the preview is stamped.
+	Stamped bool `json:"stamped,omitzero"`
+}
+
+func (v *LinkPreview) decode(d *payload.Decoder, p payload.Presence) {
+	*v = LinkPreview{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "url":
+			v.URL = d.String(payload.Required)
+		case "website":
+			v.Website = d.String(payload.Optional)
+		case "title":
+			v.Title = d.String(payload.Optional)
+		case "preview":
+			v.Preview.decode(d, payload.Optional)
+		case "stamped":
+			v.Stamped = d.Bool(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *LinkPreview) encode(e *payload.Encoder) {
+	e.Begin()
+	e.String("url", v.URL, payload.Required)
+	e.String("website", v.Website, payload.Optional)
+	e.String("title", v.Title, payload.Optional)
+	if e.Member("preview", v.Preview.isZero(), payload.Optional) {
+		v.Preview.encode(e)
+	}
+	e.Bool("stamped", v.Stamped, payload.Optional)
+	e.End()
+}
+
+// MarshalJSON encodes v in the form that Crisp sends.
+func (v LinkPreview) MarshalJSON() ([]byte, error) { return marshal(&v) }
+
+// UnmarshalJSON decodes v from the form that Crisp sends.
+func (v *LinkPreview) UnmarshalJSON(data []byte) error {
+	*v = LinkPreview{}
+	return unmarshalValue(v, data)
+}
+
+// LinkPreviewDetails is what is shown of the page that a link leads to.
+type LinkPreviewDetails struct {
+	// Beginning of its text.
+	Excerpt string `json:"excerpt,omitzero"`
+	// URL of an image.
+	Image string `json:"image,omitzero"`
+	// What can be embedded of it, such as a video.
+	Embed string `json:"embed,omitzero"`
+}
+
+func (v *LinkPreviewDetails) decode(d *payload.Decoder, p payload.Presence) {
+	*v = LinkPreviewDetails{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "excerpt":
+			v.Excerpt = d.String(payload.Optional)
+		case "image":
+			v.Image = d.String(payload.Optional)
+		case "embed":
+			v.Embed = d.String(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *LinkPreviewDetails) encode(e *payload.Encoder) {
+	e.Begin()
+	e.String("excerpt", v.Excerpt, payload.Optional)
+	e.String("image", v.Image, payload.Optional)
+	e.String("embed", v.Embed, payload.Optional)
+	e.End()
+}
+
+func (v *LinkPreviewDetails) isZero() bool { return *v == (LinkPreviewDetails{}) }
+
+// MarshalJSON encodes v in the form that Crisp sends.
+func (v LinkPreviewDetails) MarshalJSON() ([]byte, error) { return marshal(&v) }
+
+// UnmarshalJSON decodes v from the form that Crisp sends.
+func (v *LinkPreviewDetails) UnmarshalJSON(data []byte) error {
+	*v = LinkPreviewDetails{}
 	return unmarshalValue(v, data)
 }
 

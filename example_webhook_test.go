@@ -59,6 +59,23 @@ func ExampleVerify() {
 	// not authentic: true
 }
 
+func ExampleVerifyMCP() {
+	// What the handler of an MCP server gets: headers and a body.
+	body := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
+	header := http.Header{
+		"X-Crisp-Website-Id": {"f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038"},
+		"X-Crisp-Timestamp":  {"1700000000"},
+		"X-Crisp-Signature":  {"sha256=b506b27962bed7a2ef4be18434318601b0fa149f732c255cf0fb651109a96afa"},
+	}
+	fmt.Println("authentic:", crisp.VerifyMCP("mcp_sec_example", header, body, 0) == nil)
+
+	err := crisp.VerifyMCP("mcp_sec_example", header, body, 5*time.Minute)
+	fmt.Println("too old:", errors.Is(err, crisp.ErrStale))
+	// Output:
+	// authentic: true
+	// too old: true
+}
+
 func ExampleSign() {
 	body := []byte(`{"website_id":"w","event":"session:removed","data":{},"timestamp":1700000000000}`)
 	header := crisp.Sign("secret", time.UnixMilli(1700000000000), body)

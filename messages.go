@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Message is a message to be sent. Only Content is needed: the rest says how the
@@ -23,12 +26,12 @@ type Message struct {
 	Origin string
 	// User is who the message is shown to be from; default, as Crisp decides.
 	User User
-	// Mentions are user IDs of operators who are to be notified; only of a note.
+	// Mentions are user IDs of operators who are to be notified.
 	Mentions []string
 	// References are sources that the message refers to.
 	References []Reference
-	// Original names what the message was made of, if it comes from elsewhere.
-	Original Original
+	// Original is what the message was made of, if it comes from elsewhere.
+	Original OriginalSource
 	// Properties are kept with the message.
 	Properties map[string]any
 	// Timestamp is when the message was written, if not now.
@@ -43,6 +46,15 @@ type Message struct {
 	// NotAutomated says that a person wrote the message. Without it, the message
 	// is marked as automated, by which bots know each other.
 	NotAutomated bool
+}
+
+// OriginalSource is what a message that is to be sent was made of: the HTML of an
+// email, say. Crisp keeps it, and the message then comes with an [Original] that
+// has its ID. It needs either both of Type and Content, or ID.
+type OriginalSource struct {
+	Type    string // MIME type of Content, such as "text/html"
+	Content string // the original as a text
+	ID      string // of an original that Crisp has already: Original.OriginalID
 }
 
 // MessageOption changes a message of [Client.Reply].
@@ -63,7 +75,8 @@ func WithUser(user User) MessageOption {
 	return func(m *Message) { m.User = user }
 }
 
-// WithMentions sets the operators, by user ID, who are to be notified of a note.
+// WithMentions sets the operators, by user ID, who are to be notified of the
+// message.
 func WithMentions(userIDs ...string) MessageOption {
 	return func(m *Message) { m.Mentions = userIDs }
 }
@@ -108,17 +121,25 @@ func (m *Message) check(c *checks) {
 	if c.first != nil {
 		return // what follows looks into the content
 	}
-	kind := MessageType(m.Content.ContentType())
-	c.present("type", string(kind))
+	c.present("type", m.Content.ContentType())
 	c.from(m.From)
 	c.user("user", m.User)
 	c.noneEmpty("mentions", m.Mentions)
-	c.that(len(m.Mentions) == 0 || kind == MessageTypeNote, "mentions", "only a note can mention operators")
 	c.references(m.References)
+	m.Original.check(c)
 	if m.Fingerprint != 0 {
 		c.fingerprint("fingerprint", m.Fingerprint)
 	}
 	c.that(m.Timestamp.IsZero() || m.Timestamp.UnixMilli() > 0, "timestamp", "before 1970")
+}
+
+func (o OriginalSource) check(c *checks) {
+	if o == (OriginalSource{}) || o.ID != "" {
+		c.that(o.ID == "" || o.Type == "" && o.Content == "", "original", "both new and known to Crisp")
+		return
+	}
+	c.present("original.type", o.Type)
+	c.present("original.content", o.Content)
 }
 
 // messageBody is a message as the route to send it takes it.
@@ -131,7 +152,7 @@ type messageBody struct {
 	Fingerprint int64          `json:"fingerprint,omitempty"`
 	Mentions    []string       `json:"mentions,omitempty"`
 	References  []Reference    `json:"references,omitempty"`
-	Original    *Original      `json:"original,omitempty"`
+	Original    *original      `json:"original,omitempty"`
 	Properties  map[string]any `json:"properties,omitempty"`
 	Timestamp   int64          `json:"timestamp,omitempty"` // ms
 	Stealth     bool           `json:"stealth,omitempty"`
@@ -154,13 +175,20 @@ func (m *Message) body() messageBody {
 		Translated:  m.Translated,
 		Automated:   !m.NotAutomated,
 	}
-	if m.Original != (Original{}) {
-		body.Original = &m.Original
+	if m.Original != (OriginalSource{}) {
+		body.Original = &original{m.Original.Type, m.Original.Content, m.Original.ID}
 	}
 	if !m.Timestamp.IsZero() {
 		body.Timestamp = m.Timestamp.UnixMilli()
 	}
 	return body
+}
+
+// original is an [OriginalSource] as routes take it.
+type original struct {
+	Type    string `json:"type,omitempty"`
+	Content string `json:"content,omitempty"`
+	ID      string `json:"original_id,omitempty"`
 }
 
 // author is a [User] as routes take it: in events all of it is there, here
@@ -238,16 +266,33 @@ func checkSend(ctx context.Context, ref SessionRef) error {
 
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
 	path := ref.path("message")
-	var sent struct {
-		Fingerprint int64 `json:"fingerprint"`
-	}
-	if err := c.Do(ctx, http.MethodPost, path, body, &sent); err != nil {
+	var raw json.RawMessage
+	if err := c.Do(ctx, http.MethodPost, path, body, &raw); err != nil {
 		return 0, err
 	}
-	if sent.Fingerprint == 0 {
+	if fingerprint = sentFingerprint(raw); fingerprint == 0 {
 		return 0, fmt.Errorf("crisp: POST %s: %w", path, errNoFingerprint)
 	}
-	return sent.Fingerprint, nil
+	return fingerprint, nil
+}
+
+// sentFingerprint reads the answer to a message in whatever form it has the
+// number: the message was sent, and must not seem to have failed. It is 0 if
+// there is none.
+func sentFingerprint(raw json.RawMessage) (fingerprint int64) {
+	decodeData(raw, func(d *payload.Decoder) {
+		if !d.Object(payload.Required) {
+			return
+		}
+		for key, ok := d.Next(); ok; key, ok = d.Next() {
+			if key == "fingerprint" {
+				fingerprint = d.Int64(payload.Optional)
+			} else {
+				d.Skip()
+			}
+		}
+	})
+	return fingerprint
 }
 
 var errNoFingerprint = errors.New("the message was sent, but its fingerprint is missing from the answer")

@@ -75,7 +75,7 @@ var routes = []struct {
 				Origin:      "email",
 				User:        crisp.User{Type: "participant", UserID: "user-1", Nickname: "Ada"},
 				References:  []crisp.Reference{{Type: "link", Name: "Docs", Target: "x"}},
-				Original:    crisp.Original{OriginalID: "original-1"},
+				Original:    crisp.OriginalSource{ID: "original-1"},
 				Properties:  map[string]any{"score": 0.5},
 				Timestamp:   testAt,
 				Fingerprint: 42,

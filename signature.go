@@ -9,6 +9,7 @@ import (
 	"hash"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,6 +18,12 @@ import (
 const (
 	headerTimestamp = "X-Crisp-Request-Timestamp"
 	headerSignature = "X-Crisp-Signature"
+)
+
+// Headers by which an MCP request is authentic, besides headerSignature.
+const (
+	headerTimestampMCP = "X-Crisp-Timestamp"
+	headerWebsiteMCP   = "X-Crisp-Website-Id"
 )
 
 // Verify checks that a plugin hook was signed with a secret, for programs
@@ -46,31 +53,109 @@ func Sign(secret string, at time.Time, body []byte) http.Header {
 	}
 }
 
-// verifySignature checks that any of the keys signed a body.
-func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance time.Duration) error {
-	signature, err := oneHeader(h, headerSignature)
+// VerifyMCP checks that a request to an MCP server of one's own, as Hugo sends
+// them, was signed with the integration's secret ("mcp_sec_…"): that its
+// X-Crisp-Signature is "sha256=" and the HMAC-SHA256 in hex of X-Crisp-Timestamp
+// (seconds), X-Crisp-Website-Id and the body as it came, with a dot between each
+// two. The headers need canonical names. X-Crisp-Session-Id is not signed: don't
+// trust it.
+//
+// The errors are those of [Verify]. Crisp advises a tolerance of 5 minutes.
+func VerifyMCP(secret string, h http.Header, body []byte, tolerance time.Duration) error {
+	if secret == "" {
+		return fmt.Errorf("%w: the secret is empty", ErrSignature)
+	}
+	claim, err := claimOfMCP(h)
 	if err != nil {
 		return err
+	}
+	if !claim.madeBy([]*signingKey{newSigningKey(secret)}, claim.opening, body, nil) {
+		return errWrongSignature
+	}
+	return checkAge(time.Since(claim.at), tolerance)
+}
+
+// verifySignature checks that any of the keys signed a body.
+func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance time.Duration) error {
+	claim, err := claimOf(h)
+	if err != nil {
+		return err
+	}
+	if err := claim.verify(keys, body); err != nil {
+		return err
+	}
+	return checkAge(time.Since(claim.at), tolerance)
+}
+
+// claim is what the headers of a request say of its signature. They are not
+// known to be authentic.
+type claim struct {
+	signature [sha256.Size]byte
+	at        time.Time
+	opening   []byte // what comes before the body in the signed message
+}
+
+var errWrongSignature = fmt.Errorf("%w: wrong signature", ErrSignature)
+
+// claimOf reads the headers of a plugin hook.
+func claimOf(h http.Header) (c claim, err error) {
+	signature, err := oneHeader(h, headerSignature)
+	if err != nil {
+		return c, err
 	}
 	timestamp, err := oneHeader(h, headerTimestamp)
 	if err != nil {
-		return err
+		return c, err
 	}
-	at, ok := parseTimestamp(timestamp)
-	if !ok {
-		return fmt.Errorf("%w: %s is no UNIX time", ErrSignature, headerTimestamp)
+	var ok bool
+	if c.at, ok = parseTimestamp(timestamp); !ok {
+		return c, fmt.Errorf("%w: %s is no UNIX time", ErrSignature, headerTimestamp)
 	}
-	given, ok := parseSignature(signature)
-	if !ok {
-		return fmt.Errorf("%w: %s is no HMAC-SHA256 in hex", ErrSignature, headerSignature)
+	if c.signature, ok = parseSignature(signature); !ok {
+		return c, fmt.Errorf("%w: %s is no HMAC-SHA256 in hex", ErrSignature, headerSignature)
 	}
-	// Crisp signs [timestamp;body]; some of its documents leave out the
-	// brackets. A timestamp is all digits: neither form can pass for the other.
-	opening := []byte("[" + timestamp + ";")
-	if !anyMatches(keys, given, opening, body, closing) && !anyMatches(keys, given, opening[1:], body, nil) {
-		return fmt.Errorf("%w: wrong signature", ErrSignature)
+	c.opening = []byte("[" + timestamp + ";")
+	return c, nil
+}
+
+// claimOfMCP reads the headers of an MCP request.
+func claimOfMCP(h http.Header) (c claim, err error) {
+	signature, err := oneHeader(h, headerSignature)
+	if err != nil {
+		return c, err
 	}
-	return checkAge(time.Since(at), tolerance)
+	timestamp, err := oneHeader(h, headerTimestampMCP)
+	if err != nil {
+		return c, err
+	}
+	websiteID, err := oneHeader(h, headerWebsiteMCP)
+	if err != nil {
+		return c, err
+	}
+	// With a dot in it, the border to the body could be moved.
+	if websiteID == "" || strings.Contains(websiteID, ".") {
+		return c, fmt.Errorf("%w: %s is no website's identifier", ErrSignature, headerWebsiteMCP)
+	}
+	var ok bool
+	if c.at, ok = parseTimestamp(timestamp); !ok {
+		return c, fmt.Errorf("%w: %s is no UNIX time", ErrSignature, headerTimestampMCP)
+	}
+	digits, prefixed := strings.CutPrefix(signature, "sha256=")
+	if c.signature, ok = parseSignature(digits); !ok || !prefixed {
+		return c, fmt.Errorf("%w: %s is not sha256= and an HMAC-SHA256 in hex", ErrSignature, headerSignature)
+	}
+	c.opening = []byte(timestamp + "." + websiteID + ".")
+	return c, nil
+}
+
+// verify checks that any of the keys signed a hook's body. Crisp signs
+// [timestamp;body]; some of its documents leave out the brackets. A timestamp is
+// all digits: neither form can pass for the other.
+func (c *claim) verify(keys []*signingKey, body []byte) error {
+	if c.madeBy(keys, c.opening, body, closing) || c.madeBy(keys, c.opening[1:], body, nil) {
+		return nil
+	}
+	return errWrongSignature
 }
 
 // oneHeader refuses several values: another reader of the request might have
@@ -101,8 +186,7 @@ func parseTimestamp(s string) (time.Time, bool) {
 	}
 }
 
-// checkAge compares how long ago a web hook was signed with the tolerance. It
-// knows the signature to be right, so that it may tell more.
+// checkAge compares how long ago a request was signed with the tolerance.
 func checkAge(age, tolerance time.Duration) error {
 	switch {
 	case tolerance == 0, age.Abs() <= tolerance:
@@ -123,13 +207,13 @@ func parseSignature(s string) (signature [sha256.Size]byte, ok bool) {
 	return signature, err == nil
 }
 
-// anyMatches compares with the signatures of all keys, lest the time tell
-// which of them it is.
-func anyMatches(keys []*signingKey, given [sha256.Size]byte, opening, body, closing []byte) bool {
+// madeBy compares with the signatures of all keys, lest the time tell which of
+// them it is.
+func (c *claim) madeBy(keys []*signingKey, opening, body, closing []byte) bool {
 	match := 0
 	for _, key := range keys {
 		signature := key.sign(opening, body, closing)
-		match |= subtle.ConstantTimeCompare(signature[:], given[:])
+		match |= subtle.ConstantTimeCompare(signature[:], c.signature[:])
 	}
 	return match == 1
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,9 +41,10 @@ const (
 //     delivered before and its handlers succeeded then;
 //   - 500 if one failed or panicked, so that Crisp delivers the event again, if
 //     it is a plugin's hook (those of websites are not retried);
-//   - 405 if the request is no POST, 413 if its body is too large, 408 or 400
-//     if the body did not arrive, 401 if it is not authentic, 400 if it is
-//     authentic, but no event. The router's error handler hears of each of
+//   - 405 if the request is no POST, 401 if it is not authentic, 413 if its
+//     body is too large, 408 or 400 if the body did not arrive, 400 if it is
+//     authentic, but no event. What can be told to be not authentic by the headers
+//     and the URL alone is refused before its body is read. The router's error handler hears of each of
 //     these, except 405, as a [*WebhookError].
 //
 // Deliveries run at the same time, in no order, except that those of the same
@@ -123,8 +125,8 @@ func WithSigningSecrets(secrets ...string) WebhookOption {
 }
 
 // WithURLSecrets sets the secrets of website hooks, which are not signed: each
-// has one in its URL, as the value of a query parameter such as "key". Mind
-// that access logs tend to show URLs.
+// has one in its URL, as the value of a query parameter such as "key". A plus
+// in it may be escaped or not. Mind that access logs tend to show URLs.
 func WithURLSecrets(param string, secrets ...string) WebhookOption {
 	return func(cfg *webhookConfig) error {
 		if param == "" {
@@ -208,14 +210,22 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // receive makes the event of a request; it is nil if no handler wants it.
-// Nothing of the body is looked at before it is known to be authentic.
+// The body is not read before all else was found to be in order, and nothing of it
+// is looked at before it is known to be authentic.
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error) {
+	secrets := h.secrets()
+	claim, signed, err := secrets.check(r, h.tolerance)
+	if err != nil {
+		return nil, err
+	}
 	body, err := readBody(w, r, h.maxBody)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.secrets().verify(r, body, h.tolerance); err != nil {
-		return nil, err
+	if signed {
+		if err := claim.verify(secrets.signing, body); err != nil {
+			return nil, err
+		}
 	}
 	return h.decode(body, r.Header)
 }
@@ -267,7 +277,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		case err != nil:
 			return nil, fmt.Errorf("reading the body: %w", err)
 		case len(body) == cap(body):
-			body = append(body, 0)[:len(body)]
+			body = slices.Grow(body, len(body)) // growing by less would leave more behind
 		}
 	}
 }
@@ -376,34 +386,72 @@ func (s *secrets) setURL(param string, secrets []string) {
 	}
 }
 
-// verify checks that a request is authentic. A signature that is there must
-// be right: a secret in the URL is no excuse for a wrong one.
-func (s *secrets) verify(r *http.Request, body []byte, tolerance time.Duration) error {
-	_, signed := r.Header[headerSignature]
-	if len(s.signing) > 0 && (signed || len(s.url) == 0) {
-		return verifySignature(s.signing, r.Header, body, tolerance)
+// check checks all of a request that can be before its body is there. If signed,
+// the body has yet to be verified by the claim. A signature that is there must be
+// right: a secret in the URL is no excuse for a wrong one.
+func (s *secrets) check(r *http.Request, tolerance time.Duration) (c claim, signed bool, err error) {
+	_, signed = r.Header[headerSignature]
+	if len(s.signing) == 0 || !signed && len(s.url) > 0 {
+		return c, false, s.verifyURL(r.URL)
 	}
-	return s.verifyURL(r.URL)
+	if c, err = claimOf(r.Header); err != nil {
+		return c, true, err
+	}
+	return c, true, checkAge(time.Since(c.at), tolerance)
 }
 
 func (s *secrets) verifyURL(u *url.URL) error {
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil { // it may quote the query
+	values, ok := queryValues(u.RawQuery, s.urlParam)
+	hint := ""
+	if strings.Contains(u.RawQuery, ";") {
+		hint = " (parameters are separated by &, not by semicolons)"
+	}
+	switch {
+	case !ok:
 		return fmt.Errorf("%w: the query of the URL is malformed", ErrSignature)
-	}
-	values := query[s.urlParam]
-	if len(values) != 1 {
-		return fmt.Errorf("%w: %d query parameters %q, want 1", ErrSignature, len(values), s.urlParam)
-	}
-	given := sha256.Sum256([]byte(values[0]))
-	match := 0
-	for i := range s.url { // all of them, lest the time tell which one it is
-		match |= subtle.ConstantTimeCompare(s.url[i][:], given[:])
-	}
-	if match == 0 {
-		return fmt.Errorf("%w: wrong secret in the query parameter %q", ErrSignature, s.urlParam)
+	case len(values) != 1:
+		return fmt.Errorf("%w: %d query parameters %q, want 1%s", ErrSignature, len(values), s.urlParam, hint)
+	case !s.matchURL(values[0]):
+		return fmt.Errorf("%w: wrong secret in the query parameter %q%s", ErrSignature, s.urlParam, hint)
 	}
 	return nil
+}
+
+// matchURL reports whether a value in a URL is a secret. A plus in it may be
+// itself or a space: whoever writes a secret into a URL may not have escaped it.
+func (s *secrets) matchURL(value string) bool {
+	match := 0
+	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
+		text, err := unescape(value)
+		if err != nil {
+			return false
+		}
+		given := sha256.Sum256([]byte(text))
+		for i := range s.url { // all of them, lest the time tell which one it is
+			match |= subtle.ConstantTimeCompare(s.url[i][:], given[:])
+		}
+	}
+	return match != 0
+}
+
+// queryValues returns the values of a parameter, with their escapes. It is not ok
+// if any parameter has an escape that is none. A semicolon is part of a value,
+// whereas [url.ParseQuery] refuses it, and an error of that one may quote a secret.
+func queryValues(query, param string) (values []string, ok bool) {
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(key)
+		if err != nil {
+			return nil, false
+		}
+		if _, err := url.QueryUnescape(value); err != nil {
+			return nil, false
+		}
+		if name == param && pair != "" {
+			values = append(values, value)
+		}
+	}
+	return values, true
 }
 
 // WebhookError is what the router's error handler hears of a web hook that was

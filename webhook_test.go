@@ -418,6 +418,14 @@ func TestARequestWithoutABodyIsNotAuthentic(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, newReceiver(t).post(r).Code)
 }
 
+// signedHead is the headers of a hook whose signature is well-formed, so that its
+// body is worth reading.
+func signedHead() string {
+	var head strings.Builder
+	_ = crisp.Sign(signingSecret, time.Now(), nil).Write(&head)
+	return head.String()
+}
+
 // A client that goes away while it sends the body, over a real connection.
 func TestAbortedRequestReachesNoHandler(t *testing.T) {
 	refused := make(chan error, 1)
@@ -433,7 +441,7 @@ func TestAbortedRequestReachesNoHandler(t *testing.T) {
 
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
-	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: 1000\r\n\r\n{\"website_id\":")
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: hooks\r\n"+signedHead()+"Content-Length: 1000\r\n\r\n{\"website_id\":")
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 
@@ -454,7 +462,7 @@ func TestSlowBodyIsEndedByTheServersTimeout(t *testing.T) {
 		go func() { served <- server.Serve(listener) }()
 
 		start := time.Now()
-		_, err := io.WriteString(here, "POST / HTTP/1.1\r\nHost: hooks\r\nContent-Length: 1000\r\n\r\n{")
+		_, err := io.WriteString(here, "POST / HTTP/1.1\r\nHost: hooks\r\n"+signedHead()+"Content-Length: 1000\r\n\r\n{")
 		require.NoError(t, err)
 		answer, err := io.ReadAll(here)
 		require.NoError(t, err)

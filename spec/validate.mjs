@@ -85,11 +85,14 @@ function* gaps(schema, value, path = 'payload') {
     yield path;
     return;
   }
-  const { properties, items } = schema.anyOf?.find((alternative) => ajv.validate(alternative, value)) ?? schema;
+  const { properties, items, additionalProperties } = schema.anyOf?.find((alternative) => ajv.validate(alternative, value)) ?? schema;
   for (const [name, property] of Object.entries(properties ?? {})) {
     yield* gaps(property, value[name], `${path}.${name}`);
   }
   if (items) yield* gaps(items, value[0], `${path}[0]`);
+  if (additionalProperties?.properties) {
+    for (const key of Object.keys(value)) yield* gaps(additionalProperties, value[key], `${path}.${key}`);
+  }
 }
 
 function isZero(value) {

@@ -99,7 +99,7 @@ func TestDecodeAllocs(t *testing.T) {
 		limit         cost
 	}{
 		{"message:send", messageSend, cost{3, times(2, messageSend)}},
-		{"message:received", received, cost{11, times(2.5, received)}},
+		{"message:received", received, cost{14, times(2.5, received)}},
 		{"session:set_state", state, cost{3, times(2.5, state)}},
 		{"session:sync:pages", pages, cost{5, times(2.5, pages)}},
 		{"people:profile:updated", profile, cost{9, times(2.5, profile)}},

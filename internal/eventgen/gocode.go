@@ -28,6 +28,7 @@ var scalars = map[kind]scalar{
 	kindContent:   {"Content", "", "%s == nil"},
 	kindStruct:    {"", "", "%s.isZero()"},
 	kindSlice:     {"", "", "len(%s) == 0"},
+	kindStructMap: {"", "", "len(%s) == 0"},
 }
 
 // goCode returns the file of the event types.
@@ -321,6 +322,8 @@ func decodeStatement(t goType, target string, p presence) string {
 		return fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindSlice:
 		return decodeSlice(*t.elem, target, p)
+	case kindStructMap:
+		return fmt.Sprintf("%s = payload.Map(d, %s, (*%s).decode)", target, p, t.elem.ref.name)
 	default:
 		return fmt.Sprintf("%s = d.%s(%s)", target, method, p)
 	}
@@ -368,6 +371,8 @@ func encodeStatement(t goType, key, source string, p presence, isZero string) st
 		return fmt.Sprintf("if e.Member(%q, %s, %s) {\n%s.encode(e)\n}", key, isZero, p, source)
 	case kindSlice:
 		return encodeSlice(*t.elem, key, source, p)
+	case kindStructMap:
+		return fmt.Sprintf("payload.EncodeMap(e, %q, %s, %s, (*%s).encode)", key, source, p, t.elem.ref.name)
 	default:
 		return fmt.Sprintf("e.%s(%q, %s, %s)", method, key, source, p)
 	}

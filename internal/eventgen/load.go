@@ -346,7 +346,7 @@ func (l *loader) specialType(v, special value) (goType, bool) {
 	case name == "content":
 		return goType{kind: kindContent}, l.contents(v)
 	case name == "map" && types == "object":
-		return goType{kind: kindMap}, true
+		return l.mapType(v)
 	case name == "raw" && types == "":
 		return goType{kind: kindRaw}, true
 	case name == "raw" && types == "object":
@@ -357,6 +357,25 @@ func (l *loader) specialType(v, special value) (goType, bool) {
 		special.fail("%q with type %q is not understood", name, types)
 		return goType{}, false
 	}
+}
+
+// mapType returns the type of an object whose properties are not known by name,
+// but may all be of the same struct.
+func (l *loader) mapType(v value) (goType, bool) {
+	values, ok := v.get("additionalProperties")
+	if !ok {
+		return goType{kind: kindMap}, true
+	}
+	ref, ok := values.get("$ref")
+	if !ok {
+		return goType{kind: kindMap}, true
+	}
+	elem, ok := l.refType(ref)
+	if ok && elem.kind != kindStruct {
+		ref.fail("maps of %s are not supported", elem)
+		return goType{}, false
+	}
+	return goType{kind: kindStructMap, elem: &elem}, ok
 }
 
 // contents resolves the contents that are objects, so that their types are
@@ -425,7 +444,7 @@ func (l *loader) sliceOf(items value) (goType, bool) {
 		return goType{}, false
 	}
 	switch elem.kind {
-	case kindString, kindInt64, kindRaw, kindStruct:
+	case kindString, kindInt64, kindStruct:
 		return goType{kind: kindSlice, elem: &elem}, true
 	default:
 		items.fail("arrays of %s are not supported", elem)
@@ -442,6 +461,8 @@ func (t goType) String() string {
 		return t.ref.name
 	case kindSlice:
 		return "[]" + t.elem.String()
+	case kindStructMap:
+		return "map[string]" + t.elem.String()
 	default:
 		return scalars[t.kind].goType
 	}

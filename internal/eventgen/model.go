@@ -54,7 +54,7 @@ func (s *structType) field(wire string) *field {
 func (s *structType) comparable() bool {
 	for _, f := range s.fields {
 		switch f.typ.kind {
-		case kindSlice, kindMap, kindRaw, kindRawObject:
+		case kindSlice, kindMap, kindStructMap, kindRaw, kindRawObject:
 			return false
 		case kindStruct:
 			if !f.typ.ref.comparable() {
@@ -80,7 +80,7 @@ type goType struct {
 	kind kind
 	ref  *structType // kindStruct
 	enum *enumType   // kindEnum
-	elem *goType     // kindSlice
+	elem *goType     // kindSlice, kindStructMap
 	unit string      // kindDuration: its Go source
 }
 
@@ -102,6 +102,7 @@ const (
 	kindContent
 	kindStruct
 	kindSlice
+	kindStructMap
 )
 
 // enumType is a string type with constants.

@@ -46,6 +46,11 @@ func checkSample(sample value, s *structType) {
 		if f.typ.kind == kindStruct && v.node.Kind == yaml.MappingNode {
 			checkSample(v, f.typ.ref)
 		}
+		if f.typ.kind == kindStructMap {
+			for _, entry := range v.members() {
+				checkSample(entry.value, f.typ.elem.ref)
+			}
+		}
 		if f.typ.kind == kindSlice && f.typ.elem.kind == kindStruct && v.node.Kind == yaml.SequenceNode {
 			for _, item := range v.list()[:min(1, len(v.node.Content))] { // the others may be incomplete
 				checkSample(item, f.typ.elem.ref)

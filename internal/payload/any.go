@@ -4,7 +4,12 @@ package payload
 // float64, string, bool, nil, []any or map[string]any. A number that a float64
 // can't hold reads as nil and is a problem.
 func (d *Decoder) Any() any {
-	switch c := d.char(); c {
+	c := d.char()
+	if !d.spend(boxed(c)) {
+		d.cutOff()
+		return nil
+	}
+	switch c {
 	case '"':
 		return d.text()
 	case '{':
@@ -31,6 +36,10 @@ func (d *Decoder) AnyMap(p Presence) map[string]any {
 		d.mismatch(Object, p)
 		return nil
 	}
+	if !d.spend(boxed('{')) {
+		d.cutOff()
+		return nil
+	}
 	if m := d.anyMap(); len(m) > 0 {
 		return m
 	}
@@ -41,7 +50,7 @@ func (d *Decoder) anyNumber() any {
 	lit, _ := d.number()
 	f, ok := parseFloat(lit)
 	if !ok {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return nil
 	}
 	return f
@@ -54,6 +63,14 @@ func (d *Decoder) anyMap() map[string]any {
 	m := make(map[string]any)
 	for first := true; d.another('}', first); first = false {
 		key := d.key()
+		if !d.spend(entryCost(len(m), anySize)) {
+			d.cutOff()
+			for d.another('}', false) {
+				d.rawKey()
+				d.skip()
+			}
+			break
+		}
 		m[key] = d.Any()
 	}
 	return m
@@ -65,6 +82,13 @@ func (d *Decoder) anySlice() []any {
 	}
 	s := make([]any, 0)
 	for first := true; d.another(']', first); first = false {
+		if !room(d, &s, 1) {
+			d.cutOff()
+			for d.another(']', false) {
+				d.skip()
+			}
+			break
+		}
 		s = append(s, d.Any())
 	}
 	return s

@@ -19,7 +19,11 @@ const maxDepth = 10_000
 //		}
 //	}
 //
-// A value of another type reads as zero and is noted, see [Decoder.Problems].
+// A value of another type reads as zero and is noted, see [Decoder.Problems];
+// null reads as if it were absent. A list or an object is cut off, which is
+// noted, when all lists and objects together would take more than 8 bytes of
+// memory for each byte of the data, and 256 KiB: hostile data can be made to cost
+// a hundred times their size, others don't come near.
 // The first syntax error ends all loops and makes all further reads return
 // zero; [Decoder.End] returns it.
 //
@@ -35,8 +39,10 @@ type Decoder struct {
 	outer []step // the steps to the container that step is in
 	first bool   // nothing has been read of that container yet
 
+	budget   int // bytes that lists and objects may still take
 	problems []mismatch
-	dropped  int // problems beyond maxProblems
+	notes    int // problems that were noted
+	dropped  int // problems beyond maxProblems or maxNotes
 	err      *SyntaxError
 }
 
@@ -54,8 +60,9 @@ func (d *Decoder) Reset(data []byte) {
 	d.pos, d.depth = 0, 0
 	d.step, d.outer = step{}, d.outer[:0]
 	d.first = false
-	if d.problems != nil || d.err != nil {
-		d.problems, d.dropped, d.err = nil, 0, nil
+	d.budget = budgetAtLeast + budgetPerByte*len(data)
+	if d.notes > 0 || d.err != nil {
+		d.problems, d.notes, d.dropped, d.err = nil, 0, 0, nil
 	}
 	d.peek()
 }
@@ -213,18 +220,6 @@ func (d *Decoder) RawObject(p Presence) json.RawMessage {
 		return nil
 	}
 	return d.Skip()
-}
-
-// Raws reads an array, each element as by Raw.
-func (d *Decoder) Raws(p Presence) []json.RawMessage {
-	if !d.Array(p) {
-		return nil
-	}
-	var all []json.RawMessage
-	for d.More() {
-		all = append(all, d.Raw())
-	}
-	return all
 }
 
 // Skip moves past the value at the cursor and returns its JSON text.

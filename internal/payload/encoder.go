@@ -3,7 +3,9 @@ package payload
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -147,6 +149,20 @@ func EncodeSlice[T any](e *Encoder, key string, v []T, p Presence, encode func(*
 	}
 }
 
+// EncodeMap writes an object, sorted by key, each value by encode.
+func EncodeMap[T any](e *Encoder, key string, v map[string]T, p Presence, encode func(*T, *Encoder)) {
+	if !e.Member(key, len(v) == 0, p) {
+		return
+	}
+	e.Begin()
+	for _, key := range slices.Sorted(maps.Keys(v)) {
+		value := v[key]
+		e.Key(key)
+		encode(&value, e)
+	}
+	e.End()
+}
+
 func (e *Encoder) array(n int, element func(i int)) {
 	e.buf = append(e.buf, '[')
 	for i := range n {
@@ -190,13 +206,6 @@ func (e *Encoder) AnyMap(key string, v map[string]any, p Presence) {
 			v = map[string]any{}
 		}
 		e.value(v)
-	}
-}
-
-// Raws writes an array of JSON texts.
-func (e *Encoder) Raws(key string, v []json.RawMessage, p Presence) {
-	if e.Member(key, len(v) == 0, p) {
-		e.array(len(v), func(i int) { e.RawValue(v[i]) })
 	}
 }
 

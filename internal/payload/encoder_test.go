@@ -36,9 +36,9 @@ type record struct {
 	texts    []string
 	counts   []int64
 	raw      json.RawMessage
-	raws     []json.RawMessage
 	anything map[string]any
 	pages    []page
+	places   map[string]page
 }
 
 func (r record) encode(e *payload.Encoder, p payload.Presence) {
@@ -52,24 +52,20 @@ func (r record) encode(e *payload.Encoder, p payload.Presence) {
 	e.Int64s("counts", r.counts, p)
 	e.Raw("raw", r.raw, p)
 	e.RawObject("object", r.raw, p)
-	e.Raws("raws", r.raws, p)
 	e.AnyMap("anything", r.anything, p)
-	payload.EncodeSlice(e, "pages", r.pages, p, func(p *page, e *payload.Encoder) {
-		e.Begin()
-		e.String("url", p.url, payload.Optional)
-		e.End()
-	})
+	payload.EncodeSlice(e, "pages", r.pages, p, (*page).encode)
+	payload.EncodeMap(e, "places", r.places, p, (*page).encode)
 }
 
 func TestValuesAreWrittenWhateverTheirPresence(t *testing.T) {
 	r := record{
 		text: "s", flag: true, count: 5, number: 4.5, at: time.UnixMilli(1773569824159), span: 90 * time.Second,
 		texts: []string{"a", "b"}, counts: []int64{1, 2}, raw: json.RawMessage(`{"r":1}`),
-		raws: []json.RawMessage{[]byte("1"), nil}, anything: map[string]any{"k": []any{"v"}}, pages: []page{{url: "u"}, {}},
+		places: map[string]page{"b": {}, "a": {url: "u"}}, anything: map[string]any{"k": []any{"v"}}, pages: []page{{url: "u"}, {}},
 	}
 	for _, p := range []payload.Presence{payload.Required, payload.Nullable, payload.Optional} {
 		assert.JSONEq(t, `{"text":"s","flag":true,"count":5,"number":4.5,"at":1773569824159,"span":1.5,`+
-			`"texts":["a","b"],"counts":[1,2],"raw":{"r":1},"object":{"r":1},"raws":[1,null],"anything":{"k":["v"]},`+
+			`"texts":["a","b"],"counts":[1,2],"raw":{"r":1},"object":{"r":1},"places":{"a":{"url":"u"},"b":{}},"anything":{"k":["v"]},`+
 			`"pages":[{"url":"u"},{}]}`, encode(t, func(e *payload.Encoder) { r.encode(e, p) }))
 	}
 }
@@ -78,9 +74,9 @@ func TestZeroValuesAreWrittenByPresence(t *testing.T) {
 	for p, want := range map[payload.Presence]string{
 		payload.Optional: `{}`,
 		payload.Nullable: `{"text":null,"flag":null,"count":null,"number":null,"at":null,"span":null,` +
-			`"texts":null,"counts":null,"raw":null,"object":null,"raws":null,"anything":null,"pages":null}`,
+			`"texts":null,"counts":null,"raw":null,"object":null,"anything":null,"pages":null,"places":null}`,
 		payload.Required: `{"text":"","flag":false,"count":0,"number":0,"at":0,"span":0,` +
-			`"texts":[],"counts":[],"raw":null,"object":{},"raws":[],"anything":{},"pages":[]}`,
+			`"texts":[],"counts":[],"raw":null,"object":{},"anything":{},"pages":[],"places":{}}`,
 	} {
 		assert.JSONEq(t, want, encode(t, func(e *payload.Encoder) { record{}.encode(e, p) }))
 	}
@@ -146,11 +142,17 @@ func FuzzAppendFloat(f *testing.F) {
 
 func TestTimesComeBack(t *testing.T) {
 	for _, at := range []time.Time{
-		{}, time.UnixMilli(1).UTC(), time.UnixMilli(-1500).UTC(), time.UnixMilli(1773569824159).UTC(),
-		time.UnixMicro(1773569824159250).UTC(), time.UnixMicro(1773569824159001).UTC(), time.UnixMicro(-250).UTC(),
+		{}, time.UnixMilli(100_000_000_000).UTC(), time.UnixMilli(-200_000_000_500).UTC(), time.UnixMilli(1773569824159).UTC(),
+		time.UnixMicro(1773569824159250).UTC(), time.UnixMicro(1773569824159001).UTC(), time.UnixMicro(-200_000_000_000_250).UTC(),
 	} {
 		text := payload.AppendTime(nil, at)
 		assert.Equal(t, at, payload.NewDecoder(text).Time(payload.Required), "%s", text)
 	}
 	assert.Equal(t, "1773569824159", string(payload.AppendTime(nil, time.UnixMilli(1773569824159).Add(999))), "nanoseconds are cut off")
+}
+
+func (p *page) encode(e *payload.Encoder) {
+	e.Begin()
+	e.String("url", p.url, payload.Optional)
+	e.End()
 }

@@ -15,6 +15,10 @@ const (
 	maxMilli = 253_402_300_799_999
 )
 
+// firstMilli is where milliseconds begin: fewer are seconds. So many seconds are
+// the year 5138, so many milliseconds March 1973.
+const firstMilli = 100_000_000_000
+
 // How many digits always fit: into an int64, and into a float64 exactly.
 const (
 	maxPlainDigits = 18
@@ -25,26 +29,22 @@ const (
 func (d *Decoder) Int(p Presence) int {
 	n := d.Int64(p)
 	if int64(int(n)) != n { // on 32 bits
-		d.note(Integer, outOfRange)
+		d.Note(Integer, outOfRange)
 		return 0
 	}
 	return int(n)
 }
 
-// Int64 reads an integer exactly, in whatever form it is written: 45, 45.0 or
-// 4.5e1. A number with a fraction, or beyond 64 bits, is a problem.
+// Int64 reads an integer exactly, in whatever form it is written: 45, 45.0,
+// 4.5e1 or "45". A number with a fraction, or beyond 64 bits, is a problem.
 func (d *Decoder) Int64(p Presence) int64 {
-	if !startsNumber(d.char()) {
-		d.mismatch(Integer, p)
-		return 0
-	}
-	lit, plain := d.number()
+	lit, plain := d.numeral(Integer, p)
 	if plain && len(lit) <= maxPlainDigits {
 		return atoi(lit)
 	}
 	n, ok := integral(lit)
 	if !ok {
-		d.note(Integer, notAnInteger(lit))
+		d.Note(Integer, notAnInteger(lit))
 	}
 	return n
 }
@@ -64,7 +64,7 @@ func (d *Decoder) Int64s(p Presence) []int64 {
 		return nil
 	}
 	var all []int64
-	for d.More() {
+	for element(d, &all, 1) {
 		all = append(all, d.Int64(Required))
 	}
 	return all
@@ -72,37 +72,38 @@ func (d *Decoder) Int64s(p Presence) []int64 {
 
 // Float64 reads a number.
 func (d *Decoder) Float64(p Presence) float64 {
-	if !startsNumber(d.char()) {
-		d.mismatch(Number, p)
-		return 0
-	}
-	lit, plain := d.number()
+	lit, plain := d.numeral(Number, p)
 	if plain && len(lit) <= maxExactDigits && lit[0] != '-' { // -0 is not 0
 		return float64(atoi(lit))
 	}
+	if lit == nil {
+		return 0
+	}
 	f, ok := parseFloat(lit)
 	if !ok {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 	}
 	return f
 }
 
-// Time reads a time in milliseconds since 1970. A fraction is kept to the
-// microsecond. 0 is the zero Time.
+// Time reads a time since 1970, in milliseconds or in seconds: which of them is
+// told by magnitude. A fraction is kept to the microsecond. 0 is the zero Time.
 func (d *Decoder) Time(p Presence) time.Time {
-	if !startsNumber(d.char()) {
-		d.mismatch(Number, p)
-		return time.Time{}
-	}
-	lit, plain := d.number()
+	lit, plain := d.numeral(Number, p)
 	if plain && len(lit) <= maxPlainDigits {
-		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli {
-			return unixMilli(ms, 0)
+		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli && (ms <= -firstMilli || ms >= firstMilli) {
+			return time.UnixMilli(ms).UTC()
 		}
 	}
+	if lit == nil {
+		return time.Time{}
+	}
 	f, ok := parseFloat(lit)
+	if math.Abs(f) < firstMilli {
+		f *= 1e3
+	}
 	if !ok || f < minMilli || f > maxMilli {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return time.Time{}
 	}
 	ms, fraction := math.Modf(f)
@@ -118,18 +119,44 @@ func unixMilli(ms int64, fraction time.Duration) time.Time {
 
 // Duration reads a number of units as a duration.
 func (d *Decoder) Duration(p Presence, unit time.Duration) time.Duration {
-	if !startsNumber(d.char()) {
-		d.mismatch(Number, p)
+	lit, _ := d.numeral(Number, p)
+	if lit == nil {
 		return 0
 	}
-	lit, _ := d.number()
 	f, ok := parseFloat(lit)
 	f = math.Round(f * float64(unit))
 	if !ok || math.Abs(f) >= math.MaxInt64 {
-		d.note(Number, outOfRange)
+		d.Note(Number, outOfRange)
 		return 0
 	}
 	return time.Duration(f)
+}
+
+// numeral moves past the value at the cursor and returns its text if it is a
+// number, bare or in quotes; else the text is nil, and that may be a problem.
+func (d *Decoder) numeral(wanted string, p Presence) (lit []byte, plain bool) {
+	c := d.char()
+	if startsNumber(c) {
+		return d.number()
+	}
+	if c == '"' {
+		return d.quotedNumber(wanted)
+	}
+	d.mismatch(wanted, p)
+	return nil, false
+}
+
+// quotedNumber is numeral for a string.
+func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
+	text := Decoder{data: d.quoted()}
+	if startsNumber(text.char()) {
+		lit, plain = text.number()
+	}
+	if lit == nil || text.pos < len(text.data) {
+		d.Note(wanted, String)
+		return nil, false
+	}
+	return lit, plain
 }
 
 func startsNumber(c byte) bool { return c-'0' <= 9 || c == '-' }

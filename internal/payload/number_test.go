@@ -81,24 +81,39 @@ func TestFloat64IsEncodingJSONs(t *testing.T) {
 func TestTime(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		`0`: {}, `0.0`: {},
-		`1`:                 time.UnixMilli(1).UTC(),
-		`-1`:                time.UnixMilli(-1).UTC(),
 		`1773569824159`:     time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
 		`1773569824159.0`:   time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
 		`1.773569824159e12`: time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
 		`1773569824159.25`:  time.Date(2026, 3, 15, 10, 17, 4, 159_250e3, time.UTC),
 		`1773569824159.123`: time.Date(2026, 3, 15, 10, 17, 4, 159_123e3, time.UTC),
-		`-0.5`:              time.Date(1969, 12, 31, 23, 59, 59, 999_500e3, time.UTC),
+		`-157766400000.5`:   time.Date(1964, 12, 31, 23, 59, 59, 999_500e3, time.UTC),
+		`100000000000`:      time.Date(1973, 3, 3, 9, 46, 40, 0, time.UTC),
+		`-100000000000`:     time.Date(1966, 10, 31, 14, 13, 20, 0, time.UTC),
 		`253402300799999`:   time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC),
 		`-62135596799999`:   time.Date(1, 1, 1, 0, 0, 0, 1e6, time.UTC),
-		`0.000001`:          {}, // less than is kept
+		`0.0000001`:         {}, // less than is kept
+
+		// seconds
+		`1`:                 time.Unix(1, 0).UTC(),
+		`-1`:                time.Unix(-1, 0).UTC(),
+		`1773569824`:        time.Date(2026, 3, 15, 10, 17, 4, 0, time.UTC),
+		`1773569824.0`:      time.Date(2026, 3, 15, 10, 17, 4, 0, time.UTC),
+		`1773569824.159`:    time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
+		`1773569824.159251`: time.Date(2026, 3, 15, 10, 17, 4, 159_251e3, time.UTC),
+		`1.773569824e9`:     time.Date(2026, 3, 15, 10, 17, 4, 0, time.UTC),
+		`99999999999`:       time.Date(5138, 11, 16, 9, 46, 39, 0, time.UTC),
+		`-62135596800`:      {}, // Go's zero Time
+
+		`"1773569824"`:    time.Date(2026, 3, 15, 10, 17, 4, 0, time.UTC),
+		`"1773569824159"`: time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
+		`"1773569824.5"`:  time.Date(2026, 3, 15, 10, 17, 4, 5e8, time.UTC),
 	} {
 		d := payload.NewDecoder([]byte(text))
 		assert.Equal(t, want, d.Time(payload.Required), text)
 		require.NoError(t, d.End())
 		assert.Empty(t, d.Problems(), text)
 	}
-	for _, text := range []string{`253402300800000`, `-62135596800001`, `1e300`, `-1e999`, `99999999999999999999`, `1773569824159000000`} {
+	for _, text := range []string{`253402300800000`, `-62135596800001`, `1e300`, `-1e999`, `99999999999999999999`, `1773569824159000`, `1773569824159000000`, `-99999999999`, `"1773569824159000"`} {
 		d := payload.NewDecoder([]byte(text))
 		assert.Zero(t, d.Time(payload.Required), text)
 		require.NoError(t, d.End())

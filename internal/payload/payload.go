@@ -6,15 +6,17 @@
 // a [Problem]. [Encoder] writes what the Decoder reads.
 package payload
 
-// Presence says what null and the zero value mean for a field.
+// Presence says how a field is written that has its zero value. When it is read,
+// null means absent, whatever the Presence; only for the value as a whole, which
+// can't be absent, null is a problem unless it is Nullable or Optional.
 type Presence uint8
 
 const (
-	// Required fields are always written; null is a problem.
+	// Required fields are always written.
 	Required Presence = iota
 	// Nullable fields are always written, as null if they are zero.
 	Nullable
-	// Optional fields are written unless they are zero; null means absent.
+	// Optional fields are written unless they are zero.
 	Optional
 )
 
@@ -32,3 +34,10 @@ const (
 // outOfRange is what a Problem got if the type of a number was right, but the
 // Go type can't hold its value.
 const outOfRange = "number out of range"
+
+// What a [Problem] wanted and got if a list or an object was cut off because
+// reading all of it would have cost too much: see [Decoder].
+const (
+	lessData = "less data"
+	tooMuch  = "too much"
+)

@@ -6,8 +6,12 @@ import (
 	"strconv"
 )
 
-// maxProblems bounds the cost of a payload in which everything is wrong.
-const maxProblems = 100
+// What bounds the cost of a payload in which everything is wrong: how many
+// problems are kept, and how many are noted, with those that are forgotten again.
+const (
+	maxProblems = 100
+	maxNotes    = 1000
+)
 
 // Problem is a value that was not of the type that was asked for.
 type Problem struct {
@@ -49,7 +53,7 @@ type mismatch struct {
 // were. Of members of the same name only the last counts, for problems as for
 // values.
 func (d *Decoder) Problems() []Problem {
-	if len(d.problems) == 0 {
+	if len(d.problems) == 0 && d.dropped == 0 {
 		return nil
 	}
 	list := make([]Problem, 0, len(d.problems)+1)
@@ -88,25 +92,26 @@ func (d *Decoder) keyAt(pos int) string {
 }
 
 // mismatch skips a value that is not of the wanted type. That is a problem
-// unless the value is null and may be.
+// unless the value is null, and not the whole.
 func (d *Decoder) mismatch(wanted string, p Presence) {
 	got := d.Kind()
 	d.skip()
-	if got == Null && p != Required {
+	if got == Null && (p != Required || len(d.outer) > 0) {
 		return
 	}
-	d.note(wanted, got)
+	d.Note(wanted, got)
 }
 
-// note adds a problem of the value that the cursor has just passed.
-func (d *Decoder) note(wanted, got string) {
+// Note adds a problem of the value that the cursor has just passed.
+func (d *Decoder) Note(wanted, got string) {
 	if d.err != nil {
 		return
 	}
-	if len(d.problems) == maxProblems-1 { // the last place is for the count of the dropped
+	if len(d.problems) == maxProblems-1 || d.notes == maxNotes { // the last place is for the count of the dropped
 		d.dropped++
 		return
 	}
+	d.notes++
 	var steps []step
 	if len(d.outer) > 0 {
 		steps = append(slices.Clone(d.outer[1:]), d.step) // outer[0] is the root, which has no name

@@ -1,14 +1,48 @@
 package payload
 
-// Slice reads an array, each element by decode; an empty one reads as nil.
+import "unsafe"
+
+// Slice reads an array, each element by decode; an empty one reads as nil, and
+// null is no element.
 func Slice[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) []T {
 	if !d.Array(p) {
 		return nil
 	}
 	var all []T
-	for d.More() {
+	for element(d, &all, 1) {
 		all = append(all, *new(T))
 		decode(&all[len(all)-1], d, Required)
+	}
+	return all
+}
+
+// Map reads an object, each member by decode; an empty one reads as nil, and null
+// is no member.
+func Map[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) map[string]T {
+	if !d.Object(p) {
+		return nil
+	}
+	all := make(map[string]T)
+	var v T
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch {
+		case d.char() == 'n':
+			d.literal("null")
+			delete(all, key)
+		case d.spend(entryCost(len(all), int(unsafe.Sizeof(v)))):
+			v = *new(T)
+			decode(&v, d, Required)
+			all[key] = v
+		default:
+			d.cutOff()
+			for _, ok := d.Next(); ok; _, ok = d.Next() {
+				d.skip()
+			}
+			return all
+		}
+	}
+	if len(all) == 0 {
+		return nil
 	}
 	return all
 }

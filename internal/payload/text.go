@@ -32,10 +32,7 @@ func (d *Decoder) Strings(p Presence) []string {
 		return nil
 	}
 	var all []string
-	for d.More() {
-		if all == nil {
-			all = make([]string, 0, 4)
-		}
+	for element(d, &all, 4) {
 		all = append(all, d.String(Required))
 	}
 	return all
@@ -166,7 +163,7 @@ func hex4(data []byte) (rune, bool) {
 // unquote resolves the escapes, which are known to be valid. Like encoding/json
 // it replaces invalid UTF-8 and lone surrogates by U+FFFD.
 func unquote(raw []byte) string {
-	text := make([]byte, 0, len(raw))
+	text := make([]byte, 0, unquotedLen(raw))
 	for {
 		plain := bytes.IndexByte(raw, '\\')
 		if plain < 0 {
@@ -177,6 +174,23 @@ func unquote(raw []byte) string {
 		r, raw = unescape(raw[plain:])
 		text = utf8.AppendRune(text, r)
 	}
+}
+
+// unquotedLen returns how long the text can be at most: no escape is shorter than
+// what it stands for, but a byte that is not valid UTF-8 is.
+func unquotedLen(raw []byte) int {
+	n := len(raw)
+	if utf8.Valid(raw) {
+		return n
+	}
+	for len(raw) > 0 {
+		r, size := utf8.DecodeRune(raw)
+		if r == utf8.RuneError && size == 1 {
+			n += len(string(utf8.RuneError)) - size
+		}
+		raw = raw[size:]
+	}
+	return n
 }
 
 func appendUTF8(text, raw []byte) []byte {
