@@ -138,8 +138,18 @@ func referenceOfKind(v reflect.Value, value any) {
 		n, _ := float(value)
 		v.SetFloat(n)
 	case reflect.Map:
-		if object, ok := plain(value).(map[string]any); ok && len(object) > 0 {
-			v.Set(reflect.ValueOf(object))
+		object, ok := value.(map[string]any)
+		switch {
+		case !ok || len(object) == 0:
+		case v.Type().Elem().Kind() == reflect.Interface:
+			v.Set(reflect.ValueOf(plain(object)))
+		default:
+			v.Set(reflect.MakeMap(v.Type()))
+			for key, item := range object {
+				elem := reflect.New(v.Type().Elem()).Elem()
+				reference(elem, item, "")
+				v.SetMapIndex(reflect.ValueOf(key), elem)
+			}
 		}
 	case reflect.Slice:
 		if list, ok := value.([]any); ok && len(list) > 0 {

@@ -15,9 +15,9 @@ const (
 	maxMilli = 253_402_300_799_999
 )
 
-// firstMilli is where milliseconds begin: fewer are seconds. So many seconds are
-// the year 5138, so many milliseconds March 1973.
-const firstMilli = 100_000_000_000
+// inSeconds reports whether a time since 1970 is in seconds: those from 2001 to 5138
+// would be milliseconds of the years 1970 to 1973.
+func inSeconds(n float64) bool { return n >= 1e9 && n < 1e11 }
 
 // How many digits always fit: into an int64, and into a float64 exactly.
 const (
@@ -91,7 +91,7 @@ func (d *Decoder) Float64(p Presence) float64 {
 func (d *Decoder) Time(p Presence) time.Time {
 	lit, plain := d.numeral(Number, p)
 	if plain && len(lit) <= maxPlainDigits {
-		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli && (ms <= -firstMilli || ms >= firstMilli) {
+		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli && ms != 0 && !inSeconds(float64(ms)) {
 			return time.UnixMilli(ms).UTC()
 		}
 	}
@@ -99,7 +99,7 @@ func (d *Decoder) Time(p Presence) time.Time {
 		return time.Time{}
 	}
 	f, ok := parseFloat(lit)
-	if math.Abs(f) < firstMilli {
+	if inSeconds(f) {
 		f *= 1e3
 	}
 	if !ok || f < minMilli || f > maxMilli {
