@@ -90,6 +90,7 @@ type call struct {
 	url    string
 	body   []byte // nil = none
 	out    any    // what the data of the answer are read into; nil = nothing
+	sent   int    // how often so far
 	policy
 }
 
@@ -283,12 +284,14 @@ func (c *call) failureWait(ctx context.Context, answer *answer, failures int) ti
 }
 
 // sendOnce sends a call once and reads its answer.
-func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
+func (c *Client) sendOnce(whole context.Context, call *call) (*answer, error) {
+	ctx := whole
 	if call.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, call.timeout)
 		defer cancel()
 	}
+	call.sent++
 	req, err := c.newRequest(ctx, call)
 	if err != nil {
 		return nil, err
@@ -296,7 +299,7 @@ func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
 	start := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("crisp: %s: %w", call, withoutURL(err))
+		return nil, fmt.Errorf("crisp: %s: %w", call, call.unanswered(whole, ctx, withoutURL(err)))
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read; there is nothing to lose
 	now := time.Now()
@@ -307,13 +310,26 @@ func (c *Client) sendOnce(ctx context.Context, call *call) (*answer, error) {
 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, err)
+		return nil, fmt.Errorf("crisp: %s: reading the answer: %w", call, call.unanswered(whole, ctx, err))
 	}
 	answer := &answer{method: call.method, route: call.route, status: resp.StatusCode, header: resp.Header, body: body, at: now}
 	if date, ok := answer.date(); ok {
 		c.clock.Learn(date, c.clock.At(start), c.clock.At(now))
 	}
 	return answer, nil
+}
+
+// unanswered says of an error how long the answer was waited for, if it was the end
+// of the call's own time, not of the whole.
+func (c *call) unanswered(whole, own context.Context, err error) error {
+	if whole.Err() != nil || own.Err() == nil {
+		return err
+	}
+	times := "once"
+	if c.sent > 1 {
+		times = fmt.Sprintf("%d times", c.sent)
+	}
+	return fmt.Errorf("no answer within %s (sent %s): %w", c.timeout, times, err)
 }
 
 func (c *Client) newRequest(ctx context.Context, call *call) (*http.Request, error) {

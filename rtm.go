@@ -272,12 +272,14 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 //     queued is dropped; use [RTM.Shutdown] to handle it first.
 //   - [RTM.Close] or [RTM.Shutdown]: Run returns [ErrClosed], after the drain.
 //   - an error that trying again can't mend: refused credentials
-//     ([ErrUnauthorized]), an endpoint without TLS ([ErrInsecure]), a server of
-//     another Engine.IO version, or a REST refusal of the first attempt that is
-//     no rate limit. Run returns it once handlers are done with what is queued.
+//     ([ErrUnauthorized]), a token that may not connect ([ErrScope]), an endpoint
+//     without TLS ([ErrInsecure]), a server of another Engine.IO version, or a
+//     refusal of the first attempt by Crisp's REST API that is no limit. Run
+//     returns it once handlers are done with what is queued.
 //
-// Everything else (network, TLS and HTTP failures, a silent server) is retried
-// forever, by the [Backoff]; Hooks.Retrying and the logger hear of it.
+// Everything else (network, TLS and HTTP failures, what a gateway answers in
+// Crisp's place, a silent server) is retried forever, by the [Backoff];
+// Hooks.Retrying and the logger hear of it.
 //
 // Where Run returns without having drained the queue, a hook, or a handler that
 // ignores its context, may still be running.

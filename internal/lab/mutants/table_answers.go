@@ -122,4 +122,12 @@ var answerMutants = []mutant{
 		new:     "return nil\n\tswitch status {",
 		tests:   "TestAProxysRefusalIsToldAsSuch",
 	},
+	{
+		promise: "a REST call without a deadline gets no answer",
+		removed: "it says how long it waited",
+		in:      "call.unanswered",
+		old:     "whole.Err() != nil ||",
+		new:     "whole.Err() == nil ||",
+		tests:   "TestACallWithoutAnswerSaysHowLong",
+	},
 }
