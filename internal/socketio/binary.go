@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"strconv"
+	"time"
 )
 
 // assembly is a binary packet whose attachments are still coming, each in a
@@ -12,11 +13,12 @@ type assembly struct {
 	packet      packet   // doesn't alias the read buffer
 	attachments [][]byte // each nil once used
 	size        int      // in bytes, of all frames so far
+	began       int64    // when the packet came, in the tap's time
 }
 
-func newAssembly(p packet, size int) *assembly {
+func newAssembly(p packet, size int, began int64) *assembly {
 	p.ackID, p.data = bytes.Clone(p.ackID), bytes.Clone(p.data)
-	return &assembly{packet: p, size: size}
+	return &assembly{packet: p, size: size, began: began}
 }
 
 func (a *assembly) complete() bool { return len(a.attachments) == a.packet.attachments }
@@ -97,7 +99,7 @@ func (c *Conn) attachment(data []byte) (Event, bool) {
 // beginAssembly starts collecting the attachments of a binary packet.
 func (c *Conn) beginAssembly(p packet, size int) (Event, bool) {
 	c.dropAssembly()
-	c.assembly = newAssembly(p, size)
+	c.assembly = newAssembly(p, size, c.tap.heard.Load())
 	return c.finishAssembly()
 }
 
@@ -128,5 +130,13 @@ func (c *Conn) dropAssembly() {
 	if c.assembly != nil {
 		c.assembly = nil
 		c.skip(errAttachmentLost)
+	}
+}
+
+// dropStaleAssembly gives up a binary packet whose attachments should have come
+// long ago, when the server has nothing more urgent to say than a heartbeat.
+func (c *Conn) dropStaleAssembly() {
+	if a := c.assembly; a != nil && time.Duration(c.tap.heard.Load()-a.began) > c.heartbeat.watchdog.limit {
+		c.dropAssembly()
 	}
 }

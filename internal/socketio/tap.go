@@ -30,15 +30,16 @@ const readAhead = 64 << 10
 //   - It knows where frames begin, so that the library never gets a byte of the
 //     frame behind the one that it reads. That is what makes the two ways of
 //     reading safe to mix: each frame belongs to one of them.
-//   - It knows whether somebody is waiting for the network and since when, and
-//     when bytes last arrived. Heartbeats, gaps and the stored position depend
-//     on it.
+//   - It knows whether somebody is waiting for the network, since when for the
+//     current packet, and when bytes last arrived. Heartbeats, gaps and the
+//     stored position depend on it.
 //   - It holds the connection below TLS, which can be cut without waiting.
 type tap struct {
 	io.ReadWriteCloser
 	raw       net.Conn // below TLS, nil if the HTTP transport doesn't trace it
 	ahead     *bufio.Reader
 	remaining int64 // bytes of the frame that the WebSocket library is reading
+	data      bool  // that frame is part of a message
 	limit     int64 // of a frame's payload, in bytes
 
 	onWait func() // see Options
@@ -46,6 +47,8 @@ type tap struct {
 	// Times are in nanoseconds since start, which is before all of them.
 	start   time.Time
 	waiting atomic.Int64 // when the current read began, 0 if there is none
+	since   atomic.Int64 // when the first read for the current packet began, 0 if there was none
+	size    atomic.Int64 // of that packet as far as the WebSocket library has read it, in bytes
 	heard   atomic.Int64 // when bytes last arrived
 	quiet   atomic.Int64 // when bytes last arrived after a read had waited quietTime
 }
@@ -98,9 +101,15 @@ func (t *tap) Read(p []byte) (int, error) {
 			return 0, errFrameTooLarge
 		}
 		t.remaining = int64(h.size) + h.payload
+		if t.data = h.data; t.data {
+			t.size.Add(-int64(h.size)) // of the packet only what makes it larger counts
+		}
 	}
 	n, err := t.ahead.Read(p[:min(int64(len(p)), t.remaining)])
 	t.remaining -= int64(n)
+	if t.data {
+		t.size.Add(int64(n))
+	}
 	return n, err
 }
 
@@ -108,6 +117,7 @@ func (t *tap) Read(p []byte) (int, error) {
 type frameHeader struct {
 	size      int   // of the header itself
 	payload   int64 // of what follows the header
+	data      bool  // not a ping, a pong or a close
 	plainText bool  // a whole text message: not fragmented, not masked, without extensions
 }
 
@@ -115,6 +125,7 @@ type frameHeader struct {
 func (t *tap) header() (frameHeader, error) {
 	const (
 		finalText  = 0x81
+		control    = 0x08
 		masked     = 0x80
 		lengthBits = 0x7f
 		length16   = 126
@@ -126,7 +137,12 @@ func (t *tap) header() (frameHeader, error) {
 	if err != nil {
 		return frameHeader{}, err
 	}
-	h := frameHeader{size: 2, payload: int64(b[1] & lengthBits), plainText: b[0] == finalText && b[1]&masked == 0}
+	h := frameHeader{
+		size:      2,
+		payload:   int64(b[1] & lengthBits),
+		data:      b[0]&control == 0,
+		plainText: b[0] == finalText && b[1]&masked == 0,
+	}
 	switch h.payload {
 	case length16:
 		h.size += 2
@@ -160,6 +176,9 @@ func (n network) Read(p []byte) (int, error) {
 	n.onWait()
 	began := n.now()
 	n.waiting.Store(began)
+	if n.since.Load() == 0 {
+		n.since.Store(began)
+	}
 	size, err := n.ReadWriteCloser.Read(p)
 	n.waiting.Store(0)
 	now := n.now()
@@ -190,14 +209,27 @@ func (t *tap) now() int64 { return int64(time.Since(t.start)) }
 // listening reports whether somebody is waiting for the network.
 func (t *tap) listening() bool { return t.waiting.Load() != 0 }
 
-// silence returns for how long somebody has been waiting for the network. It is
-// 0 if nobody is: while nobody listens, the peer can't be called silent.
-func (t *tap) silence() time.Duration {
-	since := t.waiting.Load()
-	if since == 0 {
-		return 0
+// packetRead notes that a packet has come whole.
+func (t *tap) packetRead() {
+	if t.since.Load() != 0 { // in a burst, most need no wait for the network
+		t.since.Store(0)
 	}
-	return time.Duration(t.now() - since)
+}
+
+// packetReadByLibrary does the same for one that came by Read.
+func (t *tap) packetReadByLibrary() {
+	t.packetRead()
+	t.size.Store(0)
+}
+
+// wait returns what somebody is waiting for the network for. While nobody listens,
+// the peer can't be called silent.
+func (t *tap) wait() wait {
+	return wait{
+		since: time.Duration(t.since.Load()),
+		heard: time.Duration(t.heard.Load()),
+		size:  t.size.Load(),
+	}
 }
 
 func (t *tap) lastHeard() time.Time { return t.start.Add(time.Duration(t.heard.Load())) }

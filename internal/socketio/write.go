@@ -44,6 +44,10 @@ func encodeEvent(name string, args []any) ([]byte, error) {
 // errWriteTimeout ends a connection when the network accepts no more data.
 var errWriteTimeout = fmt.Errorf("%w: a frame could not be written in time", ErrTimeout)
 
+// errControlTimeout ends a connection whose peer doesn't read, or sends a part of
+// a ping only. The WebSocket library answers pings on the reading goroutine.
+var errControlTimeout = fmt.Errorf("%w: a WebSocket ping could not be read and answered in time", ErrTimeout)
+
 // writeControl writes a frame of the protocol itself. If that takes longer than
 // pingTimeout, it ends the connection: the server has given it up by then.
 func (c *Conn) writeControl(msg []byte) error {
