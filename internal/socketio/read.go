@@ -89,10 +89,12 @@ func (c *Conn) readError(err error) error {
 		return fmt.Errorf("socketio: the server closed the WebSocket: %w", closed)
 	case errors.Is(err, websocket.ErrMessageTooBig), errors.Is(err, errFrameTooLarge):
 		return fmt.Errorf("%w: more than %d bytes from the server", ErrTooLarge, c.opt.ReadLimit)
+	case errors.Is(err, errMasked):
+		return errMasked
 	case errors.Is(err, context.DeadlineExceeded): // the library's own, of five seconds
 		return errControlTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("socketio: the server closed the connection: %w", io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("socketio: read: %w", err)
+	return fmt.Errorf("socketio: read: %w", briefError{err})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -118,7 +119,24 @@ type frameHeader struct {
 	size      int   // of the header itself
 	payload   int64 // of what follows the header
 	data      bool  // not a ping, a pong or a close
-	plainText bool  // a whole text message: not fragmented, not masked, without extensions
+	plainText bool  // a whole text message: not fragmented, without extensions
+}
+
+// httpAnswer returns the HTTP answer that comes in place of the first frame. A
+// socket.io 4 server sends one to clients of Engine.IO 3, although it has switched
+// to the WebSocket protocol before.
+func (t *tap) httpAnswer() *http.Response {
+	const begin = "HTTP/"
+	for n := range len(begin) { // no frame begins with an H, but one may be shorter than all of it
+		if b, err := t.ahead.Peek(n + 1); err != nil || b[n] != begin[n] {
+			return nil
+		}
+	}
+	resp, err := http.ReadResponse(t.ahead, nil)
+	if err != nil {
+		return nil
+	}
+	return resp
 }
 
 // header parses the header of the next frame and leaves it in the buffer.
@@ -130,18 +148,20 @@ func (t *tap) header() (frameHeader, error) {
 		lengthBits = 0x7f
 		length16   = 126
 		length64   = 127
-		maskSize   = 4
-		maxHeader  = 2 + 8 + maskSize
+		maxHeader  = 2 + 8
 	)
 	b, err := t.ahead.Peek(2)
 	if err != nil {
 		return frameHeader{}, err
 	}
+	if b[1]&masked != 0 { // the WebSocket library would return the payload as it is, masked
+		return frameHeader{}, errMasked
+	}
 	h := frameHeader{
 		size:      2,
 		payload:   int64(b[1] & lengthBits),
 		data:      b[0]&control == 0,
-		plainText: b[0] == finalText && b[1]&masked == 0,
+		plainText: b[0] == finalText,
 	}
 	switch h.payload {
 	case length16:
@@ -159,11 +179,10 @@ func (t *tap) header() (frameHeader, error) {
 		// A length beyond int64 is invalid; it is left for the library to refuse.
 		h.payload = int64(min(binary.BigEndian.Uint64(b[2:]), math.MaxInt64-maxHeader))
 	}
-	if b[1]&masked != 0 {
-		h.size += maskSize
-	}
 	return h, nil
 }
+
+var errMasked = fmt.Errorf("%w: the server masks its frames, as only clients do", ErrHandshake)
 
 var errFrameTooLarge = errors.New("socketio: frame over the read limit")
 
@@ -250,10 +269,14 @@ func (t *tapTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		return resp, err
 	}
-	if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
-		// From here on the connection is no longer the transport's but ours.
-		t.tap = newTap(conn, raw, t.onWait)
-		resp.Body = t.tap
+	conn, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("%w: the HTTP client's RoundTripper wraps the body of the answer in a %.100T, which is no io.ReadWriteCloser",
+			ErrUnsupported, resp.Body)
 	}
+	// From here on the connection is no longer the transport's but ours.
+	t.tap = newTap(conn, raw, t.onWait)
+	resp.Body = t.tap
 	return resp, nil
 }

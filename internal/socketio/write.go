@@ -12,14 +12,14 @@ import (
 // bounds the time to wait for other writers and for the network; if it ends in
 // the middle of the frame, the connection ends, too, because the rest of the
 // frame can no longer be sent. A message larger than the server accepts is not
-// sent, and Emit returns [ErrTooLarge].
+// sent, and Emit returns an [*OversizeError].
 func (c *Conn) Emit(ctx context.Context, name string, args ...any) error {
 	msg, err := encodeEvent(name, args)
 	if err != nil {
 		return err
 	}
 	if limit := c.handshake.MaxPayload; limit > 0 && int64(len(msg)) > limit {
-		return fmt.Errorf("%w: event %q takes %d bytes, the server accepts %d", ErrTooLarge, name, len(msg), limit)
+		return &OversizeError{Event: name, Size: int64(len(msg)), Limit: limit}
 	}
 	return c.write(ctx, msg)
 }
@@ -84,5 +84,5 @@ func (c *Conn) write(ctx context.Context, msg []byte) error {
 		_ = c.end(errWriteTimeout)
 		return fmt.Errorf("socketio: write cut off: %w", context.Cause(ctx))
 	}
-	return fmt.Errorf("socketio: write: %w", err)
+	return fmt.Errorf("socketio: write: %w", briefError{err})
 }
