@@ -70,9 +70,13 @@ func (c *Conn) acceptBinary(data []byte) (Event, bool) {
 	return c.attachment(data)
 }
 
-// acceptText handles a text frame that could not be parsed as a packet, for the
-// given reason. It may be an attachment in the base64 form of Engine.IO 3.
-func (c *Conn) acceptText(data []byte, reason error) (Event, bool) {
+// acceptText handles a text frame that could not be parsed, for the given reason,
+// or only in so far as its packet says. It may be an attachment in the base64 form of Engine.IO 3.
+func (c *Conn) acceptText(data []byte, p packet, reason error) (Event, bool) {
+	if p.kind == kindBinaryEvent && !p.foreign {
+		c.dropAssembly()
+		return c.lose(reason)
+	}
 	encoded, found := bytes.CutPrefix(data, []byte("b4"))
 	if !found || c.opt.Version != 3 {
 		return c.skip(reason)
@@ -89,8 +93,7 @@ func (c *Conn) attachment(data []byte) (Event, bool) {
 		return c.skip(errStrayBinary)
 	}
 	if int64(c.assembly.size)+int64(len(data)) > c.opt.ReadLimit {
-		c.assembly = nil
-		return c.skip(errAttachmentSize)
+		return c.giveUp(errAttachmentSize)
 	}
 	c.assembly.add(data)
 	return c.finishAssembly()
@@ -118,7 +121,7 @@ func (c *Conn) finishAssembly() (Event, bool) {
 	}
 	data, err := a.data()
 	if err != nil {
-		return c.skip(err)
+		return c.lose(err)
 	}
 	a.packet.data = data
 	return c.event(a.packet, a.size)
@@ -128,9 +131,18 @@ func (c *Conn) finishAssembly() (Event, bool) {
 // begun.
 func (c *Conn) dropAssembly() {
 	if c.assembly != nil {
-		c.assembly = nil
-		c.skip(errAttachmentLost)
+		c.giveUp(errAttachmentLost)
 	}
+}
+
+// giveUp gives up an incomplete binary packet.
+func (c *Conn) giveUp(reason error) (Event, bool) {
+	p := c.assembly.packet
+	c.assembly = nil
+	if p.kind == kindBinaryEvent && !p.foreign {
+		return c.lose(reason)
+	}
+	return c.skip(reason)
 }
 
 // dropStaleAssembly gives up a binary packet whose attachments should have come

@@ -34,9 +34,8 @@ type Options struct {
 	ReadLimit int64
 	// OnSkip, if set, is called for every packet from the server that was
 	// skipped, or handled only in part, because it is malformed or unsupported.
-	// It runs on the goroutine that calls Dial or Next and has to be quick. The
-	// errors never contain anything that the server sent.
-	OnSkip func(error)
+	// It runs on the goroutine that calls Dial or Next and has to be quick.
+	OnSkip func(Skip)
 	// OnWait, if set, is called by Next, on its goroutine, before it may have to
 	// wait for the network: it has returned every event that has come whole. It
 	// has to be quick.
@@ -57,12 +56,20 @@ func (o Options) withDefaults() (Options, error) {
 		o.ReadLimit = DefaultReadLimit
 	}
 	if o.OnSkip == nil {
-		o.OnSkip = func(error) {}
+		o.OnSkip = func(Skip) {}
 	}
 	if o.OnWait == nil {
 		o.OnWait = func() {}
 	}
 	return o, nil
+}
+
+// A Skip is a packet that was skipped.
+type Skip struct {
+	// Reason says why. It never contains anything that the server sent.
+	Reason error
+	// Event reports whether it would have been an event for us, which is lost.
+	Event bool
 }
 
 // A Handshake is what the server said when it opened the connection.

@@ -39,7 +39,7 @@ func (c *Conn) accept(f frame) (Event, bool) {
 	}
 	p, err := parsePacket(f.data)
 	if err != nil {
-		return c.acceptText(f.data, err)
+		return c.acceptText(f.data, p, err)
 	}
 	switch p.kind {
 	case kindEvent:
@@ -55,7 +55,13 @@ func (c *Conn) accept(f frame) (Event, bool) {
 
 // skip reports a packet that can't be used, and returns no event.
 func (c *Conn) skip(reason error) (Event, bool) {
-	c.opt.OnSkip(reason)
+	c.opt.OnSkip(Skip{Reason: reason})
+	return Event{}, false
+}
+
+// lose reports an event that can't be used, and returns none.
+func (c *Conn) lose(reason error) (Event, bool) {
+	c.opt.OnSkip(Skip{Reason: reason, Event: true})
 	return Event{}, false
 }
 
@@ -66,7 +72,7 @@ func (c *Conn) event(p packet, size int) (Event, bool) {
 	}
 	name, args, err := parseEvent(p.data)
 	if err != nil {
-		return c.skip(err)
+		return c.lose(err)
 	}
 	if len(p.ackID) > 0 {
 		c.acknowledge(p.ackID)

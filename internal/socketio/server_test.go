@@ -181,10 +181,10 @@ func (p *peer) drain() {
 	}
 }
 
-// skips collects the arguments of Options.OnSkip.
+// skips collects the reasons that Options.OnSkip hears.
 type skips []error
 
-func (s *skips) add(err error) { *s = append(*s, err) }
+func (s *skips) add(skipped Skip) { *s = append(*s, skipped.Reason) }
 
 // open dials the server. The connection is closed at the end of the test.
 func open(t *testing.T, client *http.Client, opt Options) *Conn {
