@@ -124,15 +124,26 @@ func askedToWait(cause error) time.Duration {
 // refusal such as 404 is a mistake in the set-up; later on it is taken for a
 // passing fault of a gateway.
 func fatal(err error, connectedBefore bool) bool {
-	var version *socketio.VersionError
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrInsecure) || unsupported(err) {
 		return true
 	}
-	var refusal *APIError
-	if connectedBefore || !errors.As(err, &refusal) {
+	if connectedBefore {
 		return false
 	}
-	return final(refusal.StatusCode)
+	var refusal *APIError
+	if errors.As(err, &refusal) {
+		return final(refusal.StatusCode)
+	}
+	var upgrade *socketio.UpgradeError
+	return errors.As(err, &upgrade) && upgrade.Reason != "" // it was Engine.IO that refused, not a gateway
+}
+
+// unsupported reports whether the server and this program don't fit together: in
+// the protocol, in what the HTTP client can do, or in the subscription's size.
+func unsupported(err error) bool {
+	var version *socketio.VersionError
+	var oversize *socketio.OversizeError
+	return errors.Is(err, socketio.ErrUnsupported) || errors.As(err, &version) || errors.As(err, &oversize)
 }
 
 // sleep waits, unless the context ends first.

@@ -26,7 +26,7 @@ import (
 // for each gap (internal/backfill), the position is saved by another.
 //
 // Nothing is called, and nothing waited for, with a lock held, but in this order:
-// episode.mu, then resuming; the others are taken last, one at a time.
+// episode.mu or missed.mu, then resuming; the others are taken last, one at a time.
 // docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
@@ -60,6 +60,7 @@ type RTM struct {
 	backfill *backfill.Backfill // nil if there is to be none
 
 	episode  episode    // of overflow
+	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
 
 	received, dropped, reconnects atomic.Uint64
@@ -270,8 +271,10 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 //   - [RTM.Close] or [RTM.Shutdown]: Run returns [ErrClosed], after the drain.
 //   - an error that trying again can't mend: refused credentials
 //     ([ErrUnauthorized]), an endpoint without TLS ([ErrInsecure]), a server of
-//     another Engine.IO version, or a REST refusal of the first attempt that is
-//     no rate limit. Run returns it once handlers are done with what is queued.
+//     another Engine.IO version or without WebSockets, an HTTP client that can't
+//     open one, a subscription larger than the server accepts ([ErrTooLarge]), or
+//     a refusal of the first attempt, by REST or Engine.IO, that is no rate limit.
+//     Run returns it once handlers are done with what is queued.
 //
 // Everything else (network, TLS and HTTP failures, a silent server) is retried
 // forever, by the [Backoff]; Hooks.Retrying and the logger hear of it.
@@ -530,6 +533,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 	ev, err := eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
+		t.missedEvent(time.Unix(0, it.Received))
 		return
 	}
 	if t.seen == nil {
@@ -573,6 +577,7 @@ func (t *RTM) heartbeats(c *connection) (stop func()) {
 func (t *RTM) drain() {
 	t.setState(StateDraining)
 	t.endEpisode()
+	t.endMissed()
 	if t.backfill != nil {
 		t.backfill.Wait()
 	}

@@ -29,6 +29,9 @@ type watchdog struct {
 // take one second more than others for that many bytes of it that have come.
 const minRate = 16 << 10
 
+// maxGrace is ample for reading what waits in the network's buffers.
+const maxGrace = 500 * time.Millisecond
+
 // A wait is what the reader is waiting for. Times are those of the tap.
 type wait struct {
 	since time.Duration // when it began to wait for a packet, 0 if it doesn't
@@ -37,7 +40,7 @@ type wait struct {
 }
 
 func newWatchdog(limit time.Duration) watchdog {
-	return watchdog{limit: limit, grace: min(quietTime, limit/4)}
+	return watchdog{limit: limit, grace: min(maxGrace, limit/4)}
 }
 
 // look returns how soon to look again, or why the peer is dead.
