@@ -191,9 +191,9 @@ func checkScheme(u *url.URL, secure, plain string) error {
 	case u.Scheme == secure, u.Scheme == plain && isLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == plain:
-		return fmt.Errorf("%w: %s://%s", ErrInsecure, u.Scheme, u.Host)
+		return fmt.Errorf("%w: %s://%s", ErrInsecure, u.Scheme, shown(u.Host))
 	default:
-		return fmt.Errorf("the URL of host %q has the scheme %q, not %s", u.Host, u.Scheme, secure)
+		return fmt.Errorf("the URL of host %.200q has the scheme %.20q, not %s", u.Host, u.Scheme, secure)
 	}
 }
 

@@ -2,6 +2,9 @@ package crisp
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/crisp-go/crisp/internal/pace"
 )
@@ -39,7 +42,8 @@ var (
 	// token or website.
 	ErrSilent = errors.New("crisp: no answer to the RTM authentication: the connection limit may have been reached (share one RTM client between your users)")
 
-	// ErrTooLarge: an answer, a web hook or a frame exceeds the size limit.
+	// ErrTooLarge: an answer, a web hook or a frame exceeds the size limit, or a
+	// subscription that of the server.
 	ErrTooLarge = errors.New("crisp: too large")
 
 	// ErrSlowConsumer: handlers are slower than the events come and the queue
@@ -69,6 +73,21 @@ var (
 	// than [LimitReplies] allows.
 	ErrReplyLimit = errors.New("crisp: reply limit of the conversation reached")
 
-	// ErrInsecure: an endpoint without TLS on a host that is not loopback.
+	// ErrInsecure: an endpoint without TLS on a host that is not loopback, or
+	// named by a Crisp that is not.
 	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")
 )
+
+// shown is what errors and logs show of a name that somebody else has chosen: as
+// it is if that can do no harm, else quoted, and cut.
+func shown(name string) string {
+	const most = 200
+	long := len(name) > most
+	if !long && name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return name
+	}
+	if long {
+		return fmt.Sprintf("%s… (%d bytes)", strconv.Quote(name[:most]), len(name))
+	}
+	return strconv.Quote(name)
+}

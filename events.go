@@ -380,7 +380,7 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string {
 	what := "crisp: "
 	if e.Event != "" {
-		what += e.Event + ": "
+		what += shown(e.Event) + ": "
 	}
 	return fmt.Sprintf("%sinvalid JSON at byte %d: expected %s", what, e.Offset, e.Expected)
 }

@@ -150,11 +150,22 @@ func askedToWait(cause error) time.Duration {
 // refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
 // for a passing fault. What is not Crisp's word is always taken for that.
 func fatal(err error, connectedBefore bool) bool {
-	var version *socketio.VersionError
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || errors.As(err, &version) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
 		return true
 	}
-	return !connectedBefore && final(err)
+	if connectedBefore {
+		return false
+	}
+	var upgrade *socketio.UpgradeError
+	return final(err) || errors.As(err, &upgrade) && upgrade.Reason != "" // it was Engine.IO that refused, not a gateway
+}
+
+// unsupported reports whether the server and this program don't fit together: in
+// the protocol, in what the HTTP client can do, or in the subscription's size.
+func unsupported(err error) bool {
+	var version *socketio.VersionError
+	var oversize *socketio.OversizeError
+	return errors.Is(err, socketio.ErrUnsupported) || errors.As(err, &version) || errors.As(err, &oversize)
 }
 
 // sleep waits, unless the context ends first.

@@ -393,7 +393,7 @@ type HandlerError struct {
 // Error names the event and says what the handler returned; the payload stays
 // out of it.
 func (e *HandlerError) Error() string {
-	return fmt.Sprintf("crisp: a handler of %s failed: %v", e.Event.EventName(), e.Err)
+	return fmt.Sprintf("crisp: a handler of %s failed: %v", shown(e.Event.EventName()), e.Err)
 }
 
 // Unwrap returns what the handler returned.
@@ -409,7 +409,7 @@ type DriftError struct {
 
 // Error names the event and its first problem, never a field's value.
 func (e *DriftError) Error() string {
-	s := fmt.Sprintf("crisp: %s: %s", e.Event.EventName(), e.Problems[0])
+	s := fmt.Sprintf("crisp: %s: %s", shown(e.Event.EventName()), e.Problems[0])
 	if n := len(e.Problems) - 1; n > 0 {
 		s += fmt.Sprintf(" (and %d more)", n)
 	}

@@ -27,7 +27,7 @@ import (
 // for each gap (internal/backfill), the position is saved by another.
 //
 // No user code runs, and nothing is waited for, while a lock is held. Locks nest only
-// as episode.mu, then resuming, then any one other.
+// as episode.mu or missed.mu, then resuming, then any one other.
 // docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
@@ -61,6 +61,7 @@ type RTM struct {
 	backfill *backfill.Backfill // nil if there is to be none
 
 	episode  episode    // of overflow
+	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
 
 	received, dropped, reconnects atomic.Uint64
@@ -273,9 +274,11 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 //   - [RTM.Close] or [RTM.Shutdown]: Run returns [ErrClosed], after the drain.
 //   - an error that trying again can't mend: refused credentials
 //     ([ErrUnauthorized]), a token that may not connect ([ErrScope]), an endpoint
-//     without TLS ([ErrInsecure]), a server of another Engine.IO version, or a
-//     refusal of the first attempt by Crisp's REST API that is no limit. Run
-//     returns it once handlers are done with what is queued.
+//     without TLS ([ErrInsecure]), a server of another Engine.IO version or without
+//     WebSockets, an HTTP client that can't open one, a subscription larger than the
+//     server accepts ([ErrTooLarge]), or a refusal of the first attempt, by Crisp's
+//     REST API or Engine.IO, that is no limit. Run returns it once handlers are done
+//     with what is queued.
 //
 // Everything else (network, TLS and HTTP failures, what a gateway answers in
 // Crisp's place, a silent server) is retried forever, by the [Backoff];
@@ -542,6 +545,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 	ev, err := t.eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
+		t.missedEvent(t.client.clock.Stamp(clock.Moment(it.Received)))
 		return
 	}
 	if t.seen == nil {
@@ -585,6 +589,7 @@ func (t *RTM) heartbeats(c *connection) (stop func()) {
 func (t *RTM) drain() {
 	t.setState(StateDraining)
 	t.endEpisode()
+	t.endMissed()
 	if t.backfill != nil {
 		t.backfill.Wait()
 	}

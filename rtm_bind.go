@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +53,8 @@ type bindRequest struct {
 
 // Bind replaces the subscription's filter, on the connection (socket:bind) and
 // on all later ones. Empty Events mean those of the router again. Crisp does not
-// answer: nobody learns of what is refused.
+// answer: nobody learns of what is refused. A filter that is larger than the
+// server accepts is [ErrTooLarge], and the one before it stays.
 //
 // Without a connection it takes effect on the next. Binds are 2.5 s apart at
 // least; a call that comes sooner waits, until ctx ends.
@@ -61,8 +63,13 @@ func (t *RTM) Bind(ctx context.Context, f Filter) error {
 	if err != nil {
 		return err
 	}
+	before := t.subscription.current()
 	t.subscription.replace(complete)
-	return t.subscription.bind(ctx, t.stopped, bindFilter)
+	err = t.subscription.bind(ctx, t.stopped, bindFilter)
+	if errors.Is(err, ErrTooLarge) {
+		t.subscription.restore(complete, before) // no connection could be made with it
+	}
+	return err
 }
 
 // Rebind has Crisp look up again which websites the token sees (socket:bind with
@@ -110,6 +117,15 @@ func (s *subscription) replace(f Filter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.filter = f
+}
+
+// restore takes a filter back, unless it was replaced meanwhile.
+func (s *subscription) restore(taken, before Filter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if reflect.DeepEqual(s.filter, taken) {
+		s.filter = before
+	}
 }
 
 // forNewConnection returns the filter for a new connection, which needs none of the
@@ -201,10 +217,20 @@ func (s *subscription) emit(ctx context.Context, kind bindKind) error {
 	if kind == bindFilter {
 		request = bindRequest(filter)
 	}
-	if err := conn.Emit(ctx, eventBind, request); err != nil {
+	if err := subscriptionError(conn.Emit(ctx, eventBind, request)); err != nil {
 		return fmt.Errorf("crisp: %s: %w", eventBind, err)
 	}
 	return nil
+}
+
+// subscriptionError says in this package's terms why a subscription was not sent.
+func subscriptionError(err error) error {
+	var oversize *socketio.OversizeError
+	if !errors.As(err, &oversize) {
+		return err
+	}
+	return fmt.Errorf("%w: the subscription takes %d bytes, but the server accepts %d: name fewer Events, Rooms or Inboxes in WithFilter or Bind: %w",
+		ErrTooLarge, oversize.Size, oversize.Limit, err)
 }
 
 // subscriptionFor completes a filter with the router's events and checks it

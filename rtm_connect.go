@@ -35,9 +35,10 @@ type RescueEndpoints struct {
 
 // ConnectEndpoints asks Crisp where to connect to for realtime events. An
 // answer without a usable socket.app is an [*AnswerError], which matches
-// [ErrInsecure] if the endpoint has no TLS and its host is not loopback; an
-// unusable rescue endpoint is left out. Other errors are those of [Client.Do], but
-// Crisp is asked only once.
+// [ErrInsecure] if the endpoint has no TLS and its host is not loopback. An
+// endpoint on loopback is usable only if the base URL is on loopback, too, and
+// none that has credentials is. An unusable rescue endpoint is left out. Other
+// errors are those of [Client.Do], but Crisp is asked only once.
 func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	route := c.endpointsRoute()
 	endpoints := new(Endpoints)
@@ -45,7 +46,7 @@ func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	if err := c.do(ctx, policy{once: true}, http.MethodGet, route, nil, endpoints); err != nil {
 		return nil, err
 	}
-	if err := checkEndpoint(endpoints.Socket.App); err != nil {
+	if err := c.checkEndpoint(endpoints.Socket.App); err != nil {
 		return nil, &AnswerError{
 			Method:     http.MethodGet,
 			Route:      route,
@@ -53,7 +54,7 @@ func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 			Err:        fmt.Errorf("socket.app: %w", err),
 		}
 	}
-	if err := checkEndpoint(endpoints.Rescue.Socket.App); err != nil {
+	if err := c.checkEndpoint(endpoints.Rescue.Socket.App); err != nil {
 		if endpoints.Rescue.Socket.App != "" {
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "crisp: the rescue endpoint is left out", slog.Any("error", err))
 		}
@@ -70,8 +71,11 @@ func (c *Client) endpointsRoute() string {
 	return string(token.Tier) + "/connect/endpoints"
 }
 
+// maxHost is that of DNS, with a port.
+const maxHost = 255 + len(":65535")
+
 // checkEndpoint returns what keeps a URL from being connected to.
-func checkEndpoint(endpoint string) error {
+func (c *Client) checkEndpoint(endpoint string) error {
 	if endpoint == "" {
 		return errors.New("missing")
 	}
@@ -79,6 +83,38 @@ func checkEndpoint(endpoint string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("not an absolute URL")
 	}
+	if len(u.Host) > maxHost {
+		return fmt.Errorf("a host name of %d bytes", len(u.Host))
+	}
+	if u.User != nil {
+		return fmt.Errorf("the URL of host %s has credentials in it: the endpoint must be without", shown(u.Host))
+	}
+	if err := checkEndpointScheme(u); err != nil {
+		return err
+	}
+	if isLoopback(u.Hostname()) && !c.onLoopback() {
+		return errForeignLoopback(u)
+	}
+	return nil
+}
+
+// onLoopback reports whether the REST API is on this machine, as in a test.
+func (c *Client) onLoopback() bool {
+	base, err := url.Parse(c.baseURL)
+	return err == nil && isLoopback(base.Hostname())
+}
+
+// errForeignLoopback is for an endpoint on this machine that another machine has
+// named: whoever listens there would get the credentials.
+func errForeignLoopback(u *url.URL) error {
+	err := fmt.Errorf("%s is this machine, but the base URL is not on loopback", shown(u.Host))
+	if u.Scheme == "http" || u.Scheme == "ws" {
+		return fmt.Errorf("%w: %w", ErrInsecure, err)
+	}
+	return err
+}
+
+func checkEndpointScheme(u *url.URL) error {
 	if u.Scheme == "wss" || u.Scheme == "ws" {
 		return checkScheme(u, "wss", "ws")
 	}
@@ -91,7 +127,7 @@ func hostOf(endpoint string) string {
 	if err != nil {
 		return "(not a URL)"
 	}
-	return u.Host
+	return shown(u.Host)
 }
 
 // authTimeout is how long the server may take to answer the authentication.
@@ -187,9 +223,12 @@ func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error)
 }
 
 // skipped hears, on the reading goroutine, of packets that made no sense.
-func (t *RTM) skipped(err error) {
-	t.client.logger.Debug("crisp: RTM packet skipped", "error", err)
-	notifyIfShort(t.callbacks, t.cfg.hooks.Skipped, err)
+func (t *RTM) skipped(s socketio.Skip) {
+	t.client.logger.Debug("crisp: RTM packet skipped", "error", s.Reason, "event", s.Event)
+	notifyIfShort(t.callbacks, t.cfg.hooks.Skipped, s.Reason)
+	if s.Event {
+		t.missedPacket()
+	}
 }
 
 // authenticate sends the credentials with the subscription and waits for the
@@ -208,6 +247,7 @@ func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 		Rooms:    filter.Rooms,
 		Inboxes:  filter.Inboxes,
 	})
+	err = subscriptionError(err)
 	for err == nil {
 		var ev socketio.Event
 		if ev, err = conn.Next(); err != nil {
@@ -221,7 +261,7 @@ func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 	if cause := context.Cause(ctx); cause != nil { // why the connection was closed
 		return cause
 	}
-	if errors.Is(err, ErrUnauthorized) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTooLarge) {
 		return err
 	}
 	return fmt.Errorf("closed during the authentication (refused credentials or too many connections can look so): %w", t.connectionError(err))

@@ -30,7 +30,7 @@ type GapReason string
 const (
 	GapDisconnected GapReason = "disconnected" // the connection was lost
 	GapOverflow     GapReason = "overflow"     // the queue was full (OverflowDrop)
-	GapSkipped      GapReason = "skipped"      // a frame was over the size limit or unreadable
+	GapSkipped      GapReason = "skipped"      // an event was over the size limit or unreadable
 	GapRestarted    GapReason = "restarted"    // the program was not running
 )
 
@@ -126,6 +126,17 @@ func (p *progress) earliestGap(at clock.Stamp) clock.Stamp {
 		}
 	}
 	return at
+}
+
+// beforeSkipped is the last moment before a packet that is being skipped, on the
+// reading goroutine; zero without a connection, which has no events to miss.
+func (p *progress) beforeSkipped() clock.Stamp {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn == nil {
+		return clock.Stamp{}
+	}
+	return p.clock.Stamp(p.lag.bound(p.clock, p.clock.At(p.conn.PassedOn()), p.conn))
 }
 
 // readUpTo is the last moment before which everything was read. A connection

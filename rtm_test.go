@@ -48,7 +48,7 @@ func TestEndpointsThatCanBeConnectedTo(t *testing.T) {
 		"https://rtm.example", "https://rtm.example/path/", "wss://rtm.example:444/path/",
 		"http://localhost:1/", "ws://127.0.0.1:1/path/", "ws://[::1]:1/",
 	} {
-		client, mock := mockedClient(t)
+		client, mock := mockedClient(t, crisp.WithBaseURL("http://127.0.0.1:1/v1/"))
 		mock.RegisterNoResponder(answer(200, `{"error":false,"data":{"socket":{"app":"`+app+`"}}}`))
 		got, err := client.ConnectEndpoints(t.Context())
 		require.NoError(t, err, app)

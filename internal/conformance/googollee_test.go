@@ -66,7 +66,7 @@ func TestGoogolleeServer(t *testing.T) {
 	defer cancel()
 	c, err := socketio.Dial(ctx, baseURL+relayPath, socketio.Options{
 		Version: 3,
-		OnSkip:  func(err error) { t.Error(err) },
+		OnSkip:  func(s socketio.Skip) { t.Error(s.Reason) },
 	})
 	require.NoError(t, err)
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })() // or Next could wait forever

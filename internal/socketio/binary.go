@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"strconv"
+	"time"
 )
 
 // assembly is a binary packet whose attachments are still coming, each in a
@@ -12,11 +13,12 @@ type assembly struct {
 	packet      packet   // doesn't alias the read buffer
 	attachments [][]byte // each nil once used
 	size        int      // in bytes, of all frames so far
+	began       int64    // when the packet came, in the tap's time
 }
 
-func newAssembly(p packet, size int) *assembly {
+func newAssembly(p packet, size int, began int64) *assembly {
 	p.ackID, p.data = bytes.Clone(p.ackID), bytes.Clone(p.data)
-	return &assembly{packet: p, size: size}
+	return &assembly{packet: p, size: size, began: began}
 }
 
 func (a *assembly) complete() bool { return len(a.attachments) == a.packet.attachments }
@@ -68,9 +70,13 @@ func (c *Conn) acceptBinary(data []byte) (Event, bool) {
 	return c.attachment(data)
 }
 
-// acceptText handles a text frame that could not be parsed as a packet, for the
-// given reason. It may be an attachment in the base64 form of Engine.IO 3.
-func (c *Conn) acceptText(data []byte, reason error) (Event, bool) {
+// acceptText handles a text frame that could not be parsed, for the given reason,
+// or only in so far as its packet says. It may be an attachment in the base64 form of Engine.IO 3.
+func (c *Conn) acceptText(data []byte, p packet, reason error) (Event, bool) {
+	if p.kind == kindBinaryEvent && !p.foreign {
+		c.dropAssembly()
+		return c.lose(reason)
+	}
 	encoded, found := bytes.CutPrefix(data, []byte("b4"))
 	if !found || c.opt.Version != 3 {
 		return c.skip(reason)
@@ -87,8 +93,7 @@ func (c *Conn) attachment(data []byte) (Event, bool) {
 		return c.skip(errStrayBinary)
 	}
 	if int64(c.assembly.size)+int64(len(data)) > c.opt.ReadLimit {
-		c.assembly = nil
-		return c.skip(errAttachmentSize)
+		return c.giveUp(errAttachmentSize)
 	}
 	c.assembly.add(data)
 	return c.finishAssembly()
@@ -97,7 +102,7 @@ func (c *Conn) attachment(data []byte) (Event, bool) {
 // beginAssembly starts collecting the attachments of a binary packet.
 func (c *Conn) beginAssembly(p packet, size int) (Event, bool) {
 	c.dropAssembly()
-	c.assembly = newAssembly(p, size)
+	c.assembly = newAssembly(p, size, c.tap.heard.Load())
 	return c.finishAssembly()
 }
 
@@ -116,7 +121,7 @@ func (c *Conn) finishAssembly() (Event, bool) {
 	}
 	data, err := a.data()
 	if err != nil {
-		return c.skip(err)
+		return c.lose(err)
 	}
 	a.packet.data = data
 	return c.event(a.packet, a.size)
@@ -126,7 +131,24 @@ func (c *Conn) finishAssembly() (Event, bool) {
 // begun.
 func (c *Conn) dropAssembly() {
 	if c.assembly != nil {
-		c.assembly = nil
-		c.skip(errAttachmentLost)
+		c.giveUp(errAttachmentLost)
+	}
+}
+
+// giveUp gives up an incomplete binary packet.
+func (c *Conn) giveUp(reason error) (Event, bool) {
+	p := c.assembly.packet
+	c.assembly = nil
+	if p.kind == kindBinaryEvent && !p.foreign {
+		return c.lose(reason)
+	}
+	return c.skip(reason)
+}
+
+// dropStaleAssembly gives up a binary packet whose attachments should have come
+// long ago, when the server has nothing more urgent to say than a heartbeat.
+func (c *Conn) dropStaleAssembly() {
+	if a := c.assembly; a != nil && time.Duration(c.tap.heard.Load()-a.began) > c.heartbeat.watchdog.limit {
+		c.dropAssembly()
 	}
 }

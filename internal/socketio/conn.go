@@ -18,6 +18,7 @@ type Conn struct {
 	opt       Options
 	handshake Handshake
 	heartbeat heartbeat
+	replies   *replies
 	writing   chan struct{} // guards writing a frame; a channel, so that a context can end the wait
 
 	// Owned by the reading goroutine.
@@ -38,6 +39,7 @@ func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
 		ws:      ws,
 		tap:     tap,
 		opt:     opt,
+		replies: newReplies(),
 		writing: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,9 +34,8 @@ type Options struct {
 	ReadLimit int64
 	// OnSkip, if set, is called for every packet from the server that was
 	// skipped, or handled only in part, because it is malformed or unsupported.
-	// It runs on the goroutine that calls Dial or Next and has to be quick. The
-	// errors never contain anything that the server sent.
-	OnSkip func(error)
+	// It runs on the goroutine that calls Dial or Next and has to be quick.
+	OnSkip func(Skip)
 	// OnWait, if set, is called by Next, on its goroutine, before it may have to
 	// wait for the network: it has returned every event that has come whole. It
 	// has to be quick.
@@ -56,12 +56,20 @@ func (o Options) withDefaults() (Options, error) {
 		o.ReadLimit = DefaultReadLimit
 	}
 	if o.OnSkip == nil {
-		o.OnSkip = func(error) {}
+		o.OnSkip = func(Skip) {}
 	}
 	if o.OnWait == nil {
 		o.OnWait = func() {}
 	}
 	return o, nil
+}
+
+// A Skip is a packet that was skipped.
+type Skip struct {
+	// Reason says why. It never contains anything that the server sent.
+	Reason error
+	// Event reports whether it would have been an event for us, which is lost.
+	Event bool
 }
 
 // A Handshake is what the server said when it opened the connection.
@@ -81,8 +89,8 @@ type Handshake struct {
 // http, https, ws or wss URL; its path is the Socket.IO path. The context bounds
 // Dial, not the connection.
 //
-// Errors: [*UpgradeError], [*VersionError], [*ConnectError], [ErrHandshake],
-// [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], the context's error, or
+// Errors: [*UpgradeError], [*ProxyError], [*VersionError], [*ConnectError],
+// [ErrHandshake], [ErrUnsupported], [ErrServerDisconnect], [ErrTimeout], [ErrTooLarge], the context's error, or
 // that of the network. None contains the URL's path, query or user information.
 func Dial(ctx context.Context, endpoint string, opt Options) (*Conn, error) {
 	opt, err := opt.withDefaults()
@@ -134,7 +142,7 @@ func dialURL(endpoint string, version int) (*url.URL, error) {
 	switch u.Scheme {
 	case "http", "https", "ws", "wss":
 	default:
-		return nil, fmt.Errorf("socketio: the endpoint's scheme is %q: want https, wss, http or ws", u.Scheme)
+		return nil, fmt.Errorf("socketio: the endpoint's scheme is %.200q: want https, wss, http or ws", u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return nil, errors.New("socketio: the endpoint has no host")
@@ -166,25 +174,18 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 		HTTPHeader: opt.Header,
 	})
 	if err != nil {
-		return nil, dialError(resp, err)
+		return nil, dialError(opt.Version, resp, err)
 	}
 	ws.SetReadLimit(opt.ReadLimit)
 	transport.tap.limit = opt.ReadLimit
 	return newConn(ws, transport.tap, opt), nil
 }
 
-func dialError(resp *http.Response, err error) error {
-	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-		return &UpgradeError{StatusCode: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
-	}
-	if request := (*url.Error)(nil); errors.As(err, &request) {
-		err = request.Err // without the method and the URL
-	}
-	return fmt.Errorf("socketio: no WebSocket: %w", err)
-}
-
 // open waits for the Engine.IO open packet and starts the heartbeat.
 func (c *Conn) open() error {
+	if resp := c.tap.httpAnswer(); resp != nil {
+		return refused(c.opt.Version, resp)
+	}
 	f, err := c.read()
 	if err != nil {
 		return fmt.Errorf("%w: no Engine.IO open packet came (does the server speak Engine.IO %d?): %w",
@@ -250,7 +251,7 @@ func (c *Conn) connect() error {
 	for {
 		f, err := c.read()
 		if err != nil {
-			return err
+			return c.connectError(err)
 		}
 		done, err := c.connectStep(f)
 		if done || err != nil {
@@ -261,6 +262,9 @@ func (c *Conn) connect() error {
 
 func (c *Conn) connectStep(f frame) (done bool, err error) {
 	if f.binary {
+		if len(c.early) == 0 && isMsgpack(f.data) {
+			return false, errMsgpack
+		}
 		return false, c.keep(f)
 	}
 	p, err := parsePacket(f.data)
@@ -280,6 +284,25 @@ func (c *Conn) connectStep(f frame) (done bool, err error) {
 	}
 	c.control(p)
 	return false, nil
+}
+
+var errMsgpack = fmt.Errorf("%w: the server packs its packets with msgpack (socket.io-msgpack-parser): only the default parser is", ErrUnsupported)
+
+// isMsgpack reports whether a binary frame is a packet of msgpack, which is a map
+// of a few elements. In Engine.IO 3, a byte for the packet type comes before.
+func isMsgpack(data []byte) bool {
+	data = bytes.TrimPrefix(data, []byte{4})
+	return len(data) > 0 && data[0]&0xf0 == 0x80
+}
+
+// connectError says why a server that ended the connection may have done so. One
+// with another parser does, because it can't read our request.
+func (c *Conn) connectError(err error) error {
+	var closed websocket.CloseError
+	if c.opt.Version != 4 || !errors.As(err, &closed) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("%w: in answer to the request to connect the session (a server with another parser than the default, such as msgpack, does so)", err)
 }
 
 // checkConnect returns a [*VersionError] if the connect packet is that of another

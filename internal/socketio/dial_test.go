@@ -276,7 +276,7 @@ func TestDialAfterItsContext(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 1))
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := Dial(ctx, endpoint, Options{HTTPClient: client, OnSkip: func(error) { cancel() }})
+	_, err := Dial(ctx, endpoint, Options{HTTPClient: client, OnSkip: func(Skip) { cancel() }})
 	assert.ErrorIs(t, err, context.Canceled)
 }
 

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -10,12 +9,12 @@ import (
 // a timer, which fires a few times per ping interval however many frames there
 // are, and whether or not anybody calls Next.
 type heartbeat struct {
-	timer *time.Timer
-	every time.Duration // how long we may go without sending a heartbeat
-	limit time.Duration // how long the peer may be silent
+	timer  *time.Timer
+	every  time.Duration // how long we may go without sending a heartbeat
+	packet []byte        // what is sent
+	last   atomic.Int64  // when we last had one to send, in the tap's time
 
-	last    atomic.Int64 // when we last sent a heartbeat, in the tap's time
-	writing atomic.Bool  // a heartbeat is being written
+	watchdog watchdog // owned by tick
 }
 
 // startHeartbeat starts the timer with the server's settings.
@@ -27,13 +26,14 @@ type heartbeat struct {
 // engine.io servers accept it as a heartbeat at any time.
 func (c *Conn) startHeartbeat() {
 	h, hb := c.handshake, &c.heartbeat
-	hb.every = h.PingInterval
+	hb.every, hb.packet = h.PingInterval, []byte("2")
 	if c.opt.Version == 4 {
-		hb.every += h.PingTimeout / 2
+		hb.every, hb.packet = h.PingInterval+h.PingTimeout/2, []byte("3")
 	}
-	hb.limit = h.PingInterval + h.PingTimeout
-	hb.last.Store(c.tap.now())
-	hb.timer.Reset(hb.every)
+	hb.watchdog = newWatchdog(h.PingInterval + h.PingTimeout)
+	now := c.tap.now()
+	hb.last.Store(now)
+	c.tickIn(now, min(hb.every, hb.watchdog.limit-hb.watchdog.grace))
 }
 
 // tick ends the connection if the peer is dead, sends a heartbeat if one is due,
@@ -42,36 +42,22 @@ func (c *Conn) tick() {
 	if c.err() != nil {
 		return // the timer fired while end was stopping it
 	}
-	hb, silence := &c.heartbeat, c.tap.silence()
-	if silence >= hb.limit {
-		_ = c.end(fmt.Errorf("%w: nothing was heard for %s", ErrTimeout, silence))
+	hb, now := &c.heartbeat, c.tap.now()
+	next, dead := hb.watchdog.look(time.Duration(now), c.tap.wait())
+	if dead != nil {
+		_ = c.end(dead)
 		return
 	}
-	sinceBeat := time.Duration(c.tap.now() - hb.last.Load())
-	due := sinceBeat >= hb.every
-	if due {
+	sinceBeat := time.Duration(now - hb.last.Load())
+	if sinceBeat >= hb.every {
 		sinceBeat = 0
-	}
-	hb.timer.Reset(min(hb.every-sinceBeat, hb.limit-silence))
-	if due {
 		c.beat()
 	}
+	c.tickIn(now, min(hb.every-sinceBeat, next)) // last, because the next tick may begin at once
 }
 
-// beat sends a heartbeat: a ping in Engine.IO 3, a pong in 4. It waits for other
-// writers and the network, but does nothing if another heartbeat is waiting. An
-// error needs no handling: it has ended the connection, or the reader will
-// notice, too.
-func (c *Conn) beat() {
-	hb := &c.heartbeat
-	if !hb.writing.CompareAndSwap(false, true) {
-		return
-	}
-	defer hb.writing.Store(false)
-	hb.last.Store(c.tap.now())
-	msg := "3"
-	if c.opt.Version == 3 {
-		msg = "2"
-	}
-	_ = c.writeControl([]byte(msg))
+// tickIn sets the timer.
+func (c *Conn) tickIn(now int64, d time.Duration) {
+	c.heartbeat.watchdog.due = time.Duration(now) + d
+	c.heartbeat.timer.Reset(d)
 }

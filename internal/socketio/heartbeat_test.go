@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -98,26 +97,6 @@ func TestAnyFrameIsASignOfLife(t *testing.T) {
 	}
 }
 
-// TestSlowFrameIsASignOfLife sends an event byte by byte, each just before the
-// limit for silence.
-func TestSlowFrameIsASignOfLife(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := startHTTP(t, func(w http.ResponseWriter, r *http.Request) {
-			conn := upgrade(t, w, r)
-			defer func() { _ = conn.Close() }()
-			go func() { _, _ = io.Copy(io.Discard, conn) }()
-			_, _ = conn.Write(append(textFrame(openPacket), textFrame(connectPacket)...))
-			for _, b := range textFrame(`42["a"]`) {
-				time.Sleep(interval + timeout - time.Second)
-				_, err := conn.Write([]byte{b})
-				assert.NoError(t, err)
-			}
-		})
-		c := open(t, client, Options{})
-		assert.Equal(t, "a", nextName(t, c))
-	})
-}
-
 // TestBusyOwner doesn't call Next for an hour, while events and pings pile up
 // unread. The connection must survive, nothing may be lost, and the server must
 // receive each heartbeat in time, although its pings have not been read.
@@ -195,26 +174,6 @@ func TestStuckWriter(t *testing.T) {
 			assert.LessOrEqual(t, time.Since(start), 2*(interval+timeout))
 		})
 	}
-}
-
-// TestPingFlood sends pings faster than the answers can be written. The answers
-// must not pile up.
-func TestPingFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := startServer(t, func(p *peer) {
-			p.handshake()
-			for range 1000 {
-				p.send("2")
-			}
-			synctest.Wait()
-			p.send(`42["flooded"]`)
-			p.expect("3", `42["next"]`)
-			p.drain()
-		})
-		c := open(t, client, Options{})
-		assert.Equal(t, "flooded", nextName(t, c))
-		assert.NoError(t, c.Emit(t.Context(), "next"))
-	})
 }
 
 // TestEventsBeforeAnEndAreRead has a heartbeat fail because the server is gone,

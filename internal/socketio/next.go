@@ -39,7 +39,7 @@ func (c *Conn) accept(f frame) (Event, bool) {
 	}
 	p, err := parsePacket(f.data)
 	if err != nil {
-		return c.acceptText(f.data, err)
+		return c.acceptText(f.data, p, err)
 	}
 	switch p.kind {
 	case kindEvent:
@@ -55,7 +55,13 @@ func (c *Conn) accept(f frame) (Event, bool) {
 
 // skip reports a packet that can't be used, and returns no event.
 func (c *Conn) skip(reason error) (Event, bool) {
-	c.opt.OnSkip(reason)
+	c.opt.OnSkip(Skip{Reason: reason})
+	return Event{}, false
+}
+
+// lose reports an event that can't be used, and returns none.
+func (c *Conn) lose(reason error) (Event, bool) {
+	c.opt.OnSkip(Skip{Reason: reason, Event: true})
 	return Event{}, false
 }
 
@@ -66,7 +72,7 @@ func (c *Conn) event(p packet, size int) (Event, bool) {
 	}
 	name, args, err := parseEvent(p.data)
 	if err != nil {
-		return c.skip(err)
+		return c.lose(err)
 	}
 	if len(p.ackID) > 0 {
 		c.acknowledge(p.ackID)
@@ -74,28 +80,16 @@ func (c *Conn) event(p packet, size int) (Event, bool) {
 	return Event{Name: name, Args: args, Size: size}, true
 }
 
-// acknowledge confirms to the server that an event has arrived. If that fails,
-// the connection is broken, and Next will return that once it has read what came
-// before.
-func (c *Conn) acknowledge(id []byte) {
-	if len(id) > maxAckDigits {
-		c.skip(errAckID)
-		return
-	}
-	ack := append(make([]byte, 0, len("43[]")+maxAckDigits), "43"...)
-	ack = append(ack, id...)
-	_ = c.writeControl(append(ack, "[]"...))
-}
-
 // control handles the packets that carry no event.
 func (c *Conn) control(p packet) {
+	c.dropStaleAssembly()
 	switch {
 	case p.foreign:
 		c.skip(errNamespace)
 	case p.kind == kindClose, p.kind == kindDisconnect:
 		_ = c.end(ErrServerDisconnect) // which the next read returns
 	case p.kind == kindPing && c.opt.Version == 4:
-		go c.beat() // reading doesn't wait for writing
+		c.beat()
 	case p.kind == kindPong, p.kind == kindNoop:
 	case p.kind == kindAck:
 		c.skip(errUnaskedAck)

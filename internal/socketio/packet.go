@@ -41,7 +41,8 @@ type packet struct {
 }
 
 // parsePacket parses a text frame except for its JSON. Trailing white space is
-// removed, because one known server ends its frames with a newline.
+// removed, because one known server ends its frames with a newline. With an
+// error, the packet says what it would have been, as far as that is known.
 func parsePacket(frame []byte) (packet, error) {
 	frame = trimRight(frame)
 	if len(frame) == 0 {
@@ -78,7 +79,7 @@ func parseMessage(b []byte) (packet, error) {
 	if p.kind == kindBinaryEvent || p.kind == kindBinaryAck {
 		n, rest, ok := cutAttachmentCount(b)
 		if !ok {
-			return packet{}, errAttachmentCount
+			return packet{kind: p.kind}, errAttachmentCount
 		}
 		p.attachments, b = n, rest
 	}

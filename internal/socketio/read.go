@@ -54,6 +54,7 @@ func (b *readBuffer) free() []byte {
 // read reads the next frame, which stays valid until the next read.
 func (c *Conn) read() (frame, error) {
 	if text, ok := c.tap.text(c.opt.ReadLimit); ok {
+		c.tap.packetRead()
 		return frame{data: text}, c.err()
 	}
 	return c.readByLibrary()
@@ -71,6 +72,7 @@ func (c *Conn) readByLibrary() (frame, error) {
 		n, err := r.Read(c.buf.free())
 		c.buf.size += n
 		if err == io.EOF {
+			c.tap.packetReadByLibrary()
 			return frame{data: c.buf.bytes[:c.buf.size], binary: typ == websocket.MessageBinary}, nil
 		}
 		if err != nil {
@@ -87,8 +89,12 @@ func (c *Conn) readError(err error) error {
 		return fmt.Errorf("socketio: the server closed the WebSocket: %w", closed)
 	case errors.Is(err, websocket.ErrMessageTooBig), errors.Is(err, errFrameTooLarge):
 		return fmt.Errorf("%w: more than %d bytes from the server", ErrTooLarge, c.opt.ReadLimit)
+	case errors.Is(err, errMasked):
+		return errMasked
+	case errors.Is(err, context.DeadlineExceeded): // the library's own, of five seconds
+		return errControlTimeout
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("socketio: the server closed the connection: %w", io.ErrUnexpectedEOF)
 	}
-	return fmt.Errorf("socketio: read: %w", err)
+	return fmt.Errorf("socketio: read: %w", briefError{err})
 }

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"net"
@@ -89,14 +90,29 @@ func serve(t *testing.T, script func(*peer)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		scripts.Add(1)
 		defer scripts.Done()
-		ws, err := websocket.Accept(w, r, nil)
+		conn := new(hijacked)
+		ws, err := websocket.Accept(hijacker{w, conn}, r, nil)
 		if !assert.NoError(t, err) {
 			return
 		}
 		ws.SetReadLimit(-1)
 		defer func() { _ = ws.CloseNow() }()
-		script(&peer{t: t, ws: ws, request: r})
+		script(&peer{t: t, ws: ws, conn: conn.Conn, request: r})
 	}
+}
+
+// hijacker lets a test write below the WebSocket library.
+type hijacker struct {
+	http.ResponseWriter
+	conn *hijacked
+}
+
+type hijacked struct{ net.Conn }
+
+func (h hijacker) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
+	conn, rw, err = http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn.Conn = conn
+	return conn, rw, err
 }
 
 // A peer is the server's end of a WebSocket. Once the client is gone, sending
@@ -104,6 +120,7 @@ func serve(t *testing.T, script func(*peer)) http.HandlerFunc {
 type peer struct {
 	t       *testing.T
 	ws      *websocket.Conn
+	conn    net.Conn // below ws
 	request *http.Request
 }
 
@@ -164,10 +181,10 @@ func (p *peer) drain() {
 	}
 }
 
-// skips collects the arguments of Options.OnSkip.
+// skips collects the reasons that Options.OnSkip hears.
 type skips []error
 
-func (s *skips) add(err error) { *s = append(*s, err) }
+func (s *skips) add(skipped Skip) { *s = append(*s, skipped.Reason) }
 
 // open dials the server. The connection is closed at the end of the test.
 func open(t *testing.T, client *http.Client, opt Options) *Conn {
@@ -185,3 +202,6 @@ func nextName(t *testing.T, c *Conn) string {
 	require.NoError(t, err)
 	return string(ev.Name)
 }
+
+// sendRaw writes bytes to the network, without the WebSocket library.
+func (p *peer) sendRaw(frames string) { _, _ = p.conn.Write([]byte(frames)) }

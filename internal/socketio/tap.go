@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -30,15 +31,16 @@ const readAhead = 64 << 10
 //   - It knows where frames begin, so that the library never gets a byte of the
 //     frame behind the one that it reads. That is what makes the two ways of
 //     reading safe to mix: each frame belongs to one of them.
-//   - It knows whether somebody is waiting for the network and since when, and
-//     when bytes last arrived. Heartbeats, gaps and the stored position depend
-//     on it.
+//   - It knows whether somebody is waiting for the network, since when for the
+//     current packet, and when bytes last arrived. Heartbeats, gaps and the
+//     stored position depend on it.
 //   - It holds the connection below TLS, which can be cut without waiting.
 type tap struct {
 	io.ReadWriteCloser
 	raw       net.Conn // below TLS, nil if the HTTP transport doesn't trace it
 	ahead     *bufio.Reader
 	remaining int64 // bytes of the frame that the WebSocket library is reading
+	data      bool  // that frame is part of a message
 	limit     int64 // of a frame's payload, in bytes
 
 	onWait func() // see Options
@@ -46,6 +48,8 @@ type tap struct {
 	// Times are in nanoseconds since start, which is before all of them.
 	start   time.Time
 	waiting atomic.Int64 // when the current read began, 0 if there is none
+	since   atomic.Int64 // when the first read for the current packet began, 0 if there was none
+	size    atomic.Int64 // of that packet as far as the WebSocket library has read it, in bytes
 	heard   atomic.Int64 // when bytes last arrived
 	quiet   atomic.Int64 // when bytes last arrived after a read had waited quietTime
 }
@@ -98,9 +102,15 @@ func (t *tap) Read(p []byte) (int, error) {
 			return 0, errFrameTooLarge
 		}
 		t.remaining = int64(h.size) + h.payload
+		if t.data = h.data; t.data {
+			t.size.Add(-int64(h.size)) // of the packet only what makes it larger counts
+		}
 	}
 	n, err := t.ahead.Read(p[:min(int64(len(p)), t.remaining)])
 	t.remaining -= int64(n)
+	if t.data {
+		t.size.Add(int64(n))
+	}
 	return n, err
 }
 
@@ -108,25 +118,51 @@ func (t *tap) Read(p []byte) (int, error) {
 type frameHeader struct {
 	size      int   // of the header itself
 	payload   int64 // of what follows the header
-	plainText bool  // a whole text message: not fragmented, not masked, without extensions
+	data      bool  // not a ping, a pong or a close
+	plainText bool  // a whole text message: not fragmented, without extensions
+}
+
+// httpAnswer returns the HTTP answer that comes in place of the first frame. A
+// socket.io 4 server sends one to clients of Engine.IO 3, although it has switched
+// to the WebSocket protocol before.
+func (t *tap) httpAnswer() *http.Response {
+	const begin = "HTTP/"
+	for n := range len(begin) { // no frame begins with an H, but one may be shorter than all of it
+		if b, err := t.ahead.Peek(n + 1); err != nil || b[n] != begin[n] {
+			return nil
+		}
+	}
+	resp, err := http.ReadResponse(t.ahead, nil)
+	if err != nil {
+		return nil
+	}
+	return resp
 }
 
 // header parses the header of the next frame and leaves it in the buffer.
 func (t *tap) header() (frameHeader, error) {
 	const (
 		finalText  = 0x81
+		control    = 0x08
 		masked     = 0x80
 		lengthBits = 0x7f
 		length16   = 126
 		length64   = 127
-		maskSize   = 4
-		maxHeader  = 2 + 8 + maskSize
+		maxHeader  = 2 + 8
 	)
 	b, err := t.ahead.Peek(2)
 	if err != nil {
 		return frameHeader{}, err
 	}
-	h := frameHeader{size: 2, payload: int64(b[1] & lengthBits), plainText: b[0] == finalText && b[1]&masked == 0}
+	if b[1]&masked != 0 { // the WebSocket library would return the payload as it is, masked
+		return frameHeader{}, errMasked
+	}
+	h := frameHeader{
+		size:      2,
+		payload:   int64(b[1] & lengthBits),
+		data:      b[0]&control == 0,
+		plainText: b[0] == finalText,
+	}
 	switch h.payload {
 	case length16:
 		h.size += 2
@@ -143,11 +179,10 @@ func (t *tap) header() (frameHeader, error) {
 		// A length beyond int64 is invalid; it is left for the library to refuse.
 		h.payload = int64(min(binary.BigEndian.Uint64(b[2:]), math.MaxInt64-maxHeader))
 	}
-	if b[1]&masked != 0 {
-		h.size += maskSize
-	}
 	return h, nil
 }
+
+var errMasked = fmt.Errorf("%w: the server masks its frames, as only clients do", ErrHandshake)
 
 var errFrameTooLarge = errors.New("socketio: frame over the read limit")
 
@@ -160,6 +195,9 @@ func (n network) Read(p []byte) (int, error) {
 	n.onWait()
 	began := n.now()
 	n.waiting.Store(began)
+	if n.since.Load() == 0 {
+		n.since.Store(began)
+	}
 	size, err := n.ReadWriteCloser.Read(p)
 	n.waiting.Store(0)
 	now := n.now()
@@ -190,14 +228,27 @@ func (t *tap) now() int64 { return int64(time.Since(t.start)) }
 // listening reports whether somebody is waiting for the network.
 func (t *tap) listening() bool { return t.waiting.Load() != 0 }
 
-// silence returns for how long somebody has been waiting for the network. It is
-// 0 if nobody is: while nobody listens, the peer can't be called silent.
-func (t *tap) silence() time.Duration {
-	since := t.waiting.Load()
-	if since == 0 {
-		return 0
+// packetRead notes that a packet has come whole.
+func (t *tap) packetRead() {
+	if t.since.Load() != 0 { // in a burst, most need no wait for the network
+		t.since.Store(0)
 	}
-	return time.Duration(t.now() - since)
+}
+
+// packetReadByLibrary does the same for one that came by Read.
+func (t *tap) packetReadByLibrary() {
+	t.packetRead()
+	t.size.Store(0)
+}
+
+// wait returns what somebody is waiting for the network for. While nobody listens,
+// the peer can't be called silent.
+func (t *tap) wait() wait {
+	return wait{
+		since: time.Duration(t.since.Load()),
+		heard: time.Duration(t.heard.Load()),
+		size:  t.size.Load(),
+	}
 }
 
 func (t *tap) lastHeard() time.Time { return t.start.Add(time.Duration(t.heard.Load())) }
@@ -218,10 +269,14 @@ func (t *tapTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		return resp, err
 	}
-	if conn, ok := resp.Body.(io.ReadWriteCloser); ok {
-		// From here on the connection is no longer the transport's but ours.
-		t.tap = newTap(conn, raw, t.onWait)
-		resp.Body = t.tap
+	conn, ok := resp.Body.(io.ReadWriteCloser)
+	if !ok {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("%w: the HTTP client's RoundTripper wraps the body of the answer in a %.100T, which is no io.ReadWriteCloser",
+			ErrUnsupported, resp.Body)
 	}
+	// From here on the connection is no longer the transport's but ours.
+	t.tap = newTap(conn, raw, t.onWait)
+	resp.Body = t.tap
 	return resp, nil
 }

@@ -12,14 +12,14 @@ import (
 // bounds the time to wait for other writers and for the network; if it ends in
 // the middle of the frame, the connection ends, too, because the rest of the
 // frame can no longer be sent. A message larger than the server accepts is not
-// sent, and Emit returns [ErrTooLarge].
+// sent, and Emit returns an [*OversizeError].
 func (c *Conn) Emit(ctx context.Context, name string, args ...any) error {
 	msg, err := encodeEvent(name, args)
 	if err != nil {
 		return err
 	}
 	if limit := c.handshake.MaxPayload; limit > 0 && int64(len(msg)) > limit {
-		return fmt.Errorf("%w: event %q takes %d bytes, the server accepts %d", ErrTooLarge, name, len(msg), limit)
+		return &OversizeError{Event: name, Size: int64(len(msg)), Limit: limit}
 	}
 	return c.write(ctx, msg)
 }
@@ -43,6 +43,10 @@ func encodeEvent(name string, args []any) ([]byte, error) {
 
 // errWriteTimeout ends a connection when the network accepts no more data.
 var errWriteTimeout = fmt.Errorf("%w: a frame could not be written in time", ErrTimeout)
+
+// errControlTimeout ends a connection whose peer doesn't read, or sends a part of
+// a ping only. The WebSocket library answers pings on the reading goroutine.
+var errControlTimeout = fmt.Errorf("%w: a WebSocket ping could not be read and answered in time", ErrTimeout)
 
 // writeControl writes a frame of the protocol itself. If that takes longer than
 // pingTimeout, it ends the connection: the server has given it up by then.
@@ -80,5 +84,5 @@ func (c *Conn) write(ctx context.Context, msg []byte) error {
 		_ = c.end(errWriteTimeout)
 		return fmt.Errorf("socketio: write cut off: %w", context.Cause(ctx))
 	}
-	return fmt.Errorf("socketio: write: %w", err)
+	return fmt.Errorf("socketio: write: %w", briefError{err})
 }
