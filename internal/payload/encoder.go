@@ -290,10 +290,14 @@ func AppendFloat(b []byte, f float64) []byte {
 }
 
 // AppendTime appends a time as milliseconds since 1970, with a fraction if it
-// has microseconds. The zero Time is 0.
+// has microseconds. The zero Time is 0, and what would be too few milliseconds to be
+// read as such are seconds.
 func AppendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, '0')
+	}
+	if ms := t.UnixMilli(); -firstMilli < ms && ms < firstMilli {
+		return AppendFloat(b, float64(t.UnixMicro())/1e6)
 	}
 	if t.Nanosecond()/1000%1000 == 0 {
 		return strconv.AppendInt(b, t.UnixMilli(), 10)

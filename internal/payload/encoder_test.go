@@ -142,7 +142,7 @@ func FuzzAppendFloat(f *testing.F) {
 
 func TestTimesComeBack(t *testing.T) {
 	for _, at := range []time.Time{
-		{}, time.UnixMilli(100_000_000_000).UTC(), time.UnixMilli(-200_000_000_500).UTC(), time.UnixMilli(1773569824159).UTC(),
+		{}, time.UnixMilli(100_000_000_000).UTC(), time.UnixMilli(1).UTC(), time.UnixMilli(-1500).UTC(), time.UnixMicro(-250).UTC(), time.UnixMicro(99_999_999_999_999).UTC(), time.UnixMilli(-200_000_000_500).UTC(), time.UnixMilli(1773569824159).UTC(),
 		time.UnixMicro(1773569824159250).UTC(), time.UnixMicro(1773569824159001).UTC(), time.UnixMicro(-200_000_000_000_250).UTC(),
 	} {
 		text := payload.AppendTime(nil, at)
