@@ -68,7 +68,10 @@ func TestMessagesAreAllThereOnce(t *testing.T) {
 		spread[i] = 1721383384000 + int64(i)*1000
 	}
 	crowded := []int64{1000, 1000, 1000, 2000, 2000, 2001, 2001, 2002, 2002, 3000, 3000, 3000}
-	for name, times := range map[string][]int64{"none": {}, "one": {5000}, "a page": spread[:5], "many": spread, "at the same time": crowded} {
+	for i := range crowded {
+		crowded[i] += 1721383384000
+	}
+	for name, times := range map[string][]int64{"none": {}, "one": {1721383384000}, "a page": spread[:5], "many": spread, "at the same time": crowded} {
 		for _, inclusive := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " inclusive=", inclusive), func(t *testing.T) {
 				a := &archive{at: times, perPage: 5, inclusive: inclusive}
@@ -118,11 +121,11 @@ func TestMessagesBehindAPageOfOneTime(t *testing.T) {
 
 func TestMessagesSinceATimeIncludeIt(t *testing.T) {
 	for _, inclusive := range []bool{false, true} {
-		a := &archive{at: []int64{999, 1000, 1001}, perPage: 5, inclusive: inclusive}
+		a := &archive{at: []int64{1721383384999, 1721383385000, 1721383385001}, perPage: 5, inclusive: inclusive}
 		client, mock := mockedClient(t)
 		mock.RegisterNoResponder(a.serve)
 		var got []int64
-		for m, err := range client.MessagesSince(t.Context(), testRef, time.UnixMilli(1000)) {
+		for m, err := range client.MessagesSince(t.Context(), testRef, time.UnixMilli(1721383385000)) {
 			require.NoError(t, err)
 			got = append(got, m.Fingerprint)
 		}
@@ -132,7 +135,7 @@ func TestMessagesSinceATimeIncludeIt(t *testing.T) {
 }
 
 func TestMessagesAreFetchedAsNeeded(t *testing.T) {
-	a := &archive{at: []int64{1000, 2000, 3000, 4000, 5000, 6000}, perPage: 2}
+	a := &archive{at: []int64{1721383381000, 1721383382000, 1721383383000, 1721383384000, 1721383385000, 1721383386000}, perPage: 2}
 	client, mock := mockedClient(t)
 	mock.RegisterNoResponder(a.serve)
 	messages := client.Messages(t.Context(), testRef)
@@ -142,12 +145,12 @@ func TestMessagesAreFetchedAsNeeded(t *testing.T) {
 			break
 		}
 	}
-	assert.Equal(t, []string{"", "timestamp_before=5001"}, a.queries)
+	assert.Equal(t, []string{"", "timestamp_before=1721383385001"}, a.queries)
 	for _, err := range messages { // a second loop begins anew
 		require.NoError(t, err)
 		break
 	}
-	assert.Equal(t, []string{"", "timestamp_before=5001", ""}, a.queries)
+	assert.Equal(t, []string{"", "timestamp_before=1721383385001", ""}, a.queries)
 }
 
 func TestMessagesEndWithTheFirstError(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,11 @@ func reference(v reflect.Value, value any, key string) {
 		v.Set(reflect.ValueOf(crisp.Receipt{Done: flag || text != "", Origin: text}))
 		return
 	case time.Time:
-		if ms, ok := float(value); ok && ms != 0 && ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999 {
+		ms, ok := float(value)
+		if ms >= 1e9 && ms < 1e11 {
+			ms *= 1000 // seconds
+		}
+		if ok && ms != 0 && ms >= -62_135_596_800_000 && ms <= 253_402_300_799_999 {
 			whole, fraction := math.Modf(ms)
 			at := time.UnixMilli(int64(whole)).Add(time.Duration(math.Round(fraction*1000)) * time.Microsecond)
 			if !at.Equal(time.UnixMilli(0)) {
@@ -138,21 +143,17 @@ func referenceOfKind(v reflect.Value, value any) {
 		n, _ := float(value)
 		v.SetFloat(n)
 	case reflect.Map:
-		object, ok := value.(map[string]any)
-		switch {
-		case !ok || len(object) == 0:
-		case v.Type().Elem().Kind() == reflect.Interface:
-			v.Set(reflect.ValueOf(plain(object)))
-		default:
-			v.Set(reflect.MakeMap(v.Type()))
-			for key, item := range object {
-				elem := reflect.New(v.Type().Elem()).Elem()
-				reference(elem, item, "")
-				v.SetMapIndex(reflect.ValueOf(key), elem)
-			}
+		if v.Type().Elem().Kind() == reflect.Struct {
+			referenceOfMap(v, value)
+			return
+		}
+		if object, ok := plain(value).(map[string]any); ok && len(object) > 0 {
+			v.Set(reflect.ValueOf(object))
 		}
 	case reflect.Slice:
-		if list, ok := value.([]any); ok && len(list) > 0 {
+		list, ok := value.([]any)
+		list = slices.DeleteFunc(list, func(item any) bool { return item == nil })
+		if ok && len(list) > 0 {
 			v.Set(reflect.MakeSlice(v.Type(), len(list), len(list)))
 			for i, item := range list {
 				reference(v.Index(i), item, "")
@@ -167,11 +168,26 @@ func referenceOfKind(v reflect.Value, value any) {
 	}
 }
 
+func referenceOfMap(v reflect.Value, value any) {
+	object, _ := value.(map[string]any)
+	for key, member := range object {
+		if member == nil {
+			continue
+		}
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+		elem := reflect.New(v.Type().Elem()).Elem()
+		reference(elem, member, "")
+		v.SetMapIndex(reflect.ValueOf(key), elem)
+	}
+}
+
 func referenceOfStruct(v reflect.Value, object map[string]any) {
 	for _, f := range fieldsOf(v.Type()) {
 		member, ok := object[f.key]
 		switch {
-		case !ok:
+		case !ok, member == nil:
 		case f.Type == reflect.TypeFor[crisp.Content]():
 			typ, _ := object["type"].(string)
 			v.FieldByIndex(f.Index).Set(reflect.ValueOf(referenceContent(typ, member)))
@@ -205,6 +221,10 @@ func referenceContent(typ string, value any) crisp.Content {
 		return unknown
 	}
 	reference(reflect.ValueOf(content).Elem(), value, "")
+	other := referenceShape(value)
+	if reflect.ValueOf(content).Elem().IsZero() && other != "" && other != shape {
+		return unknown
+	}
 	return content
 }
 
@@ -214,25 +234,46 @@ func referenceShape(value any) string {
 	}
 	object, _ := value.(map[string]any)
 	has := func(key string) bool { _, ok := object[key]; return ok }
-	for _, mark := range [][2]string{
-		{"choices", "picker"}, {"explain", "field"}, {"targets", "carousel"}, {"namespace", "event"}, {"duration", "audio"},
-	} {
+	for _, mark := range [][2]string{{"choices", "picker"}, {"targets", "carousel"}, {"namespace", "event"}, {"explain", "field"}} {
 		if has(mark[0]) {
 			return mark[1]
 		}
 	}
+	mime, _ := object["type"].(string)
+	mime = strings.TrimSpace(strings.Split(strings.ToLower(mime), ";")[0])
 	switch {
-	case has("url") && has("name"):
+	case has("id") && has("text") && has("value"):
+		return "field"
+	case has("duration"):
+		return "audio"
+	case !has("url"):
+		return ""
+	case has("name"):
 		return "file"
-	case has("url"):
+	case strings.HasPrefix(mime, "audio/"):
+		return "audio"
+	case slices.Contains([]string{"", "image/gif", "image/webp", "image/apng"}, mime):
 		return "animation"
 	default:
-		return ""
+		return "file"
 	}
 }
 
-func float(value any) (float64, bool) {
+// numeral is a number, which may be the text of a string.
+func numeral(value any) (json.Number, bool) {
+	if text, ok := value.(string); ok {
+		var number json.Number
+		if json.Unmarshal([]byte(text), &number) != nil || strings.ContainsAny(text, "\" \t\r\nn") {
+			return "", false
+		}
+		return number, true
+	}
 	number, ok := value.(json.Number)
+	return number, ok
+}
+
+func float(value any) (float64, bool) {
+	number, ok := numeral(value)
 	if !ok {
 		return 0, false
 	}
@@ -245,7 +286,7 @@ func float(value any) (float64, bool) {
 
 // integer is the exact value of a number without a fraction, 0 of all else.
 func integer(value any) int64 {
-	number, ok := value.(json.Number)
+	number, ok := numeral(value)
 	if !ok {
 		return 0
 	}

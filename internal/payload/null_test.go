@@ -75,7 +75,7 @@ func TestNumbersInQuotes(t *testing.T) {
 		assert.InDelta(t, float64(want), f, 0, text)
 		assert.Empty(t, problems, text)
 	}
-	for _, text := range []string{`""`, `" 5"`, `"5 "`, `"+5"`, `"05"`, `"0x5"`, `"1_0"`, `"5a"`, `"-"`, `"5\u0030"`, `"five"`, `"NaN"`, `"Infinity"`} {
+	for _, text := range []string{`""`, `" 5"`, `"5 "`, `"+5"`, `"05"`, `"0x5"`, `"1_0"`, `"5a"`, `"-"`, `"five"`, `"NaN"`, `"Infinity"`} {
 		n, f, problems := read(text)
 		assert.Zero(t, n, text)
 		assert.Zero(t, f, text)

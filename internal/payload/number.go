@@ -148,7 +148,7 @@ func (d *Decoder) numeral(wanted string, p Presence) (lit []byte, plain bool) {
 
 // quotedNumber is numeral for a string.
 func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
-	text := Decoder{data: d.quoted()}
+	text := Decoder{data: []byte(d.text())}
 	if startsNumber(text.char()) {
 		lit, plain = text.number()
 	}
