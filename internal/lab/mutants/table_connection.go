@@ -22,8 +22,8 @@ var connectionMutants = []mutant{
 		promise: "wrong credentials",
 		removed: "a REST refusal of the first attempt ends Run",
 		in:      "fatal",
-		old:     "return !connectedBefore && final(err)",
-		new:     "return false",
+		old:     "return final(err) || ",
+		new:     "return ",
 		tests:   "TestRTMRefusedByRESTEndsRun",
 	},
 	{
@@ -54,8 +54,8 @@ var connectionMutants = []mutant{
 		promise: "REST 500, 429, garbage, hang",
 		removed: "garbage is retried",
 		in:      "fatal",
-		old:     "\treturn !connectedBefore && final(err)",
-		new:     "\tvar garbage *AnswerError\n\treturn errors.As(err, &garbage) || !connectedBefore && final(err)",
+		old:     "\tvar upgrade *socketio.UpgradeError\n",
+		new:     "\tif garbage := (*AnswerError)(nil); errors.As(err, &garbage) {\n\t\treturn true\n\t}\n\tvar upgrade *socketio.UpgradeError\n",
 		tests:   "TestRTMRetriesWhatMayPass",
 	},
 	{
@@ -102,8 +102,8 @@ var connectionMutants = []mutant{
 		promise: "name that doesn't resolve, failed TLS, WebSocket refused, TCP closed after the open packet",
 		removed: "failures of the network are retried also before the first success",
 		in:      "fatal",
-		old:     "return !connectedBefore && final(err)",
-		new:     "return !connectedBefore",
+		old:     "return final(err) || ",
+		new:     "return true || ",
 		tests:   "TestRTMRetriesWhatNetworksDo",
 	},
 	{
