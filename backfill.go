@@ -46,6 +46,10 @@ const (
 	// queue's bound in addition, and minAhead at least.
 	aheadShare = 4
 	minAhead   = 1 << 20
+
+	// How many conversations are fetched at a time, at most. What the server bears is
+	// for the pace of the REST client to find out.
+	sideBySide = 8
 )
 
 // WithBackfill fetches, after each [Gap], the messages that were missed, by
@@ -118,6 +122,7 @@ func (t *RTM) newBackfill() *backfill.Backfill {
 		MaxAge:       t.cfg.backfill.MaxAge,
 		MaxRequests:  t.cfg.backfill.MaxRequests,
 		MaxAhead:     max(t.cfg.queueBytes/aheadShare, minAhead),
+		SideBySide:   sideBySide,
 		Fingerprint:  t.itemFingerprint,
 		Conversation: t.itemConversation,
 	})

@@ -186,7 +186,7 @@ type rig struct {
 	block    chan struct{} // unless it is nil, handlers wait until it is closed
 }
 
-var defaults = backfill.Config{Overlap: 2 * time.Minute, MaxAge: 24 * time.Hour, MaxRequests: 500, MaxAhead: 1 << 20}
+var defaults = backfill.Config{Overlap: 2 * time.Minute, MaxAge: 24 * time.Hour, MaxRequests: 500, MaxAhead: 1 << 20, SideBySide: 1}
 
 // newRig is for a bubble. It goes on at the end of the gap.
 func newRig(t *testing.T, workers int, cfg backfill.Config) *rig {

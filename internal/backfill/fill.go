@@ -143,10 +143,6 @@ func (f *fill) read() {
 	f.over = f.over || news.over
 }
 
-// sideBySide is how many conversations are fetched at a time, at most. What the
-// server bears is for the pace of the REST client to find out.
-const sideBySide = 8
-
 // fetched is a page of a conversation's messages, on its way from the goroutine
 // that has fetched it.
 type fetched struct {
@@ -209,7 +205,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 // mayFetch reports whether another conversation may be fetched beside those that
 // are: not if their pages might have no room.
 func (f *fill) mayFetch(underway int, largest int64) bool {
-	return underway == 0 || underway < sideBySide && f.ahead+int64(underway+1)*largest <= f.cfg.MaxAhead
+	return underway == 0 || underway < f.cfg.SideBySide && f.ahead+int64(underway+1)*largest <= f.cfg.MaxAhead
 }
 
 // fetch fetches the messages of a conversation until it is told to stop. It is a

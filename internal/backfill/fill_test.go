@@ -60,10 +60,50 @@ func TestSuspectsAreFetchedBeforeWhatNobodyAwaits(t *testing.T) {
 	})
 }
 
+// What takes as long for one conversation as for eight is asked for side by side.
+func TestConversationsAreFetchedSideBySide(t *testing.T) {
+	for sideBySide, took := range map[int]time.Duration{1: 10 * time.Second, 2: 5 * time.Second, 4: 3 * time.Second, 10: time.Second, 100: time.Second} {
+		t.Run(fmt.Sprint(sideBySide), func(t *testing.T) {
+			cfg := defaults
+			cfg.SideBySide = sideBySide
+			eachWay(t, cfg, func(t *testing.T, r *rig) {
+				found := each("abcdefghij")
+				for _, pages := range found {
+					pages[0].after = time.Second
+				}
+				began := time.Now()
+				r.gap(one("a30 b29 c28 d27 e26 f25 g24 h23 i22 j21", found))
+				r.live("j7")
+				got := r.end()
+				require.NoError(t, got.Err)
+				assert.Equal(t, 10, got.Messages)
+				assert.Equal(t, latency+took, time.Since(began))
+				assert.Equal(t, "j1* j7", r.of("j"))
+			})
+		})
+	}
+}
+
+// Side by side, too: what is under way counts as much as the largest page so far.
+func TestMaxAheadBoundsWhatIsFetchedSideBySide(t *testing.T) {
+	const page, last = 2 * 1024, 1024
+	cfg := defaults
+	cfg.SideBySide, cfg.MaxAhead = 8, 4*(page+last)
+	eachWay(t, cfg, func(t *testing.T, r *rig) {
+		r.block = make(chan struct{})
+		src := one("a30 b29 c28 d27 e26 f25 g24 h23 i22 j21 k20 l19 m18 n17 o16 p15 q14 r13 s12 t11", each("abcdefghijklmnopqrst"))
+		r.gap(src)
+		time.Sleep(time.Hour) // virtual
+		assert.LessOrEqual(t, len(src.asked.List()), 1+cfg.SideBySide, "nothing is known of their size before the first has come")
+		close(r.block)
+		assert.Equal(t, 20, r.end().Messages)
+	})
+}
+
 // What is fetched waits for its handlers in memory, beside the queue.
 func TestNoMoreIsFetchedAheadOfTheHandlersThanMaxAhead(t *testing.T) {
 	// What a page of one message counts, and what the end of a conversation.
-	const page, last = 2*1024 + 160, 1024
+	const page, last = 2 * 1024, 1024
 	for name, tt := range map[string]struct {
 		maxAhead int64
 		asked    int // of ten conversations, while the handlers are busy

@@ -190,7 +190,7 @@ func (s *search) take(c Conversation, page []Message, err error, cameLive func(M
 	until := s.latest.Add(s.cfg.Overlap)
 	due = slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) })
 	if len(due) == 0 {
-		return nil, false
+		return nil, len(page) == 0
 	}
 	due = slices.DeleteFunc(due, func(m Message) bool { return m.Value == nil })
 	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {

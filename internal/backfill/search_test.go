@@ -81,9 +81,9 @@ func TestTheListIsReadUntilNoConversationCanHaveEscaped(t *testing.T) {
 			},
 			requests: 9, recovered: "a1* b1* c1* d1* e1* f1* g1* h1*", partial: true,
 		},
-		"a page number that is not heeded": {
+		"one that says the same again": {
 			walks:    []listPages{{listed("a30"), listed("a30"), listed("a30")}},
-			requests: 8, recovered: "a1*", partial: true,
+			requests: 12, recovered: "a1*", partial: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -300,6 +300,20 @@ func TestWhatCanNotBeReadCostsNothingElse(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Another walk would not get any further.
+func TestAListWhosePagesRepeatIsWalkedOnce(t *testing.T) {
+	inBubble(t, defaults, func(t *testing.T, r *rig) {
+		again := listed("a30")
+		src := &source{walks: map[string][]listPages{"w": {{again, again, again, again, again}}}, messages: each("az")}
+		r.gap(src)
+		r.live("z9")
+		assert.ErrorContains(t, r.end().Err, "repeats itself")
+		assert.Equal(t, 4, strings.Count(strings.Join(src.asked.List(), " "), "list w"))
+		assert.Equal(t, "a1*", r.of("a"))
+		assert.Equal(t, "z1* z9", r.of("z"), "which the list may lack")
+	})
 }
 
 // listOf joins pages into one.

@@ -71,6 +71,7 @@ type Config struct {
 	MaxAge      time.Duration // of what is searched for, at the end of the gap
 	MaxRequests int           // more conversations than that are not looked at
 	MaxAhead    int64         // cost of what is fetched and not yet handled, in bytes
+	SideBySide  int           // conversations that are fetched at a time, at most
 
 	// Fingerprint returns that of an item which is a message, else 0. It may set
 	// the item's Value, so that what it had to decode need not be decoded again.
