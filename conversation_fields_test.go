@@ -67,7 +67,7 @@ func TestPluginWebsites(t *testing.T) {
 	assert.InDelta(t, 25, website.Price, 0)
 	assert.Equal(t, crisp.Plan{ID: "p", Name: "Plus", Trialing: true}, website.Plan)
 	assert.Equal(t, "updated", website.Difference)
-	assert.Zero(t, websites[1].Token)
+	assert.Empty(t, websites[1].Token)
 
 	var printed strings.Builder
 	logger := slog.New(slog.NewJSONHandler(&printed, nil))
@@ -77,7 +77,7 @@ func TestPluginWebsites(t *testing.T) {
 	}
 	assert.Contains(t, printed.String(), "site-1")
 	assert.NotContains(t, printed.String(), "hush")
-	assert.NotContains(t, printed.String(), fmt.Sprint([]byte("hush"))[1:10])
+	assert.NotContains(t, printed.String(), strings.Trim(fmt.Sprintf("%d", []byte("hush")), "[]"))
 }
 
 func TestConversationsAreSearchedByFilters(t *testing.T) {

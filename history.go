@@ -177,7 +177,7 @@ func (w *messageWalk) advance(page []*ConversationMessage, fresh bool) bool {
 	if w.backwards {
 		end, beyond = oldest, oldest+1
 	}
-	moved := false
+	var moved bool
 	switch {
 	case fresh:
 		moved = w.moveTo(beyond)

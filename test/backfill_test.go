@@ -945,7 +945,7 @@ func interrupt(t *testing.T, srv *crisptest.Server, phase string, router *crisp.
 	var matched atomic.Int64
 	see := func(req *http.Request) *http.Response {
 		if match(req) {
-			slowly(min(4+4*time.Duration(matched.Add(1)), 14)*time.Second, match)(req)
+			slowly(min(time.Duration(matched.Add(1))*4*time.Second+4*time.Second, 14*time.Second), match)(req)
 		}
 		return nil
 	}

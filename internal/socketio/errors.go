@@ -102,6 +102,7 @@ func (r Refusal) advice() string {
 		return "the server has only HTTP long-polling, not WebSockets, which are needed"
 	case RefusedForbidden:
 		return "the server's own rules forbid it (allowRequest)"
+	case RefusedSession, RefusedMethod, RefusedRequest, RefusedVersion:
 	}
 	return "a proxy or gateway in between may have removed the Upgrade header"
 }

@@ -141,7 +141,7 @@ func TestHTTPClientsThatCant(t *testing.T) {
 			return nil, errors.New(`http2: invalid Upgrade request header: ["websocket"]`)
 		}), "the HTTP client speaks HTTP/2 only", true},
 		"answer by HTTP/2": {roundTripper(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 404, ProtoMajor: 2, Body: http.NoBody}, nil
+			return &http.Response{StatusCode: http.StatusNotFound, ProtoMajor: 2, Body: http.NoBody}, nil
 		}), "the HTTP client speaks HTTP/2 only", true},
 		"proxy credentials refused": {proxy(407), "the HTTP proxy refused to connect to the server: HTTP 407 Proxy Authentication Required: the proxy refuses its credentials", false},
 		"proxy without a way":       {proxy(502), "the HTTP proxy refused to connect to the server: HTTP 502 Bad Gateway", false},
