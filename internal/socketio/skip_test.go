@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // TestLostEvents sends packets that can't be used: which of them were events?
@@ -77,7 +78,7 @@ func TestIncompleteForLong(t *testing.T) {
 			p.send(`452-["x"]`)
 			p.sendBinary("a")
 			go p.drain()
-			for len(lost) == 0 {
+			for n := 0; n < 10 && len(lost) == 0; n++ {
 				time.Sleep(interval)
 				p.send("2")
 				synctest.Wait()
@@ -93,6 +94,7 @@ func TestIncompleteForLong(t *testing.T) {
 		}})
 		start := time.Now()
 		assert.Equal(t, "end", nextName(t, c))
+		require.NotEmpty(t, lost)
 		assert.Equal(t, Skip{Reason: errAttachmentLost, Event: true}, <-lost)
 		assert.Equal(t, 2*interval, time.Since(start))
 	})
