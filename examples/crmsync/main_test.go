@@ -133,7 +133,7 @@ func TestAListThatFailsIsAnError(t *testing.T) {
 	sync := newSyncer(client, testStore(t), pluginWebsites(client))
 	assert.ErrorContains(t, sync.list(t.Context()), "an entry of the list of contacts")
 	srv.FailREST(http.StatusForbidden, 1)
-	assert.ErrorIs(t, sync.list(t.Context()), crisp.ErrUnauthorized)
+	assert.ErrorIs(t, sync.list(t.Context()), crisp.ErrScope)
 }
 
 func TestADatabaseThatCanNotBeOpenedIsAnError(t *testing.T) {
