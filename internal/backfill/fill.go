@@ -146,11 +146,12 @@ func (f *fill) read() {
 // fetched is a page of a conversation's messages, on its way from the goroutine
 // that has fetched it.
 type fetched struct {
-	of   *target
-	page []Message
-	err  error
-	end  bool        // there are no more; of alone counts
-	more chan<- bool // whether to go on
+	of    *target
+	page  []Message
+	first bool // of the conversation's pages
+	err   error
+	end   bool        // there are no more; of alone counts
+	more  chan<- bool // whether to go on
 }
 
 // fetchAll fetches the conversations that there are to fetch, and hands their
@@ -187,7 +188,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 				continue
 			}
 			f.read()
-			due, more := f.search.take(p.of.Conversation, p.page, p.err, func(m Message) bool { return p.of.live[m.Fingerprint] })
+			due, more := f.search.take(p)
 			p.more <- more
 			if len(due) > 0 {
 				largest = max(largest, costOf(due))
@@ -211,16 +212,18 @@ func (f *fill) mayFetch(underway int, largest int64) bool {
 // fetch fetches the messages of a conversation until it is told to stop. It is a
 // goroutine of its own, and touches nothing but the source.
 func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
+	first := true
 	for page, err := range f.search.source.Messages(ctx, t.Conversation, f.search.since) {
 		more := make(chan bool, 1)
 		select {
-		case pages <- fetched{of: t, page: page, err: err, more: more}:
+		case pages <- fetched{of: t, page: page, first: first, err: err, more: more}:
 		case <-f.handling.Done():
 			return
 		}
 		if !<-more {
 			break
 		}
+		first = false
 	}
 	select {
 	case pages <- fetched{of: t, end: true}:

@@ -176,27 +176,27 @@ func (w *walk) add(c Conversation, until time.Time) {
 // Messages are due up to where all have come live. What was sent after the
 // conversations were listed comes live, too, or belongs to a later gap; without that
 // bound, a backfill that is slower than the conversation would never end.
-func (s *search) take(c Conversation, page []Message, err error, cameLive func(Message) bool) (due []Message, more bool) {
-	if err != nil {
-		s.failed(err)
+func (s *search) take(p fetched) (due []Message, more bool) {
+	if p.err != nil {
+		s.failed(p.err)
 		return nil, false
 	}
 	if s.over {
 		return nil, false
 	}
-	if slices.ContainsFunc(page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
+	if slices.ContainsFunc(p.page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
 		s.fail(errMessage)
 	}
 	until := s.latest.Add(s.cfg.Overlap)
-	due = slices.DeleteFunc(slices.Clone(page), func(m Message) bool { return m.Sent.After(until) })
+	due = slices.DeleteFunc(slices.Clone(p.page), func(m Message) bool { return m.Sent.After(until) })
 	if len(due) == 0 {
-		return nil, len(page) == 0
+		return nil, len(p.page) == 0
 	}
 	due = slices.DeleteFunc(due, func(m Message) bool { return m.Value == nil })
-	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {
+	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !p.of.live[m.Fingerprint] }) {
 		return nil, false
 	}
-	return due, !isLast(c, page)
+	return due, !p.isLast()
 }
 
 const (
@@ -208,11 +208,13 @@ const (
 )
 
 // isLast reports whether nothing is behind a page that does not come live: the
-// list has told when the conversation changed last.
-func isLast(c Conversation, page []Message) bool {
-	if c.Changed.IsZero() {
+// list has told when the conversation changed last. A full page may be cut between
+// messages of that very moment; and a later page may look short because what was on
+// the one before is left out.
+func (p *fetched) isLast() bool {
+	changed, last := p.of.Changed, p.page[len(p.page)-1].Sent
+	if changed.IsZero() {
 		return false
 	}
-	last := page[len(page)-1].Sent
-	return !last.Before(c.Changed) || len(page) < shortPage && !last.Before(c.Changed.Add(-settling))
+	return last.After(changed) || p.first && len(p.page) < shortPage && !last.Before(changed.Add(-settling))
 }

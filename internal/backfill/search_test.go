@@ -347,6 +347,39 @@ func TestMessagesAreRecoveredUpToAnOverlapBehindTheLatestChange(t *testing.T) {
 	})
 }
 
+// The list tells when a conversation changed last, but not how many messages there
+// were at that moment.
+func TestThereMayBeMoreOfTheMomentOfTheLatestChange(t *testing.T) {
+	full := "a1 a2 a3 a4 a5 a6 a7 a8 a9 a10"
+	for name, tt := range map[string]struct {
+		list     string
+		pages    []string
+		requests int
+	}{
+		"a full page up to it":           {"a10", []string{full, "a11"}, 2},
+		"a full page beyond it":          {"a9", []string{full}, 1},
+		"a short page up to it":          {"a3", []string{"a1 a2 a3"}, 1},
+		"a short page that ends before":  {"a4", []string{"a1 a2 a3"}, 1},
+		"a short page that ends earlier": {"a30", []string{"a1 a2 a3", "a4"}, 2},
+		"one behind a full one":          {"a12", []string{full, "a12", "a13"}, 3}, // it looks short without what the first had
+		"one behind a full one, beyond":  {"a12", []string{full, "a13"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachWay(t, defaults, func(t *testing.T, r *rig) {
+				var pages messagePages
+				for _, names := range tt.pages {
+					pages = append(pages, messages(names))
+				}
+				src := one(tt.list, map[string]messagePages{"a": pages})
+				r.gap(src)
+				require.NoError(t, r.end().Err)
+				assert.Equal(t, strings.Join(tt.pages, " "), strings.ReplaceAll(r.all(), "*", ""))
+				assert.Equal(t, 1+tt.requests, len(src.asked.List()))
+			})
+		})
+	}
+}
+
 func TestMessagesAreReadUpToWhereAllHaveComeLive(t *testing.T) {
 	for name, tt := range map[string]struct {
 		pages    messagePages

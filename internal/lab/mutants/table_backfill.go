@@ -220,10 +220,26 @@ var backfillMutants = []mutant{
 	},
 	{
 		promise: "backfill",
+		removed: "a full page up to the latest change is not taken for the last",
+		in:      "internal/backfill fetched.isLast",
+		old:     "last.After(changed)",
+		new:     "!last.Before(changed)",
+		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange",
+	},
+	{
+		promise: "backfill",
+		removed: "nor is a short one behind others",
+		in:      "internal/backfill fetched.isLast",
+		old:     "p.first && ",
+		new:     "",
+		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange",
+	},
+	{
+		promise: "backfill",
 		removed: "it fetches no further than where all have come live",
 		in:      "internal/backfill search.take",
-		old:     "if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !cameLive(m) }) {",
-		new:     "if cameLive == nil {",
+		old:     "if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !p.of.live[m.Fingerprint] }) {",
+		new:     "if p.of == nil {",
 		tests:   "TestBackfillSlowerThanTheConversationEnds",
 	},
 	{
