@@ -374,7 +374,7 @@ func TestThereMayBeMoreOfTheMomentOfTheLatestChange(t *testing.T) {
 				r.gap(src)
 				require.NoError(t, r.end().Err)
 				assert.Equal(t, strings.Join(tt.pages, " "), strings.ReplaceAll(r.all(), "*", ""))
-				assert.Equal(t, 1+tt.requests, len(src.asked.List()))
+				assert.Len(t, src.asked.List(), 1+tt.requests)
 			})
 		})
 	}
