@@ -84,7 +84,7 @@ const (
 // are some at once, and then one each allowedEvery.
 const (
 	allowedAtOnce = 6
-	allowedEvery  = 90 * time.Second
+	allowedEvery  = 2 * time.Minute
 )
 
 // allowance is how many connections were made lately.

@@ -159,7 +159,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 }
 
 // WithBackoff sets the waits between connection attempts; default
-// [ExponentialBackoff], and after six connections in a row one each 90 s, lest what
+// [ExponentialBackoff], and after six connections in a row one every 2 min, lest what
 // cuts them use up the REST quota. A longer wait that the server asks for
 // (Retry-After) wins, up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {

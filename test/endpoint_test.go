@@ -74,6 +74,7 @@ func TestRTMSubscriptionOverTheServersLimit(t *testing.T) {
 			assert.ErrorContains(t, err, "but the server accepts 1000000: name fewer Events, Rooms or Inboxes")
 			assert.NotContains(t, err.Error(), "WithReadLimit")
 			assert.NotContains(t, err.Error(), "refused credentials")
+			synctest.Wait() // the server notices the end by itself
 			assert.Empty(t, srv.Sessions())
 		})
 	})
