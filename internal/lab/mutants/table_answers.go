@@ -85,7 +85,7 @@ var answerMutants = []mutant{
 	{
 		promise: "503 with `Retry-After: 86400`",
 		removed: "a call waits for 15 minutes at most",
-		in:      "failureWait",
+		in:      "call.failureWait",
 		old:     "min(answer.retryAfter(), longestWait)",
 		new:     "answer.retryAfter()",
 		tests:   "TestACallSleepsNoDay",

@@ -62,7 +62,7 @@ var endMutants = []mutant{
 		promise: "stop it",
 		removed: "a second Run is refused",
 		in:      "RTM.start",
-		old:     "\tif t.running {\n\t\treturn ErrRunning\n\t}\n",
+		old:     "\tif t.started {\n\t\treturn ErrRunning\n\t}\n",
 		new:     "",
 		tests:   "TestCallsAtOddTimes",
 	},

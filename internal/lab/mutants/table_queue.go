@@ -78,7 +78,7 @@ var queueMutants = []mutant{
 	{
 		promise: "a handler panics",
 		removed: "an event whose handler ended its goroutine counts as handled",
-		in:      "internal/delivery sequencer.start",
+		in:      "internal/delivery startSequencer",
 		old:     "\t\ts.settle()\n",
 		new:     "",
 		tests:   "TestGoexitIsSurvived",
@@ -118,8 +118,8 @@ var queueMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it does not pass an event whose handler gave up at the end",
-		in:      "internal/delivery lanes.release",
-		old:     "if l.q.ctx.Err() != nil {",
+		in:      "internal/delivery lanes.handled",
+		old:     "if l.handlers.ctx.Err() != nil {",
 		new:     "if false {",
 		tests:   "TestTheEndOfTheContextAbandons",
 	},
@@ -142,8 +142,8 @@ var queueMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "there is no room before what waits for it fits",
-		in:      "internal/delivery Queue.WaitRoom",
-		old:     " || used > 0 && used+cost > limit",
+		in:      "internal/delivery handlers.waitRoom",
+		old:     " || used > 0 && used+cost > h.limit",
 		new:     "",
 		tests:   "TestRoomForAnItemOfMoreThanHalfTheQueue",
 	},
