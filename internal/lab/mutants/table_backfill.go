@@ -48,7 +48,7 @@ var backfillMutants = []mutant{
 		in:      "internal/backfill newSearch",
 		old:     "since := gap.From.Add(-cfg.Overlap)",
 		new:     "since := gap.From",
-		tests:   "TestBackfillToleratesClocksThatDiffer",
+		tests:   "TestTheSearchBeginsAnOverlapBeforeTheGapButNotBeforeMaxAge",
 	},
 	{
 		promise: "backfill",
@@ -216,7 +216,7 @@ var backfillMutants = []mutant{
 		in:      "internal/backfill search.take",
 		old:     "s.latest.Add(s.cfg.Overlap)",
 		new:     "s.latest.Add(s.cfg.Overlap + s.cfg.MaxAge)",
-		tests:   "TestBackfillSlowerThanTheConversationEnds",
+		tests:   "TestMessagesAreRecoveredUpToAnOverlapBehindTheLatestChange TestBackfillSlowerThanTheConversationEnds",
 	},
 	{
 		promise: "backfill",
@@ -337,5 +337,21 @@ var backfillMutants = []mutant{
 		old:     "!f.await(f.told) || ",
 		new:     "",
 		tests:   "TestPositionWaitsForTheHookOfAGap",
+	},
+	{
+		promise: "order",
+		removed: "a suspect is known by its id, whatever its key is",
+		in:      "internal/backfill waiting.Hold",
+		old:     "c = w.suspect(of.ID)",
+		new:     "c = w.add(it.Key)",
+		tests:   "TestASuspectIsKnownByItsIDWhateverItsKeyIs TestBackfillLetsGoOfSuspectsWithEscapedIDs",
+	},
+	{
+		promise: "backfill",
+		removed: "messages that are not subscribed to bound it, too",
+		in:      "internal/backfill search.take",
+		old:     "return m.Sent.After(until)",
+		new:     "return m.Value != nil && m.Sent.After(until)",
+		tests:   "TestMessagesThatAreNotSubscribedToEndAConversation TestBackfillEndsWhileUnsubscribedMessagesGoOn",
 	},
 }
