@@ -2,6 +2,7 @@ package crisp_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -18,9 +19,13 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
+// epoch is when the times of an archive begin, in ms: small numbers would be taken
+// for seconds.
+const epoch int64 = 1721383384000
+
 // archive answers the messages route. The messages' fingerprints are 1, 2, 3…
 type archive struct {
-	at        []int64 // ms, ascending
+	at        []int64 // ms after epoch, ascending
 	perPage   int
 	inclusive bool // whether before and after include the time itself
 	queries   []string
@@ -31,6 +36,7 @@ func (a *archive) serve(r *http.Request) (*http.Response, error) {
 	from, to := len(a.at)-a.perPage, len(a.at)
 	key, value, _ := strings.Cut(r.URL.RawQuery, "=")
 	bound, _ := strconv.ParseInt(value, 10, 64)
+	bound -= epoch
 	reached := func(at int64) bool { return at >= bound }
 	beyond := func(at int64) bool { return at > bound }
 	switch {
@@ -50,7 +56,7 @@ func (a *archive) serve(r *http.Request) (*http.Response, error) {
 	var page []string
 	for i := max(from, 0); i < min(to, len(a.at)); i++ {
 		page = append(page, fmt.Sprintf(`{"type":"text","from":%q,"content":"%d","fingerprint":%d,"timestamp":%d}`,
-			[]string{"user", "operator"}[i%2], i+1, i+1, a.at[i]))
+			[]string{"user", "operator"}[i%2], i+1, i+1, epoch+a.at[i]))
 	}
 	return httpmock.NewStringResponse(200, `{"data":[`+strings.Join(page, ",")+`]}`), nil
 }
@@ -65,13 +71,10 @@ func firstOf(list []int64, of func(int64) bool) int {
 func TestMessagesAreAllThereOnce(t *testing.T) {
 	spread := make([]int64, 50)
 	for i := range spread {
-		spread[i] = 1721383384000 + int64(i)*1000
+		spread[i] = int64(i) * 1000
 	}
 	crowded := []int64{1000, 1000, 1000, 2000, 2000, 2001, 2001, 2002, 2002, 3000, 3000, 3000}
-	for i := range crowded {
-		crowded[i] += 1721383384000
-	}
-	for name, times := range map[string][]int64{"none": {}, "one": {1721383384000}, "a page": spread[:5], "many": spread, "at the same time": crowded} {
+	for name, times := range map[string][]int64{"none": {}, "one": {5000}, "a page": spread[:5], "many": spread, "at the same time": crowded} {
 		for _, inclusive := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " inclusive=", inclusive), func(t *testing.T) {
 				a := &archive{at: times, perPage: 5, inclusive: inclusive}
@@ -121,11 +124,11 @@ func TestMessagesBehindAPageOfOneTime(t *testing.T) {
 
 func TestMessagesSinceATimeIncludeIt(t *testing.T) {
 	for _, inclusive := range []bool{false, true} {
-		a := &archive{at: []int64{1721383384999, 1721383385000, 1721383385001}, perPage: 5, inclusive: inclusive}
+		a := &archive{at: []int64{999, 1000, 1001}, perPage: 5, inclusive: inclusive}
 		client, mock := mockedClient(t)
 		mock.RegisterNoResponder(a.serve)
 		var got []int64
-		for m, err := range client.MessagesSince(t.Context(), testRef, time.UnixMilli(1721383385000)) {
+		for m, err := range client.MessagesSince(t.Context(), testRef, time.UnixMilli(epoch+1000)) {
 			require.NoError(t, err)
 			got = append(got, m.Fingerprint)
 		}
@@ -135,7 +138,7 @@ func TestMessagesSinceATimeIncludeIt(t *testing.T) {
 }
 
 func TestMessagesAreFetchedAsNeeded(t *testing.T) {
-	a := &archive{at: []int64{1721383381000, 1721383382000, 1721383383000, 1721383384000, 1721383385000, 1721383386000}, perPage: 2}
+	a := &archive{at: []int64{1000, 2000, 3000, 4000, 5000, 6000}, perPage: 2}
 	client, mock := mockedClient(t)
 	mock.RegisterNoResponder(a.serve)
 	messages := client.Messages(t.Context(), testRef)
@@ -145,12 +148,13 @@ func TestMessagesAreFetchedAsNeeded(t *testing.T) {
 			break
 		}
 	}
-	assert.Equal(t, []string{"", "timestamp_before=1721383385001"}, a.queries)
+	before := fmt.Sprint("timestamp_before=", epoch+5001)
+	assert.Equal(t, []string{"", before}, a.queries)
 	for _, err := range messages { // a second loop begins anew
 		require.NoError(t, err)
 		break
 	}
-	assert.Equal(t, []string{"", "timestamp_before=1721383385001", ""}, a.queries)
+	assert.Equal(t, []string{"", before, ""}, a.queries)
 }
 
 func TestMessagesEndWithTheFirstError(t *testing.T) {
@@ -205,4 +209,57 @@ func TestMessagesWithoutUsableTimesEndTheWalk(t *testing.T) {
 		}
 		assert.Equal(t, 1, n)
 	}
+}
+
+// fingerprintsOf are those of a conversation's messages, walked both ways. A walk
+// without end fails the test.
+func fingerprintsOf(t *testing.T, respond httpmock.Responder) (backwards, forwards []int64) {
+	t.Helper()
+	client, mock := mockedClient(t)
+	requests := 0
+	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+		if requests++; requests > 50 {
+			return nil, errors.New("the walk does not end")
+		}
+		return respond(r)
+	})
+	for m, err := range client.Messages(t.Context(), testRef) {
+		require.NoError(t, err)
+		backwards = append(backwards, m.Fingerprint)
+	}
+	requests = 0
+	for m, err := range client.MessagesSince(t.Context(), testRef, time.Time{}) {
+		require.NoError(t, err)
+		forwards = append(forwards, m.Fingerprint)
+	}
+	return backwards, forwards
+}
+
+// A server that answers every question with the same messages has no others.
+func TestMessagesOfAServerThatIgnoresTheBound(t *testing.T) {
+	backwards, forwards := fingerprintsOf(t, answer(200, `{"data":[
+		{"type":"text","from":"user","content":"x","fingerprint":1,"timestamp":1721383384000},
+		{"type":"text","from":"user","content":"x","fingerprint":2,"timestamp":1721383385000},
+		{"type":"text","from":"user","content":"x","fingerprint":3,"timestamp":1721383386000}]}`))
+	assert.Equal(t, []int64{3, 2, 1}, backwards)
+	assert.Equal(t, []int64{1, 2, 3}, forwards)
+}
+
+// Without fingerprints, messages are known again by their time.
+func TestMessagesWithoutFingerprintsEndTheWalk(t *testing.T) {
+	backwards, forwards := fingerprintsOf(t, answer(200, `{"data":[
+		{"type":"text","from":"user","content":"x","timestamp":1721383384000},
+		{"type":"text","from":"user","content":"x","timestamp":1721383384001}]}`))
+	assert.Len(t, backwards, 2)
+	assert.Len(t, forwards, 2)
+}
+
+// As pages overlap by a millisecond, messages of two may fill one that has nothing
+// new.
+func TestMessagesBehindAPageOfTwoTimes(t *testing.T) {
+	a := &archive{at: []int64{1, 2, 3, 4, 1000, 1000, 1001, 1001, 1001, 1001, 5000, 6000, 7000}, perPage: 5, inclusive: true}
+	want := []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}
+	backwards, forwards := fingerprintsOf(t, a.serve)
+	assert.ElementsMatch(t, want, backwards)
+	assert.Equal(t, want, forwards)
 }

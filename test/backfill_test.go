@@ -1501,3 +1501,116 @@ func TestABackfillOfManyConversationsIsFastAndCheap(t *testing.T) {
 		})
 	}
 }
+
+// A server that ignores what it is asked about is not asked without end, whether its
+// messages can be told apart by fingerprints or by their times alone.
+func TestBackfillFromAServerThatIgnoresTheBound(t *testing.T) {
+	for _, form := range []string{
+		`{"type":"text","from":"user","content":"%d","fingerprint":%[1]d,"timestamp":%d}`,
+		`{"type":"text","from":"user","content":"%d","timestamp":%d}`,
+	} {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			router, got := conversations()
+			hooks, _, outcomes := watch()
+			var missed []string
+			runVia(t, srv, func(req *http.Request) *http.Response {
+				if !isMessages(req) {
+					return nil
+				}
+				return reply(200, `{"error":false,"reason":"listed","data":[`+strings.Join(missed, ",")+`]}`)
+			}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+			authenticated(t, srv)
+			v := srv.Visitor()
+			outage(t, srv, func() {
+				for n := range 3 {
+					missed = append(missed, fmt.Sprintf(form, n, time.Now().UnixMilli()+int64(n)*10))
+				}
+				say(v, 0, 1) // which makes the list have the conversation
+			})
+			pass(10 * time.Minute)
+			require.Len(t, outcomes.List(), 1)
+			assert.Less(t, outcomes.List()[0].Requests, 10)
+			assert.Equal(t, filled(numbers(0, 3)...), of(got.List(), v.SessionID))
+		})
+	}
+}
+
+// An event may spell its conversation's id with escapes. It waits, as a suspect, and
+// goes on.
+func TestBackfillLetsGoOfSuspectsWithEscapedIDs(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router, got := conversations()
+		hooks, _, outcomes := watch()
+		runVia(t, srv, func(req *http.Request) *http.Response {
+			switch {
+			case isList(req): // whatever the page, so that it may lack conversations
+				time.Sleep(10 * time.Second) // virtual
+				return reply(200, fmt.Sprintf(`{"error":false,"reason":"listed","data":[{"session_id":"session_b","updated_at":%d}]}`, time.Now().UnixMilli()))
+			case isMessages(req):
+				return reply(200, `{"error":false,"reason":"listed","data":[]}`)
+			}
+			return nil
+		}, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		outage(t, srv, func() {})
+		for n := 1; n <= 3; n++ {
+			srv.EmitRaw("message:send", fmt.Appendf(nil, `{"website_id":"w","session_id":"session\u005fa","type":"text",`+
+				`"from":"user","content":"%d","fingerprint":%[1]d,"timestamp":1721383384000}`, n))
+		}
+		pass(10 * time.Minute)
+		assert.Equal(t, numbers(1, 4), of(got.List(), "session_a"))
+		assert.Len(t, outcomes.List(), 1)
+	})
+}
+
+// Messages that are not subscribed to go on while a conversation is being recovered:
+// live events must not wait until it is quiet.
+func TestBackfillEndsWhileUnsubscribedMessagesGoOn(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router := crisp.NewRouter()
+		handled := make(map[string]time.Time)
+		crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+			text, _ := ev.Content.(crisp.TextContent)
+			handled[string(text)] = time.Now()
+			return nil
+		})
+		hooks, _, outcomes := watch()
+		runVia(t, srv, slowly(10*time.Second, isMessages), router, hooks, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() { say(v, 0, 5) })
+		v.Say("live")
+		said := time.Now()
+		for range 2400 {
+			srv.Operator("anna").Say(v, "not subscribed to")
+			pass(time.Second)
+		}
+		require.NotZero(t, handled["live"])
+		assert.Less(t, handled["live"].Sub(said), 10*time.Minute)
+		require.Len(t, outcomes.List(), 1)
+	})
+}
+
+// A website that the filter names twice has no more conversations than one.
+func TestBackfillOfARoomThatIsNamedTwice(t *testing.T) {
+	for _, concurrency := range []int{1, 4} {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			router, got := conversations()
+			hooks, _, outcomes := watch()
+			v := srv.Visitor()
+			runVia(t, srv, slowly(3*time.Second, isMessages), router, hooks, crisp.WithConcurrency(concurrency),
+				crisp.WithBackfill(crisp.Backfill{}), crisp.WithFilter(crisp.Filter{Rooms: []string{v.WebsiteID, v.WebsiteID}}))
+			authenticated(t, srv)
+			outage(t, srv, func() { say(v, 0, 30) })
+			for n := 30; n < 60; n++ {
+				say(v, n, n+1)
+				pass(time.Second)
+			}
+			pass(time.Minute)
+			assert.Equal(t, join(filled(numbers(0, 30)...), numbers(30, 60)), of(got.List(), v.SessionID))
+			require.Len(t, outcomes.List(), 1)
+			assert.NoError(t, outcomes.List()[0].Err)
+			assert.Equal(t, 30, outcomes.List()[0].Messages)
+		})
+	}
+}

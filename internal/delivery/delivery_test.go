@@ -432,6 +432,32 @@ func TestOldestKnowsWhatWasBehindAMark(t *testing.T) {
 	})
 }
 
+// What is on its way into the lanes when a mark is lifted counts all the same.
+func TestOldestKnowsWhatIsOnItsWayWhenAMarkIsLifted(t *testing.T) {
+	for _, workers := range []int{2, 8} {
+		synctest.Test(t, func(t *testing.T) {
+			batch, release := make(chan struct{}), make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1 << 20,
+				Handle: func(context.Context, *delivery.Item) { <-release },
+			})
+			q.Do(func() { <-batch }) // until all that follows is there
+			synctest.Wait()
+			put(q, delivery.Item{Key: "a", Received: 7})
+			q.Mark()
+			put(q, delivery.Item{Key: "b", Received: 8})
+			var oldest int64
+			q.Lift(nil, func() { oldest = q.Oldest() })
+			close(batch)
+			synctest.Wait()
+			assert.EqualValues(t, 7, oldest)
+			close(release)
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
 // While the sequencer handles items itself, what was inserted must not hide
 // those of its batch that are still to come.
 func TestInsertedItemsHideNoneOfTheBatch(t *testing.T) {

@@ -6,16 +6,16 @@ var gapMutants = []mutant{
 		promise: "no loss in silence",
 		removed: "a lost connection makes a gap",
 		in:      "RTM.receive",
-		old:     ", reason: gapReason(err)}",
-		new:     "}",
+		old:     "reason: gapReason(err)}",
+		new:     "reason: \"\"}",
 		tests:   "TestRTMReconnects/closed TestRTMSurvivesAnOutage",
 	},
 	{
 		promise: "no loss in silence",
 		removed: "the gap begins with the last frame before the loss, not with its discovery",
 		in:      "RTM.receive",
-		old:     "\tt.subscription.closed()\n",
-		new:     "\tmissed.from = t.client.clock.Stamp(t.client.clock.Now())\n\tt.subscription.closed()\n",
+		old:     "t.progress.disconnected(c.Conn, c.lastLive)",
+		new:     "t.progress.disconnected(c.Conn, time.Now())",
 		tests:   "TestRTMReconnects/half-open",
 	},
 	{
@@ -61,9 +61,9 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "what was dropped is told as a gap",
-		in:      "RTM.endEpisode",
-		old:     "t.resume(e.gap, GapOverflow,",
-		new:     "t.resume(e.gap, \"\",",
+		in:      "RTM.resume",
+		old:     "if reason != \"\" {",
+		new:     "if reason != \"\" && reason != GapOverflow {",
 		tests:   "TestOverflowDropTellsOfTheLoss TestOverflowIsToldWithoutFurtherEvents",
 	},
 	{

@@ -6,8 +6,8 @@ var positionMutants = []mutant{
 		promise: "position",
 		removed: "a stored one makes the restart a gap",
 		in:      "RTM.missedSince",
-		old:     "return &span{from: then, reason: GapRestarted}",
-		new:     "return &span{from: now}",
+		old:     "reason: GapRestarted}",
+		new:     "reason: \"\"}",
 		tests:   "TestPositionMakesARestartAGap TestBackfillAfterARestart",
 	},
 	{
@@ -125,9 +125,17 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "one that is ahead of the clock makes no gap that ends before it begins",
-		in:      "RTM.missedSince",
-		old:     "\t\tthen = now\n",
-		new:     "",
+		in:      "internal/clock Clock.Since",
+		old:     "max(0, now.Sub(s.Moment), c.Wall(now).Sub(s.wall))",
+		new:     "max(now.Sub(s.Moment), c.Wall(now).Sub(s.wall))",
 		tests:   "TestPositionThatCanNotBeLoaded",
+	},
+	{
+		promise: "position",
+		removed: "it is never ahead of what moves on while somebody asks",
+		in:      "progress.handledUpTo",
+		old:     "at := p.earliestGap(p.readUpTo())\n\tif oldest := clock.Moment(oldest());",
+		new:     "at, first := p.readUpTo(), clock.Moment(oldest())\n\tat = p.earliestGap(at)\n\tif oldest := first;",
+		tests:   "TestThePositionDoesNotPassWhatMovesOnMeanwhile",
 	},
 }
