@@ -74,14 +74,13 @@ func TestVersionMismatch(t *testing.T) {
 }
 
 // A server that lets no clients of Engine.IO 3 in accepts the WebSocket and
-// then puts a plain HTTP error on it. That could have other reasons: the client
-// asks the question, and tries again.
+// then puts a plain HTTP error on it. Trying again would not help.
 func TestOldVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t, 4, nil)
 	b := newBot(t, srv.rest, pluginToken, crisp.WithEngineIO(3))
 	b.start()
-	assert.ErrorContains(t, b.retrying.next(t).Err, "does the server speak Engine.IO 3?")
+	assert.ErrorContains(t, b.end(), "asked for Engine.IO 3, but the server speaks 4")
 }
 
 // The subscription reaches the server, which applies it; Bind replaces it.
