@@ -1525,7 +1525,8 @@ func TestBackfillFromAServerThatIgnoresTheBound(t *testing.T) {
 				for n := range 3 {
 					missed = append(missed, fmt.Sprintf(form, n, time.Now().UnixMilli()+int64(n)*10))
 				}
-				say(v, 0, 1) // which makes the list have the conversation
+				pass(10 * time.Second)
+				say(v, 0, 1) // the last change: there may be more behind those that are found
 			})
 			pass(10 * time.Minute)
 			require.Len(t, outcomes.List(), 1)
@@ -1545,7 +1546,11 @@ func TestBackfillLetsGoOfSuspectsWithEscapedIDs(t *testing.T) {
 			switch {
 			case isList(req): // whatever the page, so that it may lack conversations
 				time.Sleep(10 * time.Second) // virtual
-				return reply(200, fmt.Sprintf(`{"error":false,"reason":"listed","data":[{"session_id":"session_b","updated_at":%d}]}`, time.Now().UnixMilli()))
+				var list []string
+				for n := range 20 {
+					list = append(list, fmt.Sprintf(`{"session_id":"session_b%d","updated_at":%d}`, n, time.Now().UnixMilli()))
+				}
+				return reply(200, `{"error":false,"reason":"listed","data":[`+strings.Join(list, ",")+`]}`)
 			case isMessages(req):
 				return reply(200, `{"error":false,"reason":"listed","data":[]}`)
 			}

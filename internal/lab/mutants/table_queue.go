@@ -171,4 +171,12 @@ var queueMutants = []mutant{
 		new:     "_ = s.lanes",
 		tests:   "TestOldestKnowsWhatIsOnItsWayWhenAMarkIsLifted",
 	},
+	{
+		promise: "order",
+		removed: "a conversation's key is its id, however that is escaped",
+		in:      "internal/payload Decoder.peekString",
+		old:     "return unquote(text)",
+		new:     "return string(text)",
+		tests:   "TestPeek",
+	},
 }
