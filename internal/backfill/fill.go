@@ -146,12 +146,10 @@ func (f *fill) read() {
 // fetched is a page of a conversation's messages, on its way from the goroutine
 // that has fetched it.
 type fetched struct {
-	of    *target
-	page  []Message
-	first bool // of the conversation's pages
-	err   error
-	end   bool        // there are no more; of alone counts
-	more  chan<- bool // whether to go on
+	of   *target
+	page page
+	end  bool        // there are no more; of alone counts
+	more chan<- bool // whether to go on
 }
 
 // fetchAll fetches the conversations that there are to fetch, and hands their
@@ -188,7 +186,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 				continue
 			}
 			f.read()
-			due, more := f.search.take(p)
+			due, more := f.search.take(p.page, p.of.live)
 			p.more <- more
 			if len(due) > 0 {
 				largest = max(largest, costOf(due))
@@ -213,10 +211,10 @@ func (f *fill) mayFetch(underway int, largest int64) bool {
 // goroutine of its own, and touches nothing but the source.
 func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
 	first := true
-	for page, err := range f.search.source.Messages(ctx, t.Conversation, f.search.since) {
+	for messages, err := range f.search.source.Messages(ctx, t.Conversation, f.search.since) {
 		more := make(chan bool, 1)
 		select {
-		case pages <- fetched{of: t, page: page, first: first, err: err, more: more}:
+		case pages <- fetched{of: t, page: page{t.Conversation, messages, first, err}, more: more}:
 		case <-f.handling.Done():
 			return
 		}

@@ -170,13 +170,21 @@ func (w *walk) add(c Conversation, until time.Time) {
 	}
 }
 
-// take looks at a page of a conversation's messages, or at why there is none. It
-// returns those that are due, and whether there may be more.
+// page is one of a conversation's messages, or why there is none.
+type page struct {
+	of       Conversation
+	messages []Message
+	first    bool // of the conversation's pages
+	err      error
+}
+
+// take looks at a page, some of whose messages may have come live. It returns those
+// that are due, and whether there may be more.
 //
 // Messages are due up to where all have come live. What was sent after the
 // conversations were listed comes live, too, or belongs to a later gap; without that
 // bound, a backfill that is slower than the conversation would never end.
-func (s *search) take(p fetched) (due []Message, more bool) {
+func (s *search) take(p page, live map[int64]bool) (due []Message, more bool) {
 	if p.err != nil {
 		s.failed(p.err)
 		return nil, false
@@ -184,16 +192,16 @@ func (s *search) take(p fetched) (due []Message, more bool) {
 	if s.over {
 		return nil, false
 	}
-	if slices.ContainsFunc(p.page, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
+	if slices.ContainsFunc(p.messages, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
 		s.fail(errMessage)
 	}
 	until := s.latest.Add(s.cfg.Overlap)
-	due = slices.DeleteFunc(slices.Clone(p.page), func(m Message) bool { return m.Sent.After(until) })
+	due = slices.DeleteFunc(slices.Clone(p.messages), func(m Message) bool { return m.Sent.After(until) })
 	if len(due) == 0 {
-		return nil, len(p.page) == 0
+		return nil, len(p.messages) == 0
 	}
 	due = slices.DeleteFunc(due, func(m Message) bool { return m.Value == nil })
-	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !p.of.live[m.Fingerprint] }) {
+	if len(due) > 0 && !slices.ContainsFunc(due, func(m Message) bool { return !live[m.Fingerprint] }) {
 		return nil, false
 	}
 	return due, !p.isLast()
@@ -211,10 +219,10 @@ const (
 // list has told when the conversation changed last. A full page may be cut between
 // messages of that very moment; and a later page may look short because what was on
 // the one before is left out.
-func (p *fetched) isLast() bool {
-	changed, last := p.of.Changed, p.page[len(p.page)-1].Sent
+func (p *page) isLast() bool {
+	changed, last := p.of.Changed, p.messages[len(p.messages)-1].Sent
 	if changed.IsZero() {
 		return false
 	}
-	return last.After(changed) || p.first && len(p.page) < shortPage && !last.Before(changed.Add(-settling))
+	return last.After(changed) || p.first && len(p.messages) < shortPage && !last.Before(changed.Add(-settling))
 }

@@ -221,7 +221,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "a full page up to the latest change is not taken for the last",
-		in:      "internal/backfill fetched.isLast",
+		in:      "internal/backfill page.isLast",
 		old:     "last.After(changed)",
 		new:     "!last.Before(changed)",
 		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange",
@@ -229,7 +229,7 @@ var backfillMutants = []mutant{
 	{
 		promise: "backfill",
 		removed: "nor is a short one behind others",
-		in:      "internal/backfill fetched.isLast",
+		in:      "internal/backfill page.isLast",
 		old:     "p.first && ",
 		new:     "",
 		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange",
