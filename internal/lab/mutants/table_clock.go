@@ -51,7 +51,7 @@ var clockMutants = []mutant{
 		tests:   "TestLearn",
 	},
 	{
-		promise: "clocks",
+		promise: "a machine's clock that is wrong, or is set",
 		removed: "a gap is searched by Crisp's clock",
 		in:      "RTM.fill",
 		old:     "t.client.clock.Crisp(",

@@ -3,6 +3,14 @@ package main
 // connectionMutants are about how a connection comes about, and comes back.
 var connectionMutants = []mutant{
 	{
+		promise: "connections cut again and again, each after 6 s",
+		removed: "there are only so many connections in a time",
+		in:      "retries.ended",
+		old:     "\t\tr.wait = r.allowance.use(time.Now())\n",
+		new:     "",
+		tests:   "TestAConnectionThatIsCutAgainAndAgain",
+	},
+	{
 		promise: "wrong credentials",
 		removed: "they end Run",
 		in:      "fatal",
