@@ -163,7 +163,7 @@ func (t *RTM) loadPosition() (Position, error) {
 // missedSince is what was missed since another run, up to a connection.
 func (t *RTM) missedSince(p Position, c *connection) *span {
 	k := t.client.clock
-	now := k.Stamp(k.At(c.since))
+	now := k.Stamp(k.At(c.lastLive))
 	if p.Time.IsZero() {
 		return &span{from: now}
 	}

@@ -449,7 +449,7 @@ func (t *RTM) receive(c *connection) (*span, error) {
 	defer stopBeats()
 
 	err := t.read(c)
-	missed := &span{from: t.progress.disconnected(c.Conn, c.lastLive), reason: gapReason(err)}
+	missed := &span{from: t.progress.disconnected(c.lastLive), reason: gapReason(err)}
 	t.subscription.closed()
 	_ = c.Close()
 
@@ -479,11 +479,13 @@ func (t *RTM) read(c *connection) error {
 		if !wanted || name == eventAuthenticated {
 			continue
 		}
-		received := int64(t.client.clock.At(c.lastLive))
+		it := newItem(name, payloadOf(ev))
+		it.Received = int64(t.client.clock.At(c.Arrived()))
+		it.SentAfter = int64(t.client.clock.At(c.lastLive))
 		t.received.Add(1)
-		t.progress.lastEvent.Store(received)
-		it := newItem(name, payloadOf(ev), received)
-		if t.admit(&it) {
+		t.progress.lastEvent.Store(it.Received)
+		t.progress.lastSent.Store(it.SentAfter)
+		if t.admit(c, &it) {
 			t.queue.Put(it)
 		}
 	}
@@ -501,9 +503,9 @@ func payloadOf(ev socketio.Event) []byte {
 
 // newItem makes an item of an event. Its key keeps the events of a conversation
 // in order, or those of a website that belong to none.
-func newItem(name string, data []byte, received int64) delivery.Item {
+func newItem(name string, data []byte) delivery.Item {
 	head := payload.Peek(data)
-	it := delivery.Item{Key: cmp.Or(head.Session, head.Website), Name: name, Payload: data, Received: received}
+	it := delivery.Item{Key: cmp.Or(head.Session, head.Website), Name: name, Payload: data}
 	if head.Enveloped {
 		it.Value = enveloped{}
 	}
@@ -545,7 +547,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 	ev, err := t.eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
-		t.missedEvent(t.client.clock.Stamp(clock.Moment(it.Received)))
+		t.missedEvent(t.client.clock.Stamp(clock.Moment(it.SentAfter)))
 		return
 	}
 	if t.seen == nil {

@@ -206,7 +206,7 @@ func (t *RTM) open(ctx context.Context, endpoint string) (*connection, error) {
 		_ = conn.Close()
 		return nil, fmt.Errorf("crisp: RTM endpoint %s: %w", host, err)
 	}
-	return &connection{Conn: conn, host: host, since: time.Now(), lastLive: time.Now()}, nil
+	return &connection{Conn: conn, host: host, since: time.Now(), lastLive: conn.PassedOn()}, nil
 }
 
 func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error) {

@@ -1,7 +1,6 @@
 package crisp
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -46,13 +45,13 @@ func gapReason(err error) GapReason {
 // and which gaps before that are not dealt with: what the stored position may be.
 type progress struct {
 	clock     *clock.Clock
-	lastEvent atomic.Int64 // the moment when one was read; 0 = none yet
+	lastEvent atomic.Int64 // the moment when one came; 0 = none yet
+	lastSent  atomic.Int64 // a moment that it, and all that follow, were sent after
 
 	mu       sync.Mutex // guards what follows
 	conn     *socketio.Conn
 	lastLive clock.Stamp // up to when the last connection was complete
 	gaps     map[*openGap]struct{}
-	lag      lag
 }
 
 // openGap is one that is not dealt with yet: not told of, or not filled. It
@@ -94,11 +93,11 @@ func (p *progress) connected(conn *socketio.Conn) {
 
 // disconnected notes that the connection has ended, after it was read up to a time,
 // and returns the moment up to which nothing can be missing.
-func (p *progress) disconnected(conn *socketio.Conn, readUpTo time.Time) clock.Stamp {
+func (p *progress) disconnected(readUpTo time.Time) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lastLive = p.clock.Stamp(p.lag.bound(p.clock, p.clock.At(readUpTo), conn))
-	p.conn, p.lag = nil, lag{}
+	p.lastLive = p.clock.Stamp(p.clock.At(readUpTo))
+	p.conn = nil
 	return p.lastLive
 }
 
@@ -136,7 +135,7 @@ func (p *progress) beforeSkipped() clock.Stamp {
 	if p.conn == nil {
 		return clock.Stamp{}
 	}
-	return p.clock.Stamp(p.lag.bound(p.clock, p.clock.At(p.conn.PassedOn()), p.conn))
+	return p.clock.Stamp(p.clock.At(p.conn.PassedOn()))
 }
 
 // readUpTo is the last moment before which everything was read. A connection
@@ -147,97 +146,8 @@ func (p *progress) readUpTo() clock.Stamp {
 	if p.conn == nil {
 		return p.lastLive
 	}
-	at := p.lastLive.Moment
 	if passedOn, idle := p.conn.Idle(); idle {
-		at = p.clock.At(passedOn)
-	} else {
-		at = max(at, clock.Moment(p.lastEvent.Load()))
+		return p.clock.Stamp(p.clock.At(passedOn))
 	}
-	return p.clock.Stamp(p.lag.bound(p.clock, at, p.conn))
-}
-
-// lag is the time for which the reader is behind the server, because it had to
-// wait for handlers. What it reads then may have been sent long before, and so may
-// what is lost if the connection ends then.
-type lag struct {
-	from    clock.Moment // 0 = there is none
-	resumed clock.Moment // when the reader went on; 0 = it waits
-	waits   int          // of the reader, so far
-	probing bool         // the connection is being asked whether the lag is over
-}
-
-// bound returns the beginning of the lag if it is before the given moment. The lag
-// is over, too, when the connection was found quiet after it.
-func (l *lag) bound(c *clock.Clock, at clock.Moment, conn *socketio.Conn) clock.Moment {
-	if l.resumed != 0 && c.At(conn.LastQuiet()) > l.resumed {
-		l.from, l.resumed = 0, 0
-	}
-	if l.from != 0 && l.from < at {
-		return l.from
-	}
-	return at
-}
-
-// readerWaits notes that the reader begins to wait for handlers, with an event in
-// hand that was received at a moment.
-func (p *progress) readerWaits(received clock.Moment) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.lag.from == 0 {
-		p.lag.from = received
-	}
-	p.lag.resumed = 0
-	p.lag.waits++
-}
-
-// readerResumes notes that it goes on, and asks the connection when the lag is over,
-// since one that is never quiet would not show: the server answers a ping behind what
-// it has written before. It is asked twice, since the first answer may overtake what waits in the
-// server above its socket.
-func (p *progress) readerResumes(ctx context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lag.resumed = p.clock.Now()
-	if p.conn == nil || p.lag.probing {
-		return
-	}
-	p.lag.probing = true
-	go func(conn *socketio.Conn) {
-		for again := true; again; {
-			waits := p.readerWaited()
-			err := conn.Ping(ctx)
-			if err == nil {
-				err = conn.Ping(ctx)
-			}
-			again = p.probed(conn, waits, err)
-		}
-	}(p.conn)
-}
-
-// readerWaited is how often the reader has waited.
-func (p *progress) readerWaited() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lag.waits
-}
-
-// probed notes that a connection has answered, or ended. What its server had
-// written before is read then, and the lag is over, unless the reader has waited
-// meanwhile: the connection has to be asked again then, after the wait.
-func (p *progress) probed(conn *socketio.Conn, waits int, err error) (again bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.conn != conn {
-		return false
-	}
-	l := &p.lag
-	waiting := l.resumed == 0
-	if err == nil && !waiting && l.waits != waits {
-		return true
-	}
-	l.probing = false
-	if err == nil && !waiting {
-		l.from, l.resumed = 0, 0
-	}
-	return false
+	return p.clock.Stamp(max(p.lastLive.Moment, clock.Moment(p.lastSent.Load())))
 }

@@ -34,7 +34,7 @@ type episode struct {
 
 // admit reports whether an event may be queued, by the overflow policy. It may
 // wait.
-func (t *RTM) admit(it *delivery.Item) bool {
+func (t *RTM) admit(c *connection, it *delivery.Item) bool {
 	cost := it.Cost()
 	fits := t.queue.Fits(cost)
 	if !fits {
@@ -44,11 +44,11 @@ func (t *RTM) admit(it *delivery.Item) bool {
 		return !t.drop(it)
 	}
 	if !fits {
-		t.progress.readerWaits(clock.Moment(it.Received))
+		c.HoldUp()
 		// The connection keeps its heartbeats up while nobody reads it. An event
 		// that was read is queued even if the client is stopped meanwhile.
 		_ = t.queue.WaitRoom(t.stopped, cost)
-		t.progress.readerResumes(t.stopped)
+		c.GoOn()
 	}
 	return true
 }
@@ -62,7 +62,7 @@ func (t *RTM) drop(it *delivery.Item) bool {
 		if t.queue.Fits(it.Cost()) {
 			return false
 		}
-		e.gap = t.progress.openGap(t.client.clock.Stamp(clock.Moment(it.Received)))
+		e.gap = t.progress.openGap(t.client.clock.Stamp(clock.Moment(it.SentAfter)))
 		t.callbacks.Post(t.warnSlowConsumer)
 		go t.awaitRoom()
 	}

@@ -3,6 +3,9 @@ package test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -286,4 +289,53 @@ func TestPositionStaysBeforeAnEventThatIsNotComplete(t *testing.T) {
 			})
 		})
 	}
+}
+
+// holdable is a network that can hold back what the server sends.
+type holdable struct {
+	net.Conn
+	held *atomic.Pointer[chan struct{}] // nil = nothing is; else until it is closed
+}
+
+func (h *holdable) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	if held := h.held.Load(); held != nil {
+		<-*held
+	}
+	return n, err
+}
+
+// What was held up on its way may have been sent as long ago. A program that is killed
+// with it in the queue has to look for it from then on.
+func TestPositionStaysBeforeWhatCameLate(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var held atomic.Pointer[chan struct{}]
+		transport := srv.HTTPClient().Transport.(*http.Transport).Clone()
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			return &holdable{conn, &held}, err
+		}
+		client := srv.Client(crisp.WithHTTPClient(&http.Client{Transport: transport}))
+		defer client.CloseIdleConnections()
+		store := new(memoryPosition)
+		router, got, release := blockable()
+		runClient(t, client, router, crisp.WithPosition(store))
+		authenticated(t, srv)
+		pass(time.Second)
+
+		hold := make(chan struct{})
+		held.Store(&hold)
+		sent := time.Now()
+		emit(srv, "session_a", 0, 10)
+		pass(20 * time.Second)
+		held.Store(nil)
+		close(hold)
+		pass(time.Minute)
+		assert.False(t, store.last().After(sent.Add(clockStep)), "it is %s", store.last())
+		close(release)
+		pass(time.Minute)
+		assert.Equal(t, numbers(0, 10), got.List())
+		assert.WithinDuration(t, time.Now(), store.last(), 30*time.Second)
+	})
 }

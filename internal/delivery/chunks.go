@@ -64,7 +64,7 @@ func (q *chunkQueue) take() *chunk {
 	return c
 }
 
-// oldest is when the oldest item was received; 0 if there is none.
+// oldest is SentAfter of the oldest item; 0 if there is none.
 func (q *chunkQueue) oldest() int64 {
 	for c := q.head; c != nil; c = c.next {
 		if at := oldestOf(c.items()); at != 0 {
@@ -74,12 +74,11 @@ func (q *chunkQueue) oldest() int64 {
 	return 0
 }
 
-// oldestOf is when the first of the items that count was received; 0 if
-// there is none.
+// oldestOf is SentAfter of the first of the items that count; 0 if there is none.
 func oldestOf(items []Item) int64 {
 	for i := range items {
 		if items[i].counts() {
-			return items[i].Received
+			return items[i].SentAfter
 		}
 	}
 	return 0

@@ -13,7 +13,7 @@ func TestChunkQueue(t *testing.T) {
 		for first := 1; first <= items; first += atOnce {
 			var some []Item
 			for i := first; i < min(first+atOnce, items+1); i++ {
-				some = append(some, Item{Received: int64(i)})
+				some = append(some, Item{SentAfter: int64(i)})
 			}
 			q.put(some)
 		}
@@ -22,7 +22,7 @@ func TestChunkQueue(t *testing.T) {
 			assert.Equal(t, next, q.oldest())
 			c := q.take()
 			for _, it := range c.items() {
-				assert.Equal(t, next, it.Received)
+				assert.Equal(t, next, it.SentAfter)
 				next++
 			}
 			c.free()
@@ -38,7 +38,7 @@ func TestChunkQueueOldestIsAnItem(t *testing.T) {
 		q.put([]Item{{Call: func() {}}})
 	}
 	assert.Zero(t, q.oldest())
-	q.put([]Item{{Received: 7}, {Received: 8}})
+	q.put([]Item{{SentAfter: 7}, {SentAfter: 8}})
 	assert.EqualValues(t, 7, q.oldest())
 }
 

@@ -34,7 +34,7 @@ type Queue struct {
 	sequencer *sequencer
 	lanes     *lanes // nil: the sequencer runs the handlers itself
 
-	pending atomic.Int64 // when the oldest item that is not flushed was received; 0 if there is none
+	pending atomic.Int64 // SentAfter of the oldest item that is not flushed; 0 if there is none
 
 	// For the reading goroutine alone.
 	unflushed []Item
@@ -82,7 +82,7 @@ func (q *Queue) Put(it Item) {
 	q.fits -= it.Cost()
 	q.handlers.put.add(&it)
 	if len(q.unflushed) == 0 {
-		q.pending.Store(it.Received)
+		q.pending.Store(it.SentAfter)
 	}
 	q.unflushed = append(q.unflushed, it)
 	if len(q.unflushed) == chunkItems {
@@ -128,7 +128,7 @@ func (q *Queue) Insert(items ...Item) { q.sequencer.insert(items) }
 // steps alone.
 func (q *Queue) Release(h Holder) { q.sequencer.release(h) }
 
-// Oldest is when the oldest item that is not handled was received; 0 if there is
+// Oldest is SentAfter of the oldest item that is not handled; 0 if there is
 // none. What waits for a mark or a Holder does not count here: whoever makes it
 // wait knows since when.
 func (q *Queue) Oldest() int64 {

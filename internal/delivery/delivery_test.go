@@ -51,7 +51,7 @@ func eachWay(t *testing.T, test func(t *testing.T, q *delivery.Queue, got *testk
 func named(key, names string) []delivery.Item {
 	var items []delivery.Item
 	for _, name := range strings.Split(names, "") {
-		items = append(items, delivery.Item{Key: key, Name: name, Received: time.Now().UnixNano()})
+		items = append(items, delivery.Item{Key: key, Name: name, SentAfter: time.Now().UnixNano()})
 	}
 	return items
 }
@@ -399,14 +399,14 @@ func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
 				Handle: func(context.Context, *delivery.Item) { <-release },
 			})
 			assert.Zero(t, q.Oldest())
-			q.Put(delivery.Item{Key: "a", Received: 7})
-			q.Put(delivery.Item{Key: "b", Received: 8})
+			q.Put(delivery.Item{Key: "a", SentAfter: 7})
+			q.Put(delivery.Item{Key: "b", SentAfter: 8})
 			assert.EqualValues(t, 7, q.Oldest(), "not flushed")
 			q.Flush()
 			assert.EqualValues(t, 7, q.Oldest(), "on its way")
 			synctest.Wait()
 			assert.EqualValues(t, 7, q.Oldest(), "being handled")
-			q.Do(func() { q.Insert(delivery.Item{Key: "c", Extra: true, Received: 99}) })
+			q.Do(func() { q.Insert(delivery.Item{Key: "c", Extra: true, SentAfter: 99}) })
 			synctest.Wait()
 			assert.EqualValues(t, 7, q.Oldest(), "what is extra hides nothing")
 			close(release)
@@ -422,7 +422,7 @@ func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
 func TestOldestKnowsWhatWasBehindAMark(t *testing.T) {
 	eachWay(t, func(t *testing.T, q *delivery.Queue, _ *testkit.Log[string]) {
 		q.Mark()
-		put(q, delivery.Item{Received: 7})
+		put(q, delivery.Item{SentAfter: 7})
 		synctest.Wait()
 		assert.Zero(t, q.Oldest(), "who has marked it knows since when")
 		var oldest int64
@@ -443,9 +443,9 @@ func TestOldestKnowsWhatIsOnItsWayWhenAMarkIsLifted(t *testing.T) {
 			})
 			q.Do(func() { <-batch }) // until all that follows is there
 			synctest.Wait()
-			put(q, delivery.Item{Key: "a", Received: 7})
+			put(q, delivery.Item{Key: "a", SentAfter: 7})
 			q.Mark()
-			put(q, delivery.Item{Key: "b", Received: 8})
+			put(q, delivery.Item{Key: "b", SentAfter: 8})
 			var oldest int64
 			q.Lift(nil, func() { oldest = q.Oldest() })
 			close(batch)
@@ -470,10 +470,10 @@ func TestInsertedItemsHideNoneOfTheBatch(t *testing.T) {
 		q.Do(func() { <-turn }) // until all that follows is there, to be one batch
 		synctest.Wait()
 		q.Do(func() {
-			q.Insert(delivery.Item{Key: "k", Extra: true, Received: 99})
+			q.Insert(delivery.Item{Key: "k", Extra: true, SentAfter: 99})
 			q.Insert(delivery.Item{Key: "k", Call: func() { <-turn }})
 		})
-		put(q, delivery.Item{Key: "a", Received: 7})
+		put(q, delivery.Item{Key: "a", SentAfter: 7})
 		for _, busy := range []string{"with an extra item", "with a call", "with the item itself"} {
 			turn <- struct{}{}
 			synctest.Wait()
@@ -569,7 +569,7 @@ func TestTheEndOfTheContextAbandons(t *testing.T) {
 				Handle: func(ctx context.Context, _ *delivery.Item) { <-ctx.Done() },
 			})
 			for i := range 10 {
-				q.Put(delivery.Item{Key: fmt.Sprint(i), Received: int64(7 + i)})
+				q.Put(delivery.Item{Key: fmt.Sprint(i), SentAfter: int64(7 + i)})
 			}
 			q.Flush()
 			synctest.Wait()

@@ -6,11 +6,15 @@ const overhead = 160
 
 // Item is what is delivered.
 type Item struct {
-	Key      string // items of the same key are handled one at a time, in order
-	Name     string
-	Payload  []byte
-	Received int64 // when, in nanoseconds of a time that never jumps; more than 0
-	Value    any   // what else is known of it
+	Key     string // items of the same key are handled one at a time, in order
+	Name    string
+	Payload []byte
+	Value   any // what else is known of it
+
+	// Received is when, in nanoseconds of a time that never jumps; more than 0. SentAfter
+	// is a moment such that this item, and all that come behind it, were sent after it:
+	// earlier than Received if that was late.
+	Received, SentAfter int64
 
 	// Extra marks an item that came in by Insert alone. It does not count towards the
 	// bound: it could wait for room that only its own handling makes.

@@ -125,8 +125,8 @@ func (l *lanes) wake() {
 	l.runnable.Broadcast()
 }
 
-// oldest is when the oldest item that is not handled yet was received; 0
-// if there is none.
+// oldest is SentAfter of the oldest item that is not handled yet; 0 if there is
+// none.
 func (l *lanes) oldest() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +140,7 @@ func (l *lanes) oldest() int64 {
 func (at *lane) oldest() int64 {
 	for e := at.head; e != nil; e = e.next {
 		if e.counts() {
-			return e.Received
+			return e.SentAfter
 		}
 	}
 	return 0

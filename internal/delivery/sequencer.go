@@ -41,7 +41,7 @@ type sequencer struct {
 	finished bool
 
 	// Written by the sequencer's goroutine alone.
-	inHand atomic.Int64 // when the oldest item of the batch was received; 0 if there is none
+	inHand atomic.Int64 // SentAfter of the oldest item of the batch; 0 if there is none
 
 	// For the sequencer's goroutine alone.
 	taken    *chunk // from the queue
@@ -88,8 +88,8 @@ func (s *sequencer) wake() {
 	s.nonEmpty.Signal()
 }
 
-// oldest is when the oldest item that has not passed was received; 0 if
-// there is none.
+// oldest is SentAfter of the oldest item that has not passed; 0 if there is
+// none.
 func (s *sequencer) oldest() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *sequencer) pass(it *Item) {
 		return
 	}
 	if it.counts() {
-		s.inHand.Store(it.Received)
+		s.inHand.Store(it.SentAfter)
 	}
 	s.handling, s.busy = it.moved(), true
 	s.handlers.run(&s.handling)

@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"context"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -31,7 +30,7 @@ type Conn struct {
 	done    chan struct{} // closed when the connection ends
 	cause   atomic.Pointer[error]
 
-	passedOn atomic.Int64 // see PassedOn; in the tap's time
+	arrived atomic.Int64 // see Arrived; in the tap's time
 }
 
 func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
@@ -43,6 +42,7 @@ func newConn(ws *websocket.Conn, tap *tap, opt Options) *Conn {
 		writing: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
+	tap.onLate = func() { tap.doubt.settle(ws.Ping) }
 	c.heartbeat.timer = time.AfterFunc(math.MaxInt64, c.tick) // set by startHeartbeat
 	return c
 }
@@ -53,16 +53,26 @@ func (c *Conn) Handshake() Handshake { return c.handshake }
 // LastHeard returns when bytes last arrived from the server.
 func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
 
-// PassedOn returns when the bytes arrived that completed the last packet which
-// Next has dealt with. Everything that came up to then has been passed on; what
-// came later is part of an incomplete packet, or waits for Next.
-func (c *Conn) PassedOn() time.Time { return c.tap.start.Add(time.Duration(c.passedOn.Load())) }
+// Arrived returns when the bytes arrived that completed the last packet which Next
+// has dealt with.
+func (c *Conn) Arrived() time.Time { return c.tap.start.Add(time.Duration(c.arrived.Load())) }
 
-// LastQuiet returns when bytes last arrived after Next had waited for them for
-// half a second, which means that until then the server had nothing to send.
-// After a time without calls of Next, the events read first may have waited as
-// long; once LastQuiet is later than that time, none of them is left.
-func (c *Conn) LastQuiet() time.Time { return c.tap.lastQuiet() }
+// PassedOn is a moment such that everything the server had sent before has been
+// passed on by Next: Arrived, unless what came may be older than it looks, because it
+// came after half a second without anything, or Next was not called for a while.
+// It is from before that time then, until the server has answered a ping.
+func (c *Conn) PassedOn() time.Time { return c.Vouched(c.Arrived()) }
+
+// Vouched is the earlier of a moment at which a packet arrived, and of that before which
+// nothing sent by the server can be missing now.
+func (c *Conn) Vouched(arrived time.Time) time.Time {
+	if began := c.tap.doubt.began.Load(); began != 0 {
+		if at := c.tap.start.Add(time.Duration(began)); at.Before(arrived) {
+			return at
+		}
+	}
+	return arrived
+}
 
 // Idle reports whether Next is waiting for the network, which means that its
 // caller is done with all events so far, and returns PassedOn.
@@ -73,9 +83,12 @@ func (c *Conn) Idle() (passedOn time.Time, idle bool) {
 	return passedOn, c.tap.listening()
 }
 
-// Ping sends a WebSocket ping and waits for the answer. The answer comes after
-// whatever the server has written before it, and is read by Next.
-func (c *Conn) Ping(ctx context.Context) error { return c.ws.Ping(ctx) }
+// HoldUp says that Next won't be called for a while. What it returns afterwards may
+// have been sent at any time since the packet that came last. GoOn ends that time.
+func (c *Conn) HoldUp() { c.tap.doubt.arise(c.arrived.Load()) }
+
+// GoOn says that Next is called again after HoldUp.
+func (c *Conn) GoOn() { c.tap.doubt.settle(c.ws.Ping) }
 
 // Close ends the connection at once, from any goroutine: all calls of Next and
 // Emit return [ErrClosed], also those that are waiting for the network. Close

@@ -18,7 +18,7 @@ const (
 // TestHeartbeatAnswers has the server ping for an hour.
 func TestHeartbeatAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := startServer(t, func(p *peer) {
+		client := startBuffered(t, func(p *peer) {
 			p.handshake()
 			for start := time.Now(); time.Since(start) < time.Hour; {
 				time.Sleep(interval)
@@ -104,7 +104,7 @@ func TestBusyOwner(t *testing.T) {
 	for _, version := range []int{3, 4} {
 		synctest.Test(t, func(t *testing.T) {
 			done := make(chan struct{})
-			client := startServer(t, func(p *peer) {
+			client := startBuffered(t, func(p *peer) {
 				p.handshakeVersion(version)
 				go func() { // stuck in the network until the owner reads again
 					p.send(`42["one"]`, `2`, `42["two"]`)

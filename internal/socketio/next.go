@@ -13,7 +13,7 @@ func (c *Conn) Next() (Event, error) {
 		}
 		ev, ok := c.accept(f)
 		if c.assembly == nil {
-			c.passedOn.Store(c.tap.heard.Load())
+			c.arrived.Store(c.tap.heard.Load())
 		}
 		if ok {
 			return ev, nil

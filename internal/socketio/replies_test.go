@@ -109,7 +109,7 @@ func TestMoreAcknowledgementsThanFit(t *testing.T) {
 	const many = 2 * maxAcks / len("431[]")
 	synctest.Test(t, func(t *testing.T) {
 		frames := strings.Repeat(string(textFrame(`421["please"]`)), many)
-		client := startServer(t, func(p *peer) {
+		client := startBuffered(t, func(p *peer) {
 			p.handshake()
 			go p.sendRaw(frames)
 			time.Sleep(timeout / 2)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
@@ -23,8 +24,11 @@ const (
 )
 
 // memoryListener is a network in memory, for tests in virtual time. It has no
-// buffer, like net.Pipe: a write waits until the other side reads.
+// buffer, like net.Pipe: a write waits until the other side reads. So do pings and
+// their answers, which a WebSocket library gives five seconds: where a side does not
+// read for longer, it takes a buffered one.
 type memoryListener struct {
+	buffered bool
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
@@ -52,6 +56,9 @@ func (l *memoryListener) Addr() net.Addr { return &net.UnixAddr{Name: "memory"} 
 
 func (l *memoryListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
+	if l.buffered {
+		client, server = newBuffered(client), newBuffered(server)
+	}
 	select {
 	case l.conns <- server:
 		return client, nil
@@ -62,10 +69,57 @@ func (l *memoryListener) dial(ctx context.Context, _, _ string) (net.Conn, error
 	}
 }
 
+// buffered is a connection with a buffer for what is written.
+type buffered struct {
+	net.Conn
+	out    chan []byte
+	closed chan struct{}
+	once   sync.Once
+}
+
+const bufferedWrites = 16
+
+func newBuffered(conn net.Conn) *buffered {
+	b := &buffered{Conn: conn, out: make(chan []byte, bufferedWrites), closed: make(chan struct{})}
+	go b.pump()
+	return b
+}
+
+func (b *buffered) pump() {
+	for {
+		select {
+		case p := <-b.out:
+			if _, err := b.Conn.Write(p); err != nil {
+				return
+			}
+		case <-b.closed:
+			return
+		}
+	}
+}
+
+func (b *buffered) Write(p []byte) (int, error) {
+	select {
+	case b.out <- slices.Clone(p):
+		return len(p), nil
+	case <-b.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (b *buffered) Close() error {
+	b.once.Do(func() { close(b.closed) })
+	return b.Conn.Close()
+}
+
 // startHTTP serves handler on a network of its own and returns a client for it.
 func startHTTP(t *testing.T, handler http.HandlerFunc) *http.Client {
 	t.Helper()
-	listener := newMemoryListener()
+	return startOn(t, newMemoryListener(), handler)
+}
+
+func startOn(t *testing.T, listener *memoryListener, handler http.HandlerFunc) *http.Client {
+	t.Helper()
 	server := &http.Server{Handler: handler}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
@@ -82,6 +136,14 @@ func startHTTP(t *testing.T, handler http.HandlerFunc) *http.Client {
 func startServer(t *testing.T, script func(*peer)) *http.Client {
 	t.Helper()
 	return startHTTP(t, serve(t, script))
+}
+
+// startBuffered is startServer on a buffered network.
+func startBuffered(t *testing.T, script func(*peer)) *http.Client {
+	t.Helper()
+	listener := newMemoryListener()
+	listener.buffered = true
+	return startOn(t, listener, serve(t, script))
 }
 
 func serve(t *testing.T, script func(*peer)) http.HandlerFunc {

@@ -32,8 +32,8 @@ const readAhead = 64 << 10
 //     frame behind the one that it reads. That is what makes the two ways of
 //     reading safe to mix: each frame belongs to one of them.
 //   - It knows whether somebody is waiting for the network, since when for the
-//     current packet, and when bytes last arrived. Heartbeats, gaps and the
-//     stored position depend on it.
+//     current packet, when bytes last arrived, and whether they may be old.
+//     Heartbeats, gaps and the stored position depend on it.
 //   - It holds the connection below TLS, which can be cut without waiting.
 type tap struct {
 	io.ReadWriteCloser
@@ -51,18 +51,15 @@ type tap struct {
 	since   atomic.Int64 // when the first read for the current packet began, 0 if there was none
 	size    atomic.Int64 // of that packet as far as the WebSocket library has read it, in bytes
 	heard   atomic.Int64 // when bytes last arrived
-	quiet   atomic.Int64 // when bytes last arrived after a read had waited quietTime
+	doubt   doubt
+	onLate  func() // hears of bytes that come late
 }
-
-// quietTime is longer than a peer that has more to send would pause, and longer
-// than TCP takes to send a lost segment again.
-const quietTime = 500 * time.Millisecond
 
 func newTap(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *tap {
 	if c, ok := raw.(*tls.Conn); ok {
 		raw = c.NetConn()
 	}
-	t := &tap{ReadWriteCloser: conn, raw: raw, onWait: onWait, start: time.Now().Add(-1)}
+	t := &tap{ReadWriteCloser: conn, raw: raw, onWait: onWait, onLate: func() {}, start: time.Now().Add(-1)}
 	t.ahead = bufio.NewReaderSize(network{t}, readAhead)
 	return t
 }
@@ -202,10 +199,11 @@ func (n network) Read(p []byte) (int, error) {
 	n.waiting.Store(0)
 	now := n.now()
 	if size > 0 {
-		n.heard.Store(now)
-		if now-began >= int64(quietTime) {
-			n.quiet.Store(now)
+		if last := n.heard.Load(); n.doubt.late(time.Duration(now - last)) {
+			n.doubt.arise(last)
+			n.onLate()
 		}
+		n.heard.Store(now)
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
@@ -252,8 +250,6 @@ func (t *tap) wait() wait {
 }
 
 func (t *tap) lastHeard() time.Time { return t.start.Add(time.Duration(t.heard.Load())) }
-
-func (t *tap) lastQuiet() time.Time { return t.start.Add(time.Duration(t.quiet.Load())) }
 
 // A tapTransport is an [http.RoundTripper] that puts a tap below a WebSocket.
 type tapTransport struct {

@@ -169,8 +169,8 @@ var deliveryMutants = []mutant{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "an event that has no room waits for it, and is not lost",
 		in:      "RTM.admit",
-		old:     "\t\tt.progress.readerResumes(t.stopped)\n\t}\n\treturn true",
-		new:     "\t\tt.progress.readerResumes(t.stopped)\n\t}\n\treturn fits",
+		old:     "\t\tc.GoOn()\n\t}\n\treturn true",
+		new:     "\t\tc.GoOn()\n\t}\n\treturn fits",
 		tests:   "TestOverflowBlockLosesNothing TestShutdownHandlesTheEventThatWaitsForRoom",
 	},
 	{

@@ -246,7 +246,7 @@ var frameMutants = []mutant{
 		promise: "an event that can't be read",
 		removed: "also if only its JSON is bad",
 		in:      "RTM.handle",
-		old:     "\t\tt.missedEvent(t.client.clock.Stamp(clock.Moment(it.Received)))\n",
+		old:     "\t\tt.missedEvent(t.client.clock.Stamp(clock.Moment(it.SentAfter)))\n",
 		new:     "",
 		tests:   "TestEventsThatCannotBeRead",
 	},

@@ -37,8 +37,8 @@ var positionMutants = []mutant{
 	{
 		promise: "position",
 		removed: "it stays before an event that is not complete",
-		in:      "internal/socketio Conn.PassedOn",
-		old:     "return c.tap.start.Add(time.Duration(c.passedOn.Load()))",
+		in:      "internal/socketio Conn.Arrived",
+		old:     "return c.tap.start.Add(time.Duration(c.arrived.Load()))",
 		new:     "return c.tap.lastHeard()",
 		tests:   "TestPositionStaysBeforeAnEventThatIsNotComplete",
 	},

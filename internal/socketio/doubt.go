@@ -1,0 +1,105 @@
+package socketio
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A doubt is about the age of what is read. Bytes that come late may have been sent
+// long before, and the server may have given the connection up since and lost what
+// it had to send, without it having shown here yet. That is so after the process was
+// frozen, after something on the way held bytes back, and after the reader was kept
+// from reading.
+//
+// The doubt is over when the server has answered pings that were sent after it
+// arose, since whatever the server had written before has been read then.
+type doubt struct {
+	began atomic.Int64 // in the tap's time; 0 = there is none
+
+	mu     sync.Mutex    // guards what follows, and writing began
+	asking bool          // the server is being asked
+	later  int64         // when a doubt arose that the answer won't settle; 0 = none
+	travel time.Duration // the shortest that a ping has taken so far; 0 = none has yet
+}
+
+// lateTime is longer than a peer that has more to send would pause, and longer
+// than TCP takes to send a lost segment again.
+const lateTime = 500 * time.Millisecond
+
+// arise notes that what is read from now on may have been sent at any time since a
+// moment.
+func (d *doubt) arise(since int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.began.Load() == 0:
+		d.began.Store(since)
+	case d.asking && d.later == 0:
+		d.later = since
+	}
+}
+
+// late reports whether bytes come late that do so after a time without any. An
+// answer to a ping may take as long as others did, and a bit.
+func (d *doubt) late(after time.Duration) bool {
+	if after < lateTime {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return after >= 2*d.travel
+}
+
+// settle asks the server, on a goroutine of its own, until there is no doubt or the
+// pings end with an error. Ping sends one and waits for the answer.
+func (d *doubt) settle(ping func(context.Context) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.asking || d.began.Load() == 0 {
+		return
+	}
+	d.asking = true
+	go func() {
+		for again := true; again; {
+			again = d.answered(d.ask(ping))
+		}
+	}()
+}
+
+// ask sends two pings, one after the other: the answer to the first may overtake what
+// waits in the server above its socket.
+func (d *doubt) ask(ping func(context.Context) error) error {
+	for range 2 {
+		sent := time.Now()
+		if err := ping(context.Background()); err != nil {
+			return err
+		}
+		d.measure(time.Since(sent))
+	}
+	return nil
+}
+
+func (d *doubt) measure(travel time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.travel == 0 || travel < d.travel {
+		d.travel = travel
+	}
+}
+
+// answered ends the doubt that was asked about, and reports whether there is a later
+// one.
+func (d *doubt) answered(err error) (again bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil { // the connection has ended; what is left of it is as doubtful as before
+		d.asking = false
+		return false
+	}
+	d.began.Store(d.later)
+	d.later = 0
+	d.asking = d.began.Load() != 0
+	return d.asking
+}

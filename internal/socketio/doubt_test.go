@@ -1,0 +1,58 @@
+package socketio
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestWhatComesLateMayBeOld has the network be silent for a while, and then bring an
+// event. Until the server has answered a ping, nobody knows how long that was on its
+// way, and what was lost after it.
+func TestWhatComesLateMayBeOld(t *testing.T) {
+	tests := map[string]struct {
+		silence time.Duration
+		travel  time.Duration // of the first answer to a ping
+		inDoubt bool          // before they come
+	}{
+		"soon":           {lateTime / 2, 0, false},
+		"late":           {10 * time.Second, 0, true},
+		"a slow network": {10 * time.Second, 3 * lateTime, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sent time.Time
+				client := startBuffered(t, func(p *peer) {
+					p.handshake()
+					p.send(`42["first"]`)
+					time.Sleep(test.silence)
+					sent = time.Now()
+					p.send(`42["second"]`)
+					time.Sleep(test.travel)
+					go func() {
+						time.Sleep(time.Second)
+						p.send(`41`)
+					}()
+					p.drain() // and answer pings
+				})
+				c := open(t, client, Options{})
+				assert.Equal(t, "first", nextName(t, c))
+				first := time.Now()
+				assert.Equal(t, first, c.PassedOn())
+				assert.Equal(t, "second", nextName(t, c))
+				assert.Equal(t, sent, c.Arrived())
+				if test.inDoubt {
+					assert.Equal(t, first, c.PassedOn())
+				} else {
+					assert.Equal(t, sent, c.PassedOn())
+				}
+				_, err := c.Next()
+				assert.ErrorIs(t, err, ErrServerDisconnect)
+				assert.GreaterOrEqual(t, c.PassedOn(), sent)
+			})
+		})
+	}
+}
