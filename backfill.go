@@ -202,8 +202,7 @@ func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
 			t.seen.Add(key, recovered != nil)
 		}
 	}()
-	err := t.router.Dispatch(ctx, ev) // the router has told its error handler
-	interrupted = err != nil && ctx.Err() != nil
+	interrupted = !t.dispatch(ctx, ev, it)
 }
 
 // messageKey identifies an event that is a message: fingerprints are unique in a

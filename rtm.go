@@ -65,6 +65,7 @@ type RTM struct {
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
 
 	received, dropped, reconnects atomic.Uint64
+	gaveUp                        atomic.Int64 // events whose handlers returned an error because of their context's end
 
 	mu      sync.Mutex // guards what follows
 	state   State
@@ -97,7 +98,7 @@ func (s State) String() string {
 type Stats struct {
 	State        State
 	Received     uint64    // events that a handler is registered for
-	Dropped      uint64    // of these, dropped because the queue was full
+	Dropped      uint64    // of these, dropped: as Hooks.Dropped tells
 	Reconnects   uint64    // connections after the first
 	QueuedEvents int       // waiting for handlers, or being handled
 	QueuedBytes  int64     // what they count towards the queue's bound
@@ -285,7 +286,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 // Hooks.Retrying and the logger hear of it.
 //
 // Where Run returns without having drained the queue, a hook, or a handler that
-// ignores its context, may still be running.
+// ignores the end of its context for 100 ms, may still be running. Its event counts
+// as dropped.
 func (t *RTM) Run(ctx context.Context) error {
 	if err := t.start(ctx); err != nil {
 		return err
@@ -551,10 +553,22 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 		return
 	}
 	if t.seen == nil {
-		_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
+		t.dispatch(ctx, ev, it)
 		return
 	}
 	t.handleOnce(ctx, ev, it)
+}
+
+// dispatch reports false if handlers gave up because their context had ended: the
+// event counts as dropped then. The router has told its error handler of errors.
+func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
+	if t.router.Dispatch(ctx, ev) == nil || ctx.Err() == nil {
+		return true
+	}
+	if !it.Extra { // what was recovered was not received
+		t.gaveUp.Add(1)
+	}
+	return false
 }
 
 // report lets the router's error handler know of what belongs to no event.
@@ -596,15 +610,31 @@ func (t *RTM) drain() {
 		t.backfill.Wait()
 	}
 	t.queue.Finish()
+	handled := t.queue.Done()
 	select {
-	case <-t.queue.Done():
+	case <-handled:
 	case <-t.handling.Done():
+		t.awaitGivingUp(handled)
 	}
 	t.callbacks.Flush(t.handling)
-	if n := t.queue.Len(); n > 0 {
+	if n := t.queue.Len() + int(t.gaveUp.Load()); n > 0 {
+		t.dropped.Add(uint64(n))
 		cause := context.Cause(t.handling)
 		t.client.logger.Warn("crisp: RTM closed with events queued", slog.Int("dropped", n))
 		notify(t.callbacks, t.cfg.hooks.Dropped, Dropped{Count: n, Err: cause})
+	}
+}
+
+// givingUp is how long handlers may take to heed the end of their context. Those that
+// don't count as dropped.
+const givingUp = 100 * time.Millisecond
+
+func (t *RTM) awaitGivingUp(handled <-chan struct{}) {
+	timer := time.NewTimer(givingUp)
+	defer timer.Stop()
+	select {
+	case <-handled:
+	case <-timer.C:
 	}
 }
 
@@ -617,8 +647,8 @@ func (t *RTM) end() {
 
 // Shutdown stops receiving, waits until handlers are done with what was
 // received, and ends [RTM.Run] with [ErrClosed]. If ctx ends first, what is
-// left is dropped (Hooks.Dropped has the number), and Shutdown returns
-// ctx's cause. A handler or hook must not wait for Shutdown, which waits for
+// left is dropped (Hooks.Dropped has the number), also what handlers return an error
+// for because their context has ended, and Shutdown returns ctx's cause. A handler or hook must not wait for Shutdown, which waits for
 // the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
 	t.stop(ErrClosed)

@@ -43,10 +43,15 @@ func run(t *testing.T, srv *crisptest.Server, router *crisp.Router, opts ...cris
 
 func runClient(t *testing.T, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
 	t.Helper()
+	return runUntil(t, t.Context(), client, router, opts...)
+}
+
+func runUntil(t *testing.T, ctx context.Context, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
+	t.Helper()
 	rtm, err := client.NewRTM(router, opts...)
 	require.NoError(t, err)
 	r := &running{RTM: rtm, err: make(chan error, 1)}
-	go func() { r.err <- rtm.Run(t.Context()) }()
+	go func() { r.err <- rtm.Run(ctx) }()
 	t.Cleanup(func() { _ = rtm.Close() })
 	return r
 }

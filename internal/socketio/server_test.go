@@ -29,9 +29,9 @@ const (
 // read for longer, it takes a buffered one.
 type memoryListener struct {
 	buffered bool
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	conns    chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
 }
 
 func newMemoryListener() *memoryListener {

@@ -3,6 +3,22 @@ package main
 // endMutants are about the ways to stop a client.
 var endMutants = []mutant{
 	{
+		promise: "stop it",
+		removed: "what handlers give up because of it counts as dropped",
+		in:      "RTM.drain",
+		old:     "int(t.gaveUp.Load())",
+		new:     "0",
+		tests:   "TestTheBooksBalance",
+	},
+	{
+		promise: "stop it",
+		removed: "handlers that finish what they do count as having done so",
+		in:      "RTM.drain",
+		old:     "\t\tt.awaitGivingUp(handled)\n",
+		new:     "",
+		tests:   "TestTheBooksBalance",
+	},
+	{
 		promise: "an end that is an end",
 		removed: "Shutdown handles what was received",
 		in:      "RTM.drain",
