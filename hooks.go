@@ -90,7 +90,8 @@ type Retrying struct {
 	Err     error         // what ended the connection or the attempt before
 }
 
-// Backfilled is what became of a gap.
+// Backfilled is what became of a gap. Gaps that come while one is being filled are
+// filled as one: the first of them has the Messages and Conversations of all.
 type Backfilled struct {
 	Gap           Gap
 	Complete      bool // every message of the gap has reached its handlers

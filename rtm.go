@@ -23,11 +23,11 @@ import (
 // when that is lost. What it reads it puts into a queue (internal/delivery), whose
 // sequencer decides what may pass and what has to wait, and whose handlers run
 // beside it, up to WithConcurrency conversations at a time. Callbacks (Hooks) run
-// on a goroutine of their own, one at a time (internal/serial), a backfill on one
-// for each gap (internal/backfill), the position is saved by another.
+// on a goroutine of their own, one at a time (internal/serial), a backfill on two
+// (internal/backfill), the position is saved by another.
 //
 // No user code runs, and nothing is waited for, while a lock is held. Locks nest only
-// as episode.mu or missed.mu, then resuming, then any one other.
+// as episode.mu or missed.mu, then resuming, then a backfill's, then any one other.
 // docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It

@@ -113,7 +113,7 @@ func freeze(t *testing.T, backfill bool, frozen time.Duration) {
 		sent[text] = time.Now()
 		visitor.Say(text)
 	}
-	const every = 20 * time.Millisecond
+	every := max(20*time.Millisecond, frozen/1000) // to be recovered within the requests that a gap may cost
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for range 10 {

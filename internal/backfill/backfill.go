@@ -1,11 +1,12 @@
 // Package backfill recovers the messages that were missed in a gap, and puts
 // them where they belong: before the newer live events of their conversation.
 //
-// Two goroutines share the work of a gap, and nothing but an inbox. The fetcher (fill)
-// finds out which conversations have changed, and fetches their messages. The
-// sequencer of the queue (waiting) knows which live events have to wait for
-// them, and lets everything go in order. The fetcher tells the sequencer by
-// steps (delivery.Queue.Do), the sequencer the fetcher by its inbox.
+// A gap goes through two steps, each of which is a goroutine. The lister finds out
+// which conversations have changed, while a mark in the queue holds back everything
+// that is received. Then the fetcher (fill) fetches their messages. The sequencer of
+// the queue (waiting) knows which live events have to wait for them, and lets
+// everything go in order. The others tell the sequencer by steps
+// (delivery.Queue.Do), the sequencer the fetcher by its inbox.
 package backfill
 
 import (
@@ -15,14 +16,29 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// Backfill fills gaps. It looks at them at the same time, but fetches messages for one
-// at a time, the oldest first.
+// Backfill fills gaps: it lists for one, and fetches for one, at a time. Gaps that
+// come meanwhile are listed as one, and what is listed while another is fetched is
+// fetched as one. So however often a connection is lost, there is one fill that runs
+// and at most one that waits.
 type Backfill struct {
 	env  env
 	seen *Seen
 
-	mu   sync.Mutex // guards last
-	last *fill      // nil if there was none
+	mu       sync.Mutex // guards what follows
+	unlisted []*task    // in the order of their marks
+	listing  bool       // there is a lister
+	next     *fill      // listed, waits for the one that is being fetched
+	fetching bool       // there is a fetcher
+	idle     chan struct{}
+}
+
+// task is a gap to be filled.
+type task struct {
+	Gap
+	source   Source
+	handled  map[uint64]bool // messages handled shortly before the gap
+	told     <-chan struct{} // closed when the gap was told of
+	finished func(Outcome)
 }
 
 // New makes a Backfill that feeds a queue, whose handlers have the context handling.
@@ -37,29 +53,105 @@ func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, 
 //
 // Calls must come in the order of the marks.
 func (b *Backfill) Start(gap Gap, source Source, told <-chan struct{}, finished func(Outcome)) {
-	f := &fill{
-		env:      &b.env,
-		search:   newSearch(source, b.env.cfg, gap),
+	t := &task{
+		Gap:      gap,
+		source:   source,
 		handled:  b.seen.HandledSince(gap.Began.Add(-2 * b.env.cfg.Overlap)),
 		told:     told,
 		finished: finished,
-		lifted:   make(chan struct{}),
-		ended:    make(chan struct{}),
-		inbox:    newInbox(),
-		targets:  make(map[string]*target),
 	}
 	b.mu.Lock()
-	f.before, b.last = b.last, f
-	b.mu.Unlock()
-	go f.run()
+	defer b.mu.Unlock()
+	if b.isIdle() {
+		b.idle = make(chan struct{})
+	}
+	b.unlisted = append(b.unlisted, t)
+	if !b.listing {
+		b.listing = true
+		go b.list()
+	}
 }
 
 // Wait returns when no gap is being filled any more, or the handlers were ended.
 func (b *Backfill) Wait() {
 	b.mu.Lock()
-	last := b.last
+	idle := b.idle
 	b.mu.Unlock()
-	if last != nil {
-		b.env.await(last.ended)
+	if idle != nil {
+		b.env.await(idle)
+	}
+}
+
+func (b *Backfill) isIdle() bool { return !b.listing && !b.fetching }
+
+// list is the lister.
+func (b *Backfill) list() {
+	for tasks := b.takeUnlisted(); tasks != nil; tasks = b.takeUnlisted() {
+		first, last := tasks[0], tasks[len(tasks)-1]
+		s := newSearch(last.source, b.env.cfg, Gap{From: first.From, To: last.To})
+		changed, partial := s.conversations(b.env.fetching)
+		if !b.env.await(last.told) {
+			newFill(&b.env).with(tasks, s, nil).finish(true)
+			continue
+		}
+		b.listed(tasks, s, changed, partial)
+	}
+}
+
+// takeUnlisted returns the gaps to be listed. If there are none, the lister has to end.
+func (b *Backfill) takeUnlisted() []*task {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	tasks := b.unlisted
+	b.unlisted = nil
+	b.listing = tasks != nil
+	b.endIfIdle()
+	return tasks
+}
+
+// listed lets live events go on that need not wait, and leaves the rest to the
+// fetcher.
+func (b *Backfill) listed(tasks []*task, s *search, changed []Conversation, partial bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = newFill(&b.env)
+	}
+	f, queue := b.next.with(tasks, s, changed), b.env.queue
+	// Before the fetcher takes it, whose first step comes behind these.
+	for range tasks {
+		list := changed
+		queue.Do(func() { f.waiting.widen(list, partial) })
+		queue.Lift(f.waiting, nil)
+		changed = nil
+	}
+	if !b.fetching {
+		b.fetching = true
+		go b.fetch()
+	}
+}
+
+// fetch is the fetcher.
+func (b *Backfill) fetch() {
+	for f := b.takeListed(); f != nil; f = b.takeListed() {
+		f.finish(!f.run())
+	}
+}
+
+// takeListed returns what is to be fetched, which from then on takes nothing more in.
+// If there is nothing, the fetcher has to end.
+func (b *Backfill) takeListed() *fill {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f := b.next
+	b.next = nil
+	b.fetching = f != nil
+	b.endIfIdle()
+	return f
+}
+
+func (b *Backfill) endIfIdle() {
+	if b.isIdle() {
+		close(b.idle)
 	}
 }

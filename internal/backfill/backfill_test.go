@@ -346,6 +346,7 @@ func TestWaitReturnsWhenAllGapsAreFilled(t *testing.T) {
 		}
 		began := time.Now()
 		r.gap(slow("a"))
+		time.Sleep(latency) // virtual
 		r.gap(slow("b"))
 		r.Wait()
 		assert.Equal(t, latency+20*time.Second, time.Since(began))

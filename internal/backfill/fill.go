@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -35,24 +36,15 @@ func (e *env) await(done <-chan struct{}) bool {
 	}
 }
 
-// fill is the fetcher of one gap. All of it is its goroutine's, except where it
-// says otherwise.
-//
-// It goes through three phases. First it lists the conversations that have
-// changed, while a mark holds back everything that is received. Then it hands the
-// list to the sequencer with the lift of that mark: from then on a conversation is
-// either waiting, or not concerned. At last it fetches the messages of one
-// conversation after the other, those first for which live events wait. Messages
-// are fetched for one gap at a time, the oldest first.
+// fill fetches what was missed in a gap, or in several that came one after the
+// other: the messages of one conversation after the other, or of some side by side,
+// those first for which live events wait. Until the fetcher has taken it, it is the
+// lister's; then it is the fetcher's.
 type fill struct {
 	*env
-	search   *search
-	told     <-chan struct{} // closed when the gap was told of
-	finished func(Outcome)
-	before   *fill // of the gap before, until that is filled; nil for the first
-
-	lifted chan struct{} // closed when the mark is lifted
-	ended  chan struct{} // closed at the end
+	tasks   []*task
+	search  *search
+	waiting *waiting
 
 	targets map[string]*target // by the conversation's id
 	todo    []*target          // of these, to be fetched
@@ -60,8 +52,35 @@ type fill struct {
 	over    bool               // nothing waits any more, or will
 
 	inbox    *inbox          // anybody's
-	handled  map[uint64]bool // messages handled shortly before the gap; never changed
+	handled  map[uint64]bool // messages handled shortly before the gaps; not changed while there are items
 	messages atomic.Int64    // counted by the handlers
+}
+
+func newFill(e *env) *fill {
+	f := &fill{env: e, inbox: newInbox(), targets: make(map[string]*target), handled: make(map[uint64]bool)}
+	f.waiting = newWaiting(e.queue, &e.cfg, f.inbox)
+	return f
+}
+
+// with takes gaps in, and what was listed for them.
+func (f *fill) with(tasks []*task, s *search, changed []Conversation) *fill {
+	f.tasks = append(f.tasks, tasks...)
+	for _, t := range tasks {
+		maps.Copy(f.handled, t.handled)
+	}
+	if f.search == nil {
+		f.search = s
+	} else {
+		f.search.join(s)
+	}
+	for _, c := range changed {
+		if t := f.targets[c.ID]; t != nil {
+			t.Conversation = c
+		} else {
+			f.add(c)
+		}
+	}
+	return f
 }
 
 // target is what the fetcher knows of a conversation.
@@ -74,36 +93,24 @@ type target struct {
 // decodedSize is about what a message takes in memory besides its payload.
 const decodedSize = 1 << 10
 
-func (f *fill) run() {
-	defer close(f.ended)
-	handled := f.recover()
-	f.finished(Outcome{
-		Messages:      int(f.messages.Load()),
-		Conversations: len(f.targets),
-		Requests:      f.search.source.Requests(),
-		Err:           f.search.outcome(),
-		Abandoned:     !handled,
-	})
+// run brings everything that the search finds to the handlers, and reports false if
+// those were ended before they had it.
+func (f *fill) run() bool {
+	complete := make(chan struct{}) // once the sequencer knows all that was taken in
+	f.queue.Do(func() { close(complete) })
+	return f.await(complete) && f.fetchAll(f.waiting)
 }
 
-// recover brings everything that the search finds to the handlers, and reports
-// false if those were ended before they had it.
-func (f *fill) recover() bool {
-	list, partial := f.search.conversations(f.fetching)
-	for _, c := range list {
-		f.add(c)
+// finish tells what became of each gap. Of those that were filled as one, the first
+// has what was found.
+func (f *fill) finish(abandoned bool) {
+	for i, t := range f.tasks {
+		o := Outcome{Requests: t.source.Requests(), Err: f.search.outcome(), Abandoned: abandoned}
+		if i == 0 {
+			o.Messages, o.Conversations = int(f.messages.Load()), len(f.targets)
+		}
+		t.finished(o)
 	}
-	if !f.await(f.told) || f.before != nil && !f.await(f.before.lifted) {
-		return false
-	}
-	w := newWaiting(f.queue, &f.cfg, f.inbox, list, partial)
-	f.queue.Lift(w, nil)
-	close(f.lifted)
-	if f.before != nil && !f.await(f.before.ended) {
-		return false
-	}
-	f.before = nil // a row of fills must not keep them all
-	return f.fetchAll(w)
 }
 
 func (f *fill) add(c Conversation) *target {
@@ -135,7 +142,7 @@ func (f *fill) read() {
 			t = f.add(a.Conversation)
 		}
 		t.awaited = true
-		if a.fingerprint != 0 {
+		if a.fingerprint != 0 && a.gaps == len(f.tasks) { // what is behind an earlier one may have been missed in a later gap
 			t.live[a.fingerprint] = true
 		}
 	}

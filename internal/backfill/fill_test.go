@@ -182,6 +182,7 @@ func TestAGapGoesOnUntilItHasSeenWhatLiesBehindTheNext(t *testing.T) {
 			walks:    map[string][]listPages{"w": {{listed("a30"), listed("a30")}}},
 			messages: each("az"),
 		})
+		synctest.Wait() // it is being listed
 		list := listed("o-300")
 		list.after = time.Hour
 		r.gap(&source{walks: map[string][]listPages{"w": {{list}}}})
@@ -224,16 +225,77 @@ func TestASecondGapHoldsUpNoConversationOfTheFirst(t *testing.T) {
 	})
 }
 
-func TestManyGapsAreFilledInTheirOrder(t *testing.T) {
-	eachWay(t, defaults, func(t *testing.T, r *rig) {
-		const gaps = 20
-		var want []string
-		for n := range gaps {
-			r.gap(one("a30", map[string]messagePages{"a": slowly(time.Second, messages(fmt.Sprint("a", n+1)))}))
-			want = append(want, fmt.Sprint("a", n+1, "*"))
-		}
-		r.end()
-		assert.Equal(t, strings.Join(want, " "), r.all())
-		assert.Len(t, r.outcomes.List(), gaps)
-	})
+// However many gaps come while one is filled, they are listed as they come, or
+// together, and fetched together: each message once, each at its place.
+func TestGapsThatComeMeanwhileAreFilledAsOne(t *testing.T) {
+	const gaps = 20
+	for name, every := range map[string]time.Duration{"listed one by one": time.Second, "listed together": 0} {
+		t.Run(name, func(t *testing.T) {
+			eachWay(t, defaults, func(t *testing.T, r *rig) {
+				first := one("a30", map[string]messagePages{"a": slowly(time.Hour, messages("a10"))})
+				var pages messagePages
+				var want []string
+				for n := 10; n <= 10*gaps; n += 10 {
+					pages = append(pages, messages(fmt.Sprint("a", n)), messages(fmt.Sprint("a", n+5)))
+					want = append(want, fmt.Sprint("a", n, "*"), fmt.Sprint("a", n+5), fmt.Sprint("ax", n))
+				}
+				later := one("a205 b30", map[string]messagePages{"a": pages, "b": {messages("b1")}})
+				r.gap(first)
+				time.Sleep(latency) // virtual
+				for n := 10; n <= 10*gaps; n += 10 {
+					if n > 10 {
+						r.gapBetween(at(n-1), at(n+1), later)
+					}
+					r.live(fmt.Sprint("a", n+5, " ax", n, " c", n))
+					time.Sleep(every)
+				}
+				synctest.Wait()
+				assert.Empty(t, r.of("a"))
+				r.end()
+				assert.Equal(t, strings.Join(want, " "), r.of("a"))
+				assert.Equal(t, "b1*", r.of("b"))
+
+				asked := later.asked.List()
+				lists := len(asked) - len(pages) - 1 // the last page is one of live events
+				if every == 0 {
+					assert.LessOrEqual(t, lists, 2)
+				} else {
+					assert.Equal(t, gaps-1, lists)
+				}
+				outcomes := r.outcomes.List()
+				require.Len(t, outcomes, gaps)
+				assert.Equal(t, gaps+1, outcomes[0].Messages+outcomes[1].Messages)
+				assert.Zero(t, outcomes[2].Messages, "they are counted once")
+				for _, o := range outcomes {
+					assert.NoError(t, o.Err)
+				}
+			})
+		})
+	}
+}
+
+// What the list of one gap fails at is not taken from the others, nor forgotten.
+func TestAListThatFailsSpoilsNoOther(t *testing.T) {
+	fails := func() *source {
+		return &source{walks: map[string][]listPages{"w": {{{err: errGlobal}}}}}
+	}
+	works := func() *source { return one("b150", each("b")) }
+	for name, sources := range map[string][2]*source{
+		"the earlier": {fails(), works()},
+		"the later":   {works(), fails()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachWay(t, defaults, func(t *testing.T, r *rig) {
+				r.gap(one("a30", map[string]messagePages{"a": slowly(time.Hour, messages("a1"))}))
+				time.Sleep(time.Second) // virtual
+				r.gapBetween(at(70), at(80), sources[0])
+				time.Sleep(time.Second)
+				r.gapBetween(at(90), at(100), sources[1])
+				r.live("b7")
+				got := r.end()
+				assert.Equal(t, "b1* b7", r.of("b"))
+				assert.ErrorIs(t, got.Err, errGlobal)
+			})
+		})
+	}
 }

@@ -20,6 +20,7 @@ type news struct {
 type arrival struct {
 	Conversation
 	fingerprint int64 // 0 if it is no message
+	gaps        int   // of the fill, before it
 }
 
 func newInbox() *inbox { return &inbox{filled: make(chan struct{}, 1)} }
@@ -28,7 +29,7 @@ func (b *inbox) add(a arrival) { b.tell(func(n *news) { n.arrivals = append(n.ar
 
 func (b *inbox) addHandled(cost int64) { b.tell(func(n *news) { n.handled += cost }) }
 
-func (b *inbox) addOver() { b.tell(func(n *news) { n.over = true }) }
+func (b *inbox) setOver(over bool) { b.tell(func(n *news) { n.over = over }) }
 
 func (b *inbox) tell(put func(*news)) {
 	b.mu.Lock()

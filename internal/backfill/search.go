@@ -28,6 +28,24 @@ func newSearch(source Source, cfg Config, gap Gap) *search {
 	return &search{source: source, cfg: cfg, since: since.Truncate(time.Millisecond), late: since.After(gap.From)}
 }
 
+// join adds what another has listed since. If that came to nothing, there is still
+// what was listed before.
+func (s *search) join(other *search) {
+	if other.since.Before(s.since) {
+		s.since = other.since
+	}
+	if other.latest.After(s.latest) {
+		s.latest = other.latest
+	}
+	s.late = s.late || other.late
+	if other.err != nil {
+		s.fail(other.err)
+	}
+	if !other.over {
+		s.source, s.over = other.source, false
+	}
+}
+
 // outcome is why something of the gap was left out, if anything was.
 func (s *search) outcome() error {
 	if s.err == nil && s.late {

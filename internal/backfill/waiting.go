@@ -6,7 +6,7 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// waiting is the sequencer's side of a gap: what live events wait for, and which
+// waiting is the sequencer's side of a fill: what live events wait for, and which
 // do. Only the sequencer's goroutine touches it, by the methods of a
 // delivery.Holder and by steps.
 type waiting struct {
@@ -16,24 +16,39 @@ type waiting struct {
 	conversations map[string]*heldConversation
 	unsettled     int  // of the conversations
 	partial       bool // the list may lack some
-	caughtUp      bool // no event is behind the mark any more
+	gaps          int  // whose marks were lifted
+	behind        int  // of them, those with events behind their marks that did not come to Hold yet
 }
 
 // heldConversation is one that may have missed messages.
 type heldConversation struct {
-	settled bool            // its live events need not wait any more
-	held    []delivery.Item // live events
-	live    map[int64]bool  // fingerprints of the messages among them
-	reached bool            // a message that came live was among those that were found
-	later   []delivery.Item // what was found behind that
+	settled bool           // its live events need not wait any more
+	held    []heldEvent    // in the order they came
+	live    map[int64]bool // fingerprints of the messages that were among them
 }
 
-func newWaiting(queue *delivery.Queue, cfg *Config, inbox *inbox, list []Conversation, partial bool) *waiting {
-	w := &waiting{queue: queue, cfg: cfg, inbox: inbox, partial: partial, conversations: make(map[string]*heldConversation)}
-	for _, c := range list {
-		w.add(c.ID)
+// heldEvent is a live event that waits.
+type heldEvent struct {
+	delivery.Item
+	fingerprint int64 // 0 if it is no message
+	gaps        int   // before it
+}
+
+func newWaiting(queue *delivery.Queue, cfg *Config, inbox *inbox) *waiting {
+	return &waiting{queue: queue, cfg: cfg, inbox: inbox, conversations: make(map[string]*heldConversation)}
+}
+
+// widen adds a gap, whose mark is lifted next, and what was listed for it.
+func (w *waiting) widen(changed []Conversation, partial bool) {
+	w.gaps++
+	w.behind++
+	w.partial = w.partial || partial
+	for _, c := range changed {
+		if w.conversations[c.ID] == nil {
+			w.add(c.ID)
+		}
 	}
-	return w
+	w.inbox.setOver(false)
 }
 
 func (w *waiting) add(id string) *heldConversation {
@@ -60,8 +75,8 @@ func (w *waiting) Hold(it *delivery.Item) bool {
 	if fingerprint != 0 {
 		c.live[fingerprint] = true
 	}
-	c.held = append(c.held, *it)
-	w.inbox.add(arrival{of, fingerprint})
+	c.held = append(c.held, heldEvent{*it, fingerprint, w.gaps})
+	w.inbox.add(arrival{of, fingerprint, w.gaps})
 	return true
 }
 
@@ -76,31 +91,28 @@ func (w *waiting) suspect(id string) *heldConversation {
 
 // CaughtUp notes that Hold was asked about everything behind the mark.
 func (w *waiting) CaughtUp() {
-	w.caughtUp = true
+	w.behind--
 	w.endIfOver()
 }
 
-// found lines up what a conversation has missed and, behind the last of it, the
-// live events that waited; later ones need not wait then.
+// found lines up what a conversation has missed, and the live events that waited;
+// behind the last of it, later ones need not wait.
 //
-// Messages that were found and yet came live stay where they came, among the
-// other events of the conversation. What was found behind such a one, missed in a
-// later gap perhaps, comes behind the live events.
+// Messages that were found and yet came live stay where they came, among the other
+// events of the conversation. So those that were found before such a one go before
+// it, and those behind it, missed in a later gap, come behind.
 func (w *waiting) found(id string, page []Message, items []delivery.Item, last bool, cost int64) {
 	c := w.conversations[id]
 	var next []delivery.Item
 	for i, m := range page {
-		switch {
-		case c.live[m.Fingerprint]:
-			c.reached = true
-		case c.reached:
-			c.later = append(c.later, items[i])
-		default:
+		if c.live[m.Fingerprint] {
+			next = append(next, c.upTo(m.Fingerprint)...)
+		} else {
 			next = append(next, items[i])
 		}
 	}
 	if last {
-		next = slices.Concat(next, c.held, c.later)
+		next = append(next, c.take(len(c.held))...)
 		*c = heldConversation{settled: true}
 		w.unsettled--
 	}
@@ -109,11 +121,35 @@ func (w *waiting) found(id string, page []Message, items []delivery.Item, last b
 	w.endIfOver()
 }
 
+// upTo takes the events out up to a message, with those behind it that are none and
+// came before the next gap. There are none if the message was taken out before.
+func (c *heldConversation) upTo(fingerprint int64) []delivery.Item {
+	i := slices.IndexFunc(c.held, func(e heldEvent) bool { return e.fingerprint == fingerprint })
+	if i < 0 {
+		return nil
+	}
+	n := i + 1
+	for n < len(c.held) && c.held[n].fingerprint == 0 && c.held[n].gaps == c.held[i].gaps {
+		n++
+	}
+	return c.take(n)
+}
+
+// take takes the first events out.
+func (c *heldConversation) take(n int) []delivery.Item {
+	var items []delivery.Item
+	for _, e := range c.held[:n] {
+		items = append(items, e.Item)
+	}
+	c.held = c.held[n:]
+	return items
+}
+
 // endIfOver ends the wait for the gap once no live event waits for it, and none can
 // start to.
 func (w *waiting) endIfOver() {
-	if w.caughtUp && w.unsettled == 0 {
+	if w.behind == 0 && w.unsettled == 0 {
 		w.queue.Release(w)
-		w.inbox.addOver()
+		w.inbox.setOver(true)
 	}
 }

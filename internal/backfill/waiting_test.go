@@ -44,13 +44,13 @@ func TestAConversationIsLinedUp(t *testing.T) {
 			found: messagePages{messages("a1 a7 a8")}, live: "a8 a7",
 			want: "a1* a8 a7",
 		},
-		"what lies behind a live one comes behind all": {
+		"what lies behind a live one comes behind what came with it": {
 			found: messagePages{messages("a1 a7 a8 a9")}, live: "a7 ax",
 			want: "a1* a7 ax a8* a9*",
 		},
-		"what lies between live ones comes behind all": {
+		"what lies between live ones comes there": {
 			found: messagePages{messages("a1 a7 a8 a9")}, live: "a7 a9 ax",
-			want: "a1* a7 a9 ax a8*",
+			want: "a1* a7 a8* a9 ax",
 		},
 		"what lies on the page behind that of a live one": {
 			found: messagePages{messages("a1 a7"), messages("a8"), messages("a9")}, live: "a7 ax",

@@ -108,7 +108,7 @@ func (q *Queue) Mark() {
 }
 
 // Lift ends the oldest mark. From then on the holder, unless it is nil, decides
-// what has to wait, until it is released. then, unless it is nil, is called as a
+// what has to wait, until it is released; one that does already goes on. then, unless it is nil, is called as a
 // step of the sequencer once Oldest counts what was behind the mark again.
 func (q *Queue) Lift(h Holder, then func()) {
 	q.Do(func() { q.sequencer.lift(h, then) })

@@ -205,7 +205,9 @@ func (s *sequencer) lift(h Holder, then func()) {
 		s.lanes.flush() // what is on its way there counts by inHand, which changes now
 	}
 	if h != nil {
-		s.holders = append(s.holders, h)
+		if !slices.Contains(s.holders, h) {
+			s.holders = append(s.holders, h)
+		}
 		s.behind = append(s.behind, s.inOrder(h.CaughtUp))
 	}
 	s.batch, s.next, s.behind = append(s.behind, s.batch[s.next:]...), 0, nil
