@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/backfill"
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
@@ -27,6 +29,9 @@ type Backfill struct {
 	// MaxRequests is how many REST requests a gap may cost; default 500. Crisp's
 	// daily quota of a plugin token is 5,000 unless configured otherwise.
 	MaxRequests int
+	// MaxRequestsPerHour is how many all gaps together may cost; default four times
+	// MaxRequests. What was not used lately may be used at once.
+	MaxRequestsPerHour int
 	// MaxAge is how old what is fetched may be; default 24 h. The part of a gap
 	// before that stays unfilled.
 	MaxAge time.Duration
@@ -39,6 +44,7 @@ type Backfill struct {
 const (
 	defaultOverlap     = 2 * time.Minute
 	defaultMaxRequests = 500
+	gapsPerHour        = 4 // of MaxRequests each
 	defaultMaxAge      = 24 * time.Hour
 	defaultPatience    = time.Minute
 
@@ -72,14 +78,15 @@ const (
 // plugin that many websites have installed, Rooms saves requests.
 func WithBackfill(b Backfill) RTMOption {
 	return func(c *rtmConfig) error {
-		if b.Overlap < 0 || b.MaxRequests < 0 || b.MaxAge < 0 || b.Patience < 0 {
-			return errors.New("crisp: WithBackfill: Overlap, MaxRequests, MaxAge and Patience can't be negative")
+		if b.Overlap < 0 || b.MaxRequests < 0 || b.MaxRequestsPerHour < 0 || b.MaxAge < 0 || b.Patience < 0 {
+			return errors.New("crisp: WithBackfill: Overlap, MaxRequests, MaxRequestsPerHour, MaxAge and Patience can't be negative")
 		}
 		c.backfill = &Backfill{
-			Overlap:     cmp.Or(b.Overlap, defaultOverlap),
-			MaxRequests: cmp.Or(b.MaxRequests, defaultMaxRequests),
-			MaxAge:      cmp.Or(b.MaxAge, defaultMaxAge),
-			Patience:    cmp.Or(b.Patience, defaultPatience),
+			Overlap:            cmp.Or(b.Overlap, defaultOverlap),
+			MaxRequests:        cmp.Or(b.MaxRequests, defaultMaxRequests),
+			MaxRequestsPerHour: cmp.Or(b.MaxRequestsPerHour, gapsPerHour*cmp.Or(b.MaxRequests, defaultMaxRequests)),
+			MaxAge:             cmp.Or(b.MaxAge, defaultMaxAge),
+			Patience:           cmp.Or(b.Patience, defaultPatience),
 		}
 		return nil
 	}
@@ -97,9 +104,10 @@ func checkBackfill(f Filter, tier Tier) error {
 }
 
 var (
-	errFillStopped = fmt.Errorf("%w during the backfill", ErrClosed)
-	errNoRooms     = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")
-	errNoWebsite   = errors.New("crisp: backfill: a website of the list has no website_id")
+	errFillStopped  = fmt.Errorf("%w during the backfill", ErrClosed)
+	errNoRooms      = errors.New("crisp: WithBackfill with a user token needs WithFilter with Rooms, the websites to ask for")
+	errHourlyBudget = errors.New("crisp: the backfill's request budget is used up by all gaps within an hour (Backfill.MaxRequestsPerHour)")
+	errNoWebsite    = errors.New("crisp: backfill: a website of the list has no website_id")
 )
 
 // The events that messages come as.
@@ -159,7 +167,7 @@ func (t *RTM) itemConversation(it *delivery.Item) backfill.Conversation {
 // be. One that was cut short by the end of the program stays open, and so in the
 // stored position.
 func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
-	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current()}
+	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current(), budget: &t.budget}
 	to := t.client.clock.Crisp(t.client.clock.Now())
 	missed := backfill.Gap{From: to.Add(gap.From.Sub(gap.To)), To: to, Began: open.from.Moment}
 	t.backfill.Start(missed, source, told, func(o backfill.Outcome) {
@@ -225,6 +233,7 @@ type fillSource struct {
 	client   *Client
 	cfg      *Backfill
 	filter   Filter
+	budget   *budget
 	requests atomic.Int64
 }
 
@@ -237,13 +246,47 @@ func (s *fillSource) get(ctx context.Context, path string, out any) error {
 	return s.client.do(ctx, how, http.MethodGet, path, nil, out)
 }
 
-// spend takes a request from the budget.
+// spend takes a request from the budgets.
 func (s *fillSource) spend() error {
 	if s.requests.Add(1) > int64(s.cfg.MaxRequests) {
 		s.requests.Add(-1)
 		return backfill.ErrBudget
 	}
+	if !s.budget.spend(s.client.clock.Now(), s.cfg.MaxRequestsPerHour) {
+		s.requests.Add(-1)
+		return errHourlyBudget
+	}
 	return nil
+}
+
+// budget is what all gaps together may cost.
+type budget struct {
+	mu    sync.Mutex // guards what follows
+	used  float64    // of an hour's requests, as of the last
+	last  clock.Moment
+	count int64 // requests since take was called
+}
+
+func (b *budget) spend(now clock.Moment, perHour int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used = max(0, b.used-now.Sub(b.last).Hours()*float64(perHour))
+	b.last = now
+	if b.used+1 > float64(perHour) {
+		return false
+	}
+	b.used++
+	b.count++
+	return true
+}
+
+// take returns how many requests there were since it was called last.
+func (b *budget) take() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	count := b.count
+	b.count = 0
+	return count
 }
 
 func (s *fillSource) Requests() int { return int(s.requests.Load()) }

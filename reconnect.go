@@ -81,10 +81,13 @@ const (
 
 // A connection costs a REST call, and a few more with a backfill. So that what cuts
 // it again and again, after whatever time, does not use up the quota of a day, there
-// are some at once, and then one each allowedEvery.
+// are some at once, and then one each allowedEvery. One that costs more than
+// allowedRequests counts as several.
 const (
-	allowedAtOnce = 6
-	allowedEvery  = 2 * time.Minute
+	allowedAtOnce   = 6
+	allowedEvery    = 2 * time.Minute
+	allowedRequests = 4
+	mostConnections = 5 // that one counts as
 )
 
 // allowance is how many connections were made lately.
@@ -93,11 +96,35 @@ type allowance struct {
 	at   time.Time // when that was
 }
 
-// use counts a connection, and returns how long the next has to wait.
-func (a *allowance) use(now time.Time) time.Duration {
-	a.used = max(0, a.used-now.Sub(a.at).Seconds()/allowedEvery.Seconds()) + 1
+// use counts a connection that has cost some requests, and returns how long the next
+// has to wait.
+func (a *allowance) use(now time.Time, requests int64) time.Duration {
+	counts := min(max(1, float64(requests)/allowedRequests), mostConnections)
+	a.used = max(0, a.used-now.Sub(a.at).Seconds()/allowedEvery.Seconds()) + counts
 	a.at = now
 	return time.Duration(max(0, a.used-allowedAtOnce) * float64(allowedEvery))
+}
+
+// idleCuts finds out after which time without traffic something on the way cuts a
+// connection: the last two ended after about the same.
+type idleCuts struct {
+	last  time.Duration // without traffic before the last end; 0 = that was no cut
+	every time.Duration // how soon traffic is needed; 0 = that is not known
+}
+
+// shortestIdle is how soon a connection may be cut for being idle.
+const shortestIdle = time.Second
+
+// ended notes how long a connection had been idle when it ended, and why it did.
+func (i *idleCuts) ended(idle time.Duration, err error) {
+	if idle < shortestIdle || errors.Is(err, socketio.ErrTimeout) || errors.Is(err, socketio.ErrServerDisconnect) {
+		i.last = 0
+		return
+	}
+	if (idle - i.last).Abs() <= idle/5 {
+		i.every = idle / 2
+	}
+	i.last = idle
 }
 
 // retries counts towards the next attempt's delay.
@@ -111,12 +138,12 @@ type retries struct {
 // failed counts a connection attempt that came to nothing.
 func (r *retries) failed() { r.attempt, r.wait = r.attempt+1, 0 }
 
-// ended counts a connection that was live for some time: the counter starts
-// anew, unless it is one of a row of short ones.
-func (r *retries) ended(lived time.Duration) {
+// ended counts a connection that was live for some time and has cost some REST
+// requests: the counter starts anew, unless it is one of a row of short ones.
+func (r *retries) ended(lived time.Duration, requests int64) {
 	r.attempt = 1
 	if r.allowance != nil {
-		r.wait = r.allowance.use(time.Now())
+		r.wait = r.allowance.use(time.Now(), requests)
 	}
 	if lived >= flapping {
 		r.flaps = 0

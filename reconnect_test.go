@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
@@ -62,19 +63,19 @@ func TestRetriesCount(t *testing.T) {
 	r.failed()
 	assert.Equal(t, 3, r.attempt)
 
-	r.ended(time.Hour)
+	r.ended(time.Hour, 1)
 	assert.Equal(t, 1, r.attempt, "a success resets the counter")
 
 	var attempts []int
 	for range 5 {
-		r.ended(flapping - 1)
+		r.ended(flapping-1, 1)
 		attempts = append(attempts, r.attempt)
 	}
 	assert.Equal(t, []int{1, 1, 2, 3, 4}, attempts, "a row of short sessions slows down")
 
-	r.ended(flapping)
+	r.ended(flapping, 1)
 	assert.Equal(t, 1, r.attempt)
-	r.ended(0)
+	r.ended(0, 1)
 	assert.Equal(t, 1, r.attempt, "a long session ends the row")
 }
 
@@ -158,4 +159,82 @@ func TestSleep(t *testing.T) {
 
 		assert.Error(t, sleep(ctx, 0), "an ended context wins over no wait")
 	})
+}
+
+func TestAllowance(t *testing.T) {
+	for name, tt := range map[string]struct {
+		requests int64
+		every    time.Duration // a connection ends
+		want     time.Duration // to wait after the 20th
+	}{
+		"some hours apart":           {300, 3 * time.Hour, 0},
+		"as often as is allowed":     {4, 2 * time.Minute, 0},
+		"all at once":                {1, 0, 14 * 2 * time.Minute},
+		"that cost a few requests":   {8, 0, 34 * 2 * time.Minute},
+		"that cost many":             {500, 10 * time.Minute, 0},
+		"that cost many, and often":  {500, 5 * time.Minute, (20*5 - 19*2.5 - 6) * 2 * time.Minute},
+		"that cost less than a call": {0, 0, 14 * 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a allowance
+			now := time.Now()
+			var wait time.Duration
+			for range 20 {
+				wait = a.use(now, tt.requests)
+				now = now.Add(tt.every)
+			}
+			assert.InDelta(t, tt.want, wait, float64(time.Second))
+		})
+	}
+}
+
+func TestIdleCuts(t *testing.T) {
+	const s = time.Second
+	eof := errors.New("EOF")
+	type end struct {
+		idle time.Duration
+		err  error
+	}
+	for name, tt := range map[string]struct {
+		ends []end
+		want time.Duration
+	}{
+		"one":                       {[]end{{6 * s, eof}}, 0},
+		"two after the same time":   {[]end{{6 * s, eof}, {6*s + s/2, eof}}, 3*s + s/4},
+		"after different times":     {[]end{{6 * s, eof}, {2 * s, eof}, {9 * s, eof}}, 0},
+		"of busy connections":       {[]end{{s / 2, eof}, {s / 2, eof}}, 0},
+		"not one after the other":   {[]end{{6 * s, eof}, {0, eof}, {6 * s, eof}}, 0},
+		"ended by this client":      {[]end{{45 * s, socketio.ErrTimeout}, {45 * s, socketio.ErrTimeout}}, 0},
+		"ended by Crisp":            {[]end{{5 * s, socketio.ErrServerDisconnect}, {5 * s, socketio.ErrServerDisconnect}}, 0},
+		"another proxy, later":      {[]end{{60 * s, eof}, {60 * s, eof}, {6 * s, eof}, {6 * s, eof}}, 3 * s},
+		"kept, and ended meanwhile": {[]end{{6 * s, eof}, {6 * s, eof}, {2 * s, eof}}, 3 * s},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var i idleCuts
+			for _, e := range tt.ends {
+				i.ended(e.idle, e.err)
+			}
+			assert.Equal(t, tt.want, i.every)
+		})
+	}
+}
+
+func TestBudgetOfAnHour(t *testing.T) {
+	var b budget
+	now := clock.Moment(time.Hour)
+	spend := func(n int) (spent int) {
+		for range n {
+			if b.spend(now, 60) {
+				spent++
+			}
+		}
+		return spent
+	}
+	assert.Equal(t, 60, spend(100))
+	now = now.Add(10 * time.Minute)
+	assert.Equal(t, 10, spend(100))
+	assert.EqualValues(t, 70, b.take())
+	now = now.Add(24 * time.Hour)
+	assert.Equal(t, 60, spend(100))
+	assert.EqualValues(t, 60, b.take())
 }

@@ -55,6 +55,7 @@ type RTM struct {
 	subscription *subscription
 	progress     *progress
 	seen         *backfill.Seen // nil without a backfill
+	budget       budget         // of the backfill
 
 	// Made by Run, before anything else needs them.
 	queue    *delivery.Queue
@@ -360,17 +361,19 @@ func (t *RTM) supervise(last Position) error {
 		tries.allowance = new(allowance)
 	}
 	var missed *span // nil before the first connection
+	var idle idleCuts
 	for {
 		t.setState(StateConnecting)
 		began := time.Now()
-		c, err := t.connect(t.stopped)
+		c, err := t.connect(t.stopped, idle.every)
 		if err == nil {
 			if missed == nil {
 				missed = t.missedSince(last, c)
 			}
 			t.connected(c, Connected{Endpoint: c.host, Attempt: tries.attempt, Took: time.Since(began)}, missed)
 			missed, err = t.receive(c)
-			tries.ended(time.Since(c.since))
+			idle.ended(time.Since(c.LastHeard()), err)
+			tries.ended(time.Since(c.since), 1+t.budget.take())
 		} else if t.stopped.Err() == nil {
 			tries.failed()
 		}

@@ -160,19 +160,19 @@ type authenticationRequest struct {
 }
 
 // connect makes an authenticated connection, to an endpoint fetched for this
-// attempt: Crisp moves them.
-func (t *RTM) connect(ctx context.Context) (*connection, error) {
+// attempt: Crisp moves them. keepAlive is how soon it needs traffic; 0 = not known to.
+func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection, error) {
 	endpoints, err := t.fetchEndpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := t.open(ctx, endpoints.Socket.App)
+	c, err := t.open(ctx, endpoints.Socket.App, keepAlive)
 	rescue := endpoints.Rescue.Socket.App
 	if err == nil || rescue == "" || !rescuable(ctx, err) {
 		return c, err
 	}
 	t.client.logger.Warn("crisp: RTM falls back to the rescue endpoint", "error", err)
-	c, rescueErr := t.open(ctx, rescue)
+	c, rescueErr := t.open(ctx, rescue, keepAlive)
 	if rescueErr != nil {
 		return nil, errors.Join(err, fmt.Errorf("rescue endpoint: %w", rescueErr))
 	}
@@ -196,9 +196,9 @@ func (t *RTM) connectDeadline(ctx context.Context) (context.Context, context.Can
 }
 
 // open connects to an endpoint and authenticates.
-func (t *RTM) open(ctx context.Context, endpoint string) (*connection, error) {
+func (t *RTM) open(ctx context.Context, endpoint string, keepAlive time.Duration) (*connection, error) {
 	host := hostOf(endpoint)
-	conn, err := t.dial(ctx, endpoint)
+	conn, err := t.dial(ctx, endpoint, keepAlive)
 	if err != nil {
 		return nil, fmt.Errorf("crisp: RTM endpoint %s: %w", host, err)
 	}
@@ -209,7 +209,7 @@ func (t *RTM) open(ctx context.Context, endpoint string) (*connection, error) {
 	return &connection{Conn: conn, host: host, since: time.Now(), lastLive: conn.PassedOn()}, nil
 }
 
-func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error) {
+func (t *RTM) dial(ctx context.Context, endpoint string, keepAlive time.Duration) (*socketio.Conn, error) {
 	ctx, cancel := t.connectDeadline(ctx)
 	defer cancel()
 	return socketio.Dial(ctx, endpoint, socketio.Options{
@@ -217,6 +217,7 @@ func (t *RTM) dial(ctx context.Context, endpoint string) (*socketio.Conn, error)
 		HTTPClient: t.client.http,
 		Header:     http.Header{"User-Agent": {t.client.userAgent}},
 		ReadLimit:  t.cfg.readLimit,
+		KeepAlive:  keepAlive,
 		OnSkip:     t.skipped,
 		OnWait:     t.queue.Flush,
 	})

@@ -750,34 +750,87 @@ func TestAuthenticatedIsNoEvent(t *testing.T) {
 // A proxy that cuts connections again and again must not use up the REST quota: nor
 // may what is said be lost.
 func TestAConnectionThatIsCutAgainAndAgain(t *testing.T) {
-	for _, life := range []time.Duration{5500 * time.Millisecond, 6 * time.Second, 20 * time.Second} {
+	for life, conversing := range map[time.Duration]int{5500 * time.Millisecond: 1, 6 * time.Second: 5, 7 * time.Second: 20, 20 * time.Second: 1} {
 		t.Run(life.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
 				router, got := conversations()
 				hooks, gaps, outcomes := watch()
 				run(t, srv, router, hooks, crisp.WithBackfill(crisp.Backfill{}))
-				v := srv.Visitor()
+				all := visitors(srv, conversing)
 				began, said := time.Now(), 0
 				for time.Since(began) < time.Hour {
 					if len(srv.Sessions()) > 0 {
 						pass(life)
 						srv.DropConnections()
 					}
-					say(v, said, said+1)
+					say(all[said%conversing], said/conversing, said/conversing+1)
 					said++
 					pass(10 * time.Second)
 				}
-				pass(5 * time.Minute)
-				assert.LessOrEqual(t, len(srv.Requests()), 208, "24 hours stay below a quota of 5,000")
+				assert.LessOrEqual(t, len(srv.Requests()), 200, "24 hours stay below a quota of 5,000")
+				pass(15 * time.Minute)
 				assert.Len(t, outcomes.List(), len(gaps.List()))
 				assert.Len(t, srv.Sessions(), 1, "still connected")
-				list := of(got.List(), v.SessionID)
-				for i := range list {
-					list[i] = strings.TrimSuffix(list[i], " (backfill)")
+				for i, v := range all {
+					list := of(got.List(), v.SessionID)
+					for i := range list {
+						list[i] = strings.TrimSuffix(list[i], " (backfill)")
+					}
+					assert.Equal(t, numbers(0, (said-i+conversing-1)/conversing), list)
 				}
-				assert.Equal(t, numbers(0, said), list)
 				t.Logf("%d connections, %d requests", len(gaps.List())+1, len(srv.Requests()))
 			})
+		})
+	}
+}
+
+// idleCutter is a connection through a proxy that cuts it when there is no traffic
+// for some time.
+type idleCutter struct {
+	net.Conn
+	timer *time.Timer
+	after time.Duration
+}
+
+func (c *idleCutter) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.timer.Reset(c.after)
+	return n, err
+}
+
+func (c *idleCutter) Write(b []byte) (int, error) {
+	c.timer.Reset(c.after)
+	return c.Conn.Write(b)
+}
+
+// A proxy that cuts connections which are idle for less than the server's ping
+// interval is given traffic in time.
+func TestAProxyThatCutsIdleConnections(t *testing.T) {
+	for _, version := range []int{3, 4} {
+		bubble(t, func(t *testing.T, srv *crisptest.Server) {
+			transport := srv.HTTPClient().Transport.(*http.Transport).Clone()
+			dial := transport.DialContext
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := dial(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				const after = 6 * time.Second
+				return &idleCutter{conn, time.AfterFunc(after, func() { _ = conn.Close() }), after}, nil
+			}
+			client := srv.Client(crisp.WithHTTPClient(&http.Client{Transport: transport}))
+			defer client.CloseIdleConnections()
+			router, got := texts()
+			hooks, gaps, _ := watch()
+			runClient(t, client, router, hooks, crisp.WithEngineIO(version))
+			authenticated(t, srv)
+			pass(time.Minute)
+			assert.Len(t, gaps.List(), 2)
+			pass(time.Hour)
+			emit(srv, "session_a", 0, 1)
+			synctest.Wait()
+			assert.Len(t, gaps.List(), 2)
+			assert.Equal(t, numbers(0, 1), got.List())
 		})
 	}
 }

@@ -32,6 +32,10 @@ type Options struct {
 	// ReadLimit bounds a message from the server, in bytes. Zero or less means
 	// [DefaultReadLimit].
 	ReadLimit int64
+	// KeepAlive is how long the network may be without traffic before a WebSocket ping
+	// is sent, for a proxy that cuts connections which are idle for less than the
+	// server's ping interval. Zero means forever.
+	KeepAlive time.Duration
 	// OnSkip, if set, is called for every packet from the server that was
 	// skipped, or handled only in part, because it is malformed or unsupported.
 	// It runs on the goroutine that calls Dial or Next and has to be quick.

@@ -1,6 +1,8 @@
 package socketio
 
 import (
+	"context"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -15,6 +17,7 @@ type heartbeat struct {
 	last   atomic.Int64  // when we last had one to send, in the tap's time
 
 	watchdog watchdog // owned by tick
+	kept     int64    // when a ping was sent to keep an idle connection; owned by tick
 }
 
 // startHeartbeat starts the timer with the server's settings.
@@ -33,7 +36,7 @@ func (c *Conn) startHeartbeat() {
 	hb.watchdog = newWatchdog(h.PingInterval + h.PingTimeout)
 	now := c.tap.now()
 	hb.last.Store(now)
-	c.tickIn(now, min(hb.every, hb.watchdog.limit-hb.watchdog.grace))
+	c.tickIn(now, min(hb.every, hb.watchdog.limit-hb.watchdog.grace, c.keepAlive(now)))
 }
 
 // tick ends the connection if the peer is dead, sends a heartbeat if one is due,
@@ -53,6 +56,7 @@ func (c *Conn) tick() {
 		sinceBeat = 0
 		c.beat()
 	}
+	next = min(next, c.keepAlive(now))
 	c.tickIn(now, min(hb.every-sinceBeat, next)) // last, because the next tick may begin at once
 }
 
@@ -60,4 +64,21 @@ func (c *Conn) tick() {
 func (c *Conn) tickIn(now int64, d time.Duration) {
 	c.heartbeat.watchdog.due = time.Duration(now) + d
 	c.heartbeat.timer.Reset(d)
+}
+
+// keepAlive sends a ping if the connection is idle for too long, and returns how soon
+// to look again.
+func (c *Conn) keepAlive(now int64) time.Duration {
+	every := c.opt.KeepAlive
+	if every <= 0 {
+		return math.MaxInt64
+	}
+	hb := &c.heartbeat
+	idle := time.Duration(now - max(c.tap.heard.Load(), hb.kept))
+	if idle < every {
+		return every - idle
+	}
+	hb.kept = now
+	go func() { _ = c.ws.Ping(context.Background()) }() // until the answer, or the connection's end
+	return every
 }

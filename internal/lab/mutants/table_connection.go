@@ -3,10 +3,34 @@ package main
 // connectionMutants are about how a connection comes about, and comes back.
 var connectionMutants = []mutant{
 	{
+		promise: "a proxy that cuts idle connections, after 6 s",
+		removed: "there are pings in half that time",
+		in:      "internal/socketio Conn.keepAlive",
+		old:     "if every <= 0 {",
+		new:     "if true {",
+		tests:   "TestAProxyThatCutsIdleConnections",
+	},
+	{
+		promise: "a proxy that cuts idle connections, after 6 s",
+		removed: "one such end is none",
+		in:      "idleCuts.ended",
+		old:     "(idle - i.last).Abs() <= idle/5",
+		new:     "idle > 0",
+		tests:   "TestIdleCuts",
+	},
+	{
+		promise: "connections cut again and again, each after 6 s",
+		removed: "what a backfill costs counts",
+		in:      "allowance.use",
+		old:     "float64(requests)/allowedRequests",
+		new:     "float64(requests)*0",
+		tests:   "TestAllowance",
+	},
+	{
 		promise: "connections cut again and again, each after 6 s",
 		removed: "there are only so many connections in a time",
 		in:      "retries.ended",
-		old:     "\t\tr.wait = r.allowance.use(time.Now())\n",
+		old:     "\t\tr.wait = r.allowance.use(time.Now(), requests)\n",
 		new:     "",
 		tests:   "TestAConnectionThatIsCutAgainAndAgain",
 	},
@@ -239,8 +263,8 @@ var connectionMutants = []mutant{
 		promise: "politeness",
 		removed: "the connection counts for the waits by how long it lived",
 		in:      "RTM.supervise",
-		old:     "tries.ended(time.Since(c.since))",
-		new:     "tries.ended(time.Hour)",
+		old:     "tries.ended(time.Since(c.since), 1+t.budget.take())",
+		new:     "tries.ended(time.Hour, 1+t.budget.take())",
 		tests:   "TestRTMSlowsDownForAServerThatFlaps",
 	},
 	{
