@@ -204,7 +204,8 @@ func WithRateLimit(n int, per time.Duration) Option {
 	}
 }
 
-// WithDailyQuota makes REST answer with status 420 after n requests in total.
+// WithDailyQuota makes REST answer with status 423 after n requests in total,
+// as Crisp does when a token's daily quota is used up.
 func WithDailyQuota(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

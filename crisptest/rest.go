@@ -147,7 +147,7 @@ func (s *Server) restRoutes() *http.ServeMux {
 	handle("GET", "website/{website}/connect/endpoints", requireTier(crisp.TierWebsite, s.requireWebsite(s.getEndpoints)))
 	s.conversationRoutes(handle)
 	mux.Handle("/", s.authenticated(func(restCall) restReply {
-		return refusal(http.StatusNotFound, "route_not_found")
+		return refusal(http.StatusNotFound, "not_found")
 	}))
 	return mux
 }
@@ -194,7 +194,7 @@ func (s *Server) authenticated(handler restHandler) http.Handler {
 func requireTier(tier crisp.Tier, handler restHandler) restHandler {
 	return func(call restCall) restReply {
 		if call.token.Tier != tier {
-			return refusal(http.StatusForbidden, "not_allowed")
+			return refusal(http.StatusForbidden, "restricted_route_tier")
 		}
 		return handler(call)
 	}

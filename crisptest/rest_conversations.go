@@ -64,7 +64,7 @@ func (s *Server) withConversation(create bool, answer conversationHandler) restH
 		c := s.findConversation(website, session)
 		if c == nil {
 			if !create || s.strictSessions {
-				return refusal(http.StatusNotFound, "session_not_found")
+				return refusal(http.StatusNotFound, "conversation_not_found")
 			}
 			c = s.newConversation(website, session)
 		}

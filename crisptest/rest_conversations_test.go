@@ -84,7 +84,7 @@ func TestConversationRoutes(t *testing.T) {
 		reason, data       string
 		events             []string
 	}{
-		{"GET", "", "", 404, "session_not_found", none, nil},
+		{"GET", "", "", 404, "conversation_not_found", none, nil},
 		{"HEAD", "", "", 404, "", "", nil},
 		{"POST", "/message", `{"type":"text","from":"operator","origin":"chat","content":"1 < 2"}`,
 			202, "dispatched", `{"fingerprint":946684800000000}`,
@@ -159,8 +159,8 @@ func TestConversationRoutes(t *testing.T) {
 		{"GET", "/pages/1", "", 200, "listed", `[]`, nil},
 		{"GET", "/pages/0", "", 400, "invalid_data", none, nil},
 		{"DELETE", "", "", 200, "deleted", none, []string{`session:removed {` + ids + `}`}},
-		{"GET", "", "", 404, "session_not_found", none, nil},
-		{"DELETE", "", "", 404, "session_not_found", none, nil},
+		{"GET", "", "", 404, "conversation_not_found", none, nil},
+		{"DELETE", "", "", 404, "conversation_not_found", none, nil},
 	}
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		l := listen(t, srv)
@@ -230,7 +230,7 @@ func TestStrictSessions(t *testing.T) {
 	srv := crisptest.NewServer(t, crisptest.WithStrictSessions())
 	const body = `{"type":"text","from":"operator","origin":"chat","content":"x"}`
 	answer := call(t, srv, srv.Token(), http.MethodPost, "website/w/conversation/s/message", body)
-	assert.Equal(t, "session_not_found", answer.Reason)
+	assert.Equal(t, "conversation_not_found", answer.Reason)
 	v := srv.Visitor()
 	answer = call(t, srv, srv.Token(), http.MethodPost, "website/"+v.WebsiteID+"/conversation/"+v.SessionID+"/message", body)
 	assert.Equal(t, http.StatusAccepted, answer.Status)
@@ -380,7 +380,7 @@ func TestRateLimit(t *testing.T) {
 		}
 		assert.Equal(t, http.StatusOK, ask().Status)
 		exhausted := ask()
-		assert.Equal(t, 420, exhausted.Status)
+		assert.Equal(t, http.StatusLocked, exhausted.Status)
 		assert.Equal(t, "quota_limit_exceeded", exhausted.Reason)
 	}, crisptest.WithRateLimit(2, time.Minute), crisptest.WithDailyQuota(5))
 }
