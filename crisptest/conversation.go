@@ -26,7 +26,7 @@ type Message struct {
 	User        json.RawMessage `json:"user,omitempty"`
 	Mentions    []string        `json:"mentions,omitempty"`
 	References  json.RawMessage `json:"references,omitempty"`
-	Original    json.RawMessage `json:"original,omitempty"`
+	Original    json.RawMessage `json:"original,omitempty"` // only its "original_id", even if it was sent with the message: see Source
 	Properties  json.RawMessage `json:"properties,omitempty"`
 	Edited      bool            `json:"edited,omitempty"`
 	Translated  bool            `json:"translated,omitempty"`
@@ -34,6 +34,7 @@ type Message struct {
 	Read        string          `json:"read,omitempty"`      // the origin through which it was read, if it was
 	Delivered   string          `json:"delivered,omitempty"` // the origin through which it was delivered, if it was
 	Stealth     bool            `json:"-"`                   // the visitor can't see it
+	Source      json.RawMessage `json:"-"`                   // the original's "type" and "content", if it was sent with the message
 }
 
 // Text returns the content of a message of type text or note, and "" for others.
@@ -100,6 +101,7 @@ type model struct {
 	conversations   []*liveConversation // in the order they were created
 	sent            []Message           // over REST, in order
 	lastFingerprint int64
+	lastOriginal    int
 	lastSession     int
 }
 
@@ -154,10 +156,14 @@ func (s *Server) newConversation(websiteID, sessionID string) *liveConversation 
 	return c
 }
 
-// remove removes the conversation from the model.
-func (c *liveConversation) remove() {
-	s := c.server
+// forget removes a conversation from the model; s.mu is held.
+func (s *Server) forget(c *liveConversation) {
 	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *liveConversation) bool { return other == c })
+}
+
+// remove removes the conversation.
+func (c *liveConversation) remove() {
+	c.server.forget(c)
 	c.emit("session:removed", nil)
 }
 
