@@ -178,7 +178,7 @@ func (s *Server) MoveEndpoint() {
 	old := s.rtm
 	s.rtm = moved
 	s.mu.Unlock()
-	old.close()
+	s.drop(old)
 	s.DropConnections(DropCut)
 }
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -178,12 +177,12 @@ func (d Delivery) String() string {
 	return fmt.Sprintf("%s to %s, attempt %d of %d: %s", d.Event, d.URL, d.Attempt, d.Limit, outcome)
 }
 
-// Deliveries returns the deliveries of web hooks that were answered or failed, in
-// the order in which they ended.
+// Deliveries returns the latest deliveries of web hooks ([WithHistory]) that were
+// answered or failed, in the order in which they ended.
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.deliveries)
+	return s.deliveries.all()
 }
 
 // deliver sends a hook and records the outcome.
@@ -194,7 +193,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deliveries = append(s.deliveries, d)
+	s.deliveries.add(d)
 	s.changes.announce()
 	return answer, d
 }

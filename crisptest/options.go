@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,8 @@ type config struct {
 	rate           rateLimit
 	hookAttempts   int
 	hookDelay      time.Duration
+	addr           string // of REST; empty for any
+	history        int    // how much is remembered of everything
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -39,6 +43,7 @@ func newConfig(opts []Option) (config, error) {
 		authTimeout:   10 * time.Second,
 		hookAttempts:  defaultHookAttempts,
 		hookDelay:     defaultHookDelay,
+		history:       defaultHistory,
 	}
 	for _, opt := range opts {
 		if err := opt(&c); err != nil {
@@ -65,6 +70,27 @@ func randomTokens() []crisp.Token {
 func InMemory() Option {
 	return func(c *config) error {
 		c.network = newMemory()
+		return nil
+	}
+}
+
+// WithAddr sets the address of REST, such as "127.0.0.1:4000", instead of a port
+// that happens to be free: for a program whose base URL is in its configuration,
+// http://127.0.0.1:4000/v1/. The host must be a loopback address or "localhost".
+// REST tells clients where the RTM API is, which has a port of its own, as always.
+func WithAddr(addr string) Option {
+	return func(c *config) error {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return fmt.Errorf("crisptest: WithAddr: %w", err)
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("crisptest: WithAddr: %q is not a loopback address", host)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("crisptest: WithAddr: %q is not the number of a port", port)
+		}
+		c.addr = addr
 		return nil
 	}
 }

@@ -162,7 +162,7 @@ func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 		Translated:  body.Translated,
 		Automated:   body.Automated,
 	})
-	s.model.sent = append(s.model.sent, m)
+	s.model.sent.add(m)
 	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
 }
 
@@ -433,7 +433,7 @@ func (s *Server) listConversations(call restCall) restReply {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := search.find(s.model.conversations, call.PathValue("website"))
+	found := search.find(s.model.inOrder(), call.PathValue("website"))
 	list := []map[string]any{}
 	for _, c := range pageOf(found, page, search.perPage) {
 		list = append(list, c.restForm())

@@ -117,7 +117,7 @@ func TestConversationRoutes(t *testing.T) {
 		{"PATCH", "/read", `{"from":"operator"}`, 400, "invalid_data", none, nil},
 		{"PATCH", "/delivered", `{"origin":"chat"}`, 400, "invalid_data", none, nil},
 		{"POST", "/message", `{"type":"text","from":"user","origin":"chat","content":"?","fingerprint":9,"user":{}}`, 202, "dispatched", `{"fingerprint":9}`,
-			[]string{`message:send {"website_id":"w","session_id":"s","type":"text","from":"user","origin":"chat","content":"?","fingerprint":9,"timestamp":946684800001,"stamped":true,"user":{}}`}},
+			[]string{`message:send {"website_id":"w","session_id":"s","type":"text","from":"user","origin":"chat","content":"?","fingerprint":9,"timestamp":946684800002,"stamped":true,"user":{}}`}},
 		{"PATCH", "/read", `{"from":"user","origin":"chat"}`, 200, "dispatched", none,
 			[]string{`message:acknowledge:read:send {"fingerprints":[9],"origin":"chat",` + ids + `}`}},
 		{"PATCH", "/unread", `{"from":"user"}`, 200, "dispatched", none,

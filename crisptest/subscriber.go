@@ -115,9 +115,14 @@ func (sub *subscriber) heal() {
 	sub.release()
 }
 
-// push appends hooks to the queue; Server.mu is held.
+// push appends hooks to the queue, and forgets the first if there are too many;
+// Server.mu is held.
 func (sub *subscriber) push(hooks ...*hook) {
 	sub.queue = append(sub.queue, hooks...)
+	if beyond := len(sub.queue) - sub.server.history; beyond > 0 {
+		clear(sub.queue[:beyond])
+		sub.queue = sub.queue[beyond:]
+	}
 	select {
 	case sub.wake <- struct{}{}:
 	default: // it is awake already
@@ -147,6 +152,7 @@ func (sub *subscriber) pop() *hook {
 		return nil
 	}
 	h := sub.queue[0]
+	sub.queue[0] = nil
 	sub.queue = sub.queue[1:]
 	return h
 }

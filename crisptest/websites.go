@@ -51,7 +51,7 @@ func (s *Server) knownWebsites() []string {
 		return s.websites
 	}
 	known := []string{WebsiteID}
-	for _, c := range s.model.conversations {
+	for _, c := range s.model.inOrder() {
 		if !slices.Contains(known, c.WebsiteID) {
 			known = append(known, c.WebsiteID)
 		}
