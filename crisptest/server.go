@@ -56,7 +56,7 @@ type Server struct {
 	requests    record[Request]
 	deliveries  record[Delivery]
 	handled     record[Handled]
-	subscribers []*subscriber
+	subscribers []*Subscriber
 	model       model
 	faults      faults
 }
