@@ -20,6 +20,7 @@ type config struct {
 	network       network
 	tokens        []crisp.Token // one of each tier; Server.Token is the first
 	websites      websiteSet    // those that exist; guarded by Server.mu
+	pluginID      string
 	signingSecret string
 	heartbeat     heartbeat
 	authTimeout   time.Duration
@@ -38,6 +39,7 @@ func newConfig(opts []Option) (config, error) {
 	c := config{
 		network:       loopback{},
 		tokens:        randomTokens(),
+		pluginID:      PluginID,
 		signingSecret: rand.Text(),
 		heartbeat:     heartbeat{interval: defaultPingInterval, timeout: defaultPingTimeout},
 		authTimeout:   10 * time.Second,
@@ -128,7 +130,19 @@ func WithWebsites(ids ...string) Option {
 		if len(ids) == 0 || slices.Contains(ids, "") {
 			return errors.New("crisptest: WithWebsites: needs website identifiers")
 		}
-		c.websites = slices.Clone(ids)
+		c.websites = websiteSet{only: slices.Clone(ids)}
+		return nil
+	}
+}
+
+// WithPluginID sets the ID of the plugin whose token [Server.Token] is. By default
+// it is [PluginID].
+func WithPluginID(id string) Option {
+	return func(c *config) error {
+		if id == "" {
+			return errors.New("crisptest: WithPluginID: the identifier is empty")
+		}
+		c.pluginID = id
 		return nil
 	}
 }

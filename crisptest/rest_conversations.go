@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-
-	"github.com/crisp-go/crisp"
 )
 
 // The sizes of pages.
@@ -17,7 +15,6 @@ const (
 	messagesPerPage      = 20
 	conversationsPerPage = 20 // by default
 	maxPerPage           = 50 // of conversations
-	websitesPerPage      = 20
 	pagesPerPage         = 20
 )
 
@@ -52,7 +49,6 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 	in("PATCH", "/meta", patchMeta)
 	in("GET", "/pages/{page}", getPages)
 	in("GET", "/original/{original}", getOriginal)
-	handle("GET", "plugin/connect/websites/all/{page}", requireTier(crisp.TierPlugin, s.listWebsites))
 }
 
 // conversationHandler answers a call of a conversation's route; Server.mu is held.
@@ -409,20 +405,6 @@ func getPages(call restCall, c *liveConversation) restReply {
 		return invalid
 	}
 	return success("listed", pageOf(c.Pages, page, pagesPerPage))
-}
-
-func (s *Server) listWebsites(call restCall) restReply {
-	page, ok := call.page()
-	if !ok {
-		return invalid
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []map[string]any
-	for _, id := range s.knownWebsites() {
-		list = append(list, map[string]any{"website_id": id, "settings": struct{}{}})
-	}
-	return success("listed", pageOf(list, page, websitesPerPage))
 }
 
 func (s *Server) listConversations(call restCall) restReply {

@@ -31,6 +31,12 @@ func listen(t *testing.T, srv *crisptest.Server) *listener {
 func (l *listener) events() []string {
 	l.t.Helper()
 	l.srv.EmitRaw("end", nil)
+	return l.toEnd()
+}
+
+// toEnd returns what was received up to the next event of that name.
+func (l *listener) toEnd() []string {
+	l.t.Helper()
 	var events []string
 	for _, frame := range l.readTo(`42["end"]`) {
 		if frame == "2" {

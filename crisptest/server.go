@@ -58,6 +58,7 @@ type Server struct {
 	handled     record[Handled]
 	subscribers []*Subscriber
 	model       model
+	plugin      plugin
 	faults      faults
 }
 
@@ -93,6 +94,7 @@ func Start(opts ...Option) (*Server, error) {
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
 		model:      newModel(c.history),
+		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())

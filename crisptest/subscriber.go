@@ -41,8 +41,8 @@ type Subscriber struct {
 	url    string
 	origin string
 	secret string
-	limit  int      // of attempts
-	events []string // names; empty means all
+	limit  int           // of attempts
+	events []string      // names; empty means all
 	wake   chan struct{} // holds a token while there is something in the queue
 
 	// Server.mu guards what follows.

@@ -26,7 +26,7 @@ type Visitor struct {
 func (s *Server) Visitor(websiteID ...string) *Visitor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	website := slices.Concat(websiteID, s.knownWebsites())[0]
+	website := slices.Concat(websiteID, s.websites.only, []string{WebsiteID})[0]
 	c := s.newConversation(website, "")
 	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, returned: fifo.New[int64, struct{}](s.history)}
 }
