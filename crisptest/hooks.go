@@ -48,6 +48,9 @@ const (
 	originWebsite = "website"
 )
 
+// hookAgent is the User-Agent of Crisp's web hooks.
+const hookAgent = "Crisp-HooksDeliver 1.0 (+https://crisp.chat)"
+
 // hook is a web hook to be sent.
 type hook struct {
 	secret   string // empty if it is not signed
@@ -110,7 +113,7 @@ func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Requ
 	}
 	timestamp := strconv.FormatInt(h.sent.UnixMilli(), 10)
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "crisptest")
+	r.Header.Set("User-Agent", hookAgent)
 	r.Header.Set("X-Crisp-Hook-Origin", h.origin)
 	r.Header.Set("X-Crisp-Request-Timestamp", timestamp)
 	r.Header.Set("X-Delivery-Attempt-Count", strconv.Itoa(h.attempt))

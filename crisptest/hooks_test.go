@@ -39,6 +39,7 @@ func TestHookRequest(t *testing.T) {
 	for name, value := range map[string]string{
 		"Content-Type":              "application/json",
 		"X-Crisp-Hook-Origin":       "plugin",
+		"User-Agent":                "Crisp-HooksDeliver 1.0 (+https://crisp.chat)",
 		"X-Crisp-Request-Timestamp": "946684800000",
 		"X-Crisp-Signature":         "525fd171aa56822c33e14ecbb76657a64a57719224f74a490a5c40a7457a8b1b",
 		"X-Delivery-Attempt-Count":  "2",
