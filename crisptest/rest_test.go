@@ -110,7 +110,7 @@ func TestRefusalsAreKnownToTheLibrary(t *testing.T) {
 		assert.Equal(t, test.status, refusal.StatusCode, test.name)
 		assert.Equal(t, test.reason, refusal.Reason, test.name)
 		for _, err := range all {
-			assert.Equal(t, err == test.is, errors.Is(refusal, err), "%s is %v", test.name, err)
+			assert.Equal(t, errors.Is(err, test.is), errors.Is(refusal, err), "%s is %v", test.name, err)
 		}
 	}
 	for status, want := range map[int]struct {
@@ -127,7 +127,7 @@ func TestRefusalsAreKnownToTheLibrary(t *testing.T) {
 		require.ErrorAs(t, ask(plugin, "plugin/connect/endpoints"), &refusal)
 		assert.Equal(t, want.reason, refusal.Reason)
 		for _, err := range all {
-			assert.Equal(t, err == want.is, errors.Is(refusal, err), "%d is %v", status, err)
+			assert.Equal(t, errors.Is(err, want.is), errors.Is(refusal, err), "%d is %v", status, err)
 		}
 	}
 	for _, status := range []int{420, 429} {
