@@ -220,3 +220,24 @@ func TestOriginalComesBackAsID(t *testing.T) {
 	assert.NotZero(t, again)
 	assert.JSONEq(t, `{"original_id":"o1"}`, string(srv.Sent()[1].Original))
 }
+
+// Whatever is sent is taken or refused, and what is taken can be read.
+func FuzzMessageBody(f *testing.F) {
+	for kind, both := range contents {
+		for _, content := range both {
+			f.Add([]byte(`{"type":"` + kind + `","from":"user","origin":"email","content":` + content + `,"fingerprint":1,"original":{"type":"t","content":"c"}}`))
+		}
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		srv := crisptest.NewServer(t, crisptest.InMemory())
+		answer := call(t, srv, srv.Token(), http.MethodPost, "website/w/conversation/s/message", string(body))
+		if answer.Status != http.StatusAccepted {
+			assert.Equal(t, http.StatusBadRequest, answer.Status)
+			assert.Empty(t, srv.Sent())
+			return
+		}
+		require.Len(t, srv.Sent(), 1)
+		_, err := crisp.Decode("message:received", []byte(jsonOf(t, srv.Sent()[0])))
+		require.NoError(t, err)
+	})
+}
