@@ -94,7 +94,7 @@ const (
 type liveConversation struct {
 	Conversation
 	server     *Server
-	number     int   // in the order they were created
+	number     int   // in the order they were created, from 1; 0 if it is not kept yet
 	latestTime int64 // the latest timestamp that a message ever had
 }
 
@@ -126,13 +126,26 @@ func (s *Server) findConversation(websiteID, sessionID string) *liveConversation
 // newConversation adds a conversation, with a new session ID if none is given;
 // s.mu is held.
 func (s *Server) newConversation(websiteID, sessionID string) *liveConversation {
+	c := s.makeConversation(websiteID, sessionID)
+	s.keep(c)
+	return c
+}
+
+// keep adds a conversation that was made to the model; s.mu is held.
+func (s *Server) keep(c *liveConversation) {
+	s.model.created++
+	c.number = s.model.created
+	s.model.conversations.Put(c.key(), c)
+}
+
+// makeConversation is newConversation without adding it.
+func (s *Server) makeConversation(websiteID, sessionID string) *liveConversation {
 	if sessionID == "" {
 		s.model.lastSession++
 		sessionID = fmt.Sprintf("session_00000000-0000-4000-8000-%012d", s.model.lastSession)
 	}
 	now := s.now()
-	s.model.created++
-	c := &liveConversation{server: s, number: s.model.created, Conversation: Conversation{
+	return &liveConversation{server: s, Conversation: Conversation{
 		WebsiteID:    websiteID,
 		SessionID:    sessionID,
 		State:        statePending,
@@ -141,8 +154,6 @@ func (s *Server) newConversation(websiteID, sessionID string) *liveConversation 
 		Created:      now,
 		Updated:      now,
 	}}
-	s.model.conversations.Put(c.key(), c)
-	return c
 }
 
 // forget removes a conversation from the model; s.mu is held.

@@ -184,3 +184,21 @@ func TestFixedAddress(t *testing.T) {
 	reached(t, addr)
 	synctest.Test(t, func(t *testing.T) { reached(t, "127.0.0.1:3", crisptest.InMemory()) })
 }
+
+func TestRefusedRequestTakesNobodysPlace(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithHistory(1))
+	v := srv.Visitor("w")
+	post := func(body string) int {
+		return call(t, srv, srv.Token(), http.MethodPost, "website/w/conversation/s/message", body).Status
+	}
+	exists := func(session string) bool {
+		_, ok := srv.Conversation("w", session)
+		return ok
+	}
+	assert.Equal(t, http.StatusBadRequest, post(`{}`))
+	assert.True(t, exists(v.SessionID))
+	assert.False(t, exists("s"))
+	assert.Equal(t, http.StatusAccepted, post(message(t, "")))
+	assert.False(t, exists(v.SessionID), "the one that has not changed for longest")
+	assert.True(t, exists("s"))
+}

@@ -65,14 +65,13 @@ func (s *Server) withConversation(create bool, answer conversationHandler) restH
 			if !create || s.strictSessions {
 				return refusal(http.StatusNotFound, "conversation_not_found")
 			}
-			c = s.newConversation(website, session)
-			answer := answer(call, c)
-			if answer.status >= http.StatusBadRequest {
-				s.forget(c) // what is refused leaves no trace
-			}
-			return answer
+			c = s.makeConversation(website, session)
 		}
-		return answer(call, c)
+		answer := answer(call, c)
+		if c.number == 0 && answer.status < http.StatusBadRequest { // what is refused leaves no trace
+			s.keep(c)
+		}
+		return answer
 	}
 }
 
