@@ -51,7 +51,7 @@ func (s *Server) bind(from *liveSession, kind string, argument json.RawMessage) 
 	_ = json.Unmarshal(argument, &asked) // an empty argument is no JSON, and changes no filter
 	websites := s.websitesOf(from.token)
 	_, refused := websites.firstMissing(asked.Rooms)
-	s.binds = append(s.binds, Bind{
+	s.binds.add(Bind{
 		SessionID: from.ID,
 		Kind:      kind,
 		Events:    asked.Events,
@@ -102,10 +102,10 @@ func without(a, b []string) []string {
 	return left
 }
 
-// Binds returns all changes of filters that clients have requested, in order,
-// refused ones included.
+// Binds returns the latest changes of filters ([WithHistory]) that clients have
+// requested, in order, refused ones included.
 func (s *Server) Binds() []Bind {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.binds)
+	return s.binds.all()
 }

@@ -26,7 +26,7 @@ type Message struct {
 	User        json.RawMessage `json:"user,omitempty"`
 	Mentions    []string        `json:"mentions,omitempty"`
 	References  json.RawMessage `json:"references,omitempty"`
-	Original    json.RawMessage `json:"original,omitempty"`
+	Original    json.RawMessage `json:"original,omitempty"` // only its "original_id", even if it was sent with the message: see Source
 	Properties  json.RawMessage `json:"properties,omitempty"`
 	Edited      bool            `json:"edited,omitempty"`
 	Translated  bool            `json:"translated,omitempty"`
@@ -34,6 +34,7 @@ type Message struct {
 	Read        string          `json:"read,omitempty"`      // the origin through which it was read, if it was
 	Delivered   string          `json:"delivered,omitempty"` // the origin through which it was delivered, if it was
 	Stealth     bool            `json:"-"`                   // the visitor can't see it
+	Source      json.RawMessage `json:"-"`                   // the original's "type" and "content", if it was sent with the message
 }
 
 // Text returns the content of a message of type text or note, and "" for others.
@@ -57,8 +58,8 @@ type Conversation struct {
 	Assigned     string         // user ID of the operator it is assigned to; empty if it is unassigned
 	Availability string         // of the visitor: "online" or "offline"
 	Meta         map[string]any // as REST returns it: "nickname", "email", "data", "segments", …
-	Messages     []Message      // in the order they were added, without removed ones
-	Pages        []Page         // that the visitor viewed, latest first
+	Messages     []Message      // in the order they were added, without removed and forgotten ones (WithHistory)
+	Pages        []Page         // that the visitor viewed, latest first, at most 100
 	Composing    []string       // who is typing: "user", "operator"
 	Unread       Unread
 	Created      time.Time
@@ -92,15 +93,9 @@ const (
 // liveConversation is a Conversation in the model. Server.mu guards it.
 type liveConversation struct {
 	Conversation
-	server *Server
-}
-
-// model is what REST and visitors share. Server.mu guards it.
-type model struct {
-	conversations   []*liveConversation // in the order they were created
-	sent            []Message           // over REST, in order
-	lastFingerprint int64
-	lastSession     int
+	server     *Server
+	number     int   // in the order they were created, from 1; 0 if it is not kept yet
+	latestTime int64 // the latest timestamp that a message ever had
 }
 
 // Conversation returns a conversation as it is now, or false if there is none.
@@ -114,34 +109,43 @@ func (s *Server) Conversation(websiteID, sessionID string) (Conversation, bool) 
 	return c.snapshot(), true
 }
 
-// Sent returns the messages that were sent over REST and accepted, in order. That
-// is what the program under test has said.
+// Sent returns the latest messages ([WithHistory]) that were sent over REST and
+// accepted, in order. That is what the program under test has said.
 func (s *Server) Sent() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.model.sent)
+	return s.model.sent.all()
 }
 
 // findConversation returns nil if there is no such conversation; s.mu is held.
 func (s *Server) findConversation(websiteID, sessionID string) *liveConversation {
-	i := slices.IndexFunc(s.model.conversations, func(c *liveConversation) bool {
-		return c.WebsiteID == websiteID && c.SessionID == sessionID
-	})
-	if i < 0 {
-		return nil
-	}
-	return s.model.conversations[i]
+	c, _ := s.model.conversations.Get(conversationKey{websiteID, sessionID})
+	return c
 }
 
 // newConversation adds a conversation, with a new session ID if none is given;
 // s.mu is held.
 func (s *Server) newConversation(websiteID, sessionID string) *liveConversation {
+	c := s.makeConversation(websiteID, sessionID)
+	s.keep(c)
+	return c
+}
+
+// keep adds a conversation that was made to the model; s.mu is held.
+func (s *Server) keep(c *liveConversation) {
+	s.model.created++
+	c.number = s.model.created
+	s.model.conversations.Put(c.key(), c)
+}
+
+// makeConversation is newConversation without adding it.
+func (s *Server) makeConversation(websiteID, sessionID string) *liveConversation {
 	if sessionID == "" {
 		s.model.lastSession++
 		sessionID = fmt.Sprintf("session_00000000-0000-4000-8000-%012d", s.model.lastSession)
 	}
 	now := s.now()
-	c := &liveConversation{server: s, Conversation: Conversation{
+	return &liveConversation{server: s, Conversation: Conversation{
 		WebsiteID:    websiteID,
 		SessionID:    sessionID,
 		State:        statePending,
@@ -150,14 +154,16 @@ func (s *Server) newConversation(websiteID, sessionID string) *liveConversation 
 		Created:      now,
 		Updated:      now,
 	}}
-	s.model.conversations = append(s.model.conversations, c)
-	return c
 }
 
-// remove removes the conversation from the model.
+// forget removes a conversation from the model; s.mu is held.
+func (s *Server) forget(c *liveConversation) {
+	s.model.conversations.Delete(c.key())
+}
+
+// remove removes the conversation.
 func (c *liveConversation) remove() {
-	s := c.server
-	s.model.conversations = slices.DeleteFunc(s.model.conversations, func(other *liveConversation) bool { return other == c })
+	c.server.forget(c)
 	c.emit("session:removed", nil)
 }
 
@@ -184,13 +190,17 @@ func (c *liveConversation) emit(name string, fields map[string]any) {
 }
 
 // touch marks the conversation as changed. The list of conversations is ordered
-// by the time of change, so each change has a later one.
+// by the time of change, so each change has a later one. What has not changed for
+// longest is what is forgotten first.
 func (c *liveConversation) touch() {
 	now := c.server.now()
 	if !now.After(c.Updated) {
 		now = c.Updated.Add(time.Millisecond)
 	}
 	c.Updated = now
+	if s := c.server; s.findConversation(c.WebsiteID, c.SessionID) == c { // it was not removed
+		s.model.conversations.Put(c.key(), c)
+	}
 	c.server.changes.announce()
 }
 
@@ -209,7 +219,9 @@ func (c *liveConversation) addMessage(m Message) Message {
 	if m.User == nil {
 		m.User = c.defaultUser(m.From)
 	}
+	c.latestTime = max(c.latestTime, m.Timestamp)
 	c.Messages = append(c.Messages, m)
+	s.model.remember(c, m.Fingerprint)
 	c.stopComposing(m.From)
 	c.touch()
 	if m.From == fromUser {
@@ -241,11 +253,7 @@ func (c *liveConversation) updateState(m Message) {
 // nextTimestamp returns the time, but later than that of every other message of
 // the conversation, because clients page by time.
 func (c *liveConversation) nextTimestamp() int64 {
-	now := c.server.now().UnixMilli()
-	for _, m := range c.Messages {
-		now = max(now, m.Timestamp+1)
-	}
-	return now
+	return max(c.server.now().UnixMilli(), c.latestTime+1)
 }
 
 // nextFingerprint returns a number that is unique within the server, and below
@@ -426,8 +434,11 @@ func (c *liveConversation) setAvailability(availability crisp.Availability) {
 	c.emit("session:update_availability", map[string]any{"availability": availability})
 }
 
+// maxPages is how many pages a conversation has at most.
+const maxPages = 100
+
 func (c *liveConversation) visit(p Page) {
-	c.Pages = slices.Insert(c.Pages, 0, p)
+	c.Pages = slices.Insert(c.Pages[:min(len(c.Pages), maxPages-1)], 0, p)
 	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
 }
 

@@ -25,7 +25,7 @@
 //
 // [Server.Sessions], [Server.Binds], [Server.Requests], [Server.Sent],
 // [Server.Deliveries] and [Server.Handled] list what the program under test has
-// done. The methods whose names begin with Wait wait for it: until the context
+// done, up to a limit ([WithHistory]). The methods whose names begin with Wait wait for it: until the context
 // ends, or for 30 s if the context has no deadline. Their errors list what
 // happened instead.
 //

@@ -47,10 +47,10 @@ func (session *liveSession) wants(em *emission) bool {
 	if session.Events != nil && !slices.Contains(session.Events, em.name) {
 		return false
 	}
-	if session.websites == nil && len(session.Rooms) == 0 && len(session.Inboxes) == 0 {
+	if session.websites.isAll() && len(session.Rooms) == 0 && len(session.Inboxes) == 0 {
 		return true // no need to parse the payload
 	}
-	return em.scope().passes(session)
+	return em.scope().passes(session, em.name == subscriptionUpdated && session.Tier == crisp.TierPlugin)
 }
 
 // emission is an event on its way to the sessions.
@@ -111,11 +111,11 @@ func (sc *scope) read(payload []byte) {
 
 // passes reports whether an event passes a session's filters by website and
 // inbox. An event without a website or without a conversation is not filtered by
-// it.
-func (sc scope) passes(session *liveSession) bool {
+// it. If it announces the website, the session need not see that yet, or any more.
+func (sc scope) passes(session *liveSession, announces bool) bool {
 	if sc.WebsiteID != "" {
 		chosen := len(session.Rooms) == 0 || slices.Contains(session.Rooms, sc.WebsiteID)
-		if !chosen || !session.websites.has(sc.WebsiteID) {
+		if !chosen || !announces && !session.websites.has(sc.WebsiteID) {
 			return false
 		}
 	}

@@ -178,7 +178,7 @@ func (s *Server) MoveEndpoint() {
 	old := s.rtm
 	s.rtm = moved
 	s.mu.Unlock()
-	old.close()
+	s.drop(old)
 	s.DropConnections(DropCut)
 }
 
@@ -377,6 +377,9 @@ func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+// statusEnhanceYourCalm is one of the two statuses with which Crisp limits rates.
+const statusEnhanceYourCalm = 420
+
 // reasons are the reasons that Crisp gives with a status.
 var reasons = map[int]string{
 	http.StatusBadRequest:          "invalid_data",
@@ -385,7 +388,8 @@ var reasons = map[int]string{
 	http.StatusForbidden:           "not_allowed",
 	http.StatusNotFound:            "not_found",
 	http.StatusMethodNotAllowed:    "method_not_allowed",
-	statusQuota:                    "quota_limit_exceeded",
+	http.StatusLocked:              "quota_limit_exceeded",
+	statusEnhanceYourCalm:          "rate_limited",
 	http.StatusTooManyRequests:     "rate_limited",
 	http.StatusInternalServerError: "internal_error",
 }

@@ -141,6 +141,28 @@ func TestBotOutlivesAnHourWithoutCrisp(t *testing.T) {
 	})
 }
 
+func TestBotIsInstalledOnAnotherWebsite(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithWebsites("website-1"))
+	client := srv.Client()
+	router := newBot(client)
+	var rtm *crisp.RTM
+	crisp.On(router, func(ctx context.Context, _ *crisp.PluginSubscriptionUpdated) error {
+		return rtm.Rebind(ctx)
+	})
+	rtm, err := client.NewRTM(router)
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	srv.Install("website-2")
+	_, err = srv.WaitBind(t.Context(), func(crisptest.Bind) bool { return true })
+	require.NoError(t, err)
+
+	visitor := srv.Visitor("website-2")
+	visitor.Say("Anybody there?")
+	_, err = visitor.WaitAnswer(t.Context())
+	require.NoError(t, err)
+}
+
 // What the guide shows is what is tested.
 func TestTheGuideShowsTheseTests(t *testing.T) {
 	guide, err := os.ReadFile("../docs/testing.md")

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -48,6 +47,9 @@ const (
 	originPlugin  = "plugin"
 	originWebsite = "website"
 )
+
+// hookAgent is the User-Agent of Crisp's web hooks.
+const hookAgent = "Crisp-HooksDeliver 1.0 (+https://crisp.chat)"
 
 // hook is a web hook to be sent.
 type hook struct {
@@ -111,7 +113,7 @@ func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Requ
 	}
 	timestamp := strconv.FormatInt(h.sent.UnixMilli(), 10)
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "crisptest")
+	r.Header.Set("User-Agent", hookAgent)
 	r.Header.Set("X-Crisp-Hook-Origin", h.origin)
 	r.Header.Set("X-Crisp-Request-Timestamp", timestamp)
 	r.Header.Set("X-Delivery-Attempt-Count", strconv.Itoa(h.attempt))
@@ -178,12 +180,12 @@ func (d Delivery) String() string {
 	return fmt.Sprintf("%s to %s, attempt %d of %d: %s", d.Event, d.URL, d.Attempt, d.Limit, outcome)
 }
 
-// Deliveries returns the deliveries of web hooks that were answered or failed, in
-// the order in which they ended.
+// Deliveries returns the latest deliveries of web hooks ([WithHistory]) that were
+// answered or failed, in the order in which they ended.
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.deliveries)
+	return s.deliveries.all()
 }
 
 // deliver sends a hook and records the outcome.
@@ -194,7 +196,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deliveries = append(s.deliveries, d)
+	s.deliveries.add(d)
 	s.changes.announce()
 	return answer, d
 }

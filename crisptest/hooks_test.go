@@ -39,6 +39,7 @@ func TestHookRequest(t *testing.T) {
 	for name, value := range map[string]string{
 		"Content-Type":              "application/json",
 		"X-Crisp-Hook-Origin":       "plugin",
+		"User-Agent":                "Crisp-HooksDeliver 1.0 (+https://crisp.chat)",
 		"X-Crisp-Request-Timestamp": "946684800000",
 		"X-Crisp-Signature":         "525fd171aa56822c33e14ecbb76657a64a57719224f74a490a5c40a7457a8b1b",
 		"X-Delivery-Attempt-Count":  "2",
@@ -336,4 +337,45 @@ func TestHandledEventsAreKnown(t *testing.T) {
 	require.ErrorIs(t, handled.Err, failed)
 	assert.Contains(t, handled.String(), "message:send, failed: ")
 	assert.True(t, slices.ContainsFunc(srv.Handled(), func(h crisptest.Handled) bool { return h.Err != nil }))
+}
+
+func TestHookThatIsRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		release := make(chan struct{})
+		removed := srv.AddPluginHook(srv.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			<-release
+			w.WriteHeader(http.StatusInternalServerError)
+		})), "a", "b")
+		srv.AddWebsiteHook(newSink(srv).url)
+		srv.EmitRaw("a", []byte(`{}`))
+		srv.EmitRaw("b", []byte(`{}`))
+		synctest.Wait() // the first is being delivered, the second waits
+		removed.Remove()
+		removed.Remove()
+		srv.EmitRaw("a", []byte(`{}`))
+		synctest.Wait()
+		close(release)
+		<-time.After(time.Hour)
+		assert.Equal(t, []string{
+			"a 1 of 1: status 200", "b 1 of 1: status 200", "a 1 of 1: status 200", // to the other one
+			"a 1 of 5: status 500",
+		}, attempts(srv))
+	})
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		removed := srv.AddPluginHook("http://127.0.0.1:1000/nobody")
+		srv.ReorderHooks(2)
+		srv.EmitRaw("held back", []byte(`{}`))
+		removed.Remove()
+		srv.Heal()
+		failing := srv.AddPluginHook("http://127.0.0.1:1000/nobody")
+		srv.EmitRaw("a", []byte(`{}`))
+		synctest.Wait() // it has failed once
+		failing.Remove()
+		<-time.After(time.Hour)
+		assert.Len(t, srv.Deliveries(), 1, "what was to be attempted again is not")
+	})
+	srv, err := crisptest.Start()
+	require.NoError(t, err)
+	srv.Close()
+	srv.AddPluginHook("http://127.0.0.1:1000/nobody").Remove() // too late, and harmless
 }

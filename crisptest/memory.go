@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -24,18 +25,33 @@ func newMemory() *memory {
 	return &memory{listeners: make(map[string]*memoryListener)}
 }
 
-func (m *memory) listen() (net.Listener, error) {
+func (m *memory) listen(addr string) (net.Listener, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.lastPort++
+	if addr == "" || strings.HasSuffix(addr, ":0") {
+		addr = m.freeAddr()
+	}
+	if m.listeners[addr] != nil {
+		return nil, &net.OpError{Op: "listen", Net: "memory", Addr: memoryAddr(addr), Err: syscall.EADDRINUSE}
+	}
 	l := &memoryListener{
 		network: m,
-		addr:    memoryAddr(fmt.Sprintf("127.0.0.1:%d", m.lastPort)),
+		addr:    memoryAddr(addr),
 		dialled: make(chan net.Conn),
 		closed:  make(chan struct{}),
 	}
 	m.listeners[l.addr.String()] = l
 	return l, nil
+}
+
+// freeAddr returns an address that nobody has used; m.mu is held.
+func (m *memory) freeAddr() string {
+	for {
+		m.lastPort++
+		if addr := fmt.Sprintf("127.0.0.1:%d", m.lastPort); m.listeners[addr] == nil {
+			return addr
+		}
+	}
 }
 
 func (m *memory) dial(ctx context.Context, _, address string) (net.Conn, error) {

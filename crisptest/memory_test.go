@@ -18,7 +18,7 @@ import (
 func memoryConns(t *testing.T) (client, server net.Conn) {
 	t.Helper()
 	m := newMemory()
-	l, err := m.listen()
+	l, err := m.listen("")
 	require.NoError(t, err)
 	accepted := make(chan net.Conn)
 	go func() {
@@ -133,9 +133,9 @@ func TestMemoryEnds(t *testing.T) {
 
 func TestMemoryAddresses(t *testing.T) {
 	m := newMemory()
-	first, err := m.listen()
+	first, err := m.listen("")
 	require.NoError(t, err)
-	second, err := m.listen()
+	second, err := m.listen("")
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Addr(), second.Addr())
 

@@ -9,15 +9,18 @@ import (
 // network is where a Server listens: on loopback sockets, or in memory, which
 // works inside a synctest bubble.
 type network interface {
-	listen() (net.Listener, error)
+	listen(addr string) (net.Listener, error) // at any address if it is empty
 	dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// loopback is the machine's loopback interface. Each listener has a port that the
-// kernel chooses.
+// loopback is the machine's loopback interface. Unless an address is given, the
+// kernel chooses the port of a listener.
 type loopback struct{ net.Dialer }
 
-func (loopback) listen() (net.Listener, error) {
+func (loopback) listen(addr string) (net.Listener, error) {
+	if addr != "" {
+		return net.Listen("tcp", addr)
+	}
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil { // the machine may have only IPv6
 		if l6, err6 := net.Listen("tcp6", "[::1]:0"); err6 == nil {

@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +20,7 @@ type config struct {
 	network       network
 	tokens        []crisp.Token // one of each tier; Server.Token is the first
 	websites      websiteSet    // those that exist; guarded by Server.mu
+	pluginID      string
 	signingSecret string
 	heartbeat     heartbeat
 	authTimeout   time.Duration
@@ -28,17 +31,21 @@ type config struct {
 	rate           rateLimit
 	hookAttempts   int
 	hookDelay      time.Duration
+	addr           string // of REST; empty for any
+	history        int    // how much is remembered of everything
 }
 
 func newConfig(opts []Option) (config, error) {
 	c := config{
 		network:       loopback{},
 		tokens:        randomTokens(),
+		pluginID:      PluginID,
 		signingSecret: rand.Text(),
 		heartbeat:     heartbeat{interval: defaultPingInterval, timeout: defaultPingTimeout},
 		authTimeout:   10 * time.Second,
 		hookAttempts:  defaultHookAttempts,
 		hookDelay:     defaultHookDelay,
+		history:       defaultHistory,
 	}
 	for _, opt := range opts {
 		if err := opt(&c); err != nil {
@@ -65,6 +72,27 @@ func randomTokens() []crisp.Token {
 func InMemory() Option {
 	return func(c *config) error {
 		c.network = newMemory()
+		return nil
+	}
+}
+
+// WithAddr sets the address of REST, such as "127.0.0.1:4000", instead of a port
+// that happens to be free: for a program whose base URL is in its configuration,
+// http://127.0.0.1:4000/v1/. The host must be a loopback address or "localhost".
+// REST tells clients where the RTM API is, which has a port of its own, as always.
+func WithAddr(addr string) Option {
+	return func(c *config) error {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return fmt.Errorf("crisptest: WithAddr: %w", err)
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("crisptest: WithAddr: %q is not a loopback address", host)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("crisptest: WithAddr: %q is not the number of a port", port)
+		}
+		c.addr = addr
 		return nil
 	}
 }
@@ -102,7 +130,19 @@ func WithWebsites(ids ...string) Option {
 		if len(ids) == 0 || slices.Contains(ids, "") {
 			return errors.New("crisptest: WithWebsites: needs website identifiers")
 		}
-		c.websites = slices.Clone(ids)
+		c.websites = websiteSet{only: slices.Clone(ids)}
+		return nil
+	}
+}
+
+// WithPluginID sets the ID of the plugin whose token [Server.Token] is. By default
+// it is [PluginID].
+func WithPluginID(id string) Option {
+	return func(c *config) error {
+		if id == "" {
+			return errors.New("crisptest: WithPluginID: the identifier is empty")
+		}
+		c.pluginID = id
 		return nil
 	}
 }
@@ -204,7 +244,8 @@ func WithRateLimit(n int, per time.Duration) Option {
 	}
 }
 
-// WithDailyQuota makes REST answer with status 420 after n requests in total.
+// WithDailyQuota makes REST answer with status 423 after n requests in total,
+// as Crisp does when a token's daily quota is used up.
 func WithDailyQuota(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

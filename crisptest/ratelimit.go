@@ -29,11 +29,8 @@ func (l *rateLimit) admit(now time.Time) (status int, retryAfter time.Duration) 
 		l.inSpan++
 	}
 	if l.quota > 0 && l.inAll >= l.quota {
-		return statusQuota, 0
+		return http.StatusLocked, 0
 	}
 	l.inAll++
 	return http.StatusOK, 0
 }
-
-// statusQuota is the status that Crisp sends when a quota is used up.
-const statusQuota = 420

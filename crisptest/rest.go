@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,12 +37,12 @@ func (r Request) String() string {
 // maxBody is the largest body that REST accepts, in bytes.
 const maxBody = 10 << 20
 
-// Requests returns the requests that REST has received so far, in order. It does
-// not include those whose body is over 10 MiB.
+// Requests returns the latest requests ([WithHistory]) that REST has received, in
+// order. It does not include those whose body is over 10 MiB.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.requests)
+	return s.requests.all()
 }
 
 // serveREST records a request and answers it.
@@ -77,7 +76,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 func (s *Server) recordRequest(r *http.Request, body []byte) (number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, Request{
+	return s.requests.add(Request{
 		Time:   time.Now(),
 		Method: r.Method,
 		Path:   strings.TrimPrefix(r.URL.EscapedPath(), restBase),
@@ -85,13 +84,14 @@ func (s *Server) recordRequest(r *http.Request, body []byte) (number int) {
 		Header: r.Header.Clone(),
 		Body:   body,
 	})
-	return len(s.requests) - 1
 }
 
 func (s *Server) recordStatus(number, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[number].Status = status
+	if request := s.requests.get(number); request != nil {
+		request.Status = status
+	}
 	s.changes.announce()
 }
 
@@ -146,8 +146,9 @@ func (s *Server) restRoutes() *http.ServeMux {
 	handle("GET", "website/connect/endpoints", requireTier(crisp.TierWebsite, s.getEndpoints))
 	handle("GET", "website/{website}/connect/endpoints", requireTier(crisp.TierWebsite, s.requireWebsite(s.getEndpoints)))
 	s.conversationRoutes(handle)
+	s.pluginRoutes(handle)
 	mux.Handle("/", s.authenticated(func(restCall) restReply {
-		return refusal(http.StatusNotFound, "route_not_found")
+		return refusal(http.StatusNotFound, "not_found")
 	}))
 	return mux
 }
@@ -194,7 +195,7 @@ func (s *Server) authenticated(handler restHandler) http.Handler {
 func requireTier(tier crisp.Tier, handler restHandler) restHandler {
 	return func(call restCall) restReply {
 		if call.token.Tier != tier {
-			return refusal(http.StatusForbidden, "not_allowed")
+			return refusal(http.StatusForbidden, "restricted_route_tier")
 		}
 		return handler(call)
 	}

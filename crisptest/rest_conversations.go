@@ -3,11 +3,11 @@ package crisptest
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
-
-	"github.com/crisp-go/crisp"
 )
 
 // The sizes of pages.
@@ -15,7 +15,6 @@ const (
 	messagesPerPage      = 20
 	conversationsPerPage = 20 // by default
 	maxPerPage           = 50 // of conversations
-	websitesPerPage      = 20
 	pagesPerPage         = 20
 )
 
@@ -49,7 +48,7 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 	in("GET", "/meta", getMeta)
 	in("PATCH", "/meta", patchMeta)
 	in("GET", "/pages/{page}", getPages)
-	handle("GET", "plugin/connect/websites/all/{page}", requireTier(crisp.TierPlugin, s.listWebsites))
+	in("GET", "/original/{original}", getOriginal)
 }
 
 // conversationHandler answers a call of a conversation's route; Server.mu is held.
@@ -64,19 +63,24 @@ func (s *Server) withConversation(create bool, answer conversationHandler) restH
 		c := s.findConversation(website, session)
 		if c == nil {
 			if !create || s.strictSessions {
-				return refusal(http.StatusNotFound, "session_not_found")
+				return refusal(http.StatusNotFound, "conversation_not_found")
 			}
-			c = s.newConversation(website, session)
+			c = s.makeConversation(website, session)
 		}
-		return answer(call, c)
+		answer := answer(call, c)
+		if c.number == 0 && answer.status < http.StatusBadRequest { // what is refused leaves no trace
+			s.keep(c)
+		}
+		return answer
 	}
 }
 
 var invalid = refusal(http.StatusBadRequest, "invalid_data")
 
-// decode decodes the call's body, and reports whether that succeeded.
-func (call restCall) decode(into any) bool {
-	return json.NewDecoder(call.Body).Decode(into) == nil
+// decode decodes the call's body if it has the shape, and reports whether it has.
+func (call restCall) decode(is shape, into any) bool {
+	body, err := io.ReadAll(call.Body)
+	return err == nil && is.fits(body) && json.Unmarshal(body, into) == nil
 }
 
 // page returns the number of the requested page, from 1.
@@ -130,35 +134,12 @@ type newMessage struct {
 	Automated   bool            `json:"automated"`
 }
 
-// contentIsText says for each type of message whether its content is a string;
-// otherwise it is an object.
-var contentIsText = map[string]bool{
-	"text": true, "note": true,
-	"file": false, "animation": false, "audio": false, "picker": false, "field": false, "carousel": false, "event": false,
-}
-
-func (m newMessage) valid() bool {
-	return isSide(m.From) && m.Origin != "" && validContent(m.Type, m.Content)
-}
-
-func isSide(from string) bool { return from == fromUser || from == fromOperator }
-
-func validContent(kind string, content json.RawMessage) bool {
-	text, known := contentIsText[kind]
-	if !known || len(content) == 0 {
-		return false
-	}
-	if text {
-		return content[0] == '"' && len(content) > len(`""`)
-	}
-	return content[0] == '{'
-}
-
 func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 	var body newMessage
-	if !call.decode(&body) || !body.valid() {
+	if !call.decode(messageShape, &body) || !validContent(body.Type, body.Content) {
 		return invalid
 	}
+	original, source := s.keepOriginal(body.Original)
 	m := c.addMessage(Message{
 		Type:        body.Type,
 		From:        body.From,
@@ -169,14 +150,50 @@ func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 		User:        body.User,
 		Mentions:    body.Mentions,
 		References:  body.References,
-		Original:    body.Original,
+		Original:    original,
+		Source:      source,
 		Properties:  body.Properties,
 		Stealth:     body.Stealth,
 		Translated:  body.Translated,
 		Automated:   body.Automated,
 	})
-	s.model.sent = append(s.model.sent, m)
+	s.model.sent.add(m)
 	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
+}
+
+// keepOriginal returns the original of a message as the message comes back with
+// it, which is only its ID, and what is kept of a new one; s.mu is held.
+func (s *Server) keepOriginal(sent json.RawMessage) (original, source json.RawMessage) {
+	if !newOriginal.fits(sent) || knownOriginal.fits(sent) {
+		return sent, nil
+	}
+	s.model.lastOriginal++
+	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", s.model.lastOriginal)
+	return mustJSON(map[string]any{"original_id": id}), sent
+}
+
+// getOriginal returns what a message was made of.
+func getOriginal(call restCall, c *liveConversation) restReply {
+	wanted := oneOf(call.PathValue("original"))
+	for _, m := range c.Messages {
+		if m.Source == nil || !object(members{"original_id": wanted}, nil).fits(m.Original) {
+			continue
+		}
+		var source struct {
+			Type    string `json:"type"`
+			Content string `json:"content"`
+		}
+		_ = json.Unmarshal(m.Source, &source) // its shape was checked
+		return success("resolved", map[string]any{
+			"website_id":  c.WebsiteID,
+			"session_id":  c.SessionID,
+			"original_id": call.PathValue("original"),
+			"type":        source.Type,
+			"content":     source.Content,
+			"timestamp":   m.Timestamp,
+		})
+	}
+	return refusal(http.StatusNotFound, "original_not_found")
 }
 
 // withMessage finds the message of a call.
@@ -202,7 +219,7 @@ func patchMessage(call restCall, c *liveConversation, m *Message) restReply {
 	var body struct {
 		Content json.RawMessage `json:"content"`
 	}
-	if !call.decode(&body) || !validContent(m.Type, body.Content) {
+	if !call.decode(editShape, &body) || !validContent(m.Type, body.Content) {
 		return invalid
 	}
 	c.update(m, body.Content)
@@ -263,7 +280,7 @@ func patchCompose(call restCall, c *liveConversation) restReply {
 		Excerpt   string `json:"excerpt"`
 		Automated bool   `json:"automated"`
 	}
-	if !call.decode(&body) || !isSide(body.From) || body.Type != "start" && body.Type != "stop" {
+	if !call.decode(composeShape, &body) {
 		return invalid
 	}
 	fields := map[string]any{}
@@ -279,14 +296,14 @@ func patchCompose(call restCall, c *liveConversation) restReply {
 
 // receipts is the body of a request to mark messages.
 type receipts struct {
-	From         string  `json:"from"`
-	Origin       string  `json:"origin"`
-	Fingerprints []int64 `json:"fingerprints"`
+	From         string       `json:"from"`
+	Origin       string       `json:"origin"`
+	Fingerprints fingerprints `json:"fingerprints"`
 }
 
 func patchRead(call restCall, c *liveConversation) restReply {
 	var body receipts
-	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
+	if !call.decode(receiptsShape, &body) {
 		return invalid
 	}
 	c.markRead(body.From, body.Origin, body.Fingerprints)
@@ -295,7 +312,7 @@ func patchRead(call restCall, c *liveConversation) restReply {
 
 func patchDelivered(call restCall, c *liveConversation) restReply {
 	var body receipts
-	if !call.decode(&body) || !isSide(body.From) || body.Origin == "" {
+	if !call.decode(receiptsShape, &body) {
 		return invalid
 	}
 	c.markDelivered(body.From, body.Origin, body.Fingerprints)
@@ -304,7 +321,7 @@ func patchDelivered(call restCall, c *liveConversation) restReply {
 
 func patchUnread(call restCall, c *liveConversation) restReply {
 	var body receipts
-	if !call.decode(&body) || !isSide(body.From) {
+	if !call.decode(unreadShape, &body) {
 		return invalid
 	}
 	c.markUnread(body.From)
@@ -319,7 +336,7 @@ func patchState(call restCall, c *liveConversation) restReply {
 	var body struct {
 		State string `json:"state"`
 	}
-	if !call.decode(&body) || !slices.Contains([]string{statePending, stateUnresolved, stateResolved}, body.State) {
+	if !call.decode(stateShape, &body) {
 		return invalid
 	}
 	c.setState(body.State)
@@ -345,7 +362,7 @@ func patchRouting(call restCall, c *liveConversation) restReply {
 		} `json:"assigned"`
 	}
 	switch {
-	case !call.decode(&body), body.Assigned != nil && body.Assigned.UserID == "":
+	case !call.decode(routingShape, &body):
 		return invalid
 	case body.Assigned == nil:
 		c.setRouting("")
@@ -360,7 +377,7 @@ func patchInbox(call restCall, c *liveConversation) restReply {
 		InboxID *string `json:"inbox_id"`
 	}
 	switch {
-	case !call.decode(&body):
+	case !call.decode(inboxShape, &body):
 		return invalid
 	case body.InboxID == nil:
 		c.setInbox("")
@@ -374,7 +391,7 @@ func getMeta(_ restCall, c *liveConversation) restReply { return success("resolv
 
 func patchMeta(call restCall, c *liveConversation) restReply {
 	var changes map[string]any
-	if !call.decode(&changes) || changes == nil {
+	if !call.decode(metaShape, &changes) {
 		return invalid
 	}
 	c.setMeta(changes)
@@ -389,20 +406,6 @@ func getPages(call restCall, c *liveConversation) restReply {
 	return success("listed", pageOf(c.Pages, page, pagesPerPage))
 }
 
-func (s *Server) listWebsites(call restCall) restReply {
-	page, ok := call.page()
-	if !ok {
-		return invalid
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []map[string]any
-	for _, id := range s.knownWebsites() {
-		list = append(list, map[string]any{"website_id": id, "settings": struct{}{}})
-	}
-	return success("listed", pageOf(list, page, websitesPerPage))
-}
-
 func (s *Server) listConversations(call restCall) restReply {
 	page, ok := call.page()
 	search, known := parseSearch(call.URL.Query())
@@ -411,7 +414,7 @@ func (s *Server) listConversations(call restCall) restReply {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found := search.find(s.model.conversations, call.PathValue("website"))
+	found := search.find(s.model.inOrder(), call.PathValue("website"))
 	list := []map[string]any{}
 	for _, c := range pageOf(found, page, search.perPage) {
 		list = append(list, c.restForm())

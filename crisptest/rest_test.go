@@ -2,6 +2,7 @@ package crisptest_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,11 +30,11 @@ func TestConnectEndpoints(t *testing.T) {
 		{"website/" + crisptest.WebsiteID + "/connect/endpoints", website, 200, "resolved"},
 		{"website/w2/connect/endpoints", website, 403, "not_allowed"},
 		{"website/w3/connect/endpoints", website, 404, "website_not_found"},
-		{"user/connect/endpoints", plugin, 403, "not_allowed"},
+		{"user/connect/endpoints", plugin, 403, "restricted_route_tier"},
 		{"plugin/connect/endpoints", wrong, 401, "invalid_session"},
 		{"plugin/connect/endpoints", crisp.UserToken(plugin.Identifier, plugin.Key), 401, "invalid_session"},
 		{"plugin/connect/endpoints", crisp.Token{Identifier: plugin.Identifier, Key: plugin.Key}, 401, "invalid_session"},
-		{"plugin/no/such/route", plugin, 404, "route_not_found"},
+		{"plugin/no/such/route", plugin, 404, "not_found"},
 		{"plugin/no/such/route", wrong, 401, "invalid_session"},
 	}
 	for _, test := range tests {
@@ -75,4 +76,62 @@ func TestClientReachesItsServer(t *testing.T) {
 			assert.True(t, strings.HasPrefix(endpoints.Socket.App, "http://127.0.0.1:"), endpoints.Socket.App)
 		}
 	})
+}
+
+// What the server refuses is to be what the library takes it for.
+func TestRefusalsAreKnownToTheLibrary(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithWebsites("w"), crisptest.WithStrictSessions())
+	client := func(token crisp.Token) *crisp.Client {
+		c, err := crisp.New(token, crisp.WithBaseURL(srv.URL()), crisp.WithHTTPClient(srv.HTTPClient()))
+		require.NoError(t, err)
+		return c
+	}
+	plugin := srv.Token()
+	ask := func(token crisp.Token, path string) error {
+		return client(token).Do(t.Context(), http.MethodGet, path, nil, nil)
+	}
+	all := []error{crisp.ErrUnauthorized, crisp.ErrScope, crisp.ErrQuota, crisp.ErrRateLimited}
+	tests := []struct {
+		name   string
+		err    error
+		status int
+		reason string
+		is     error // nil if it is none of all
+	}{
+		{"wrong key", ask(crisp.PluginToken(plugin.Identifier, "wrong"), "plugin/connect/endpoints"), 401, "invalid_session", crisp.ErrUnauthorized},
+		{"another tier", ask(plugin, "user/connect/endpoints"), 403, "restricted_route_tier", crisp.ErrScope},
+		{"another website", ask(srv.TokenFor(crisp.TierWebsite), "website/w/conversations/1"), 403, "not_allowed", crisp.ErrScope},
+		{"unknown route", ask(plugin, "plugin/no/such/route"), 404, "not_found", nil},
+		{"unknown conversation", ask(plugin, "website/w/conversation/s"), 404, "conversation_not_found", nil},
+	}
+	for _, test := range tests {
+		var refusal *crisp.APIError
+		require.ErrorAs(t, test.err, &refusal, test.name)
+		assert.Equal(t, test.status, refusal.StatusCode, test.name)
+		assert.Equal(t, test.reason, refusal.Reason, test.name)
+		for _, err := range all {
+			assert.Equal(t, errors.Is(err, test.is), errors.Is(refusal, err), "%s is %v", test.name, err)
+		}
+	}
+	for status, want := range map[int]struct {
+		reason string
+		is     error
+	}{
+		401: {"invalid_session", crisp.ErrUnauthorized},
+		403: {"not_allowed", crisp.ErrScope},
+		404: {"not_found", nil},
+		423: {"quota_limit_exceeded", crisp.ErrQuota},
+	} {
+		srv.FailREST(status, 1)
+		var refusal *crisp.APIError
+		require.ErrorAs(t, ask(plugin, "plugin/connect/endpoints"), &refusal)
+		assert.Equal(t, want.reason, refusal.Reason)
+		for _, err := range all {
+			assert.Equal(t, errors.Is(err, want.is), errors.Is(refusal, err), "%d is %v", status, err)
+		}
+	}
+	for _, status := range []int{420, 429} {
+		srv.FailREST(status, 1)
+		assert.Equal(t, "rate_limited", call(t, srv, plugin, http.MethodGet, "plugin/connect/endpoints", "").Reason)
+	}
 }

@@ -107,7 +107,7 @@ func (s *Server) endWhere(why string, match func(*liveSession) bool) {
 		session.authTimeout.Stop()
 		over := session.snapshot()
 		over.Ended = why
-		s.past = append(s.past, over)
+		s.past.add(over)
 		return true
 	})
 }
@@ -281,9 +281,9 @@ func (s *Server) Sessions() []Session {
 }
 
 // PastSessions returns the RTM sessions that have ended, in the order in which they
-// ended.
+// ended: the latest ones ([WithHistory]).
 func (s *Server) PastSessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.past)
+	return s.past.all()
 }

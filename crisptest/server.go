@@ -51,13 +51,14 @@ type Server struct {
 	rtm         *httpServer // where the RTM API is now
 	engines     map[*engine]struct{}
 	sessions    []*liveSession // the open ones, oldest first
-	past        []Session
-	binds       []Bind
-	requests    []Request
-	deliveries  []Delivery
-	handled     []Handled
-	subscribers []*subscriber
+	past        record[Session]
+	binds       record[Bind]
+	requests    record[Request]
+	deliveries  record[Delivery]
+	handled     record[Handled]
+	subscribers []*Subscriber
 	model       model
+	plugin      plugin
 	faults      faults
 }
 
@@ -82,17 +83,24 @@ func Start(opts ...Option) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config:  c,
-		custom:  http.NewServeMux(),
-		tiers:   tiersByEvent(),
-		rtmOnly: rtmOnlyEvents(),
-		engines: make(map[*engine]struct{}),
+		config:     c,
+		custom:     http.NewServeMux(),
+		tiers:      tiersByEvent(),
+		rtmOnly:    rtmOnlyEvents(),
+		engines:    make(map[*engine]struct{}),
+		past:       newRecord[Session](c.history),
+		binds:      newRecord[Bind](c.history),
+		requests:   newRecord[Request](c.history),
+		deliveries: newRecord[Delivery](c.history),
+		handled:    newRecord[Handled](c.history),
+		model:      newModel(c.history),
+		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
 	if s.rtm, err = s.openRTM(); err == nil { // first, because REST announces it
-		s.rest, err = s.serve(http.HandlerFunc(s.serveREST))
+		s.rest, err = s.serveAt(c.addr, http.HandlerFunc(s.serveREST))
 	}
 	if err != nil {
 		s.Close()
@@ -188,8 +196,14 @@ type httpServer struct {
 	done chan struct{} // closed when the accept loop has ended
 }
 
+// serve serves a handler at an address of its own.
 func (s *Server) serve(handler http.Handler) (*httpServer, error) {
-	l, err := s.network.listen()
+	return s.serveAt("", handler)
+}
+
+// serveAt is serve at a given address, unless that is empty.
+func (s *Server) serveAt(addr string, handler http.Handler) (*httpServer, error) {
+	l, err := s.network.listen(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -257,6 +271,14 @@ func (h *httpServer) rtmURL() string { return h.url + h.path }
 func (h *httpServer) run(l net.Listener) {
 	defer close(h.done)
 	_ = h.http.Serve(l)
+}
+
+// drop closes a server that is no longer needed.
+func (s *Server) drop(server *httpServer) {
+	server.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.servers = slices.DeleteFunc(s.servers, func(other *httpServer) bool { return other == server })
 }
 
 // close frees the address and ends its connections, except WebSockets.

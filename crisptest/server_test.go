@@ -34,6 +34,12 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"no requests":          crisptest.WithRateLimit(0, time.Minute),
 		"no span of time":      crisptest.WithRateLimit(1, 0),
 		"no quota":             crisptest.WithDailyQuota(0),
+		"no plugin":            crisptest.WithPluginID(""),
+		"no history":           crisptest.WithHistory(0),
+		"no port":              crisptest.WithAddr("127.0.0.1"),
+		"named port":           crisptest.WithAddr("127.0.0.1:http"),
+		"all interfaces":       crisptest.WithAddr(":4000"),
+		"another host":         crisptest.WithAddr("crisp.example:4000"),
 	}
 	for name, opt := range tests {
 		t.Run(name, func(t *testing.T) {

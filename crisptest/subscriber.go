@@ -20,44 +20,61 @@ const (
 // [Server.SigningSecret]: the events with the given names, or all that Crisp
 // sends by web hook. A delivery that is not answered with a 2xx status within
 // 10 s is attempted again: see [WithHookRetries]. Events are delivered one after
-// the other, in their order.
-func (s *Server) AddPluginHook(url string, events ...string) {
-	s.addSubscriber(&subscriber{server: s, url: url, secret: s.signingSecret, origin: originPlugin, limit: s.hookAttempts, events: events})
+// the other, in their order, until the server is closed or the hook is removed.
+func (s *Server) AddPluginHook(url string, events ...string) *Subscriber {
+	return s.addSubscriber(&Subscriber{server: s, url: url, secret: s.signingSecret, origin: originPlugin, limit: s.hookAttempts, events: events})
 }
 
 // AddWebsiteHook is like [Server.AddPluginHook] for the web hooks of a website.
 // They are neither signed nor delivered again; their secret is part of the URL,
 // such as http://127.0.0.1:8080/hooks?key=SECRET.
-func (s *Server) AddWebsiteHook(url string, events ...string) {
-	s.addSubscriber(&subscriber{server: s, url: url, origin: originWebsite, limit: 1, events: events})
+func (s *Server) AddWebsiteHook(url string, events ...string) *Subscriber {
+	return s.addSubscriber(&Subscriber{server: s, url: url, origin: originWebsite, limit: 1, events: events})
 }
 
-// subscriber is a URL to which web hooks are delivered, by a goroutine of its
-// own. Server.mu guards its queue and its faults.
-type subscriber struct {
+// Subscriber is a URL to which web hooks are delivered, as added by
+// [Server.AddPluginHook] or [Server.AddWebsiteHook].
+type Subscriber struct {
 	server *Server
+	ctx    context.Context // of the goroutine that delivers; ends when it is removed
+	stop   context.CancelFunc
 	url    string
 	origin string
 	secret string
-	limit  int      // of attempts
-	events []string // names; empty means all
-	queue  []*hook
+	limit  int           // of attempts
+	events []string      // names; empty means all
 	wake   chan struct{} // holds a token while there is something in the queue
 
+	// Server.mu guards what follows.
+	queue     []*hook
 	duplicate countdown
 	reorder   countdown
 	held      []*hook // held back, to be reordered
 }
 
-func (s *Server) addSubscriber(sub *subscriber) {
+func (s *Server) addSubscriber(sub *Subscriber) *Subscriber {
 	sub.wake = make(chan struct{}, 1)
+	sub.ctx, sub.stop = context.WithCancel(s.ctx)
 	if !s.begin() {
-		return
+		return sub
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subscribers = append(s.subscribers, sub)
 	go sub.run()
+	return sub
+}
+
+// Remove ends the deliveries to the URL, as when the web hook is deleted in Crisp:
+// neither the events that wait for theirs are delivered any more, nor those that
+// failed again. A delivery in progress goes on. Removing it again has no effect.
+func (sub *Subscriber) Remove() {
+	s := sub.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub.stop()
+	sub.queue, sub.held = nil, nil
+	s.subscribers = slices.DeleteFunc(s.subscribers, func(other *Subscriber) bool { return other == sub })
 }
 
 // notify queues the web hooks of an event; s.mu is held.
@@ -87,7 +104,7 @@ func rtmOnlyEvents() []string {
 }
 
 // add queues a hook, subject to the current faults; Server.mu is held.
-func (sub *subscriber) add(h *hook) {
+func (sub *Subscriber) add(h *hook) {
 	if sub.reorder.take() {
 		sub.held = append(sub.held, h)
 		if sub.reorder == 0 {
@@ -103,35 +120,40 @@ func (sub *subscriber) add(h *hook) {
 }
 
 // release queues the hooks that were held back, last first; Server.mu is held.
-func (sub *subscriber) release() {
+func (sub *Subscriber) release() {
 	slices.Reverse(sub.held)
 	sub.push(sub.held...)
 	sub.held = nil
 }
 
 // heal ends the faults; Server.mu is held.
-func (sub *subscriber) heal() {
+func (sub *Subscriber) heal() {
 	sub.duplicate, sub.reorder = 0, 0
 	sub.release()
 }
 
-// push appends hooks to the queue; Server.mu is held.
-func (sub *subscriber) push(hooks ...*hook) {
+// push appends hooks to the queue, and forgets the first if there are too many;
+// Server.mu is held.
+func (sub *Subscriber) push(hooks ...*hook) {
 	sub.queue = append(sub.queue, hooks...)
+	if beyond := len(sub.queue) - sub.server.history; beyond > 0 {
+		clear(sub.queue[:beyond])
+		sub.queue = sub.queue[beyond:]
+	}
 	select {
 	case sub.wake <- struct{}{}:
 	default: // it is awake already
 	}
 }
 
-// run delivers hooks until the server is closed.
-func (sub *subscriber) run() {
+// run delivers hooks until the server is closed or they are removed.
+func (sub *Subscriber) run() {
 	s := sub.server
 	defer s.wg.Done()
 	for {
 		select {
 		case <-sub.wake:
-		case <-s.ctx.Done():
+		case <-sub.ctx.Done():
 			return
 		}
 		for h := sub.pop(); h != nil; h = sub.pop() {
@@ -140,19 +162,20 @@ func (sub *subscriber) run() {
 	}
 }
 
-func (sub *subscriber) pop() *hook {
+func (sub *Subscriber) pop() *hook {
 	sub.server.mu.Lock()
 	defer sub.server.mu.Unlock()
 	if len(sub.queue) == 0 {
 		return nil
 	}
 	h := sub.queue[0]
+	sub.queue[0] = nil
 	sub.queue = sub.queue[1:]
 	return h
 }
 
 // attempt delivers a hook. If that fails, it arranges for the next attempt.
-func (sub *subscriber) attempt(h *hook) {
+func (sub *Subscriber) attempt(h *hook) {
 	s := sub.server
 	ctx, cancel := context.WithTimeout(s.ctx, hookTimeout)
 	defer cancel()
@@ -165,14 +188,17 @@ func (sub *subscriber) attempt(h *hook) {
 
 // redeliver queues the next attempt after the delay. The body stays the same, but
 // is signed again with the new time.
-func (sub *subscriber) redeliver(h hook) {
+func (sub *Subscriber) redeliver(h hook) {
 	s := sub.server
 	defer s.wg.Done()
-	if !sleep(s.ctx, s.hookDelay) {
+	if !sleep(sub.ctx, s.hookDelay) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if sub.ctx.Err() != nil { // it was removed in the meantime
+		return
+	}
 	h.attempt++
 	h.sent = s.now()
 	sub.push(&h)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // Visitor is somebody who uses the chat of a website. What a visitor does is sent
@@ -16,7 +17,7 @@ type Visitor struct {
 	SessionID string // identifies the visitor's conversation
 
 	server   *Server
-	returned map[int64]bool // fingerprints of what WaitAnswer has returned; guarded by Server.mu
+	returned *fifo.Map[int64, struct{}] // fingerprints of what WaitAnswer has returned; guarded by Server.mu
 }
 
 // Visitor begins a conversation of a new visitor, which sends no event yet. Its
@@ -25,9 +26,9 @@ type Visitor struct {
 func (s *Server) Visitor(websiteID ...string) *Visitor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	website := slices.Concat(websiteID, s.knownWebsites())[0]
+	website := slices.Concat(websiteID, s.websites.only, []string{WebsiteID})[0]
 	c := s.newConversation(website, "")
-	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, returned: make(map[int64]bool)}
+	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, returned: fifo.New[int64, struct{}](s.history)}
 }
 
 // do changes a conversation. It begins it again if it was removed.
@@ -151,9 +152,11 @@ func (v *Visitor) WaitAnswer(ctx context.Context) (Message, error) {
 func (v *Visitor) take(answer Message) bool {
 	v.server.mu.Lock()
 	defer v.server.mu.Unlock()
-	first := !v.returned[answer.Fingerprint]
-	v.returned[answer.Fingerprint] = true
-	return first
+	if _, before := v.returned.Get(answer.Fingerprint); before {
+		return false
+	}
+	v.returned.Put(answer.Fingerprint, struct{}{})
+	return true
 }
 
 // Operator is a person who answers visitors.

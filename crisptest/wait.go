@@ -72,13 +72,22 @@ func (w waiter[T]) wait(ctx context.Context, s *Server) (found T, err error) {
 
 var errClosed = errors.New("the server was closed")
 
-// failure returns the error of a wait, with a list of what was there instead.
+// maxSeen is how much an error lists: nobody reads more.
+const maxSeen = 100
+
+// failure returns the error of a wait, with a list of what was there instead, the
+// latest of it.
 func (w waiter[T]) failure(cause error) error {
 	if w.seen == nil {
 		w.seen = w.among
 	}
 	var list strings.Builder
-	for _, one := range w.seen() {
+	seen := w.seen()
+	if before := len(seen) - maxSeen; before > 0 {
+		fmt.Fprintf(&list, "\n\t(%d others before)", before)
+		seen = seen[before:]
+	}
+	for _, one := range seen {
 		list.WriteString("\n\t" + one.String())
 	}
 	if list.Len() == 0 {

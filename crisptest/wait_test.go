@@ -3,6 +3,7 @@ package crisptest_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,4 +105,18 @@ func TestWhatIsThereIsNotWaitedFor(t *testing.T) {
 	request, err := srv.WaitRequest(ctx, func(r crisptest.Request) bool { return r.Path == "plugin/connect/endpoints" })
 	require.NoError(t, err)
 	assert.Equal(t, http.StatusOK, request.Status)
+}
+
+func TestErrorsListTheLatestOnly(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	for range 102 {
+		call(t, srv, srv.Token(), http.MethodGet, "early", "")
+	}
+	call(t, srv, srv.Token(), http.MethodGet, "late", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := srv.WaitRequest(ctx, func(crisptest.Request) bool { return false })
+	require.ErrorContains(t, err, "(3 others before)\n")
+	assert.Equal(t, 99, strings.Count(err.Error(), "GET early"))
+	assert.Equal(t, 1, strings.Count(err.Error(), "GET late"))
 }

@@ -3,7 +3,6 @@ package crisptest
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/crisp-go/crisp"
 )
@@ -31,16 +30,16 @@ func (s *Server) Watch(next crisp.Handler) crisp.Handler {
 		err := next(ctx, ev)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.handled = append(s.handled, Handled{Event: ev, Err: err})
+		s.handled.add(Handled{Event: ev, Err: err})
 		s.changes.announce()
 		return err
 	}
 }
 
-// Handled returns the events that went through [Server.Watch], in the order in
-// which their handlers returned.
+// Handled returns the latest events ([WithHistory]) that went through
+// [Server.Watch], in the order in which their handlers returned.
 func (s *Server) Handled() []Handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.handled)
+	return s.handled.all()
 }

@@ -37,12 +37,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// everything is more than any round has: the accounts need all of it.
+const everything = 1 << 20
+
 // TestVirtual plays rounds in virtual time: real protocol, no real network.
 func TestVirtual(t *testing.T) {
 	soak(t, *virtual, func(t *testing.T, seed uint64) (report Report) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlan(seed, time.Second)
-			server := crisptest.NewServer(t, crisptest.InMemory(), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
+			server := crisptest.NewServer(t, crisptest.InMemory(), crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, memoryPair)
 		})
 		return report
@@ -55,7 +58,7 @@ func TestSockets(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { // whose end closes the server
 			p := newPlan(seed, 20*time.Millisecond)
 			p.length = min(p.length, 10*time.Second)
-			server := crisptest.NewServer(t, crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
+			server := crisptest.NewServer(t, crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, tcpPair)
 		})
 		return report

@@ -1,0 +1,71 @@
+package crisptest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/crisp-go/crisp/internal/fifo"
+)
+
+// model is what REST and visitors share. Server.mu guards it.
+type model struct {
+	conversations   *fifo.Map[conversationKey, *liveConversation] // the latest to change is the newest
+	messages        *fifo.Map[int, messageKey]                    // of all conversations, by number
+	sent            record[Message]                               // over REST
+	limit           int                                           // of messages
+	lastFingerprint int64
+	lastOriginal    int
+	lastSession     int
+	created         int // how many conversations
+	added           int // how many messages
+}
+
+type conversationKey struct{ websiteID, sessionID string }
+
+func (c *liveConversation) key() conversationKey { return conversationKey{c.WebsiteID, c.SessionID} }
+
+type messageKey struct {
+	in          *liveConversation
+	fingerprint int64
+}
+
+func newModel(history int) model {
+	return model{
+		conversations: fifo.New[conversationKey, *liveConversation](history),
+		messages:      fifo.New[int, messageKey](history),
+		sent:          newRecord[Message](history),
+		limit:         history,
+	}
+}
+
+// remember counts a message that was added, and forgets the oldest if there are
+// too many.
+func (m *model) remember(in *liveConversation, fingerprint int64) {
+	if _, oldest, _ := m.messages.Oldest(); m.messages.Len() == m.limit {
+		oldest.in.forgetMessage(oldest.fingerprint)
+	}
+	m.added++
+	m.messages.Put(m.added, messageKey{in, fingerprint})
+}
+
+// forgetMessage removes a message without a word, if it is still there.
+func (c *liveConversation) forgetMessage(fingerprint int64) {
+	i := slices.IndexFunc(c.Messages, func(m Message) bool { return m.Fingerprint == fingerprint })
+	switch {
+	case i == 0: // nearly always, and cheap
+		c.Messages[0] = Message{}
+		c.Messages = c.Messages[1:]
+	case i > 0:
+		c.Messages = slices.Delete(c.Messages, i, i+1)
+	}
+}
+
+// inOrder returns the conversations in the order they were created.
+func (m *model) inOrder() []*liveConversation {
+	all := make([]*liveConversation, 0, m.conversations.Len())
+	for _, c := range m.conversations.All() {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *liveConversation) int { return cmp.Compare(a.number, b.number) })
+	return all
+}
