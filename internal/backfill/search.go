@@ -213,7 +213,7 @@ func (s *search) take(p page, live map[int64]bool) (due []Message, more bool) {
 	if slices.ContainsFunc(p.messages, func(m Message) bool { return m.Fingerprint == 0 || m.Sent.IsZero() }) {
 		s.fail(errMessage)
 	}
-	until := s.latest.Add(s.cfg.Overlap)
+	until := s.latest.Add(max(s.cfg.Overlap, settling))
 	due = slices.DeleteFunc(slices.Clone(p.messages), func(m Message) bool { return m.Sent.After(until) })
 	if len(due) == 0 {
 		return nil, len(p.messages) == 0
@@ -228,8 +228,9 @@ func (s *search) take(p page, live map[int64]bool) (due []Message, more bool) {
 const (
 	// shortPage is fewer messages than any page has that is cut.
 	shortPage = 10
-	// settling is how long after its last message a conversation may still change
-	// because of that: its state, say.
+	// settling is how far a conversation's last change may be from the date of its last
+	// message: after it, since a message changes its state, too, or before, since
+	// messages of one moment may be dated one after the other.
 	settling = time.Second
 )
 
@@ -242,5 +243,5 @@ func (p *page) isLast() bool {
 	if changed.IsZero() {
 		return false
 	}
-	return last.After(changed) || p.first && len(p.messages) < shortPage && !last.Before(changed.Add(-settling))
+	return last.After(changed.Add(settling)) || p.first && len(p.messages) < shortPage && !last.Before(changed.Add(-settling))
 }
