@@ -176,8 +176,17 @@ func (t *RTM) missedSince(p Position, c *connection) *span {
 	return &span{from: then, reason: GapRestarted}
 }
 
-// savePositions saves the position while it changes, and once more when stop is
-// called.
+// saveSoon saves the position at a new connection: a program that is killed in its first
+// seconds shall know in its next life from when on it has missed something.
+func (t *RTM) saveSoon() {
+	select {
+	case t.saveNow <- struct{}{}:
+	default:
+	}
+}
+
+// savePositions saves the position while it changes, at a new connection, and once more
+// when stop is called.
 func (t *RTM) savePositions() (stop func()) {
 	if t.cfg.position == nil {
 		return func() {}
@@ -190,6 +199,8 @@ func (t *RTM) savePositions() (stop func()) {
 		for {
 			select {
 			case <-ticker.C:
+				saved = t.savePosition(saved)
+			case <-t.saveNow:
 				saved = t.savePosition(saved)
 			case <-quit:
 				t.savePosition(saved)

@@ -51,6 +51,8 @@ type RTM struct {
 	abandon  context.CancelCauseFunc
 	ended    chan struct{} // closed when Run is about to return
 
+	saveNow chan struct{} // capacity 1
+
 	callbacks    *serial.Queue
 	subscription *subscription
 	progress     *progress
@@ -61,7 +63,8 @@ type RTM struct {
 	queue    *delivery.Queue
 	backfill *backfill.Backfill // nil if there is to be none
 
-	episode  episode    // of overflow
+	overflow episode    // of all events
+	crowded  episode    // of conversations that a backfill holds back
 	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
 
@@ -256,6 +259,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		router:       r,
 		cfg:          cfg,
 		ended:        make(chan struct{}),
+
+		saveNow: make(chan struct{}, 1),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
 	}
@@ -371,6 +376,7 @@ func (t *RTM) supervise(last Position) error {
 				missed = t.missedSince(last, c)
 			}
 			t.connected(c, Connected{Endpoint: c.host, Attempt: tries.attempt, Took: time.Since(began)}, missed)
+			t.saveSoon()
 			missed, err = t.receive(c)
 			idle.ended(time.Since(c.LastHeard()), err)
 			tries.ended(time.Since(c.since), 1+t.budget.take())
@@ -607,7 +613,8 @@ func (t *RTM) heartbeats(c *connection) (stop func()) {
 // drain lets handlers finish what is queued, unless they are to stop.
 func (t *RTM) drain() {
 	t.setState(StateDraining)
-	t.endEpisode()
+	t.endEpisode(&t.overflow)
+	t.endEpisode(&t.crowded)
 	t.endMissed()
 	if t.backfill != nil {
 		t.backfill.Wait()

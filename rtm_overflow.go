@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/crisp-go/crisp/internal/clock"
@@ -20,15 +21,20 @@ const (
 	OverflowBlock Overflow = iota
 	// OverflowDrop goes on reading and drops what comes until handlers have
 	// caught up with half of the queue. The loss is reported as
-	// [ErrSlowConsumer], to Hooks.Dropped, and as a gap.
+	// [ErrSlowConsumer], to Hooks.Dropped, and as a gap. So is that of a
+	// conversation in which too much is said while a backfill fetches what it has
+	// missed; the others go on.
 	OverflowDrop
 )
 
-// episode is a run of events that are dropped because the queue is full: from
-// the first that does not fit until handlers have caught up with half of it.
+// episode is a run of events that are dropped because there is no room. One is of all
+// events: from the first that does not fit until handlers have caught up with half of
+// the queue. Another is of conversations of which a backfill holds back too much:
+// until it has let go of them.
 type episode struct {
 	mu    sync.Mutex // guards what follows
 	count int        // 0 = there is none
+	keys  []string   // of the conversations, if it is theirs
 	gap   *openGap
 }
 
@@ -55,20 +61,46 @@ func (t *RTM) admit(c *connection, it *delivery.Item) bool {
 
 // drop reports whether an event has to be dropped, and counts it.
 func (t *RTM) drop(it *delivery.Item) bool {
-	e := &t.episode
+	return t.dropCrowded(it) || t.dropOverflow(it)
+}
+
+func (t *RTM) dropOverflow(it *delivery.Item) bool {
+	e := &t.overflow
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.count == 0 {
-		if t.queue.Fits(it.Cost()) {
+	if e.count == 0 && t.queue.Fits(it.Cost()) {
+		return false
+	}
+	t.count(e, it, t.awaitRoom)
+	return true
+}
+
+// dropCrowded drops what is said in a conversation until the episode is over, even if
+// a backfill lets go of that conversation before: it has to come behind what was dropped.
+func (t *RTM) dropCrowded(it *delivery.Item) bool {
+	e := &t.crowded
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !slices.Contains(e.keys, it.Key) {
+		if !t.queue.Crowded(it.Key) {
 			return false
 		}
+		e.keys = append(e.keys, it.Key)
+	}
+	t.count(e, it, t.awaitReleased)
+	return true
+}
+
+// count counts a dropped event; the episode's mutex is held. The first begins the
+// episode, whose end is for await to find.
+func (t *RTM) count(e *episode, it *delivery.Item, await func()) {
+	if e.count == 0 {
 		e.gap = t.progress.openGap(t.client.clock.Stamp(clock.Moment(it.SentAfter)))
 		t.callbacks.Post(t.warnSlowConsumer)
-		go t.awaitRoom()
+		go await()
 	}
 	e.count++
 	t.dropped.Add(1)
-	return true
 }
 
 func (t *RTM) warnSlowConsumer() {
@@ -81,19 +113,42 @@ func (t *RTM) warnSlowConsumer() {
 // shall be recovered.
 func (t *RTM) awaitRoom() {
 	if t.queue.WaitRoom(t.stopped, 0) == nil {
-		t.endEpisode()
+		t.endEpisode(&t.overflow)
+	}
+}
+
+// awaitReleased ends the episode when nothing is held back any more of the conversations
+// that are crowded, which may become more meanwhile.
+func (t *RTM) awaitReleased() {
+	e := &t.crowded
+	for n := 0; ; n++ {
+		e.mu.Lock()
+		if n == len(e.keys) {
+			t.tellEpisode(e)
+			e.mu.Unlock()
+			return
+		}
+		key := e.keys[n]
+		e.mu.Unlock()
+		if t.queue.WaitReleased(t.stopped, key) != nil {
+			return
+		}
 	}
 }
 
 // endEpisode reports what was dropped, if anything was.
-func (t *RTM) endEpisode() {
-	e := &t.episode
+func (t *RTM) endEpisode(e *episode) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	t.tellEpisode(e)
+}
+
+// tellEpisode does that; the episode's mutex is held.
+func (t *RTM) tellEpisode(e *episode) {
 	if e.count == 0 {
 		return
 	}
 	dropped := Dropped{Count: e.count, Err: ErrSlowConsumer}
 	t.resume(e.gap, GapOverflow, func() { notify(t.callbacks, t.cfg.hooks.Dropped, dropped) })
-	e.count, e.gap = 0, nil
+	e.count, e.keys, e.gap = 0, nil, nil
 }

@@ -238,7 +238,7 @@ func TestPositionDoesNotPassWhatCloseDrops(t *testing.T) {
 		pass(time.Second)
 		emit(srv, "session_a", 1, 2)
 		require.ErrorIs(t, <-rtm.err, crisp.ErrClosed)
-		synctest.Wait()
+		pass(time.Minute) // the hooks go on after Run
 		assert.Empty(t, got.List())
 		require.Len(t, dropped.List(), 1)
 		assert.Equal(t, 2, dropped.List()[0].Count)
@@ -337,5 +337,19 @@ func TestPositionStaysBeforeWhatCameLate(t *testing.T) {
 		pass(time.Minute)
 		assert.Equal(t, numbers(0, 10), got.List())
 		assert.WithinDuration(t, time.Now(), store.last(), 30*time.Second)
+	})
+}
+
+// A program that is killed in its first seconds must know in the next life from when on
+// it has missed something.
+func TestPositionIsSavedAtTheFirstConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		store := new(memoryPosition)
+		router, _ := texts()
+		began := time.Now()
+		run(t, srv, router, crisp.WithPosition(store))
+		authenticated(t, srv)
+		synctest.Wait()
+		assert.WithinDuration(t, began, store.last(), time.Second)
 	})
 }

@@ -20,7 +20,7 @@ import (
 // Config says how a queue delivers.
 type Config struct {
 	Workers  int   // items handled at a time, of different keys; at least 1
-	MaxBytes int64 // the queue's bound, in costs of items
+	MaxBytes int64 // the queue's bound, in costs of items; Holders may have half as much beside it
 
 	Handle func(ctx context.Context, it *Item)
 	Report func(error) // is told of ErrGoexit
@@ -50,6 +50,7 @@ func New(ctx context.Context, cfg Config) *Queue {
 		report: cfg.Report,
 		limit:  cfg.MaxBytes,
 		room:   make(chan struct{}, 1),
+		held:   newHeld(cfg.MaxBytes / apartShare),
 	}
 	q := &Queue{handlers: h, unflushed: make([]Item, 0, chunkItems)}
 	if cfg.Workers > 1 {
@@ -71,9 +72,18 @@ func (q *Queue) Fits(cost int64) bool {
 	if cost <= q.fits {
 		return true
 	}
-	used := q.Bytes()
+	used := q.handlers.used()
 	q.fits = q.handlers.limit - used
 	return used == 0 || cost <= q.fits
+}
+
+// Crowded reports whether Holders have so much of a key that no more of it should be
+// put, lest it takes the room of others.
+func (q *Queue) Crowded(key string) bool { return q.handlers.held.crowded(key) }
+
+// WaitReleased returns when Holders have nothing of a key, or the context ends.
+func (q *Queue) WaitReleased(ctx context.Context, key string) error {
+	return q.handlers.held.await(ctx, key)
 }
 
 // Put adds an item, which should fit. It is handed over by the next Flush at

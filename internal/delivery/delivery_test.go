@@ -580,3 +580,120 @@ func TestTheEndOfTheContextAbandons(t *testing.T) {
 		})
 	}
 }
+
+// keeper is a Holder of the items whose keys begin with h.
+type keeper struct{ items []delivery.Item }
+
+func (k *keeper) Hold(it *delivery.Item) bool {
+	if !strings.HasPrefix(it.Key, "h") {
+		return false
+	}
+	k.items = append(k.items, *it)
+	return true
+}
+
+func (k *keeper) CaughtUp() {}
+
+// What waits for a Holder leaves room for what can go on: half of the queue's bound
+// counts apart, an eighth for one key.
+func TestWhatHoldersHaveCountsApart(t *testing.T) {
+	const cost, limit = 1000 + 160, 16
+	for name, tt := range map[string]struct {
+		held []string
+		used int // of the queue's bound, while they wait
+	}{
+		"a few":              {[]string{"h1", "h1", "h2"}, 0},
+		"a key's share":      {[]string{"h1", "h1"}, 0},
+		"more of a key":      {[]string{"h1", "h1", "h1", "h1", "h1", "h2"}, 3},
+		"all that is apart":  {[]string{"h1", "h1", "h2", "h2", "h3", "h3", "h4", "h4"}, 0},
+		"more, of many keys": {[]string{"h1", "h1", "h2", "h2", "h3", "h3", "h4", "h4", "h5", "h6"}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				q := delivery.New(t.Context(), delivery.Config{
+					Workers: 2, MaxBytes: limit * cost,
+					Handle: func(context.Context, *delivery.Item) { <-release },
+				})
+				fits := func() int { // how many more do
+					n := 0
+					for q.Fits(int64(n+1) * cost) {
+						n++
+						if n > limit {
+							break
+						}
+					}
+					return n
+				}
+				k := new(keeper)
+				q.Mark()
+				q.Lift(k, nil)
+				for _, key := range tt.held {
+					put(q, delivery.Item{Key: key, Payload: make([]byte, 1000)})
+				}
+				synctest.Wait()
+				assert.EqualValues(t, len(tt.held)*cost, q.Bytes())
+				if tt.used == 0 {
+					require.NoError(t, q.WaitRoom(t.Context(), limit*cost))
+				}
+				assert.Equal(t, max(limit-tt.used, 0), min(fits(), limit))
+
+				q.Do(func() {
+					q.Insert(k.items...)
+					q.Release(k)
+				})
+				synctest.Wait()
+				soon, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				assert.Error(t, q.WaitRoom(soon, limit*cost), "now it counts as all does")
+				close(release)
+				q.Finish()
+				<-q.Done()
+				assert.Zero(t, q.Bytes())
+				assert.True(t, q.Fits(limit*cost))
+			})
+		})
+	}
+}
+
+func TestAKeyOfWhichHoldersHaveTooMuchIsCrowded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cost, limit = 1000 + 160, 16
+		q := delivery.New(t.Context(), delivery.Config{Workers: 1, MaxBytes: limit * cost, Handle: func(context.Context, *delivery.Item) {}})
+		k := new(keeper)
+		q.Mark()
+		q.Lift(k, nil)
+		hold := func(keys ...string) {
+			for _, key := range keys {
+				put(q, delivery.Item{Key: key, Payload: make([]byte, 1000)})
+			}
+			synctest.Wait()
+		}
+		assert.False(t, q.Crowded("h1"))
+		hold("h1")
+		assert.False(t, q.Crowded("h1"))
+		hold("h1")
+		assert.True(t, q.Crowded("h1"), "it has its share")
+		assert.False(t, q.Crowded("h2"))
+		hold("h2", "h3", "h4", "h5")
+		assert.True(t, q.Crowded("h2"), "together they have too much")
+		assert.False(t, q.Crowded("a"))
+
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, q.WaitReleased(soon, "h1"), context.DeadlineExceeded)
+		assert.NoError(t, q.WaitReleased(soon, "a"))
+		time.AfterFunc(time.Minute, func() {
+			q.Do(func() {
+				q.Insert(k.items...)
+				q.Release(k)
+			})
+		})
+		began := time.Now()
+		require.NoError(t, q.WaitReleased(t.Context(), "h1"))
+		assert.Equal(t, time.Minute, time.Since(began))
+		assert.False(t, q.Crowded("h1"))
+		q.Finish()
+		<-q.Done()
+	})
+}

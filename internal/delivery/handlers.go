@@ -27,6 +27,8 @@ type handlers struct {
 	sequenced tally // done by the sequencer
 	laned     tally // done in the lanes
 
+	held *held
+
 	waiting atomic.Bool   // somebody wants to know when there is room
 	room    chan struct{} // capacity 1
 }
@@ -59,7 +61,11 @@ func (h *handlers) done(by *tally, it *Item) {
 		return
 	}
 	by.add(it)
-	if h.waiting.Load() && h.bytes() <= h.limit/2 {
+	h.signalRoom()
+}
+
+func (h *handlers) signalRoom() {
+	if h.waiting.Load() && h.used() <= h.limit/2 {
 		select {
 		case h.room <- struct{}{}:
 		default:
@@ -77,6 +83,13 @@ func (h *handlers) bytes() int64 {
 	return h.put.bytes.Load() - done
 }
 
+// used is what of these bytes counts towards the bound. It may be too low for a moment
+// after a Holder has let something go.
+func (h *handlers) used() int64 {
+	apart := h.held.apart.Load()
+	return h.bytes() - apart
+}
+
 // items is how many were put and are not done.
 func (h *handlers) items() int {
 	done := h.sequenced.items.Load() + h.laned.items.Load()
@@ -87,7 +100,7 @@ func (h *handlers) items() int {
 func (h *handlers) waitRoom(ctx context.Context, cost int64) error {
 	h.waiting.Store(true)
 	defer h.waiting.Store(false)
-	for used := h.bytes(); used > h.limit/2 || used > 0 && used+cost > h.limit; used = h.bytes() {
+	for used := h.used(); used > h.limit/2 || used > 0 && used+cost > h.limit; used = h.used() {
 		select {
 		case <-h.room:
 		case <-ctx.Done():

@@ -19,6 +19,8 @@ type Item struct {
 	// Extra marks an item that came in by Insert alone. It does not count towards the
 	// bound: it could wait for room that only its own handling makes.
 	Extra bool
+	apart bool // a Holder has it, and it doesn't count towards the bound meanwhile
+
 	// Call, if set, is a function to run instead of handling an item: by the sequencer
 	// if it comes through the queue (see Do), in its key's turn if it was inserted.
 	Call func()

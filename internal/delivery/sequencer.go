@@ -220,13 +220,25 @@ func (s *sequencer) lift(h Holder, then func()) {
 // hold reports whether a Holder has taken the item: the latest that wants it,
 // since it waits for what comes last.
 func (s *sequencer) hold(it *Item) bool {
+	it.apart = s.handlers.held.fits(it)
 	for _, h := range slices.Backward(s.holders) {
+		apart, key, cost := it.apart, it.Key, it.Cost()
 		if h.Hold(it) {
 			s.held++
+			s.handlers.held.add(key, cost, apart)
+			s.handlers.signalRoom()
 			return true
 		}
 	}
+	it.apart = false
 	return false
+}
+
+// back takes an item back that a Holder had.
+func (s *sequencer) back(it *Item) {
+	s.held--
+	s.handlers.held.remove(it.Key, it.Cost(), it.apart)
+	it.apart = false
 }
 
 func (s *sequencer) release(h Holder) {
@@ -236,7 +248,7 @@ func (s *sequencer) release(h Holder) {
 func (s *sequencer) insert(items []Item) {
 	for i := range items {
 		if items[i].counts() {
-			s.held--
+			s.back(&items[i])
 		}
 	}
 	s.first = append(s.first, items...)

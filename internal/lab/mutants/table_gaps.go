@@ -53,7 +53,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "what was dropped is told to Hooks.Dropped",
-		in:      "RTM.endEpisode",
+		in:      "RTM.tellEpisode",
 		old:     "notify(t.callbacks, t.cfg.hooks.Dropped, dropped)",
 		new:     "_ = dropped",
 		tests:   "TestOverflowDropTellsOfTheLoss TestOverflowDropInEpisodes",
@@ -69,7 +69,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "ErrSlowConsumer is reported, once per episode",
-		in:      "RTM.drop",
+		in:      "RTM.count",
 		old:     "\t\tt.callbacks.Post(t.warnSlowConsumer)\n",
 		new:     "",
 		tests:   "TestOverflowDropTellsOfTheLoss",
@@ -77,9 +77,9 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "the loss is told without another event to come",
-		in:      "RTM.drop",
-		old:     "\t\tgo t.awaitRoom()\n",
-		new:     "",
+		in:      "RTM.count",
+		old:     "\t\tgo await()\n",
+		new:     "\t\t_ = await\n",
 		tests:   "TestOverflowIsToldWithoutFurtherEvents",
 	},
 	{

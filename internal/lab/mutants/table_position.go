@@ -4,6 +4,14 @@ package main
 var positionMutants = []mutant{
 	{
 		promise: "position",
+		removed: "it is saved at the first connection",
+		in:      "RTM.supervise",
+		old:     "\t\t\tt.saveSoon()\n",
+		new:     "",
+		tests:   "TestPositionIsSavedAtTheFirstConnection",
+	},
+	{
+		promise: "position",
 		removed: "a stored one makes the restart a gap",
 		in:      "RTM.missedSince",
 		old:     "reason: GapRestarted}",

@@ -4,6 +4,22 @@ package main
 // reader, the backfill, the position.
 var queueMutants = []mutant{
 	{
+		promise: "much is said in a conversation that a backfill holds back",
+		removed: "what waits for a backfill leaves room for the rest",
+		in:      "internal/delivery handlers.used",
+		old:     "h.bytes() - apart",
+		new:     "h.bytes() - apart*0",
+		tests:   "TestWhatHoldersHaveCountsApart",
+	},
+	{
+		promise: "much is said in a conversation that a backfill holds back",
+		removed: "there is a bound to it",
+		in:      "RTM.drop",
+		old:     "t.dropCrowded(it) || ",
+		new:     "",
+		tests:   "TestALongBackfillTakesNobodysRoom",
+	},
+	{
 		promise: "order",
 		removed: "a mark behind a mark keeps its place",
 		in:      "internal/delivery sequencer.inOrder",
@@ -70,8 +86,8 @@ var queueMutants = []mutant{
 	{
 		promise: "an end that is an end",
 		removed: "what holders have inserted is waited for no longer",
-		in:      "internal/delivery sequencer.insert",
-		old:     "\t\t\ts.held--\n",
+		in:      "internal/delivery sequencer.back",
+		old:     "\ts.held--\n",
 		new:     "",
 		tests:   "TestAHolderTakesItemsUntilItInsertsThem",
 	},
