@@ -13,7 +13,17 @@ import (
 // fault is something that goes wrong.
 type fault func(r *round, ctx context.Context, rng *rand.Rand)
 
-// faults are all that may happen. Those that last end by themselves.
+// kinds are all that may happen: of each kind as much. Those that last end by
+// themselves.
+func (p plan) kinds() [][]fault {
+	kinds := [][]fault{faults, faults, clockSteps, gateways, {shortLives}}
+	if p.freezes {
+		kinds = append(kinds, []fault{freeze}, []fault{freeze})
+	}
+	return kinds
+}
+
+// faults are the plain ones.
 var faults = []fault{
 	// The network.
 	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).close) },
@@ -93,15 +103,24 @@ var faults = []fault{
 		if !r.restarts {
 			return
 		}
-		drain := rng.IntN(2) == 0
-		if err := r.stop(context.WithoutCancel(ctx), drain); err != nil {
-			panic(err)
-		}
-		_ = sleep(ctx, r.upTo(rng, 60))
-		if err := r.start(); err != nil {
-			panic(err)
-		}
+		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 60))
 	},
+}
+
+// restart lets the program not run for some time.
+func (r *round) restart(ctx context.Context, drain bool, pause time.Duration) {
+	r.stopAnd(ctx, drain, func() { _ = sleep(ctx, pause) })
+}
+
+// stopAnd does something while the program does not run.
+func (r *round) stopAnd(ctx context.Context, drain bool, do func()) {
+	if err := r.stop(context.WithoutCancel(ctx), drain); err != nil {
+		panic(err)
+	}
+	do()
+	if err := r.start(); err != nil {
+		panic(err)
+	}
 }
 
 func (r *round) upTo(rng *rand.Rand, units int) time.Duration {
@@ -110,10 +129,10 @@ func (r *round) upTo(rng *rand.Rand, units int) time.Duration {
 
 // disturb lets one thing after the other go wrong, some of them at once.
 func (r *round) disturb(ctx context.Context) {
-	rng := rand.New(rand.NewPCG(r.seed, 2))
+	rng, kinds := rand.New(rand.NewPCG(r.seed, 2)), r.kinds()
 	for sleep(ctx, time.Duration(rng.ExpFloat64()*float64(r.faults))) == nil {
 		for range 1 + rng.IntN(3)/2 {
-			pick(rng, faults...)(r, ctx, rng)
+			pick(rng, pick(rng, kinds...)...)(r, ctx, rng)
 		}
 	}
 }

@@ -26,6 +26,11 @@ type plan struct {
 	faults      time.Duration // between two faults, on average
 	handling    time.Duration // the most that a handler takes, usually
 	restarts    bool
+	polite      bool          // it reconnects by the library's own policy
+	patience    time.Duration // of a backfill
+	wall        time.Duration // how far this machine's clock is ahead in the beginning
+	crisp       time.Duration // and Crisp's
+	freezes     bool          // the process is frozen, too
 }
 
 func newPlan(seed uint64, unit time.Duration) plan {
@@ -47,6 +52,9 @@ func newPlan(seed uint64, unit time.Duration) plan {
 	}
 	// One handler at a time must bear it in the long run.
 	p.handling = p.pause / time.Duration(pick(rng, 1, 2, 50))
+	p.polite = unit == time.Second && rng.IntN(3) == 0 // its waits are real ones
+	p.patience = unit * time.Duration(pick(rng, 600, 600, 60))
+	p.wall, p.crisp = pick(rng, aheads...), pick(rng, aheads...)
 	return p
 }
 
@@ -56,8 +64,8 @@ func (p plan) heartbeatTimeout() time.Duration { return p.heartbeat * 4 / 5 }
 
 func (p plan) String() string {
 	overflow := map[crisp.Overflow]string{crisp.OverflowBlock: "block", crisp.OverflowDrop: "drop"}[p.overflow]
-	return fmt.Sprintf("seed %d: Engine.IO %d, %d at a time, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t",
-		p.seed, p.engineIO, p.concurrency, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts)
+	return fmt.Sprintf("seed %d: Engine.IO %d, %d at a time, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t, own backoff %t, patience %s, clocks ahead by %s and Crisp's by %s, freezes %t",
+		p.seed, p.engineIO, p.concurrency, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts, !p.polite, p.patience, p.wall, p.crisp, p.freezes)
 }
 
 // most is the largest delay of a chunk on the network, which is what an event

@@ -1,0 +1,21 @@
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// freeze holds all that is read and written, as if the process did not run, while
+// Crisp goes on, and may lose its patience: what it has written by then waits in
+// the kernel's buffer, and what it has sent after that is lost.
+func freeze(r *round, ctx context.Context, rng *rand.Rand) {
+	r.network.setFrozen(true)
+	_ = sleep(ctx, r.unit+r.upTo(rng, 300))
+	if rng.IntN(4) > 0 {
+		r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut))
+		_ = sleep(ctx, r.upTo(rng, 300))
+	}
+	r.network.setFrozen(false)
+}
