@@ -211,18 +211,19 @@ const (
 	// shortPage is fewer messages than any page has that is cut.
 	shortPage = 10
 	// settling is how long after its last message a conversation may still change
-	// because of that: its state, say.
+	// because of that: its state, say. The one may be dated by another machine than
+	// the other, so that it may also seem to have changed before.
 	settling = time.Second
 )
 
 // isLast reports whether nothing is behind a page that does not come live: the
 // list has told when the conversation changed last. A full page may be cut between
-// messages of that very moment; and a later page may look short because what was on
+// messages of about that moment; and a later page may look short because what was on
 // the one before is left out.
 func (p *page) isLast() bool {
 	changed, last := p.of.Changed, p.messages[len(p.messages)-1].Sent
 	if changed.IsZero() {
 		return false
 	}
-	return last.After(changed) || p.first && len(p.messages) < shortPage && !last.Before(changed.Add(-settling))
+	return last.After(changed.Add(settling)) || p.first && len(p.messages) < shortPage && !last.Before(changed.Add(-settling))
 }

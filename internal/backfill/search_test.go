@@ -357,12 +357,13 @@ func TestThereMayBeMoreOfTheMomentOfTheLatestChange(t *testing.T) {
 		requests int
 	}{
 		"a full page up to it":           {"a10", []string{full, "a11"}, 2},
-		"a full page beyond it":          {"a9", []string{full}, 1},
+		"a full page shortly beyond it":  {"a9", []string{full, "a11"}, 2}, // two machines may differ about the time
+		"a full page beyond it":          {"a8", []string{full}, 1},
 		"a short page up to it":          {"a3", []string{"a1 a2 a3"}, 1},
 		"a short page that ends before":  {"a4", []string{"a1 a2 a3"}, 1},
 		"a short page that ends earlier": {"a30", []string{"a1 a2 a3", "a4"}, 2},
 		"one behind a full one":          {"a12", []string{full, "a12", "a13"}, 3}, // it looks short without what the first had
-		"one behind a full one, beyond":  {"a12", []string{full, "a13"}, 2},
+		"one behind a full one, beyond":  {"a11", []string{full, "a13"}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachWay(t, defaults, func(t *testing.T, r *rig) {

@@ -222,9 +222,17 @@ var backfillMutants = []mutant{
 		promise: "backfill",
 		removed: "a full page up to the latest change is not taken for the last",
 		in:      "internal/backfill page.isLast",
-		old:     "last.After(changed)",
+		old:     "last.After(changed.Add(settling))",
 		new:     "!last.Before(changed)",
 		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange",
+	},
+	{
+		promise: "backfill",
+		removed: "nor is one that ends shortly behind it",
+		in:      "internal/backfill page.isLast",
+		old:     "changed.Add(settling))",
+		new:     "changed)",
+		tests:   "TestThereMayBeMoreOfTheMomentOfTheLatestChange/a_full_page_shortly_beyond_it",
 	},
 	{
 		promise: "backfill",
