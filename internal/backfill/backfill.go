@@ -15,14 +15,15 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// Backfill fills gaps. It looks at them at the same time, but fetches messages for one
-// at a time, the oldest first.
+// Backfill fills gaps. It looks for what has changed in two of them at a time, but
+// fetches messages for one, the oldest first.
 type Backfill struct {
 	env  env
 	seen *Seen
 
-	mu   sync.Mutex // guards last
-	last *fill      // nil if there was none
+	mu     sync.Mutex      // guards what follows
+	last   *fill           // nil if there was none
+	listed <-chan struct{} // closed when the one before last has its list; nil if there was none
 }
 
 // New makes a Backfill that feeds a queue, whose handlers have the context handling.
@@ -49,6 +50,10 @@ func (b *Backfill) Start(gap Gap, source Source, told <-chan struct{}, finished 
 		targets:  make(map[string]*target),
 	}
 	b.mu.Lock()
+	f.turn = b.listed
+	if b.last != nil {
+		b.listed = b.last.lifted
+	}
 	f.before, b.last = b.last, f
 	b.mu.Unlock()
 	go f.run()

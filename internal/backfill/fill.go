@@ -43,13 +43,16 @@ func (e *env) await(done <-chan struct{}) bool {
 // list to the sequencer with the lift of that mark: from then on a conversation is
 // either waiting, or not concerned. At last it fetches the messages of one
 // conversation after the other, those first for which live events wait. Messages
-// are fetched for one gap at a time, the oldest first.
+// are fetched for one gap at a time, the oldest first. Where connections are lost one
+// after the other, a gap's turn to be looked at comes when all but one of those before
+// have their lists: they lift their marks in order anyway.
 type fill struct {
 	*env
 	search   *search
 	told     <-chan struct{} // closed when the gap was told of
 	finished func(Outcome)
-	before   *fill // of the gap before, until that is filled; nil for the first
+	turn     <-chan struct{} // closed when it may list; nil = at once
+	before   *fill           // of the gap before, until that is filled; nil for the first
 
 	lifted chan struct{} // closed when the mark is lifted
 	ended  chan struct{} // closed at the end
@@ -89,6 +92,9 @@ func (f *fill) run() {
 // recover brings everything that the search finds to the handlers, and reports
 // false if those were ended before they had it.
 func (f *fill) recover() bool {
+	if f.turn != nil && !f.await(f.turn) {
+		return false
+	}
 	list, partial := f.search.conversations(f.fetching)
 	for _, c := range list {
 		f.add(c)

@@ -237,3 +237,31 @@ func TestManyGapsAreFilledInTheirOrder(t *testing.T) {
 		assert.Len(t, r.outcomes.List(), gaps)
 	})
 }
+
+// Connections may be lost one after the other while REST does not answer: that must
+// not make ever more requests wait for it.
+func TestTwoGapsAreLookedAtAtATime(t *testing.T) {
+	eachWay(t, defaults, func(t *testing.T, r *rig) {
+		list := listed("a30")
+		list.after = time.Hour
+		var sources []*source
+		asked := func() (n int) {
+			synctest.Wait()
+			for _, s := range sources {
+				n += len(s.asked.List())
+			}
+			return n
+		}
+		for range 5 {
+			s := &source{walks: map[string][]listPages{"w": {{list}}}, messages: each("a")}
+			sources = append(sources, s)
+			r.gap(s)
+		}
+		assert.Equal(t, 2, asked())
+		r.live("a7 z8")
+		r.end()
+		assert.Equal(t, "a1* a7", r.of("a"))
+		assert.Equal(t, "z8", r.of("z"))
+		assert.Len(t, r.outcomes.List(), 5)
+	})
+}

@@ -220,6 +220,14 @@ var backfillMutants = []mutant{
 	},
 	{
 		promise: "backfill",
+		removed: "no more than two gaps are looked at at a time",
+		in:      "internal/backfill fill.recover",
+		old:     "f.turn != nil && ",
+		new:     "false && ",
+		tests:   "TestTwoGapsAreLookedAtAtATime",
+	},
+	{
+		promise: "backfill",
 		removed: "a full page up to the latest change is not taken for the last",
 		in:      "internal/backfill page.isLast",
 		old:     "last.After(changed.Add(settling))",
