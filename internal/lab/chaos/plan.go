@@ -52,11 +52,16 @@ func newPlan(seed uint64, unit time.Duration) plan {
 	}
 	// One handler at a time must bear it in the long run.
 	p.handling = p.pause / time.Duration(pick(rng, 1, 2, 50))
+	p.length = min(p.length, mostMessages*p.pause)
 	p.polite = unit == time.Second && rng.IntN(3) == 0 // its waits are real ones
 	p.patience = unit * time.Duration(pick(rng, 600, 600, 60))
 	p.wall, p.crisp = pick(rng, aheads...), pick(rng, aheads...)
 	return p
 }
+
+// mostMessages is how many messages a round has, bursts aside. An RTM client knows
+// again no more than the last 32,768: a longer round might be a single gap.
+const mostMessages = 20_000
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 

@@ -235,17 +235,23 @@ func (r *round) calm(ctx context.Context) error {
 	return r.stop(ctx, true)
 }
 
-// settled waits until every session's last message is handled.
+// settled waits until every session's last message is handled, as long as anything
+// is: much may have piled up.
 func (r *round) settled(ctx context.Context) error {
-	for end := time.Now().Add(max(600*r.unit, time.Minute)); time.Now().Before(end); {
-		if r.ledger.complete() {
-			return nil
+	patience := max(600*r.unit, time.Minute)
+	before, end := counts{}, time.Time{}
+	for !r.ledger.complete() {
+		if now := r.ledger.count(); now != before {
+			before, end = now, time.Now().Add(patience)
+		}
+		if time.Now().After(end) {
+			return errors.New("the last messages did not arrive: the client is stuck")
 		}
 		if err := sleep(ctx, r.unit); err != nil {
 			return err
 		}
 	}
-	return errors.New("the last messages did not arrive: the client is stuck")
+	return nil
 }
 
 func (r *round) heal() {
