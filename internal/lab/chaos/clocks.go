@@ -1,13 +1,10 @@
 package chaos
 
 import (
-	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/crisp-go/crisp/crisptest"
 	"github.com/crisp-go/crisp/internal/clock"
 )
 
@@ -46,44 +43,4 @@ func (w *wallClock) showed(date, at time.Time, tolerance time.Duration) bool {
 // aheads are where somebody may set a clock, or find it.
 var aheads = []time.Duration{
 	0, -48 * time.Hour, -time.Hour, -5 * time.Minute, -time.Minute, time.Minute, 10 * time.Minute, 3 * time.Hour, 48 * time.Hour,
-}
-
-// clockSteps set the wall clock at different moments.
-var clockSteps = []fault{
-	// During a connection, if there is one.
-	func(r *round, _ context.Context, rng *rand.Rand) { r.wall.set(pick(rng, aheads...)) },
-	// During a gap.
-	func(r *round, ctx context.Context, rng *rand.Rand) {
-		r.network.setDown(true)
-		r.network.each((*link).close)
-		_ = sleep(ctx, r.upTo(rng, 20))
-		r.wall.set(pick(rng, aheads...))
-		_ = sleep(ctx, r.upTo(rng, 20))
-		r.network.setDown(false)
-	},
-	// During a backfill, if there is one.
-	func(r *round, ctx context.Context, rng *rand.Rand) {
-		r.server.SlowREST(r.upTo(rng, 3))
-		r.server.DropConnections(crisptest.DropCut)
-		for range 30 {
-			if r.ledger.filling() || sleep(ctx, r.unit) != nil {
-				break
-			}
-		}
-		_ = sleep(ctx, r.upTo(rng, 3))
-		r.wall.set(pick(rng, aheads...))
-		_ = sleep(ctx, r.upTo(rng, 10))
-		r.server.SlowREST(0)
-	},
-	// While the program does not run.
-	func(r *round, ctx context.Context, rng *rand.Rand) {
-		if !r.restarts {
-			return
-		}
-		r.stopAnd(ctx, rng.IntN(2) == 0, func() {
-			_ = sleep(ctx, r.upTo(rng, 30))
-			r.wall.set(pick(rng, aheads...))
-			_ = sleep(ctx, r.upTo(rng, 30))
-		})
-	},
 }

@@ -3,11 +3,11 @@
 // seed decides. What reached the client, what it handled and what it reported is
 // written down, and must add up.
 //
-// What goes wrong is of some kinds: the network, Crisp, what no server should send,
-// and the program itself (faults.go); clocks that are set, or differ (clocks.go);
-// gateways, proxies and portals that answer in Crisp's place (middlebox.go);
-// connections that live some seconds (lives.go); and a process that is frozen
-// (freeze.go), which is off unless the flag -freeze asks for it.
+// What goes wrong (faults.go) is of some kinds: the network (network.go), Crisp, what
+// no server should send, and the program itself; clocks that are set, or differ
+// (clocks.go); gateways, proxies and portals that answer in Crisp's place
+// (middlebox.go); connections that live some seconds (lives.go); and a process that
+// is frozen (freeze.go), which is off unless the flag -freeze asks for it.
 //
 // The accounts (ledger.go): each message is handled once, or lies in a gap that was
 // told of before the next, and whose backfill, if there is one, was told not to be

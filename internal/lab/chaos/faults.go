@@ -15,10 +15,10 @@ type fault func(r *round, ctx context.Context, rng *rand.Rand)
 
 // kinds are all that may happen: of each kind as much. Those that last end by
 // themselves.
-func (p plan) kinds() [][]fault {
-	kinds := [][]fault{faults, faults, clockSteps, gateways, {shortLives}}
-	if p.freezes {
-		kinds = append(kinds, []fault{freeze}, []fault{freeze})
+func (r *round) kinds() [][]fault {
+	kinds := [][]fault{faults, faults, clockSteps, gateways, {(*round).shortLives}}
+	if r.freezes {
+		kinds = append(kinds, []fault{(*round).freeze}, []fault{(*round).freeze})
 	}
 	return kinds
 }
@@ -105,6 +105,80 @@ var faults = []fault{
 		}
 		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 60))
 	},
+}
+
+// clockSteps set the wall clock at different moments.
+var clockSteps = []fault{
+	// During a connection, if there is one.
+	func(r *round, _ context.Context, rng *rand.Rand) { r.wall.set(pick(rng, aheads...)) },
+	// During a gap.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.network.setDown(true)
+		r.network.each((*link).close)
+		_ = sleep(ctx, r.upTo(rng, 20))
+		r.wall.set(pick(rng, aheads...))
+		_ = sleep(ctx, r.upTo(rng, 20))
+		r.network.setDown(false)
+	},
+	// During a backfill, if there is one.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.server.SlowREST(r.upTo(rng, 3))
+		r.server.DropConnections(crisptest.DropCut)
+		for range 30 {
+			if r.ledger.filling() || sleep(ctx, r.unit) != nil {
+				break
+			}
+		}
+		_ = sleep(ctx, r.upTo(rng, 3))
+		r.wall.set(pick(rng, aheads...))
+		_ = sleep(ctx, r.upTo(rng, 10))
+		r.server.SlowREST(0)
+	},
+	// While the program does not run.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		if !r.restarts {
+			return
+		}
+		r.stopAnd(ctx, rng.IntN(2) == 0, func() {
+			_ = sleep(ctx, r.upTo(rng, 30))
+			r.wall.set(pick(rng, aheads...))
+			_ = sleep(ctx, r.upTo(rng, 30))
+		})
+	},
+}
+
+// gateways answer in Crisp's place, to a few requests or for minutes, while the
+// client connects anew or starts.
+var gateways = []fault{
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		where := rng.IntN(3)
+		r.box.answer(pick(rng, foreigners...), 1+rng.IntN(3), where != 0, where != 1)
+		r.loseConnection(ctx, rng)
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		where := rng.IntN(3)
+		r.box.answer(pick(rng, foreigners...), -1, where != 0, where != 1)
+		r.loseConnection(ctx, rng)
+		_ = sleep(ctx, r.upTo(rng, 180))
+		r.box.stepAside()
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) { // another one each time
+		r.server.DropConnections(crisptest.DropCut)
+		for range 1 + rng.IntN(10) {
+			r.box.answer(pick(rng, foreigners...), -1, true, true)
+			_ = sleep(ctx, r.upTo(rng, 20))
+		}
+		r.box.stepAside()
+	},
+}
+
+// loseConnection makes the client connect, or even start, anew.
+func (r *round) loseConnection(ctx context.Context, rng *rand.Rand) {
+	if r.restarts && rng.IntN(3) == 0 {
+		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 10))
+		return
+	}
+	r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut, crisptest.DropReset))
 }
 
 // restart lets the program not run for some time.

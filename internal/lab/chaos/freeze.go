@@ -11,7 +11,7 @@ import (
 // Crisp goes on, and may lose its patience: what it has written by then waits in
 // the kernel's buffer, and what it has sent after that is lost. The process's timers
 // do run, so that what is longer than a heartbeat is seen as silence.
-func freeze(r *round, ctx context.Context, rng *rand.Rand) {
+func (r *round) freeze(ctx context.Context, rng *rand.Rand) {
 	longest := pick(rng, 5, 20, 300)
 	r.network.setFrozen(true)
 	_ = sleep(ctx, r.unit+r.upTo(rng, longest))

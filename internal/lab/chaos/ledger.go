@@ -97,6 +97,25 @@ func (l *ledger) handle(ev *crisp.MessageSend) {
 	l.handled[ev.SessionID] = append(l.handled[ev.SessionID], handled{number, l.moments, time.Now(), ev.Source})
 }
 
+// counts are how many events were said and handled so far.
+type counts struct{ said, handled int }
+
+func (c counts) since(before counts) (said, handled int) {
+	return c.said - before.said, c.handled - before.handled
+}
+
+func (l *ledger) count() (c counts) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, sent := range l.sent {
+		c.said += len(sent)
+	}
+	for _, h := range l.handled {
+		c.handled += len(h)
+	}
+	return c
+}
+
 func (l *ledger) gap(g crisp.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

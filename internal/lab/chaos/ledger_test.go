@@ -55,7 +55,7 @@ func TestGapsAreDatedByTheClockAsItIsSet(t *testing.T) {
 		l.wall.set(time.Hour)
 		defer l.wall.set(0)
 		l.gap(crisp.Gap{From: time.Now(), To: time.Now()})
-		assert.Len(t, l.notes, 0, "it was right until now")
+		assert.Empty(t, l.notes, "it was right until now")
 		time.Sleep(time.Minute) // virtual
 		l.gap(crisp.Gap{From: time.Now(), To: time.Now()})
 		assert.Len(t, l.notes, 1)

@@ -11,7 +11,7 @@ import (
 // shortLives let no connection live longer than some seconds, for minutes, while
 // REST may be slow, so that one gap's backfill is not over when the next gap is
 // told of. Where REST is prompt, events are handled all the same.
-func shortLives(r *round, ctx context.Context, rng *rand.Rand) {
+func (r *round) shortLives(ctx context.Context, rng *rand.Rand) {
 	slow := rng.IntN(2) == 0
 	if slow {
 		r.server.SlowREST(r.upTo(rng, 3))
@@ -35,23 +35,4 @@ func (r *round) authenticated(ctx context.Context, patience time.Duration) bool 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return r.server.WaitAuthenticated(ctx) == nil
-}
-
-// counts are how many events were said and handled so far.
-type counts struct{ said, handled int }
-
-func (c counts) since(before counts) (said, handled int) {
-	return c.said - before.said, c.handled - before.handled
-}
-
-func (l *ledger) count() (c counts) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, sent := range l.sent {
-		c.said += len(sent)
-	}
-	for _, h := range l.handled {
-		c.handled += len(h)
-	}
-	return c
 }

@@ -1,15 +1,11 @@
 package chaos
 
 import (
-	"context"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/crisp-go/crisp/crisptest"
 )
 
 // middlebox is the client's HTTP transport: what stands between the program and
@@ -151,38 +147,4 @@ func (b *cutBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
-}
-
-// gateways answer in Crisp's place, to a few requests or for minutes, while the
-// client connects anew or starts.
-var gateways = []fault{
-	func(r *round, ctx context.Context, rng *rand.Rand) {
-		where := rng.IntN(3)
-		r.box.answer(pick(rng, foreigners...), 1+rng.IntN(3), where != 0, where != 1)
-		r.loseConnection(ctx, rng)
-	},
-	func(r *round, ctx context.Context, rng *rand.Rand) {
-		where := rng.IntN(3)
-		r.box.answer(pick(rng, foreigners...), -1, where != 0, where != 1)
-		r.loseConnection(ctx, rng)
-		_ = sleep(ctx, r.upTo(rng, 180))
-		r.box.stepAside()
-	},
-	func(r *round, ctx context.Context, rng *rand.Rand) { // another one each time
-		r.server.DropConnections(crisptest.DropCut)
-		for range 1 + rng.IntN(10) {
-			r.box.answer(pick(rng, foreigners...), -1, true, true)
-			_ = sleep(ctx, r.upTo(rng, 20))
-		}
-		r.box.stepAside()
-	},
-}
-
-// loseConnection makes the client connect, or even start, anew.
-func (r *round) loseConnection(ctx context.Context, rng *rand.Rand) {
-	if r.restarts && rng.IntN(3) == 0 {
-		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 10))
-		return
-	}
-	r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut, crisptest.DropReset))
 }

@@ -147,7 +147,7 @@ func (r *round) start() error {
 		options = append(options, crisp.WithBackfill(crisp.Backfill{
 			Overlap:     r.overlap(),
 			MaxRequests: 1 << 20,
-			Patience:    r.plan.patience,
+			Patience:    r.patience,
 		}))
 	}
 	rtm, err := r.server.Client(crisp.WithHTTPClient(r.http)).NewRTM(r.router, options...)
