@@ -110,10 +110,11 @@ func (a *answer) date() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	date, err := http.ParseTime(a.header.Get("Date"))
-	if err != nil || a.header.Get("Age") != "" || !bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("{")) {
+	if err != nil || a.header.Get("Age") != "" {
 		return time.Time{}, false
 	}
-	return date, true
+	env, err := a.parse()
+	return date, err == nil && env.Error != nil && (env.Reason != nil || env.Data != nil)
 }
 
 func (a *answer) success() bool { return a.status >= 200 && a.status < 300 }

@@ -21,6 +21,9 @@ func TestOnlyFreshAnswersOfCrispsShowItsClock(t *testing.T) {
 		"of that, as Crisp is down": {map[string]string{"Date": date, "Bloom-Status": "OFFLINE"}, body, false},
 		"of another cache":          {map[string]string{"Date": date, "Age": "3"}, body, false},
 		"of a captive portal":       {map[string]string{"Date": date}, "<html>", false},
+		"of a gateway in JSON":      {map[string]string{"Date": date}, `{"message":"Forbidden"}`, false},
+		"of a proxy's empty object": {map[string]string{"Date": date}, "{}", false},
+		"of half an answer":         {map[string]string{"Date": date}, body[:20], false},
 		"without a date":            {nil, body, false},
 		"of no date":                {map[string]string{"Date": "today"}, body, false},
 	} {

@@ -255,12 +255,12 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	}
 	r.freeze()
 	t := &RTM{
-		client:       c,
-		router:       r,
-		cfg:          cfg,
-		ended:        make(chan struct{}),
+		client: c,
+		router: r,
+		cfg:    cfg,
+		ended:  make(chan struct{}),
 
-		saveNow: make(chan struct{}, 1),
+		saveNow:      make(chan struct{}, 1),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
 	}

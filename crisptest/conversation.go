@@ -210,7 +210,8 @@ func (c *liveConversation) addMessage(m Message) Message {
 	s := c.server
 	m.WebsiteID, m.SessionID, m.InboxID = c.WebsiteID, c.SessionID, c.InboxID
 	m.Stamped = true
-	if m.Timestamp == 0 {
+	dated := m.Timestamp != 0
+	if !dated {
 		m.Timestamp = c.nextTimestamp()
 	}
 	if m.Fingerprint == 0 {
@@ -224,6 +225,9 @@ func (c *liveConversation) addMessage(m Message) Message {
 	s.model.remember(c, m.Fingerprint)
 	c.stopComposing(m.From)
 	c.touch()
+	if sent := time.UnixMilli(m.Timestamp); !dated && sent.After(c.Updated) {
+		c.Updated = sent // of many messages at once, the last are dated later
+	}
 	if m.From == fromUser {
 		c.Unread.Operator++
 		s.emit("message:send", mustJSON(m))

@@ -234,8 +234,11 @@ func deleteMessage(_ restCall, c *liveConversation, m *Message) restReply {
 // getMessages returns a page of messages, oldest first: the latest ones, or those
 // next to a time.
 func getMessages(call restCall, c *liveConversation) restReply {
-	byTime := slices.Clone(c.Messages)
-	slices.SortStableFunc(byTime, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) })
+	byTime, compare := c.Messages, func(a, b Message) int { return cmp.Compare(a.Timestamp, b.Timestamp) }
+	if !slices.IsSortedFunc(byTime, compare) { // some were given a time
+		byTime = slices.Clone(byTime)
+		slices.SortStableFunc(byTime, compare)
+	}
 	query := call.URL.Query()
 	from, to := len(byTime)-messagesPerPage, len(byTime)
 	for _, key := range []string{"timestamp_before", "timestamp_after", "timestamp_around"} {

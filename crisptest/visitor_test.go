@@ -165,3 +165,13 @@ func TestConversationThatIsNotThere(t *testing.T) {
 	v.Say("I am back")
 	assert.Len(t, v.Conversation().Messages, 1)
 }
+
+// Messages that come faster than one in a millisecond are dated later than now.
+func TestAConversationHasNotChangedBeforeItsLastMessage(t *testing.T) {
+	v := crisptest.NewServer(t).Visitor()
+	for range 100 {
+		v.Say("quick")
+		c := v.Conversation()
+		require.False(t, c.Updated.Before(time.UnixMilli(c.Messages[len(c.Messages)-1].Timestamp)))
+	}
+}

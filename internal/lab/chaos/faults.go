@@ -13,7 +13,17 @@ import (
 // fault is something that goes wrong.
 type fault func(r *round, ctx context.Context, rng *rand.Rand)
 
-// faults are all that may happen. Those that last end by themselves.
+// kinds are all that may happen: of each kind as much. Those that last end by
+// themselves.
+func (r *round) kinds() [][]fault {
+	kinds := [][]fault{faults, faults, clockSteps, gateways, {(*round).shortLives}}
+	if r.freezes {
+		kinds = append(kinds, []fault{(*round).freeze}, []fault{(*round).freeze})
+	}
+	return kinds
+}
+
+// faults are the plain ones.
 var faults = []fault{
 	// The network.
 	func(r *round, _ context.Context, _ *rand.Rand) { r.network.each((*link).close) },
@@ -93,15 +103,98 @@ var faults = []fault{
 		if !r.restarts {
 			return
 		}
-		drain := rng.IntN(2) == 0
-		if err := r.stop(context.WithoutCancel(ctx), drain); err != nil {
-			panic(err)
-		}
-		_ = sleep(ctx, r.upTo(rng, 60))
-		if err := r.start(); err != nil {
-			panic(err)
-		}
+		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 60))
 	},
+}
+
+// clockSteps set the wall clock at different moments.
+var clockSteps = []fault{
+	// During a connection, if there is one.
+	func(r *round, _ context.Context, rng *rand.Rand) { r.wall.set(pick(rng, aheads...)) },
+	// During a gap.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.network.setDown(true)
+		r.network.each((*link).close)
+		_ = sleep(ctx, r.upTo(rng, 20))
+		r.wall.set(pick(rng, aheads...))
+		_ = sleep(ctx, r.upTo(rng, 20))
+		r.network.setDown(false)
+	},
+	// During a backfill, if there is one.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		r.server.SlowREST(r.upTo(rng, 3))
+		r.server.DropConnections(crisptest.DropCut)
+		for range 30 {
+			if r.ledger.filling() || sleep(ctx, r.unit) != nil {
+				break
+			}
+		}
+		_ = sleep(ctx, r.upTo(rng, 3))
+		r.wall.set(pick(rng, aheads...))
+		_ = sleep(ctx, r.upTo(rng, 10))
+		r.server.SlowREST(0)
+	},
+	// While the program does not run.
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		if !r.restarts {
+			return
+		}
+		r.stopAnd(ctx, rng.IntN(2) == 0, func() {
+			_ = sleep(ctx, r.upTo(rng, 30))
+			r.wall.set(pick(rng, aheads...))
+			_ = sleep(ctx, r.upTo(rng, 30))
+		})
+	},
+}
+
+// gateways answer in Crisp's place, to a few requests or for minutes, while the
+// client connects anew or starts.
+var gateways = []fault{
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		where := rng.IntN(3)
+		r.box.answer(pick(rng, foreigners...), 1+rng.IntN(3), where != 0, where != 1)
+		r.loseConnection(ctx, rng)
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) {
+		where := rng.IntN(3)
+		r.box.answer(pick(rng, foreigners...), -1, where != 0, where != 1)
+		r.loseConnection(ctx, rng)
+		_ = sleep(ctx, r.upTo(rng, 180))
+		r.box.stepAside()
+	},
+	func(r *round, ctx context.Context, rng *rand.Rand) { // another one each time
+		r.server.DropConnections(crisptest.DropCut)
+		for range 1 + rng.IntN(10) {
+			r.box.answer(pick(rng, foreigners...), -1, true, true)
+			_ = sleep(ctx, r.upTo(rng, 20))
+		}
+		r.box.stepAside()
+	},
+}
+
+// loseConnection makes the client connect, or even start, anew.
+func (r *round) loseConnection(ctx context.Context, rng *rand.Rand) {
+	if r.restarts && rng.IntN(3) == 0 {
+		r.restart(ctx, rng.IntN(2) == 0, r.upTo(rng, 10))
+		return
+	}
+	r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut, crisptest.DropReset))
+}
+
+// restart lets the program not run for some time.
+func (r *round) restart(ctx context.Context, drain bool, pause time.Duration) {
+	r.stopAnd(ctx, drain, func() { _ = sleep(ctx, pause) })
+}
+
+// stopAnd does something while the program does not run.
+func (r *round) stopAnd(ctx context.Context, drain bool, do func()) {
+	if err := r.stop(context.WithoutCancel(ctx), drain); err != nil {
+		panic(err)
+	}
+	do()
+	if err := r.start(); err != nil {
+		panic(err)
+	}
 }
 
 func (r *round) upTo(rng *rand.Rand, units int) time.Duration {
@@ -110,10 +203,10 @@ func (r *round) upTo(rng *rand.Rand, units int) time.Duration {
 
 // disturb lets one thing after the other go wrong, some of them at once.
 func (r *round) disturb(ctx context.Context) {
-	rng := rand.New(rand.NewPCG(r.seed, 2))
+	rng, kinds := rand.New(rand.NewPCG(r.seed, 2)), r.kinds()
 	for sleep(ctx, time.Duration(rng.ExpFloat64()*float64(r.faults))) == nil {
 		for range 1 + rng.IntN(3)/2 {
-			pick(rng, faults...)(r, ctx, rng)
+			pick(rng, pick(rng, kinds...)...)(r, ctx, rng)
 		}
 	}
 }

@@ -32,6 +32,10 @@ type ledger struct {
 	skipped  int
 	trouble  []trouble
 	moments  int
+	wall     *wallClock
+	asked    []time.Time // REST calls of the client
+	listing  int         // lists of conversations that are being asked for
+	notes    []string    // violations that were seen at once
 }
 
 // trouble is why the client had to connect again.
@@ -48,10 +52,12 @@ type handled struct {
 	source crisp.Source
 }
 
-// told is a gap that its hook was called with.
+// told is a gap that its hook was called with. The program tells it by this
+// machine's clock, as that is set; its time here is true.
 type told struct {
 	crisp.Gap
-	moment int
+	moment   int
+	from, to time.Time
 }
 
 func newLedger() *ledger {
@@ -59,6 +65,7 @@ func newLedger() *ledger {
 		sent:    make(map[string][]time.Time),
 		came:    make(map[event]bool),
 		handled: make(map[string][]handled),
+		wall:    new(wallClock),
 	}
 }
 
@@ -90,11 +97,76 @@ func (l *ledger) handle(ev *crisp.MessageSend) {
 	l.handled[ev.SessionID] = append(l.handled[ev.SessionID], handled{number, l.moments, time.Now(), ev.Source})
 }
 
+// counts are how many events were said and handled so far.
+type counts struct{ said, handled int }
+
+func (c counts) since(before counts) (said, handled int) {
+	return c.said - before.said, c.handled - before.handled
+}
+
+func (l *ledger) count() (c counts) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, sent := range l.sent {
+		c.said += len(sent)
+	}
+	for _, h := range l.handled {
+		c.handled += len(h)
+	}
+	return c
+}
+
 func (l *ledger) gap(g crisp.Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.moments++
-	l.gaps = append(l.gaps, told{g, l.moments})
+	now, length := time.Now(), g.To.Sub(g.From)
+	l.gaps = append(l.gaps, told{g, l.moments, now.Add(-length), now})
+	if length < 0 {
+		l.noteLocked("a gap that ends %s before it begins", -length)
+	}
+	if !l.wall.showed(g.To, now, 10*time.Second) {
+		l.noteLocked("a gap that ends at %s, told of at %s, which the clock did not show", g.To, now)
+	}
+}
+
+// note takes down what must not be.
+func (l *ledger) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.noteLocked(format, args...)
+}
+
+func (l *ledger) noteLocked(format string, args ...any) {
+	l.notes = append(l.notes, fmt.Sprintf(format, args...))
+}
+
+// filling reports whether there is a gap whose backfill is not over.
+func (l *ledger) filling() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.gaps) > len(l.outcomes)
+}
+
+// mostListing is how many backfills may look for what has changed at a time.
+const mostListing = 2
+
+// asks takes down that REST is asked, until what it returns is called.
+func (l *ledger) asks(path string) (answered func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, time.Now())
+	if !strings.Contains(path, "/conversations/") {
+		return func() {}
+	}
+	if l.listing++; l.listing > mostListing {
+		l.noteLocked("%d backfills list conversations at a time", l.listing)
+	}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.listing--
+	}
 }
 
 func (l *ledger) hooks() crisp.Hooks {
@@ -131,6 +203,8 @@ type rules struct {
 	backfill    bool
 	concurrency int
 	slack       time.Duration // the longest time from Crisp to the client
+	polite      bool          // it reconnects by the library's own policy
+	overlap     time.Duration // of a backfill
 }
 
 // audit looks for what does not add up.
@@ -147,6 +221,10 @@ func (l *ledger) audit(r rules) Report {
 	if r.backfill && len(l.outcomes) != len(l.gaps) {
 		a.violated("%d gaps, but the outcomes of %d backfills", len(l.gaps), len(l.outcomes))
 	}
+	for _, note := range l.notes {
+		a.violated("%s", note)
+	}
+	a.requests()
 	repeats := 0
 	for session, sent := range l.sent {
 		repeats += a.session(session, sent)
@@ -215,14 +293,14 @@ func (a *audit) missing(session string, sent []time.Time, first map[int]handled)
 			continue
 		}
 		a.Missing++
-		if a.backfill && a.Incomplete == 0 {
-			a.violated("%s: %d is missing in spite of the backfill", session, n)
+		if a.backfill && !a.leftOut(at) {
+			a.violated("%s: %d, said at %s, is missing, and lies in no gap whose backfill was not complete", session, n, at.Format(timeOfDay))
 		}
 		lies, excused := a.inGap(at, a.before(n, len(sent), first))
 		if !lies {
-			a.violated("%s: %d, said at %s, is missing and lies in no gap that was told of before the next", session, n, at.Format(clock))
+			a.violated("%s: %d, said at %s, is missing and lies in no gap that was told of before the next", session, n, at.Format(timeOfDay))
 		} else if a.came[event{session, strconv.Itoa(n)}] && !excused {
-			a.violated("%s: %d, said at %s, had come, and was not handled", session, n, at.Format(clock))
+			a.violated("%s: %d, said at %s, had come, and was not handled", session, n, at.Format(timeOfDay))
 		}
 	}
 }
@@ -232,12 +310,83 @@ func (a *audit) missing(session string, sent []time.Time, first map[int]handled)
 // dropped, or were not read before the client was stopped.
 func (a *audit) inGap(at time.Time, before int) (lies, excused bool) {
 	for _, g := range a.gaps {
-		if g.moment < before && !at.Before(g.From.Add(-a.slack)) && !at.After(g.To) {
+		if g.moment < before && a.within(g, at) {
 			lies = true
 			excused = excused || g.Reason == crisp.GapRestarted || g.Reason == crisp.GapOverflow
 		}
 	}
 	return lies, excused
+}
+
+func (a *audit) within(g told, at time.Time) bool {
+	return !at.Before(g.from.Add(-a.slack)) && !at.After(g.to)
+}
+
+// leftOut reports whether a time lies in a gap that was not recovered, as was
+// told. What the end of the program left out, the next run recovers.
+func (a *audit) leftOut(at time.Time) bool {
+	for _, o := range a.outcomes {
+		if o.Complete || errors.Is(o.Err, crisp.ErrClosed) {
+			continue
+		}
+		for _, g := range a.gaps {
+			if g.Gap == o.Gap && a.within(g, at) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// requests checks how often the client has connected, and asked REST.
+func (a *audit) requests() {
+	var connected []time.Time
+	allowed := 2000 // for what was answered wrongly, or not at all
+	for _, g := range a.gaps {
+		if g.Reason == crisp.GapDisconnected {
+			connected = append(connected, g.to)
+		}
+		allowed += a.due(g)
+	}
+	// Six at once, and then one each two minutes; a program that is started anew
+	// knows nothing of those before.
+	if n, most := busiestHour(connected), 6*(1+a.stops)+30; a.polite && n > most {
+		a.violated("%d connections within an hour, %d at most", n, most)
+	}
+	if n := busiestHour(a.asked); n > allowed {
+		a.violated("%d REST requests within an hour, %d at most", n, allowed)
+	}
+}
+
+// due is how many requests a gap may take: for the endpoint, a list of
+// conversations that may be walked four times, and for each conversation's messages
+// in the gap and around it.
+func (a *audit) due(g told) int {
+	const conversations, messages = 20, 20 // on a page, at least
+	most := 1
+	if !a.backfill {
+		return most
+	}
+	most += 4 * (1 + len(a.sent)/conversations)
+	for _, sent := range a.sent {
+		from, _ := slices.BinarySearchFunc(sent, g.from.Add(-2*a.overlap), time.Time.Compare)
+		to, _ := slices.BinarySearchFunc(sent, g.to.Add(2*a.overlap), time.Time.Compare)
+		most += 2 + (to-from)/messages
+	}
+	return most
+}
+
+// busiestHour is how many of the times, which are in order, lie within an hour, at
+// most.
+func busiestHour(times []time.Time) (most int) {
+	first := 0
+	for last, at := range times {
+		for at.Sub(times[first]) > time.Hour {
+			first++
+		}
+		most = max(most, last-first+1)
+	}
+	return most
 }
 
 // before is the moment when the next event after n was handled.
@@ -250,7 +399,7 @@ func (a *audit) before(n, count int, first map[int]handled) int {
 	return a.moments + 1
 }
 
-const clock = "15:04:05.000000"
+const timeOfDay = "15:04:05.000000"
 
 // disorder returns the numbers around the first that came too late.
 func disorder(list []handled, sent []time.Time) []string {
@@ -259,7 +408,7 @@ func disorder(list []handled, sent []time.Time) []string {
 		if h.number < latest {
 			var around []string
 			for _, h := range list[max(0, i-10):min(i+10, len(list))] {
-				around = append(around, fmt.Sprint(h.number, " ", h.source, " sent ", sent[h.number].Format(clock), " handled ", h.at.Format(clock)))
+				around = append(around, fmt.Sprint(h.number, " ", h.source, " sent ", sent[h.number].Format(timeOfDay), " handled ", h.at.Format(timeOfDay)))
 			}
 			return around
 		}
@@ -293,16 +442,16 @@ func (l *ledger) story() string {
 	defer l.mu.Unlock()
 	var b strings.Builder
 	for _, g := range l.gaps {
-		fmt.Fprintf(&b, "gap %s from %s to %s\n", g.Reason, g.From.Format(clock), g.To.Format(clock))
+		fmt.Fprintf(&b, "gap %s from %s to %s, by the clock from %s\n", g.Reason, g.from.Format(timeOfDay), g.to.Format(timeOfDay), g.From.Format(timeOfDay))
 	}
 	for _, o := range l.outcomes {
-		fmt.Fprintf(&b, "backfill of the gap from %s: %d messages of %d conversations, %d requests, error %v\n", o.Gap.From.Format(clock), o.Messages, o.Conversations, o.Requests, o.Err)
+		fmt.Fprintf(&b, "backfill of the gap from %s: %d messages of %d conversations, %d requests, error %v\n", o.Gap.From.Format(timeOfDay), o.Messages, o.Conversations, o.Requests, o.Err)
 	}
 	for session, sent := range l.sent {
-		fmt.Fprintf(&b, "%s: %d sent, %d handled, the last at %s\n", session, len(sent), len(l.handled[session]), sent[len(sent)-1].Format(clock))
+		fmt.Fprintf(&b, "%s: %d sent, %d handled, the last at %s\n", session, len(sent), len(l.handled[session]), sent[len(sent)-1].Format(timeOfDay))
 	}
 	for _, t := range l.trouble {
-		fmt.Fprintf(&b, "%s attempt %d in %s: %v\n", t.at.Format(clock), t.Attempt, t.Delay, t.Err)
+		fmt.Fprintf(&b, "%s attempt %d in %s: %v\n", t.at.Format(timeOfDay), t.Attempt, t.Delay, t.Err)
 	}
 	return b.String()
 }

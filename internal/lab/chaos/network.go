@@ -22,6 +22,7 @@ type network struct {
 	links []*link
 	delay time.Duration // the most that a chunk is held up
 	down  bool          // nobody can be reached
+	thaw  chan struct{} // closed when what is frozen goes on; nil = nothing is
 }
 
 // pairFunc makes a connection's two ends.
@@ -83,11 +84,35 @@ func (n *network) setDown(down bool) {
 	n.down = down
 }
 
+// setFrozen lets nothing pass for some time, and lets nobody see that.
+func (n *network) setFrozen(frozen bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case frozen && n.thaw == nil:
+		n.thaw = make(chan struct{})
+	case !frozen && n.thaw != nil:
+		close(n.thaw)
+		n.thaw = nil
+	}
+}
+
+// thawed waits as long as it is frozen.
+func (n *network) thawed() {
+	n.mu.Lock()
+	thaw := n.thaw
+	n.mu.Unlock()
+	if thaw != nil {
+		<-thaw
+	}
+}
+
 // heal ends what lasts. Links that are mute stay so: nothing tells who is at
 // their other end.
 func (n *network) heal() {
 	n.setDelay(0)
 	n.setDown(false)
+	n.setFrozen(false)
 }
 
 func (n *network) holdUp() time.Duration {
@@ -118,6 +143,7 @@ func (l *link) carry(from, to net.Conn, down bool) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buf)
+		l.network.thawed()
 		if n > 0 && !l.pass(to, buf[:n], down) {
 			return
 		}

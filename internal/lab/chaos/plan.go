@@ -26,6 +26,11 @@ type plan struct {
 	faults      time.Duration // between two faults, on average
 	handling    time.Duration // the most that a handler takes, usually
 	restarts    bool
+	polite      bool          // it reconnects by the library's own policy
+	patience    time.Duration // of a backfill
+	wall        time.Duration // how far this machine's clock is ahead in the beginning
+	crisp       time.Duration // and Crisp's
+	freezes     bool          // the process is frozen, too
 }
 
 func newPlan(seed uint64, unit time.Duration) plan {
@@ -47,8 +52,16 @@ func newPlan(seed uint64, unit time.Duration) plan {
 	}
 	// One handler at a time must bear it in the long run.
 	p.handling = p.pause / time.Duration(pick(rng, 1, 2, 50))
+	p.length = min(p.length, mostMessages*p.pause)
+	p.polite = unit == time.Second && rng.IntN(3) == 0 // its waits are real ones
+	p.patience = unit * time.Duration(pick(rng, 600, 600, 60))
+	p.wall, p.crisp = pick(rng, aheads...), pick(rng, aheads...)
 	return p
 }
+
+// mostMessages is how many messages a round has, bursts aside. An RTM client knows
+// again no more than the last 32,768: a longer round might be a single gap.
+const mostMessages = 20_000
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 
@@ -56,10 +69,16 @@ func (p plan) heartbeatTimeout() time.Duration { return p.heartbeat * 4 / 5 }
 
 func (p plan) String() string {
 	overflow := map[crisp.Overflow]string{crisp.OverflowBlock: "block", crisp.OverflowDrop: "drop"}[p.overflow]
-	return fmt.Sprintf("seed %d: Engine.IO %d, %d at a time, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t",
-		p.seed, p.engineIO, p.concurrency, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts)
+	return fmt.Sprintf("seed %d: Engine.IO %d, %d at a time, backfill %t, queue %d bytes that %s, %d sessions, heartbeat %s, %s of messages each %s and faults each %s, handlers up to %s, restarts %t, own backoff %t, patience %s, clocks ahead by %s and Crisp's by %s, freezes %t",
+		p.seed, p.engineIO, p.concurrency, p.backfill, p.queue, overflow, p.sessions, p.heartbeat, p.length, p.pause, p.faults, p.handling, p.restarts, !p.polite, p.patience, p.wall, p.crisp, p.freezes)
 }
 
 // most is the largest delay of a chunk on the network, which is what an event
-// takes from Crisp to the client at most, give or take how many chunks wait.
-func (p plan) most() time.Duration { return 2 * p.unit }
+// takes from Crisp to the client at most, give or take how many chunks wait. Where
+// the process is frozen it is short, or would excuse what is lost by that.
+func (p plan) most() time.Duration {
+	if p.freezes {
+		return p.unit / 10
+	}
+	return 2 * p.unit
+}

@@ -19,7 +19,9 @@ type round struct {
 	ledger   *ledger
 	network  *network
 	server   *crisptest.Server
+	box      *middlebox
 	http     *http.Client
+	wall     *wallClock
 	visitors []*crisptest.Visitor
 	router   *crisp.Router
 	position *memoryPosition
@@ -32,15 +34,21 @@ type round struct {
 
 // play plays a plan on a server.
 func play(ctx context.Context, p plan, server *crisptest.Server, n *network) (Report, error) {
+	box := &middlebox{next: &http.Transport{DialContext: n.DialContext}, ledger: n.ledger}
 	r := &round{
 		plan:     p,
+		box:      box,
+		wall:     n.ledger.wall,
 		ledger:   n.ledger,
 		network:  n,
 		server:   server,
-		http:     &http.Client{Transport: &http.Transport{DialContext: n.DialContext}},
+		http:     &http.Client{Transport: box},
 		position: new(memoryPosition),
 	}
 	defer r.http.CloseIdleConnections()
+	r.wall.set(p.wall)
+	defer r.wall.set(0)
+	server.SkewClock(p.crisp)
 	r.router = r.newRouter()
 	for range p.sessions {
 		r.visitors = append(r.visitors, server.Visitor())
@@ -62,12 +70,24 @@ func play(ctx context.Context, p plan, server *crisptest.Server, n *network) (Re
 	if err := r.calm(ctx); err != nil {
 		return Report{}, err
 	}
-	return n.ledger.audit(rules{backfill: p.backfill, concurrency: p.concurrency, slack: r.latency()}), nil
+	return n.ledger.audit(rules{
+		backfill:    p.backfill,
+		concurrency: p.concurrency,
+		slack:       r.latency(),
+		polite:      p.polite,
+		overlap:     r.overlap(),
+	}), nil
 }
 
 // latency is how long an event may take to the client: a chunk is held up for
 // some time, and others that came before it are, too.
 func (r *round) latency() time.Duration { return 30 * r.most() }
+
+// overlap is how far before a gap its backfill begins to search.
+func (r *round) overlap() time.Duration { return 2*r.latency() + dates }
+
+// dates is what the dates of HTTP can't tell, by which Crisp's time is learnt.
+const dates = 3 * time.Second
 
 func (r *round) newRouter() *crisp.Router {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
@@ -118,14 +138,16 @@ func (r *round) start() error {
 		crisp.WithQueue(r.queue, r.overflow),
 		crisp.WithHooks(r.ledger.hooks()),
 		crisp.WithPosition(r.position),
-		crisp.WithBackoff(crisp.ExponentialBackoff{Base: 2 * r.unit, Max: 20 * r.unit}),
 		crisp.WithConnectTimeout(20 * r.unit),
+	}
+	if !r.polite {
+		options = append(options, crisp.WithBackoff(crisp.ExponentialBackoff{Base: 2 * r.unit, Max: 20 * r.unit}))
 	}
 	if r.backfill {
 		options = append(options, crisp.WithBackfill(crisp.Backfill{
-			Overlap:     2 * r.latency(),
+			Overlap:     r.overlap(),
 			MaxRequests: 1 << 20,
-			Patience:    600 * r.unit,
+			Patience:    r.patience,
 		}))
 	}
 	rtm, err := r.server.Client(crisp.WithHTTPClient(r.http)).NewRTM(r.router, options...)
@@ -213,22 +235,32 @@ func (r *round) calm(ctx context.Context) error {
 	return r.stop(ctx, true)
 }
 
-// settled waits until every session's last message is handled.
+// settled waits until every session's last message is handled, as long as anything
+// is: much may have piled up.
 func (r *round) settled(ctx context.Context) error {
-	for range 600 {
-		if r.ledger.complete() {
-			return nil
+	patience := max(600*r.unit, time.Minute)
+	before, end := counts{}, time.Time{}
+	for !r.ledger.complete() {
+		if now := r.ledger.count(); now != before {
+			before, end = now, time.Now().Add(patience)
+		}
+		if time.Now().After(end) {
+			return errors.New("the last messages did not arrive: the client is stuck")
 		}
 		if err := sleep(ctx, r.unit); err != nil {
 			return err
 		}
 	}
-	return errors.New("the last messages did not arrive: the client is stuck")
+	return nil
 }
 
 func (r *round) heal() {
 	r.network.heal()
-	r.server.Heal()
+	r.box.stepAside()
+	// Heal would set Crisp's clock. What fails a few requests ends with those.
+	r.server.BringUp()
+	r.server.HangUp(0)
+	r.server.SlowREST(0)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.blocked = time.Time{}

@@ -38,8 +38,16 @@ var clockMutants = []mutant{
 		promise: "clocks",
 		removed: "those of other caches are not",
 		in:      "answer.date",
-		old:     "a.header.Get(\"Age\") != \"\" || ",
+		old:     "|| a.header.Get(\"Age\") != \"\"",
 		new:     "",
+		tests:   "TestOnlyFreshAnswersOfCrispsShowItsClock",
+	},
+	{
+		promise: "clocks",
+		removed: "nor are those of gateways",
+		in:      "answer.date",
+		old:     "env.Error != nil && (env.Reason != nil || env.Data != nil)",
+		new:     "len(env.Data) >= 0",
 		tests:   "TestOnlyFreshAnswersOfCrispsShowItsClock",
 	},
 	{
