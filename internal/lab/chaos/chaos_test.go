@@ -24,7 +24,6 @@ var (
 	sockets = flag.Duration("real", 10*time.Second, "how long rounds over real sockets are played")
 	seed    = flag.Uint64("seed", rand.Uint64N(1<<32), "of the first round; each next has the next")
 	blocked = flag.Duration("blocked", 2*time.Second, "how long handlers hang in TestBlockedHandlers")
-	freezes = flag.Bool("freeze", false, "freeze the process now and then, too")
 	rounds  = flag.Int("rounds", 0, "how many rounds, instead of a time; 0 = by the time")
 )
 
@@ -46,7 +45,6 @@ func TestVirtual(t *testing.T) {
 	soak(t, *virtual, func(t *testing.T, seed uint64) (report Report) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlan(seed, time.Second)
-			p.freezes = *freezes
 			server := crisptest.NewServer(t, crisptest.InMemory(), crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, memoryPair)
 		})
@@ -59,7 +57,6 @@ func TestSockets(t *testing.T) {
 	soak(t, *sockets, func(t *testing.T, seed uint64) (report Report) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { // whose end closes the server
 			p := newPlan(seed, 20*time.Millisecond)
-			p.freezes = *freezes
 			p.length = min(p.length, 10*time.Second)
 			server := crisptest.NewServer(t, crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, tcpPair)

@@ -7,7 +7,7 @@
 // no server should send, and the program itself; clocks that are set, or differ
 // (clocks.go); gateways, proxies and portals that answer in Crisp's place
 // (middlebox.go); connections that live some seconds (lives.go); and a process that
-// is frozen (freeze.go), which is off unless the flag -freeze asks for it.
+// is frozen (freeze.go).
 //
 // The accounts (ledger.go): each message is handled once, or lies in a gap that was
 // told of before the next, and whose backfill, if there is one, was told not to be
@@ -20,5 +20,4 @@
 //
 //	go test ./internal/lab/chaos -args -virtual=10m -real=10m
 //	go test ./internal/lab/chaos -run Virtual -args -seed=42 -rounds=1
-//	go test ./internal/lab/chaos -run Virtual -args -freeze
 package chaos

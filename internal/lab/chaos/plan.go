@@ -56,6 +56,7 @@ func newPlan(seed uint64, unit time.Duration) plan {
 	p.polite = unit == time.Second && rng.IntN(3) == 0 // its waits are real ones
 	p.patience = unit * time.Duration(pick(rng, 600, 600, 60))
 	p.wall, p.crisp = pick(rng, aheads...), pick(rng, aheads...)
+	p.freezes = rng.IntN(2) == 0
 	return p
 }
 
