@@ -23,8 +23,8 @@ import (
 // Backfill configures [WithBackfill]. The zero value has the defaults.
 type Backfill struct {
 	// Overlap is how far before a gap the search begins, to make up for clocks
-	// that differ from Crisp's; default 2 min. What was handled before is not
-	// handled again.
+	// that differ from Crisp's; default 30 s if Crisp's time is known, as its REST
+	// API tells it, else 2 min. What was handled before is not handled again.
 	Overlap time.Duration
 	// MaxRequests is how many REST requests a gap may cost; default 500. Crisp's
 	// daily quota of a plugin token is 5,000 unless configured otherwise.
@@ -43,6 +43,7 @@ type Backfill struct {
 
 const (
 	defaultOverlap     = 2 * time.Minute
+	knownOverlap       = 30 * time.Second // if Crisp's time is known, give or take seconds
 	defaultMaxRequests = 500
 	gapsPerHour        = 4 // of MaxRequests each
 	defaultMaxAge      = 24 * time.Hour
@@ -81,6 +82,7 @@ func WithBackfill(b Backfill) RTMOption {
 		if b.Overlap < 0 || b.MaxRequests < 0 || b.MaxRequestsPerHour < 0 || b.MaxAge < 0 || b.Patience < 0 {
 			return errors.New("crisp: WithBackfill: Overlap, MaxRequests, MaxRequestsPerHour, MaxAge and Patience can't be negative")
 		}
+		c.ownOverlap = b.Overlap != 0
 		c.backfill = &Backfill{
 			Overlap:            cmp.Or(b.Overlap, defaultOverlap),
 			MaxRequests:        cmp.Or(b.MaxRequests, defaultMaxRequests),
@@ -169,7 +171,7 @@ func (t *RTM) itemConversation(it *delivery.Item) backfill.Conversation {
 func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current(), budget: &t.budget}
 	to := t.client.clock.Crisp(t.client.clock.Now())
-	missed := backfill.Gap{From: to.Add(gap.From.Sub(gap.To)), To: to, Began: open.from.Moment}
+	missed := backfill.Gap{From: to.Add(gap.From.Sub(gap.To)), To: to, Began: open.from.Moment, Overlap: t.overlap(open.from)}
 	t.backfill.Start(missed, source, told, func(o backfill.Outcome) {
 		err := o.Err
 		if o.Abandoned || err != nil && t.stopped.Err() != nil {
@@ -189,6 +191,14 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 			Err:           err,
 		})
 	})
+}
+
+// overlap is how far before a gap its backfill begins.
+func (t *RTM) overlap(began clock.Stamp) time.Duration {
+	if _, crisp := t.client.clock.Dates(began); t.cfg.ownOverlap || crisp.IsZero() {
+		return t.cfg.backfill.Overlap
+	}
+	return knownOverlap
 }
 
 // handleOnce dispatches an event, unless it is a message that has come the other

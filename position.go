@@ -176,8 +176,8 @@ func (t *RTM) missedSince(p Position, c *connection) *span {
 	return &span{from: then, reason: GapRestarted}
 }
 
-// saveSoon saves the position at a new connection: a program that is killed in its first
-// seconds shall know in its next life from when on it has missed something.
+// saveSoon saves the position without waiting for the interval: a program that is killed
+// in its first seconds shall know in its next life from when on it has missed something.
 func (t *RTM) saveSoon() {
 	select {
 	case t.saveNow <- struct{}{}:

@@ -125,6 +125,7 @@ type rtmConfig struct {
 	hooks          Hooks
 	position       PositionStore
 	backfill       *Backfill
+	ownOverlap     bool // of the backfill, instead of the default
 }
 
 const (
@@ -308,7 +309,9 @@ func (t *RTM) Run(ctx context.Context) error {
 	stopSaving := func() {}
 	last, err := t.loadPosition()
 	if err == nil {
+		t.progress.begin(last)
 		stopSaving = t.savePositions()
+		t.saveSoon()
 		err = t.supervise(last)
 	}
 	t.stop(err)

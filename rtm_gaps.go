@@ -65,6 +65,16 @@ func newProgress(c *clock.Clock) *progress {
 	return &progress{clock: c, gaps: make(map[*openGap]struct{})}
 }
 
+// begin notes what another run has got to. The first run of all has got to where it
+// begins, so that the next misses nothing if it is killed before it connects.
+func (p *progress) begin(last Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last.Time.IsZero() {
+		p.lastLive = p.clock.Stamp(p.clock.Now())
+	}
+}
+
 func (p *progress) openGap(from clock.Stamp) *openGap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +112,7 @@ func (p *progress) disconnected(readUpTo time.Time) clock.Stamp {
 }
 
 // handledUpTo is the last moment before which nothing is left to handle; zero
-// before the first connection. oldest is when the oldest event was received that
+// before the first connection after another run. oldest is SentAfter of the oldest event that
 // is not handled; 0 if there is none.
 func (p *progress) handledUpTo(oldest func() int64) clock.Stamp {
 	// In the order in which events go on: they are read, may have to wait for a gap,

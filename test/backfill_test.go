@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -1618,3 +1619,59 @@ func TestBackfillOfARoomThatIsNamedTwice(t *testing.T) {
 		})
 	}
 }
+
+// What was sent shortly before a gap may have been missed, too, if clocks differ: by
+// seconds if Crisp's time is known, else by more.
+func TestTheOverlapDependsOnWhatIsKnownOfCrispsTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		backfill crisp.Backfill
+		dated    bool
+		want     time.Duration
+	}{
+		"known":         {crisp.Backfill{}, true, 30 * time.Second},
+		"unknown":       {crisp.Backfill{}, false, 2 * time.Minute},
+		"of one's own":  {crisp.Backfill{Overlap: 5 * time.Minute}, true, 5 * time.Minute},
+		"own, undated":  {crisp.Backfill{Overlap: time.Second}, false, time.Second},
+		"own, as known": {crisp.Backfill{Overlap: time.Second}, true, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				var since testkit.Log[time.Time]
+				router, _ := conversations()
+				see := func(req *http.Request) *http.Response {
+					if ms, err := strconv.ParseInt(req.URL.Query().Get("timestamp_after"), 10, 64); err == nil && isMessages(req) {
+						since.Add(time.UnixMilli(ms))
+					}
+					return nil
+				}
+				client := &http.Client{Transport: &intercepted{RoundTripper: dateless(srv.HTTPClient().Transport, tt.dated), see: see}}
+				runClient(t, srv.Client(crisp.WithHTTPClient(client)), router, crisp.WithBackfill(tt.backfill))
+				authenticated(t, srv)
+				v := srv.Visitor()
+				pass(time.Hour)
+				began := time.Now()
+				v.Say("0") // which keeps the connection from being in doubt
+				pass(time.Second / 2)
+				outage(t, srv, func() { v.Say("1") })
+				pass(time.Minute)
+				require.NotEmpty(t, since.List())
+				assert.WithinDuration(t, began.Add(-tt.want), since.List()[0], 3*time.Second)
+			})
+		})
+	}
+}
+
+// dateless removes the dates of answers, unless they are to be kept.
+func dateless(rt http.RoundTripper, keep bool) http.RoundTripper {
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := rt.RoundTrip(req)
+		if err == nil && !keep {
+			resp.Header.Del("Date")
+		}
+		return resp, err
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

@@ -88,7 +88,7 @@ func (b *Backfill) isIdle() bool { return !b.listing && !b.fetching }
 func (b *Backfill) list() {
 	for tasks := b.takeUnlisted(); tasks != nil; tasks = b.takeUnlisted() {
 		first, last := tasks[0], tasks[len(tasks)-1]
-		s := newSearch(last.source, b.env.cfg, Gap{From: first.From, To: last.To})
+		s := newSearch(last.source, b.env.cfg, Gap{From: first.From, To: last.To, Overlap: first.Overlap})
 		changed, partial := s.conversations(b.env.fetching)
 		if !b.env.await(last.told) {
 			newFill(&b.env).with(tasks, s, nil).finish(true)

@@ -183,6 +183,7 @@ type rig struct {
 	stop     context.CancelFunc // ends the fetching
 	handled  testkit.Log[string]
 	outcomes testkit.Log[backfill.Outcome]
+	overlap  time.Duration
 	block    chan struct{} // unless it is nil, handlers wait until it is closed
 }
 
@@ -193,7 +194,7 @@ func newRig(t *testing.T, workers int, cfg backfill.Config) *rig {
 	t.Helper()
 	time.Sleep(time.Until(at(60))) // virtual
 	c := clock.New()
-	r := &rig{t: t, clock: c, seen: backfill.NewSeen(c)}
+	r := &rig{t: t, clock: c, overlap: cfg.Overlap, seen: backfill.NewSeen(c)}
 	var handling, fetching context.Context
 	handling, r.abandon = context.WithCancel(t.Context())
 	fetching, r.stop = context.WithCancel(handling)
@@ -245,7 +246,7 @@ func (r *rig) gapBetween(from, to time.Time, s backfill.Source) {
 // gapToldBy waits until told is closed.
 func (r *rig) gapToldBy(told <-chan struct{}, from, to time.Time, s backfill.Source) {
 	r.queue.Mark()
-	r.Start(backfill.Gap{From: from, To: to, Began: r.clock.OfWall(from)}, s, told, r.outcomes.Add)
+	r.Start(backfill.Gap{From: from, To: to, Began: r.clock.OfWall(from), Overlap: r.overlap}, s, told, r.outcomes.Add)
 }
 
 // live receives events. One of the conversation - has none.

@@ -21,7 +21,7 @@ type search struct {
 }
 
 func newSearch(source Source, cfg Config, gap Gap) *search {
-	since := gap.From.Add(-cfg.Overlap)
+	since := gap.From.Add(-gap.Overlap)
 	if oldest := gap.To.Add(-cfg.MaxAge); since.Before(oldest) {
 		since = oldest
 	}

@@ -12,8 +12,9 @@ import (
 
 // Gap is a span in which messages were missed.
 type Gap struct {
-	From, To time.Time    // by Crisp's clock
-	Began    clock.Moment // From
+	From, To time.Time     // by Crisp's clock
+	Began    clock.Moment  // From
+	Overlap  time.Duration // how far before it the search begins, at most Config's
 }
 
 // Conversation is one that has changed, as the list of conversations has it.
@@ -67,7 +68,7 @@ var (
 
 // Config says how gaps are filled.
 type Config struct {
-	Overlap     time.Duration // how far before a gap the search begins
+	Overlap     time.Duration // how far before a gap the search begins, at most
 	MaxAge      time.Duration // of what is searched for, at the end of the gap
 	MaxRequests int           // more conversations than that are not looked at
 	MaxAhead    int64         // cost of what is fetched and not yet handled, in bytes

@@ -4,6 +4,14 @@ package main
 var backfillMutants = []mutant{
 	{
 		promise: "backfill",
+		removed: "the overlap is short only if Crisp's time is known",
+		in:      "RTM.overlap",
+		old:     "t.cfg.ownOverlap || crisp.IsZero()",
+		new:     "t.cfg.ownOverlap && crisp.IsZero()",
+		tests:   "TestTheOverlapDependsOnWhatIsKnownOfCrispsTime",
+	},
+	{
+		promise: "backfill",
 		removed: "messages come in order within each conversation",
 		in:      "messagePage",
 		old:     "return a.Timestamp.Compare(b.Timestamp)",
@@ -46,7 +54,7 @@ var backfillMutants = []mutant{
 		promise: "backfill",
 		removed: "the search begins an overlap before the gap",
 		in:      "internal/backfill newSearch",
-		old:     "since := gap.From.Add(-cfg.Overlap)",
+		old:     "since := gap.From.Add(-gap.Overlap)",
 		new:     "since := gap.From",
 		tests:   "TestTheSearchBeginsAnOverlapBeforeTheGapButNotBeforeMaxAge",
 	},
