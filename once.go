@@ -36,10 +36,9 @@ func (s ClaimState) String() string {
 // store/sqlstore and store/redisstore, beside this one, have those that processes
 // share. A store is used by several goroutines at once.
 //
-// An id is that of an event ([EventID]), an owner a random text for each delivery.
-// Both are letters, digits and punctuation of ASCII, 64 bytes at most. Leases are
-// measured by a clock of the store's own, so that the clocks of the processes don't
-// matter; they are milliseconds or more.
+// An id is that of an event ([EventID]) or of a lease ([NewLease]), an owner a random
+// text for each delivery. Leases are measured by a clock of the store's own, so that
+// the clocks of the processes don't matter; they are milliseconds or more.
 type ClaimStore interface {
 	// Claim takes an event for an owner, or begins the owner's lease anew if it has
 	// the event. It is atomic: of any number of owners that claim a free event, in
