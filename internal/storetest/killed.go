@@ -1,0 +1,332 @@
+package storetest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+const (
+	killedLease    = time.Second
+	killedVisitors = 8
+	killedMessages = 200
+	killedFor      = 5 * time.Second  // messages come, and processes are killed
+	killedPatience = 60 * time.Second // until all is handled; it takes about a second
+)
+
+// Killed lets two processes of this test binary share a store. Each has an RTM
+// client and is behind the load balancer of the web hooks, so that it is told of
+// each message up to twice. One after the other is killed at random, and started
+// again. Each message must be handled, and only once, but for handlers that failed
+// and those that were cut off by the death of their process. The package's TestMain
+// calls Main, which opens the store that the name stands for.
+func Killed(t *testing.T, store string) {
+	srv := crisptest.NewServer(t, crisptest.WithHookRetries(1000, 20*time.Millisecond))
+	book := new(ledger)
+	fleet := newFleet(t, srv, store, book)
+	srv.AddPluginHook(srv.Serve(http.HandlerFunc(fleet.balance)), "message:send")
+
+	sent := make(chan []string)
+	go func() { sent <- talk(srv) }()
+	for began := time.Now(); time.Since(began) < killedFor; {
+		time.Sleep(time.Duration(300+rand.IntN(400)) * time.Millisecond)
+		fleet.kill(t, rand.IntN(len(fleet.replicas)))
+	}
+	book.wait(<-sent, killedPatience)
+	fleet.stop()
+	book.check(t)
+}
+
+// talk lets visitors send messages, and returns them.
+func talk(srv *crisptest.Server) (all []string) {
+	var visitors []*crisptest.Visitor
+	for range killedVisitors {
+		visitors = append(visitors, srv.Visitor())
+	}
+	for n := range killedMessages {
+		text := fmt.Sprint("message ", n)
+		visitors[n%killedVisitors].Say(text)
+		all = append(all, text)
+		time.Sleep(killedFor / killedMessages)
+	}
+	return all
+}
+
+// fleet are the replicas.
+type fleet struct {
+	task     task
+	book     *ledger
+	replicas []*process
+}
+
+func newFleet(t *testing.T, srv *crisptest.Server, store string, book *ledger) *fleet {
+	token := srv.Token()
+	f := &fleet{book: book, task: task{
+		Store: store, REST: srv.URL(), Identifier: token.Identifier, Key: token.Key, SigningSecret: srv.SigningSecret(),
+	}}
+	for n := range 2 {
+		f.replicas = append(f.replicas, &process{name: fmt.Sprint("replica ", n)})
+	}
+	t.Cleanup(f.stop)
+	for _, p := range f.replicas {
+		p.start(t, f)
+	}
+	return f
+}
+
+// kill kills a replica, whatever it is doing, and starts it again.
+func (f *fleet) kill(t *testing.T, n int) {
+	t.Helper()
+	f.replicas[n].kill(f.book)
+	f.replicas[n].start(t, f)
+}
+
+func (f *fleet) stop() {
+	for _, p := range f.replicas {
+		p.kill(nil)
+	}
+}
+
+// balance passes a web hook on to any of the replicas.
+func (f *fleet) balance(w http.ResponseWriter, r *http.Request) {
+	p := f.replicas[rand.IntN(len(f.replicas))]
+	forward(w, r, p.address())
+}
+
+// process is a replica that may be killed and started again.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	in   io.Closer
+	life *life // what it does
+	over chan struct{}
+
+	mu  sync.Mutex // guards url
+	url string     // where it serves web hooks
+}
+
+func (p *process) address() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.url
+}
+
+func (p *process) start(t *testing.T, f *fleet) {
+	t.Helper()
+	of := f.task
+	of.Name = p.name
+	env, err := of.environment()
+	require.NoError(t, err)
+	p.cmd = exec.Command(os.Args[0]) //nolint:gosec // this program
+	p.cmd.Env, p.cmd.Stderr = env, os.Stderr
+	p.in, err = p.cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	p.life, p.over = f.book.newLife(), make(chan struct{})
+	ready := make(chan struct{})
+	go func() {
+		defer close(p.over)
+		f.book.read(t, p.life, out, func(url string) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.url = url
+			close(ready)
+		})
+	}()
+	select {
+	case <-ready:
+	case <-p.over:
+		require.FailNow(t, "a replica ends by itself")
+	}
+}
+
+// kill ends the process, if it runs. With a book, that is one of the deaths that
+// count.
+func (p *process) kill(book *ledger) {
+	if p.cmd == nil {
+		return
+	}
+	if book != nil {
+		book.dies(p.life)
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.over // all that it has told was read
+	_ = p.cmd.Wait()
+	_ = p.in.Close()
+	p.cmd = nil
+}
+
+// ledger is what the replicas have told.
+type ledger struct {
+	mu      sync.Mutex // guards what follows
+	lives   []*life
+	runs    map[string][]*handling // by message
+	settled map[string]int
+	sent    []string
+}
+
+// life is that of a process, from its start to its end.
+type life struct {
+	killed time.Time            // zero if it was not killed at random
+	open   map[string]*handling // what its handlers are at
+}
+
+// handling is one run of a handler.
+type handling struct {
+	life            *life
+	begun, ended    time.Time // not ended: cut off
+	failed, settled bool
+}
+
+func (b *ledger) newLife() *life {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := &life{open: make(map[string]*handling)}
+	b.lives = append(b.lives, l)
+	return l
+}
+
+// dies notes that a process is about to be killed.
+func (b *ledger) dies(l *life) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l.killed = time.Now()
+}
+
+// read reads what a process tells, until its end.
+func (b *ledger) read(t *testing.T, l *life, from io.Reader, ready func(url string)) {
+	for lines := bufio.NewScanner(from); lines.Scan(); {
+		var what told
+		if err := what.parse(lines.Text()); err != nil {
+			assert.NoError(t, err)
+			continue
+		}
+		if what.What == toldReady {
+			ready(what.URL)
+			continue
+		}
+		b.note(l, what)
+	}
+}
+
+func (b *ledger) note(l *life, what told) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at := time.Unix(0, what.At)
+	if what.What == toldBegun {
+		h := &handling{life: l, begun: at}
+		l.open[what.Message] = h
+		if b.runs == nil {
+			b.runs, b.settled = make(map[string][]*handling), make(map[string]int)
+		}
+		b.runs[what.Message] = append(b.runs[what.Message], h)
+		return
+	}
+	h := l.open[what.Message]
+	delete(l.open, what.Message)
+	h.ended, h.failed, h.settled = at, what.What == toldFailed, what.What == toldSettled
+	if h.settled {
+		b.settled[what.Message]++
+	}
+}
+
+// wait waits until all messages are handled, or its patience is over.
+func (b *ledger) wait(sent []string, patience time.Duration) {
+	b.mu.Lock()
+	b.sent = sent
+	b.mu.Unlock()
+	for deadline := time.Now().Add(patience); !b.complete() && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (b *ledger) complete() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.settled) == len(b.sent)
+}
+
+// check balances the accounts.
+func (b *ledger) check(t *testing.T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var runs, failed, cut, twice, stalled int
+	for _, message := range b.sent {
+		all := b.runs[message]
+		slices.SortFunc(all, func(x, y *handling) int { return x.begun.Compare(y.begun) })
+		runs += len(all)
+		settled := 0
+		for n, h := range all {
+			switch {
+			case h.failed:
+				failed++
+			case h.settled:
+				settled++
+			case !h.life.killed.IsZero():
+				cut++
+			default:
+				assert.Fail(t, "a handler neither ended nor was killed", message)
+			}
+			if h.settled && h.ended.Sub(h.begun) >= killedLease {
+				stalled++ // this machine was too busy to renew a lease
+				settled--
+			}
+			if n > 0 {
+				assertAfter(t, message, all[n-1], h)
+			}
+		}
+		if len(all) > 1 {
+			twice++
+		}
+		if stalled == 0 {
+			assert.Equal(t, 1, settled, "successes of %s, of %d runs", message, len(all))
+		} else {
+			assert.NotZero(t, b.settled[message], message)
+		}
+	}
+	deaths := 0
+	for _, l := range b.lives {
+		if !l.killed.IsZero() {
+			deaths++
+		}
+	}
+	t.Logf("%d messages, %d processes killed: handlers ran %d times, %d of them failed, %d were cut off; %d messages ran more than once; %d runs longer than the lease",
+		len(b.sent), deaths, runs, failed, cut, twice, stalled)
+	assert.Equal(t, len(b.sent)+failed+cut, runs, "nothing else is repeated")
+	assert.NotZero(t, deaths)
+}
+
+// assertAfter checks that a run begins only after the one before has failed, or its
+// process was killed.
+func assertAfter(t *testing.T, message string, before, h *handling) {
+	end := before.ended
+	if end.IsZero() {
+		end = before.life.killed
+	}
+	assert.False(t, h.begun.Before(end), "%s is handled twice at a time", message)
+}
+
+// Nobody returns an address on loopback at which nobody listens.
+func Nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}

@@ -1,0 +1,203 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+// Store is what a module of stores has.
+type Store interface {
+	crisp.ClaimStore
+	Position(name string) crisp.PositionStore
+}
+
+// taskVariable is the environment variable by which a process knows that it is a
+// replica, and what it has to do.
+const taskVariable = "CRISP_REPLICA"
+
+// task is what a replica is told.
+type task struct {
+	Name          string // of its position
+	Store         string // what opens the store
+	REST          string // the URL of Crisp's REST API
+	Identifier    string
+	Key           string
+	SigningSecret string
+}
+
+// Main runs the tests of a package, or the replica that one of them has started.
+// open opens the store that Killed was given the name of.
+func Main(m *testing.M, open func(ctx context.Context, name string) (Store, error)) {
+	text, ok := os.LookupEnv(taskVariable)
+	if !ok {
+		leakcheck.Main(m)
+	}
+	var of task
+	err := json.Unmarshal([]byte(text), &of)
+	if err == nil {
+		err = of.run(open)
+	}
+	fmt.Fprintln(os.Stderr, "replica:", err)
+	os.Exit(1)
+}
+
+// run serves both transports until the process is killed, or nobody is left to tell
+// of it.
+func (of task) run(open func(ctx context.Context, name string) (Store, error)) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // which its parent never writes to
+		cancel(errors.New("the parent is gone"))
+	}()
+	store, err := open(ctx, of.Store)
+	if err != nil {
+		return err
+	}
+	router := replicaRouter(store)
+	hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(of.SigningSecret))
+	if err != nil {
+		return err
+	}
+	server := httptest.NewServer(hooks)
+	defer server.Close()
+	client, err := crisp.New(crisp.PluginToken(of.Identifier, of.Key), crisp.WithBaseURL(of.REST))
+	if err != nil {
+		return err
+	}
+	rtm, err := client.NewRTM(router, crisp.WithConcurrency(4), crisp.WithBackfill(crisp.Backfill{}),
+		crisp.WithPosition(store.Position(of.Name)))
+	if err != nil {
+		return err
+	}
+	tell(told{What: toldReady, URL: server.URL})
+	return rtm.Run(ctx)
+}
+
+// What a replica tells on its standard output, a line of JSON each. What was written
+// stays readable when the process is killed.
+const (
+	toldReady   = "ready"   // it serves web hooks at URL
+	toldBegun   = "begun"   // a handler begins with Message
+	toldFailed  = "failed"  // the handler has failed
+	toldSettled = "settled" // the handler has succeeded, and the store knows
+)
+
+// told is a line.
+type told struct {
+	What    string
+	URL     string `json:",omitempty"`
+	Message string `json:",omitempty"`
+	At      int64  // ns since 1970
+}
+
+func tell(what told) {
+	what.At = time.Now().UnixNano()
+	line, err := json.Marshal(what)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := os.Stdout.Write(append(line, '\n')); err != nil { // one write, which is atomic
+		os.Exit(1)
+	}
+}
+
+// ran is a mark in the context of an event: whether its handlers have run here.
+type ran struct{ yes bool }
+
+type ranKey struct{}
+
+var errByChance = errors.New("failed by chance")
+
+// replicaRouter has a handler that takes a while and fails now and then. What it does
+// is told from inside and outside of Once.
+func replicaRouter(store crisp.ClaimStore) *crisp.Router {
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
+		if !errors.Is(err, errByChance) {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}))
+	router.Use(tellSettled, crisp.Once(store, crisp.OnceLease(killedLease)))
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		message := textOf(ev)
+		tell(told{What: toldBegun, Message: message})
+		ctx.Value(ranKey{}).(*ran).yes = true
+		time.Sleep(time.Duration(5+rand.IntN(50)) * time.Millisecond) // the work
+		if rand.IntN(20) == 0 {
+			tell(told{What: toldFailed, Message: message})
+			return errByChance
+		}
+		return nil
+	})
+	return router
+}
+
+func tellSettled(next crisp.Handler) crisp.Handler {
+	return func(ctx context.Context, ev crisp.Event) error {
+		mark := new(ran)
+		err := next(context.WithValue(ctx, ranKey{}, mark), ev)
+		if m, ok := ev.(*crisp.MessageSend); ok && err == nil && mark.yes {
+			tell(told{What: toldSettled, Message: textOf(m)})
+		}
+		return err
+	}
+}
+
+func textOf(ev *crisp.MessageSend) string {
+	text, _ := ev.Content.(crisp.TextContent)
+	return string(text)
+}
+
+// parse reads a line.
+func (what *told) parse(line string) error {
+	if err := json.Unmarshal([]byte(line), what); err != nil {
+		return fmt.Errorf("a replica says %q: %w", line, err)
+	}
+	return nil
+}
+
+// forward passes a web hook on to a replica, as a load balancer does.
+func forward(w http.ResponseWriter, r *http.Request, url string) {
+	out, err := http.NewRequestWithContext(r.Context(), r.Method, url, r.Body)
+	if err != nil {
+		http.Error(w, "no replica", http.StatusBadGateway)
+		return
+	}
+	out.Header, out.ContentLength = r.Header.Clone(), r.ContentLength
+	answer, err := http.DefaultTransport.RoundTrip(out)
+	if err != nil { // the replica was killed
+		http.Error(w, "no answer", http.StatusBadGateway)
+		return
+	}
+	defer func() { _ = answer.Body.Close() }()
+	w.WriteHeader(answer.StatusCode)
+	_, _ = io.Copy(w, io.LimitReader(answer.Body, 1<<10))
+}
+
+// environment is that of a replica.
+func (of task) environment() ([]string, error) {
+	text, err := json.Marshal(of)
+	if err != nil {
+		return nil, err
+	}
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GOCOVERDIR=") {
+			env = append(env, v)
+		}
+	}
+	return append(env, taskVariable+"="+string(text)), nil
+}
