@@ -93,7 +93,8 @@ const (
 	toldReady   = "ready"   // it serves web hooks at URL
 	toldBegun   = "begun"   // a handler begins with Message
 	toldFailed  = "failed"  // the handler has failed
-	toldSettled = "settled" // the handler has succeeded, and the store knows
+	toldHandled = "handled" // the handler has succeeded
+	toldSettled = "settled" // the store knows that it has
 )
 
 // told is a line.
@@ -140,6 +141,7 @@ func replicaRouter(store crisp.ClaimStore) *crisp.Router {
 			tell(told{What: toldFailed, Message: message})
 			return errByChance
 		}
+		tell(told{What: toldHandled, Message: message})
 		return nil
 	})
 	return router

@@ -22,7 +22,7 @@ func openRedis(_ context.Context, address string) (storetest.Store, error) {
 
 func newStore(t *testing.T, address, namespace string) *redisstore.Store {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: address, MaxRetries: -1, DialerRetries: 1})
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	store, err := redisstore.New(client, namespace)
 	require.NoError(t, err)
@@ -32,7 +32,9 @@ func newStore(t *testing.T, address, namespace string) *redisstore.Store {
 func TestNewRefusesNonsense(t *testing.T) {
 	_, err := redisstore.New(nil, "n")
 	assert.ErrorContains(t, err, "a client")
-	_, err = redisstore.New(redis.NewClient(&redis.Options{}), "")
+	client := redis.NewClient(&redis.Options{})
+	t.Cleanup(func() { require.NoError(t, client.Close()) })
+	_, err = redisstore.New(client, "")
 	assert.ErrorContains(t, err, "a namespace")
 }
 
