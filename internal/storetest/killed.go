@@ -182,8 +182,8 @@ type ledger struct {
 
 // life is that of a process, from its start to its end.
 type life struct {
-	killed time.Time            // a moment before; zero if it was not killed at random
-	open   map[string]*handling // what its handlers are at
+	killed time.Time           // a moment before; zero if it was not killed at random
+	open   map[int64]*handling // what its handlers are at, by the number of the run
 }
 
 // handling is one run of a handler.
@@ -197,7 +197,7 @@ type handling struct {
 func (b *ledger) newLife() *life {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := &life{open: make(map[string]*handling)}
+	l := &life{open: make(map[int64]*handling)}
 	b.lives = append(b.lives, l)
 	return l
 }
@@ -234,11 +234,11 @@ func (b *ledger) note(l *life, what told) {
 			b.runs = make(map[string][]*handling)
 		}
 		h := &handling{life: l, begun: at}
-		l.open[what.Message] = h
+		l.open[what.Run] = h
 		b.runs[what.Message] = append(b.runs[what.Message], h)
 		return
 	}
-	h := l.open[what.Message]
+	h := l.open[what.Run]
 	h.ended = at
 	switch what.What {
 	case toldHandled:
@@ -249,7 +249,7 @@ func (b *ledger) note(l *life, what told) {
 	case toldFailed:
 		h.failed = true
 	}
-	delete(l.open, what.Message)
+	delete(l.open, what.Run)
 }
 
 // wait waits until all messages are handled, or its patience is over.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +103,7 @@ type told struct {
 	What    string
 	URL     string `json:",omitempty"`
 	Message string `json:",omitempty"`
+	Run     int64  // of a handler, in this process
 	At      int64  // ns since 1970
 }
 
@@ -116,10 +118,13 @@ func tell(what told) {
 	}
 }
 
-// ran is a mark in the context of an event: whether its handlers have run here.
-type ran struct{ yes bool }
+// ran is a mark in the context of an event: which run of a handler it has led to here,
+// if any.
+type ran struct{ run int64 }
 
 type ranKey struct{}
+
+var runs atomic.Int64
 
 var errByChance = errors.New("failed by chance")
 
@@ -133,15 +138,15 @@ func replicaRouter(store crisp.ClaimStore) *crisp.Router {
 	}))
 	router.Use(tellSettled, crisp.Once(store, crisp.OnceLease(killedLease)))
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		message := textOf(ev)
-		tell(told{What: toldBegun, Message: message})
-		ctx.Value(ranKey{}).(*ran).yes = true
+		run := runs.Add(1)
+		ctx.Value(ranKey{}).(*ran).run = run
+		tell(told{What: toldBegun, Run: run, Message: textOf(ev)})
 		time.Sleep(time.Duration(5+rand.IntN(50)) * time.Millisecond) // the work
 		if rand.IntN(20) == 0 {
-			tell(told{What: toldFailed, Message: message})
+			tell(told{What: toldFailed, Run: run})
 			return errByChance
 		}
-		tell(told{What: toldHandled, Message: message})
+		tell(told{What: toldHandled, Run: run})
 		return nil
 	})
 	return router
@@ -151,8 +156,8 @@ func tellSettled(next crisp.Handler) crisp.Handler {
 	return func(ctx context.Context, ev crisp.Event) error {
 		mark := new(ran)
 		err := next(context.WithValue(ctx, ranKey{}, mark), ev)
-		if m, ok := ev.(*crisp.MessageSend); ok && err == nil && mark.yes {
-			tell(told{What: toldSettled, Message: textOf(m)})
+		if err == nil && mark.run != 0 {
+			tell(told{What: toldSettled, Run: mark.run})
 		}
 		return err
 	}
