@@ -56,7 +56,7 @@ VALUES ($1, $2, $3, 0, NOW_MS + CAST($4 AS BIGINT))
 ON CONFLICT (namespace, id) DO UPDATE
 SET owner = excluded.owner, done = 0, expires = excluded.expires
 WHERE crisp_claims.expires <= NOW_MS OR crisp_claims.done = 0 AND crisp_claims.owner = excluded.owner`,
-		state: `SELECT done FROM crisp_claims WHERE namespace = $1 AND id = $2 AND expires > NOW_MS`,
+		state: `SELECT done FROM crisp_claims WHERE namespace = $1 AND id = $2`,
 		done: `INSERT INTO crisp_claims (namespace, id, owner, done, expires)
 VALUES ($1, $2, '', 1, NOW_MS + CAST($3 AS BIGINT))
 ON CONFLICT (namespace, id) DO UPDATE

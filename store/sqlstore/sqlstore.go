@@ -105,7 +105,8 @@ func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration
 	return s.state(ctx, id)
 }
 
-// state is that of an event that somebody else has, or had until a moment ago.
+// state is that of an event that could not be claimed a moment ago; it may be over
+// since.
 func (s *Store) state(ctx context.Context, id string) (crisp.ClaimState, error) {
 	var done int
 	err := s.db.QueryRowContext(ctx, s.queries.state, s.namespace, id).Scan(&done)
