@@ -7,7 +7,7 @@ var onceMutants = []mutant{
 		removed: "what is done is not handled again",
 		in:      "ownClaim.handle",
 		old:     "case err == nil && state == ClaimDone:",
-		new:     "case false:",
+		new:     "case err == nil && state == ClaimDone && ctx == nil:",
 		tests:   "TestOnceASecondDeliveryWaits TestOnceAmongTransports",
 	},
 	{
@@ -79,7 +79,7 @@ var onceMutants = []mutant{
 		removed: "the context of handlers whose event another has taken over ends",
 		in:      "ownClaim.lost",
 		old:     "return state != ClaimOwned",
-		new:     "return false",
+		new:     "return state != ClaimOwned && ctx == nil",
 		tests:   "TestOnceAProcessThatHasDied",
 	},
 	{
@@ -127,7 +127,7 @@ var onceMutants = []mutant{
 		removed: "a lease that can't be renewed is let go of",
 		in:      "leader.renew",
 		old:     "case err == nil, !time.Now().Before(until):",
-		new:     "case err == nil:",
+		new:     "case err == nil:\n\t\t\treturn false\n\t\tcase !time.Now().Before(until):\n\t\t\tuntil = next",
 		tests:   "TestLead TestStandbyTakesOver",
 	},
 	{
