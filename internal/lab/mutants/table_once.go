@@ -127,7 +127,7 @@ var onceMutants = []mutant{
 		removed: "a lease that can't be renewed is let go of",
 		in:      "leader.renew",
 		old:     "case err == nil, !time.Now().Before(until):",
-		new:     "case err == nil:\n\t\t\treturn false\n\t\tcase !time.Now().Before(until):\n\t\t\tuntil = next",
+		new:     "case err == nil:\n\t\t\treturn false\n\t\tcase !time.Now().Before(until):\n\t\t\tuntil = next\n\t\t\tcontinue",
 		tests:   "TestLead TestStandbyTakesOver",
 	},
 	{
@@ -143,7 +143,7 @@ var onceMutants = []mutant{
 		removed: "one that another has is let go of at once",
 		in:      "leader.renew",
 		old:     "case err == nil, !time.Now().Before(until):",
-		new:     "case !time.Now().Before(until):",
+		new:     "case err == nil && ctx == nil, !time.Now().Before(until):",
 		tests:   "TestLeadALeaseThatSomebodyElseHas",
 	},
 	{
