@@ -122,7 +122,7 @@ func TestLeadALeaseThatSomebodyElseHas(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		assert.False(t, a.leads(), "it ends at the next renewal")
 		a.stop()
-		<-a.ended
+		assert.ErrorIs(t, <-a.ended, context.Canceled)
 	})
 }
 

@@ -94,7 +94,7 @@ func TestOnceASecondDeliveryWaits(t *testing.T) {
 				time.Sleep(5 * time.Minute) // many leases
 				assert.True(t, goingOn(second), "it waits for as long as the handlers run")
 				close(proceed)
-				<-first
+				assert.Equal(t, c.again, <-first != nil)
 				ended := time.Now()
 				require.NoError(t, <-second)
 				assert.Less(t, time.Since(ended), time.Second, "it need not wait for the end of the lease")

@@ -25,6 +25,10 @@ type Store interface {
 	Position(name string) crisp.PositionStore
 }
 
+// killedLease is how long the events of a replica that was killed are kept from the
+// other.
+const killedLease = time.Second
+
 // taskVariable is the environment variable by which a process knows that it is a
 // replica, and what it has to do.
 const taskVariable = "CRISP_REPLICA"

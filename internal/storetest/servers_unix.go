@@ -92,7 +92,7 @@ func temporary(t *testing.T, as *syscall.Credential) string {
 
 // command is one that ends with this process, however that ends.
 func command(t *testing.T, as *syscall.Credential, path string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), path, args...) //nolint:gosec // a server that the test needs
 	cmd.Dir = "/"
 	cmd.SysProcAttr = processAttributes(as)
 	return cmd
