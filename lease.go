@@ -60,7 +60,7 @@ const defaultLeaseTTL = 10 * time.Second
 // too.
 //
 // Lead returns what run returns, unless the lease was lost, or ctx's cause if that ends
-// before. A lease that fails is tried again forever, and [slog.Default] hears of it. An
+// before. A lease that fails is tried again forever, and [slog.Default] is told once. An
 // [RTM] runs once: make one in each call of run.
 func Lead(ctx context.Context, lease Lease, ttl time.Duration, run func(ctx context.Context) error) error {
 	switch {
@@ -88,6 +88,8 @@ type leader struct {
 	lease  Lease
 	holder string
 	ttl    time.Duration
+
+	failing bool // so that an outage of the lease is told once; for one goroutine at a time
 }
 
 func (l *leader) interval() time.Duration { return l.ttl * 3 / 10 }
@@ -116,9 +118,10 @@ func (l *leader) acquire(ctx context.Context) (until time.Time, held bool, err e
 		if v := recover(); v != nil {
 			held, err = false, panicError(v)
 		}
-		if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-			slog.Default().WarnContext(ctx, "crisp: the lease can't be had", slog.Any("error", err))
+		if err != nil && !l.failing && !errors.Is(ctx.Err(), context.Canceled) {
+			slog.Default().WarnContext(ctx, "crisp: the lease can't be had; it is tried again", slog.Any("error", err))
 		}
+		l.failing = err != nil
 	}()
 	held, err = l.lease.Acquire(ctx, l.holder, l.ttl)
 	return until, held && err == nil, err

@@ -88,6 +88,17 @@ func OncePatience(d time.Duration) OnceOption {
 	return func(o *once) { o.patience = d }
 }
 
+// OnceErrorHandler sets who hears of failures of the store, as [WithErrorHandler] does
+// for those of handlers; give both the same. It may be called from several goroutines
+// at once, and must not panic. The default logs to [slog.Default]. OnceErrorHandler(nil)
+// panics.
+func OnceErrorHandler(fn func(ctx context.Context, err error)) OnceOption {
+	if fn == nil {
+		panic("crisp: OnceErrorHandler(nil): needs a function")
+	}
+	return func(o *once) { o.onError = fn }
+}
+
 // Once is middleware that lets each event be handled once among all transports and
 // processes that share the store: a message that comes over the RTM API, by web
 // hook and by backfill, to several replicas. Add it first, so that what stands
@@ -112,8 +123,8 @@ func OncePatience(d time.Duration) OnceOption {
 //
 // A store that fails costs no event: it is asked again for a while ([OncePatience]).
 // If it doesn't recover, the handlers run without a claim, perhaps for the second
-// time, and for as long as it fails each event calls it only once. The router's
-// error handler hears of it.
+// time, and for as long as it fails each event calls it only once. The error handler
+// hears of it ([OnceErrorHandler]).
 //
 // Events that can't be known again ([EventIDStable]) pass: those over the RTM API
 // that are not messages. Share a store only among processes that run the same
@@ -122,7 +133,7 @@ func Once(store ClaimStore, opts ...OnceOption) func(Handler) Handler {
 	if store == nil {
 		panic("crisp: Once(nil): needs a store")
 	}
-	o := &once{store: store, lease: 30 * time.Second, keep: 24 * time.Hour, patience: 15 * time.Second}
+	o := &once{store: store, lease: 30 * time.Second, keep: 24 * time.Hour, patience: 15 * time.Second, onError: logError}
 	for _, opt := range opts {
 		opt(o)
 	}
@@ -153,6 +164,7 @@ const (
 type once struct {
 	store                 ClaimStore
 	lease, keep, patience time.Duration
+	onError               func(ctx context.Context, err error)
 
 	failing atomic.Bool // the patience with the store was used up, and it has not answered since
 }
@@ -317,5 +329,5 @@ func (c *ownClaim) release(ctx context.Context) {
 }
 
 func (c *ownClaim) report(ctx context.Context, err error) {
-	reportTo(ctx)(ctx, fmt.Errorf("crisp: the store of claimed events: %w", err))
+	c.onError(ctx, fmt.Errorf("crisp: the store of claimed events: %w", err))
 }

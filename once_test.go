@@ -28,8 +28,9 @@ type replica struct {
 
 func newReplica(store crisp.ClaimStore, handle crisp.Handler, opts ...crisp.OnceOption) *replica {
 	r := new(replica)
-	r.Router = crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) { r.errs.Add(err) }))
-	r.Use(crisp.Once(store, opts...))
+	report := func(_ context.Context, err error) { r.errs.Add(err) }
+	r.Router = crisp.NewRouter(crisp.WithErrorHandler(report))
+	r.Use(crisp.Once(store, append(opts, crisp.OnceErrorHandler(report))...))
 	r.OnAny(handle)
 	return r
 }
@@ -389,6 +390,7 @@ func TestOnceRefusesNonsense(t *testing.T) {
 		func() { crisp.OnceLease(time.Millisecond) },
 		func() { crisp.OnceKeep(time.Millisecond) },
 		func() { crisp.OncePatience(-1) },
+		func() { crisp.OnceErrorHandler(nil) },
 	} {
 		assert.Panics(t, fn)
 	}

@@ -317,19 +317,7 @@ func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	if r.run == nil { // nothing is around the handlers
 		return runAll(ctx, ev, c.handlers)
 	}
-	return runHandler(context.WithValue(ctx, reporterKey{}, r.onError), ev, r.run)
-}
-
-// reporterKey is the key of the error handler in the context of middleware.
-type reporterKey struct{}
-
-// reportTo is who hears of what a middleware has to tell besides the error that it
-// returns, which would be the event's failure.
-func reportTo(ctx context.Context) func(context.Context, error) {
-	if report, ok := ctx.Value(reporterKey{}).(func(context.Context, error)); ok {
-		return report
-	}
-	return logError
+	return runHandler(ctx, ev, r.run)
 }
 
 // runAll runs handlers one after the other, and all of them even if one fails.

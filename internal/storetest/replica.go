@@ -135,12 +135,13 @@ var errByChance = errors.New("failed by chance")
 // replicaRouter has a handler that takes a while and fails now and then. What it does
 // is told from inside and outside of Once.
 func replicaRouter(store crisp.ClaimStore) *crisp.Router {
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
+	report := func(_ context.Context, err error) {
 		if !errors.Is(err, errByChance) {
 			fmt.Fprintln(os.Stderr, err)
 		}
-	}))
-	router.Use(tellSettled, crisp.Once(store, crisp.OnceLease(killedLease)))
+	}
+	router := crisp.NewRouter(crisp.WithErrorHandler(report))
+	router.Use(tellSettled, crisp.Once(store, crisp.OnceLease(killedLease), crisp.OnceErrorHandler(report)))
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		run := runs.Add(1)
 		ctx.Value(ranKey{}).(*ran).run = run
