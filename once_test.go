@@ -384,6 +384,35 @@ func TestOnceAmongReplicasOfAWebhook(t *testing.T) {
 	})
 }
 
+// A web hook need not wait for longer than its handlers may take.
+func TestOnceAWebhookThatWaitsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, proceed := crisp.NewMemoryClaims(0), make(chan struct{})
+		at, ran := time.Now(), 0
+		post := func(opts ...crisp.WebhookOption) int {
+			r := newReplica(store, func(context.Context, crisp.Event) error {
+				ran++
+				<-proceed
+				return nil
+			})
+			h, err := crisp.NewWebhook(r.Router, append(opts, crisp.WithSigningSecrets("secret"))...)
+			require.NoError(t, err)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, crisptest.NewHookRequest("secret", crisptest.Sample("session:set_state"), crisptest.HookAt(at)))
+			return w.Code
+		}
+		first := make(chan int, 1)
+		go func() { first <- post() }()
+		synctest.Wait()
+		assert.Equal(t, http.StatusInternalServerError, post(crisp.WithHandlerTimeout(5*time.Second)))
+		assert.Equal(t, 5*time.Second, time.Since(at))
+		close(proceed)
+		assert.Equal(t, http.StatusOK, <-first)
+		assert.Equal(t, http.StatusOK, post(crisp.WithHandlerTimeout(5*time.Second)), "the next delivery")
+		assert.Equal(t, 1, ran)
+	})
+}
+
 func TestOnceRefusesNonsense(t *testing.T) {
 	for _, fn := range []func(){
 		func() { crisp.Once(nil) },

@@ -20,6 +20,8 @@ const (
 	killedVisitors = 8
 	killedMessages = 200
 	killedFor      = 5 * time.Second  // messages come, and processes are killed
+	standbyFor     = 8 * time.Second  // so do they, where a client takes over from another
+	standbyAlone   = 6 * time.Second  // before, until the first position is saved
 	killedPatience = 14 * time.Second // until all is handled; it takes about a second
 )
 
@@ -32,11 +34,11 @@ const (
 func Killed(t *testing.T, store string) {
 	srv := crisptest.NewServer(t, crisptest.WithHookRetries(1000, 20*time.Millisecond))
 	book := new(ledger)
-	fleet := newFleet(t, srv, store, book)
+	fleet := newFleet(t, srv, book, task{Store: store})
 	srv.AddPluginHook(srv.Serve(http.HandlerFunc(fleet.balance)), "message:send")
 
 	sent := make(chan []string)
-	go func() { sent <- talk(srv) }()
+	go func() { sent <- talk(srv, killedFor) }()
 	for began := time.Now(); time.Since(began) < killedFor; {
 		time.Sleep(time.Duration(300+rand.IntN(400)) * time.Millisecond)
 		fleet.kill(t, rand.IntN(len(fleet.replicas)))
@@ -46,8 +48,27 @@ func Killed(t *testing.T, store string) {
 	book.check(t)
 }
 
-// talk lets visitors send messages, and returns them.
-func talk(srv *crisptest.Server) (all []string) {
+// Standby is like Killed, but one process at a time has an RTM client, and there are
+// no web hooks: what one did not handle, the next finds by the position that they share.
+func Standby(t *testing.T, store string) {
+	srv := crisptest.NewServer(t)
+	book := new(ledger)
+	fleet := newFleet(t, srv, book, task{Store: store, Standby: true})
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	time.Sleep(standbyAlone)
+	sent := make(chan []string)
+	go func() { sent <- talk(srv, standbyFor) }()
+	for n := range 4 {
+		time.Sleep(standbyFor / 4)
+		fleet.kill(t, n%len(fleet.replicas))
+	}
+	book.wait(<-sent, killedPatience)
+	fleet.stop()
+	book.check(t)
+}
+
+// talk lets visitors send messages for a time, and returns them.
+func talk(srv *crisptest.Server, during time.Duration) (all []string) {
 	var visitors []*crisptest.Visitor
 	for range killedVisitors {
 		visitors = append(visitors, srv.Visitor())
@@ -56,7 +77,7 @@ func talk(srv *crisptest.Server) (all []string) {
 		text := fmt.Sprint("message ", n)
 		visitors[n%killedVisitors].Say(text)
 		all = append(all, text)
-		time.Sleep(killedFor / killedMessages)
+		time.Sleep(during / killedMessages)
 	}
 	return all
 }
@@ -68,11 +89,10 @@ type fleet struct {
 	replicas []*process
 }
 
-func newFleet(t *testing.T, srv *crisptest.Server, store string, book *ledger) *fleet {
+func newFleet(t *testing.T, srv *crisptest.Server, book *ledger, of task) *fleet {
 	token := srv.Token()
-	f := &fleet{book: book, task: task{
-		Store: store, REST: srv.URL(), Identifier: token.Identifier, Key: token.Key, SigningSecret: srv.SigningSecret(),
-	}}
+	of.REST, of.Identifier, of.Key, of.SigningSecret = srv.URL(), token.Identifier, token.Key, srv.SigningSecret()
+	f := &fleet{book: book, task: of}
 	for n := range 2 {
 		f.replicas = append(f.replicas, &process{name: fmt.Sprint("replica ", n)})
 	}

@@ -41,6 +41,7 @@ type task struct {
 	Identifier    string
 	Key           string
 	SigningSecret string
+	Standby       bool // only one replica at a time has an RTM client, and there are no web hooks
 }
 
 // Main runs the tests of a package, or the replica that one of them has started.
@@ -72,17 +73,20 @@ func (of task) run(open func(ctx context.Context, name string) (Store, error)) e
 	if err != nil {
 		return err
 	}
-	router := replicaRouter(store)
+	client, err := crisp.New(crisp.PluginToken(of.Identifier, of.Key), crisp.WithBaseURL(of.REST))
+	if err != nil {
+		return err
+	}
+	if of.Standby {
+		return of.standBy(ctx, client, store)
+	}
+	router := of.router(store)
 	hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(of.SigningSecret))
 	if err != nil {
 		return err
 	}
 	server := httptest.NewServer(hooks)
 	defer server.Close()
-	client, err := crisp.New(crisp.PluginToken(of.Identifier, of.Key), crisp.WithBaseURL(of.REST))
-	if err != nil {
-		return err
-	}
 	rtm, err := client.NewRTM(router, crisp.WithConcurrency(4), crisp.WithBackfill(crisp.Backfill{}),
 		crisp.WithPosition(store.Position(of.Name)))
 	if err != nil {
@@ -90,6 +94,20 @@ func (of task) run(open func(ctx context.Context, name string) (Store, error)) e
 	}
 	tell(told{What: toldReady, URL: server.URL})
 	return rtm.Run(ctx)
+}
+
+// standBy serves the RTM API whenever it is this replica's turn.
+func (of task) standBy(ctx context.Context, client *crisp.Client, store Store) error {
+	tell(told{What: toldReady})
+	router := of.router(store)
+	return crisp.Lead(ctx, crisp.NewLease(store, "rtm"), killedLease, func(ctx context.Context) error {
+		rtm, err := client.NewRTM(router, crisp.WithConcurrency(4), crisp.WithBackfill(crisp.Backfill{}),
+			crisp.WithPosition(store.Position("shared")))
+		if err != nil {
+			return err
+		}
+		return rtm.Run(ctx)
+	})
 }
 
 // What a replica tells on its standard output, a line of JSON each. What was written
@@ -132,9 +150,9 @@ var runs atomic.Int64
 
 var errByChance = errors.New("failed by chance")
 
-// replicaRouter has a handler that takes a while and fails now and then. What it does
+// router has a handler that takes a while and fails now and then. What it does
 // is told from inside and outside of Once.
-func replicaRouter(store crisp.ClaimStore) *crisp.Router {
+func (of task) router(store crisp.ClaimStore) *crisp.Router {
 	report := func(_ context.Context, err error) {
 		if !errors.Is(err, errByChance) {
 			fmt.Fprintln(os.Stderr, err)
@@ -142,12 +160,13 @@ func replicaRouter(store crisp.ClaimStore) *crisp.Router {
 	}
 	router := crisp.NewRouter(crisp.WithErrorHandler(report))
 	router.Use(tellSettled, crisp.Once(store, crisp.OnceLease(killedLease), crisp.OnceErrorHandler(report)))
+	mayFail := !of.Standby // there is nobody to try again
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		run := runs.Add(1)
 		ctx.Value(ranKey{}).(*ran).run = run
 		tell(told{What: toldBegun, Run: run, Message: textOf(ev)})
 		time.Sleep(time.Duration(5+rand.IntN(50)) * time.Millisecond) // the work
-		if rand.IntN(20) == 0 {
+		if mayFail && rand.IntN(20) == 0 {
 			tell(told{What: toldFailed, Run: run})
 			return errByChance
 		}

@@ -49,6 +49,8 @@ func TestRedis(t *testing.T) {
 
 func TestRedisReplicasThatAreKilled(t *testing.T) { storetest.Killed(t, storetest.Redis(t)) }
 
+func TestRedisStandbyTakesOver(t *testing.T) { storetest.Standby(t, storetest.Redis(t)) }
+
 // newClient is one that the test's end closes.
 func newClient(t *testing.T, address string) *redis.Client {
 	t.Helper()

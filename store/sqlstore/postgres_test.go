@@ -18,3 +18,5 @@ func TestPostgres(t *testing.T) { contract(t, newPostgres) }
 func TestPostgresReplicasThatAreKilled(t *testing.T) {
 	storetest.Killed(t, newPostgres(t).String())
 }
+
+func TestPostgresStandbyTakesOver(t *testing.T) { storetest.Standby(t, newPostgres(t).String()) }
