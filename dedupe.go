@@ -27,7 +27,7 @@ func (k DeliveryKey) String() string { return hex.EncodeToString(k[:]) }
 //
 // Within one [Webhook], deliveries of the same event wait for each other.
 // Among processes they don't: if Crisp delivers again while another process
-// still runs the handlers, they run twice.
+// still runs the handlers, they run twice, unless [Once] keeps them from it.
 //
 // A store that fails costs no event: if Done fails, the handlers run, perhaps
 // for the second time; if MarkDone fails, the delivery is answered as the

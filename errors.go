@@ -73,6 +73,15 @@ var (
 	// than [LimitReplies] allows.
 	ErrReplyLimit = errors.New("crisp: reply limit of the conversation reached")
 
+	// ErrClaimLost: another process has taken over the event that a handler is at,
+	// because this one was stopped, or did not reach the store, for longer than the
+	// lease. It is the cause of the end of the handler's context: see [Once].
+	ErrClaimLost = errors.New("crisp: another process has taken the event over")
+
+	// ErrLeaseLost: this process no longer holds a lease. It is the cause of the end
+	// of a context: see [Lead].
+	ErrLeaseLost = errors.New("crisp: the lease is no longer this process's")
+
 	// ErrInsecure: an endpoint without TLS on a host that is not loopback, or
 	// named by a Crisp that is not.
 	ErrInsecure = errors.New("crisp: refusing an endpoint without TLS (only loopback hosts may do without)")

@@ -21,7 +21,8 @@ import (
 )
 
 // The functions have the code of the guides word for word, so that it is known to
-// compile. It isn't run. The code of docs/testing.md is in crisptest, where it is.
+// compile. It isn't run. The code of docs/testing.md is in crisptest, where it is;
+// that of docs/scaling.md that opens stores is beside these.
 var _ = []any{
 	readmeRTM,
 	readmeWebhook,
@@ -36,6 +37,11 @@ var _ = []any{
 	botsIdempotent,
 	botsBackfill,
 	botsTest,
+	scalingOne,
+	scalingTransports,
+	scalingReplicas,
+	scalingStandby,
+	scalingAll,
 }
 
 func readmeRTM(ctx context.Context, identifier, key string) {
@@ -219,9 +225,70 @@ func botsTest(t *testing.T, newBot func(*crisp.Client) *crisp.Router) {
 	_, _ = answer, err
 }
 
+func scalingOne(client *crisp.Client, router *crisp.Router) {
+	rtm, err := client.NewRTM(router,
+		crisp.WithPosition(crisp.FilePosition("/var/lib/mybot/position")),
+		crisp.WithBackfill(crisp.Backfill{}))
+	_, _ = rtm, err
+}
+
+func scalingTransports(client *crisp.Client, secret string, answer func(context.Context, *crisp.MessageSend) error) {
+	router := crisp.NewRouter()
+	router.Use(crisp.Once(crisp.NewMemoryClaims(0)))
+	crisp.On(router, answer)
+	hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		log.Fatal(err)
+	}
+	rtm, err := client.NewRTM(router, crisp.WithBackfill(crisp.Backfill{}))
+	_, _, _ = hooks, rtm, err
+}
+
+// sharedStore is what the modules of stores have.
+type sharedStore interface {
+	crisp.ClaimStore
+	Position(name string) crisp.PositionStore
+}
+
+func scalingReplicas(router *crisp.Router, store sharedStore, secret string) {
+	router.Use(crisp.Once(store))
+	hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	_, _ = hooks, err
+}
+
+func scalingStandby(ctx context.Context, client *crisp.Client, router *crisp.Router, store sharedStore) {
+	lease := crisp.NewLease(store, "rtm")
+	err := crisp.Lead(ctx, lease, 0, func(ctx context.Context) error {
+		rtm, err := client.NewRTM(router,
+			crisp.WithPosition(store.Position("rtm")),
+			crisp.WithBackfill(crisp.Backfill{}))
+		if err != nil {
+			return err
+		}
+		return rtm.Run(ctx)
+	})
+	_ = err
+}
+
+func scalingAll(client *crisp.Client, router *crisp.Router, store sharedStore, secret, hostname string, answer func(context.Context, *crisp.MessageSend) error) {
+	router.Use(crisp.Once(store))
+	crisp.On(router, answer)
+	hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+	if err != nil {
+		log.Fatal(err)
+	}
+	rtm, err := client.NewRTM(router,
+		crisp.WithPosition(store.Position(hostname)), // not shared: both clients run
+		crisp.WithBackfill(crisp.Backfill{}))
+	_, _, _ = hooks, rtm, err
+}
+
 func TestTheGuidesCompile(t *testing.T) {
 	source := unindented(t, "guides_test.go")
-	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md"} {
+	for _, module := range []string{"sqlstore", "redisstore"} {
+		source += unindented(t, "../../store/"+module+"/example_test.go")
+	}
+	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
 		require.NotEmpty(t, blocks, guide)
 		for _, block := range blocks {

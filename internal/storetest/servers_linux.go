@@ -1,0 +1,7 @@
+package storetest
+
+import "syscall"
+
+func processAttributes(as *syscall.Credential) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: as, Pdeathsig: syscall.SIGKILL}
+}
