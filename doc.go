@@ -60,7 +60,8 @@
 // creates something never is.
 //
 // A bot that is left running needs guards: [IgnoreOperators], [IgnoreAutomated],
-// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing].
+// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing]. [Retry] runs handlers
+// again that have failed.
 //
 // # Errors
 //
