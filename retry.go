@@ -63,8 +63,8 @@ const (
 // of its conversation wait, those of others go on with [WithConcurrency], and the
 // position ([WithPosition]) stays before it. If the client is closed meanwhile, the
 // attempts end, the event counts as dropped, and a message comes again after a
-// restart ([WithBackfill]). Otherwise it is handled when Retry returns, whatever it
-// returns.
+// restart, to all of its handlers ([WithBackfill]). Otherwise it is handled when
+// Retry returns, whatever it returns.
 //
 // By web hook, attempts that don't fit into the delivery, or don't help, make it
 // fail (status 500), so that Crisp delivers the event again, and all of its handlers
@@ -223,7 +223,7 @@ const originWebsite = "website"
 
 // leavesOf are the errors that are joined in one.
 func leavesOf(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // an error that wraps a joined one is a single one
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

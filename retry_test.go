@@ -74,7 +74,7 @@ func newRetried(policy crisp.RetryPolicy) *retried {
 
 func joined(t *testing.T, err error) []error {
 	t.Helper()
-	all, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // the joined error itself
+	all, ok := err.(interface{ Unwrap() []error })
 	require.True(t, ok, "%T", err)
 	return all.Unwrap()
 }
