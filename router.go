@@ -230,7 +230,10 @@ func (r *Router) compile() {
 // surroundChains puts the middleware and the watchers around all that runs.
 // Each middleware is made once, and may pass on another event than it got.
 func (r *Router) surroundChains() {
-	run := func(ctx context.Context, ev Event) error { return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers) }
+	run := func(ctx context.Context, ev Event) error {
+		before, _ := ctx.Value(succeededKey{}).(*succeeded)
+		return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers, before)
+	}
 	for _, mw := range slices.Backward(r.middleware) {
 		if run = mw(run); run == nil {
 			panic("crisp: a middleware returned no handler, but nil")
@@ -315,15 +318,14 @@ func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 // runChain runs all that there is for an event.
 func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	if r.run == nil { // nothing is around the handlers
-		return runAll(ctx, ev, c.handlers)
+		return runAll(ctx, ev, c.handlers, nil)
 	}
 	return runHandler(ctx, ev, r.run)
 }
 
 // runAll runs handlers one after the other, and all of them even if one fails,
 // except those that have succeeded before.
-func runAll(ctx context.Context, ev Event, handlers []Handler) error {
-	before, _ := ctx.Value(succeededKey{}).(*succeeded)
+func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded) error {
 	if len(handlers) == 1 && before == nil {
 		return runHandler(ctx, ev, handlers[0])
 	}
