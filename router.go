@@ -12,7 +12,8 @@ import (
 )
 
 // Handler handles one event. An error is reported to the router's error
-// handler; over web hooks it also makes Crisp deliver the event again.
+// handler; over web hooks it also makes Crisp deliver the event again. Over the RTM
+// API nothing does: see [Retry].
 type Handler = func(ctx context.Context, ev Event) error
 
 // Router holds the handlers of events and runs them. One router serves any
