@@ -56,10 +56,12 @@
 // are for messages, conversations and the websites of a plugin; [Client.Do]
 // reaches every route of the REST API. All calls of a client keep to one pace,
 // which Crisp's refusals set, and a call that may have had its effect is not
-// repeated unless its context says that this is harmless ([Idempotent]).
+// repeated unless its context says that this is harmless ([Idempotent]); one that
+// creates something never is.
 //
 // A bot that is left running needs guards: [IgnoreOperators], [IgnoreAutomated],
-// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing].
+// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing]. [Retry] runs handlers
+// again that have failed.
 //
 // # Errors
 //

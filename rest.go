@@ -51,9 +51,9 @@ const (
 //
 // A call that is refused for the rate (429, 420) is sent again when Crisp or
 // the client's own pace allows, which all calls of a client keep together. GET
-// and HEAD are sent again if the network or the server fails, other methods
-// only with a context from [Idempotent]; after a failure, a Retry-After is
-// honoured up to 15 minutes. All that ends with the context: a call does not wait
+// and HEAD are sent again if the network or the server fails, PUT, PATCH and
+// DELETE only with a context from [Idempotent], POST never; after a failure, a
+// Retry-After is honoured up to 15 minutes. All that ends with the context: a call does not wait
 // for a pause that its deadline rules out. Without a deadline, each
 // sending has 30 seconds to be answered, a call that was refused or failed is
 // sent again within a minute, and one that is not sent yet waits for its turn as
@@ -171,8 +171,10 @@ func needsEscape(r rune) bool {
 // are sent again a few times, as GET and HEAD always are. Without it, calls of
 // other methods are not, as nobody knows whether they have had their effect.
 //
-// To set a state twice is harmless. To send a message twice is not: the visitor
-// may get both.
+// To set a state twice is harmless. To create something twice is not: a POST,
+// which is what creates messages, conversations and all else, is never sent again
+// for the mark. So a handler may mark its context for all that it calls, such as
+// [Client.Reply].
 func Idempotent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, idempotentKey{}, true)
 }
@@ -248,8 +250,16 @@ func (c *call) mayRepeat(ctx context.Context, sendings int) bool {
 	if c.persistent {
 		return ctx.Err() == nil
 	}
-	harmless := c.method == http.MethodGet || c.method == http.MethodHead || ctx.Value(idempotentKey{}) != nil
-	return harmless && sendings < maxSendings
+	if sendings >= maxSendings {
+		return false
+	}
+	switch c.method {
+	case http.MethodGet, http.MethodHead:
+		return true
+	case http.MethodPost:
+		return false // whatever the context says, which a handler may have marked for all its calls
+	}
+	return ctx.Value(idempotentKey{}) != nil
 }
 
 // failed reports whether the network or the server failed, not the call. One that

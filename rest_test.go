@@ -246,6 +246,8 @@ func TestFailedCallsAreSentAgainOnlyIfThatIsHarmless(t *testing.T) {
 			{method: "PATCH", want: 1},
 			{method: "PUT", want: 1},
 			{method: "DELETE", want: 1},
+			{method: "POST", ctx: crisp.Idempotent, want: 1},
+			{method: "PUT", ctx: crisp.Idempotent, want: 2},
 			{method: "PATCH", ctx: crisp.Idempotent, want: 2},
 			{method: "DELETE", ctx: crisp.Idempotent, want: 2},
 		} {

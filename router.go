@@ -12,7 +12,8 @@ import (
 )
 
 // Handler handles one event. An error is reported to the router's error
-// handler; over web hooks it also makes Crisp deliver the event again.
+// handler; over web hooks it also makes Crisp deliver the event again. Over the RTM
+// API nothing does: see [Retry].
 type Handler = func(ctx context.Context, ev Event) error
 
 // Router holds the handlers of events and runs them. One router serves any
@@ -230,7 +231,10 @@ func (r *Router) compile() {
 // surroundChains puts the middleware and the watchers around all that runs.
 // Each middleware is made once, and may pass on another event than it got.
 func (r *Router) surroundChains() {
-	run := func(ctx context.Context, ev Event) error { return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers) }
+	run := func(ctx context.Context, ev Event) error {
+		before, _ := ctx.Value(succeededKey{}).(*succeeded)
+		return runAll(ctx, ev, r.chainOf(ev.EventName()).handlers, before)
+	}
 	for _, mw := range slices.Backward(r.middleware) {
 		if run = mw(run); run == nil {
 			panic("crisp: a middleware returned no handler, but nil")
@@ -315,23 +319,73 @@ func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 // runChain runs all that there is for an event.
 func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	if r.run == nil { // nothing is around the handlers
-		return runAll(ctx, ev, c.handlers)
+		return runAll(ctx, ev, c.handlers, nil)
 	}
 	return runHandler(ctx, ev, r.run)
 }
 
-// runAll runs handlers one after the other, and all of them even if one fails.
-func runAll(ctx context.Context, ev Event, handlers []Handler) error {
-	if len(handlers) == 1 {
+// runAll runs handlers one after the other, and all of them even if one fails,
+// except those that have succeeded before.
+func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded) error {
+	if len(handlers) == 1 && before == nil {
 		return runHandler(ctx, ev, handlers[0])
 	}
 	var errs []error
-	for _, h := range handlers {
-		if err := runHandler(ctx, ev, h); err != nil {
+	for i := range handlers {
+		this := handling{ev, &handlers[i]}
+		if before.has(this) {
+			continue
+		}
+		if err := runHandler(ctx, ev, handlers[i]); err != nil {
 			errs = append(errs, err)
+		} else {
+			before.add(this)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// handling is the handling of an event by one of its handlers.
+type handling struct {
+	event   Event
+	handler *Handler // where the router keeps it
+}
+
+// succeeded are the handlers that need not run again when middleware has the
+// handlers of an event run several times. Nil remembers none.
+type succeeded struct {
+	mu  sync.Mutex // guards all
+	all map[handling]bool
+}
+
+// succeededKey is where a context has what has succeeded.
+type succeededKey struct{}
+
+// withSucceeded returns a context in which a handler that has succeeded with an
+// event does not run with it again.
+func withSucceeded(ctx context.Context) context.Context {
+	if ctx.Value(succeededKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, succeededKey{}, &succeeded{all: make(map[handling]bool)})
+}
+
+func (s *succeeded) has(h handling) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[h]
+}
+
+func (s *succeeded) add(h handling) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[h] = true
 }
 
 // runHandler runs a handler and turns its error or panic into a HandlerError.

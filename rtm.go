@@ -309,7 +309,7 @@ func (t *RTM) Run(ctx context.Context) error {
 	stopSaving := func() {}
 	last, err := t.loadPosition()
 	if err == nil {
-		t.progress.begin(last)
+		t.progress.begin(last.Time.IsZero())
 		stopSaving = t.savePositions()
 		t.saveSoon()
 		err = t.supervise(last)

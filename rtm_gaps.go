@@ -65,12 +65,12 @@ func newProgress(c *clock.Clock) *progress {
 	return &progress{clock: c, gaps: make(map[*openGap]struct{})}
 }
 
-// begin notes what another run has got to. The first run of all has got to where it
-// begins, so that the next misses nothing if it is killed before it connects.
-func (p *progress) begin(last Position) {
+// begin notes that a run begins. The first of all has got to where it begins, so that
+// the next misses nothing if it is killed before it connects.
+func (p *progress) begin(first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last.Time.IsZero() {
+	if first {
 		p.lastLive = p.clock.Stamp(p.clock.Now())
 	}
 }

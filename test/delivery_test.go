@@ -499,7 +499,7 @@ func TestTheBooksBalance(t *testing.T) {
 						hooks := crisp.Hooks{Dropped: func(d crisp.Dropped) { dropped.Add(int64(d.Count)) }}
 						ctx, cancel := context.WithCancel(t.Context())
 						defer cancel()
-						rtm := runUntil(t, ctx, srv.Client(), router, crisp.WithHooks(hooks), crisp.WithConcurrency(workers))
+						rtm := runUntil(ctx, t, srv.Client(), router, crisp.WithHooks(hooks), crisp.WithConcurrency(workers))
 						authenticated(t, srv)
 						for i := range 10 {
 							emit(srv, fmt.Sprint("session_", i), 10*i, 10*i+10)

@@ -135,7 +135,7 @@ func freeze(t *testing.T, backfill bool, frozen time.Duration) {
 	var gaps []crisp.Gap
 	complete := !backfill
 	for handled[last] == 0 || len(gaps) == 0 || !complete {
-		r := reports.next(t, ctx)
+		r := reports.next(ctx, t)
 		if r.Gap != nil {
 			gaps = append(gaps, *r.Gap)
 		}
@@ -205,7 +205,7 @@ func (f *frozenProcess) read(out io.Reader) {
 	}
 }
 
-func (f *frozenProcess) next(t *testing.T, ctx context.Context) frozenReport {
+func (f *frozenProcess) next(ctx context.Context, t *testing.T) frozenReport {
 	select {
 	case r := <-f.lines:
 		return r

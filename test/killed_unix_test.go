@@ -48,7 +48,7 @@ func TestKilledProcess(t *testing.T) {
 			last := fmt.Sprint(said)
 			visitor.Say(last)
 			for handled[last] == 0 {
-				if r := client.next(t, ctx); r.Handled != "" {
+				if r := client.next(ctx, t); r.Handled != "" {
 					handled[r.Handled]++
 				}
 			}

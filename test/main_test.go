@@ -43,10 +43,10 @@ func run(t *testing.T, srv *crisptest.Server, router *crisp.Router, opts ...cris
 
 func runClient(t *testing.T, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
 	t.Helper()
-	return runUntil(t, t.Context(), client, router, opts...)
+	return runUntil(t.Context(), t, client, router, opts...)
 }
 
-func runUntil(t *testing.T, ctx context.Context, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
+func runUntil(ctx context.Context, t *testing.T, client *crisp.Client, router *crisp.Router, opts ...crisp.RTMOption) *running {
 	t.Helper()
 	rtm, err := client.NewRTM(router, opts...)
 	require.NoError(t, err)

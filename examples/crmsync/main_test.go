@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -110,6 +111,23 @@ func TestWhatIsNewerThanAListWins(t *testing.T) {
 	}
 	require.NoError(t, s.removeUnlisted(ctx, "w", begun))
 	assert.Equal(t, []string{"b2", "c2", "d1", "f1", "z"}, emails(t, s))
+}
+
+func TestADatabaseThatIsLockedForAMomentLosesNothing(t *testing.T) {
+	s := testStore(t)
+	sync := newSyncer(nil, s, nil)
+	failures := 1
+	router := sync.router()
+	crisp.On(router, func(context.Context, *crisp.PeopleProfileCreated) error {
+		if failures--; failures >= 0 {
+			return errors.New("database is locked")
+		}
+		return nil
+	})
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.PeopleProfileCreated{WebsiteID: "w", PeopleID: "ada", Email: "ada@example.com"}))
+	assert.Equal(t, -1, failures)
+	assert.Equal(t, []string{"ada@example.com"}, emails(t, s))
+	assert.Empty(t, sync.stale)
 }
 
 func TestALostEventMakesTheStoreStale(t *testing.T) {

@@ -38,13 +38,21 @@ func (s *syncer) markStale() {
 }
 
 // router returns the router that follows contacts. An event whose handler fails is
-// not sent again, so the store is stale then, as after a gap.
+// tried again, but not sent again, so the store is stale if that does not help, as
+// after a gap.
 func (s *syncer) router(middleware ...func(crisp.Handler) crisp.Handler) *crisp.Router {
-	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
+	lost := func(_ context.Context, err error) {
 		slog.Error("an event is lost", "error", err)
 		s.markStale()
-	}))
+	}
+	router := crisp.NewRouter(crisp.WithErrorHandler(lost))
 	router.Use(middleware...)
+	router.Use(crisp.Retry(crisp.RetryPolicy{
+		DeadLetter: func(ctx context.Context, _ crisp.Event, err error) error {
+			lost(ctx, err)
+			return nil
+		},
+	}))
 	crisp.On(router, func(ctx context.Context, ev *crisp.PeopleProfileCreated) error {
 		return s.store.merge(ctx, contactOf(ev.WebsiteID, ev.PeopleID, crisp.Profile{Email: ev.Email}), ev.Time)
 	})

@@ -32,15 +32,6 @@ type Backfill struct {
 	idle     chan struct{}
 }
 
-// task is a gap to be filled.
-type task struct {
-	Gap
-	source   Source
-	handled  map[uint64]bool // messages handled shortly before the gap
-	told     <-chan struct{} // closed when the gap was told of
-	finished func(Outcome)
-}
-
 // New makes a Backfill that feeds a queue, whose handlers have the context handling.
 // Nothing is fetched after the end of the context fetching.
 func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, cfg Config) *Backfill {

@@ -18,6 +18,15 @@ type Outcome struct {
 	Abandoned     bool  // handlers were ended before they had all
 }
 
+// task is a gap to be filled.
+type task struct {
+	Gap
+	source   Source
+	handled  map[uint64]bool // messages handled shortly before the gap
+	told     <-chan struct{} // closed when the gap was told of
+	finished func(Outcome)
+}
+
 // env is what all gaps share. Nothing of it changes.
 type env struct {
 	handling context.Context // the handlers': its end abandons everything

@@ -28,10 +28,12 @@ var _ = []any{
 	readmeWebhook,
 	rtmEnd,
 	webhooksProgram,
+	reliabilityRetry,
 	reliabilityGaps,
 	botsFirst,
 	botsGuards,
 	botsHandOver,
+	botsRetry,
 	botsPicker,
 	botsDeadline,
 	botsIdempotent,
@@ -123,6 +125,16 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 	<-drained // ListenAndServe returns before the handlers have
 }
 
+func reliabilityRetry(router *crisp.Router, saveForLater func(ctx context.Context, id, name string, payload []byte, err error) error) {
+	router.Use(crisp.Retry(crisp.RetryPolicy{
+		Attempts:   10,
+		MaxElapsed: 5 * time.Minute,
+		DeadLetter: func(ctx context.Context, ev crisp.Event, err error) error {
+			return saveForLater(ctx, crisp.EventID(ev), ev.EventName(), ev.EventMeta().Raw, err)
+		},
+	}))
+}
+
 func reliabilityGaps(client *crisp.Client, router *crisp.Router) {
 	rtm, err := client.NewRTM(router,
 		crisp.WithBackfill(crisp.Backfill{}),
@@ -175,6 +187,15 @@ func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pause
 	pending := client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
 	assigned := client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
 	return errors.Join(noted, pending, assigned)
+}
+
+func botsRetry(router *crisp.Router) {
+	router.Use(crisp.Retry(crisp.RetryPolicy{
+		DeadLetter: func(ctx context.Context, ev crisp.Event, err error) error {
+			log.Println("not handled:", crisp.EventID(ev), err)
+			return nil
+		},
+	}))
 }
 
 func botsPicker(client *crisp.Client, router *crisp.Router) {

@@ -130,4 +130,12 @@ var answerMutants = []mutant{
 		new:     "whole.Err() == nil ||",
 		tests:   "TestACallWithoutAnswerSaysHowLong",
 	},
+	{
+		promise: "the answer to a call that creates something is lost",
+		removed: "it is not sent again, whatever its context says",
+		in:      "call.mayRepeat",
+		old:     "\t\treturn false // whatever",
+		new:     "\t\treturn ctx.Value(idempotentKey{}) != nil // whatever",
+		tests:   "TestWhatCreatesIsNeverSentTwice TestFailedCallsAreSentAgainOnlyIfThatIsHarmless",
+	},
 }
