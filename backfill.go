@@ -127,7 +127,7 @@ func (t *RTM) newBackfill() *backfill.Backfill {
 	if t.cfg.position != nil {
 		fetching = t.handling
 	}
-	return backfill.New(t.handling, fetching, t.queue, t.seen, backfill.Config{
+	cfg := backfill.Config{
 		Overlap:      t.cfg.backfill.Overlap,
 		MaxAge:       t.cfg.backfill.MaxAge,
 		MaxRequests:  t.cfg.backfill.MaxRequests,
@@ -135,7 +135,25 @@ func (t *RTM) newBackfill() *backfill.Backfill {
 		SideBySide:   sideBySide,
 		Fingerprint:  t.itemFingerprint,
 		Conversation: t.itemConversation,
-	})
+	}
+	if t.router.looksAtRecovered() {
+		cfg.Whole = t.recoveredAll
+	}
+	return backfill.New(t.handling, fetching, t.queue, t.seen, cfg)
+}
+
+// recoveredAll lets the router know of all missed messages of a conversation, before
+// the first has its turn. Those that were handled already are no news.
+func (t *RTM) recoveredAll(c backfill.Conversation, messages []backfill.Message) (after func()) {
+	var events []Event
+	for _, m := range messages {
+		ev := m.Value.(Event)
+		if key, ok := messageKey(ev); !ok || !t.seen.Repeats(key, true) {
+			events = append(events, ev)
+		}
+	}
+	ref := SessionRef{WebsiteID: c.Website, SessionID: c.ID}
+	return t.router.recoveredAll(ref, SessionState(c.State), events)
 }
 
 // itemFingerprint is that of the message, 0 if the item is none.
@@ -352,7 +370,7 @@ var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
 	pages := untilShort(conversationList(s.get, website, lastChanged).pages(ctx), shortPage)
 	return mapPages(pages, func(c *Conversation) backfill.Conversation {
-		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, Changed: c.UpdatedAt}
+		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, State: string(c.State), Changed: c.UpdatedAt}
 	})
 }
 

@@ -73,6 +73,16 @@ var (
 	// than [LimitReplies] allows.
 	ErrReplyLimit = errors.New("crisp: reply limit of the conversation reached")
 
+	// ErrPaused: a person has answered in the conversation while a handler was at a
+	// message of it. It is the cause of the end of the handler's context, and what is
+	// sent with that is refused with it: see [PauseOnHuman].
+	ErrPaused = errors.New("crisp: a person has taken over the conversation")
+
+	// ErrSuperseded: the visitor has said more while a handler was at what they said
+	// before. It is the cause of the end of the handler's context, and what is sent
+	// with that is refused with it: see [Supersede].
+	ErrSuperseded = errors.New("crisp: the visitor has said more meanwhile")
+
 	// ErrClaimLost: another process has taken over the event that a handler is at,
 	// because this one was stopped, or did not reach the store, for longer than the
 	// lease. It is the cause of the end of the handler's context: see [Once].

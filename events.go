@@ -101,9 +101,10 @@ type Meta struct {
 // EventMeta returns the event's Meta; it is how every event implements [Event].
 func (m *Meta) EventMeta() *Meta { return m }
 
-// identity is what an event is known by that brings no message.
+// identity is what an event is known by that brings no message, and when it came.
 type identity struct {
-	body []byte // of the web hook that it came by; nil = it did not
+	body    []byte // of the web hook that it came by; nil = it did not
+	arrival uint64 // see arrivalOf; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
@@ -121,7 +122,7 @@ func (i *identity) get() [sha256.Size]byte {
 	return i.key
 }
 
-var identities sync.Mutex // guards Meta.identity of all events
+var identities sync.Mutex // guards Meta.identity of all events, and arrival in it
 
 // identityOf returns the identity of an event, which it gets when it is asked for.
 func identityOf(m *Meta) *identity {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -20,11 +21,19 @@ const maxPauses = 1 << 16
 // Pauses are the conversations that a bot keeps out of, because of [PauseOnHuman]
 // or [Pauses.Pause]. All methods may be called from any goroutine.
 type Pauses struct {
-	client *Client
-	quiet  time.Duration // 0: no time ends a pause
+	client  *Client
+	quiet   time.Duration                    // 0: no time ends a pause
+	states  []func(ev *SessionSetState) bool // that end one
+	running *running
 
-	mu     sync.Mutex                          // guards paused
-	paused *fifo.Map[SessionRef, clock.Moment] // since when
+	mu     sync.Mutex // guards paused
+	paused *fifo.Map[SessionRef, pause]
+}
+
+// pause is what is known of a conversation that the bot keeps out of.
+type pause struct {
+	since   clock.Moment // when a person has answered last
+	arrival uint64       // of that answer; 0 if the program has asked for the pause
 }
 
 // ResumeRule says when a paused conversation goes on: see [ResumeAfter] and
@@ -53,65 +62,158 @@ func ResumeOn[T any, E interface {
 		panic("crisp: ResumeOn(nil): needs a function")
 	}
 	return ResumeRule{func(r *Router, p *Pauses) {
-		r.watch(E(new(T)).EventName(), func(_ context.Context, ev Event) {
+		name := E(new(T)).EventName()
+		r.onArrival(name, nil)
+		r.watch(name, func(_ context.Context, ev Event) {
 			if typed, ok := ev.(E); ok && resumes(typed) {
-				p.Resume(typed.Session())
+				p.resume(typed.Session(), arrivalOf(ev))
 			}
 		})
+		if state, ok := any(resumes).(func(*SessionSetState) bool); ok {
+			p.states = append(p.states, state)
+		}
 	}}
 }
 
 // PauseOnHuman keeps a bot out of conversations that a person has taken over. As
-// soon as an operator answers (a message that is not automated, not a note and
-// not sent by the client), messages of that conversation are kept from all
-// handlers, until one of the rules says otherwise. Other events of it go on.
+// soon as an operator's answer arrives (a message that is not automated, not a note
+// and not sent by the client), messages of that conversation are kept from all
+// handlers, also those that wait already, until one of the rules says otherwise. Other
+// events of it go on. The contexts of handlers that are at a message of it end with
+// [ErrPaused], what they send into the conversation is refused with it, and errors that
+// they return then are no failures.
+//
+// What an RTM client recovers of a conversation is looked at whole before any of it is
+// handled: a person's answer among it pauses, and so does, for what was recovered, a
+// state that [ResumeOn] names, since somebody has dealt with it.
 //
 // It subscribes the router to the events that it needs, and adds middleware to
-// it; that sees the operators' messages wherever other middleware stands. A
-// handler that is running when the operator answers is not interrupted.
+// it; that sees the operators' messages wherever other middleware stands.
 //
 // Without a rule, only [Pauses.Resume] resumes. Pauses last as long as the
 // program: one that must outlive it keeps [Pauses.All] and puts it back with
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
-	p := &Pauses{client: client, paused: fifo.New[SessionRef, clock.Moment](maxPauses)}
-	r.watch((*MessageReceived)(nil).EventName(), p.observe)
+	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[SessionRef, pause](maxPauses)}
+	name := (*MessageReceived)(nil).EventName()
+	r.onArrival(name, p.arrived)
+	r.watch(name, p.decided)
+	r.onRecovered(p.recovered)
 	for _, rule := range rules {
 		rule.apply(r, p)
 	}
-	r.Use(ignoring(func(_ context.Context, m *ConversationMessage) bool { return p.Paused((*MessageSend)(m).Session()) }))
+	r.Use(p.middleware)
 	return p
 }
 
-// observe pauses a conversation in which a person has answered.
-func (p *Pauses) observe(ctx context.Context, ev Event) {
+func (p *Pauses) middleware(next Handler) Handler {
+	return func(ctx context.Context, ev Event) error {
+		m, ok := messageOf(ev)
+		if !ok {
+			return next(ctx, ev)
+		}
+		ref := refOf(m)
+		if p.Paused(ref) {
+			return nil
+		}
+		return p.running.do(ctx, ref, arrivalOf(ev), func(this *turn) {
+			if p.Paused(ref) { // since just now
+				this.interrupt(ErrPaused)
+			}
+		}, func(ctx context.Context) error {
+			if context.Cause(ctx) == ErrPaused { //nolint:errorlint // it was interrupted before it began
+				return nil
+			}
+			return next(ctx, ev)
+		})
+	}
+}
+
+// byPerson returns the message of an event that a person has sent from the operators'
+// side, or this client.
+func byPerson(ev Event) (*ConversationMessage, bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.From != FromOperator || m.Automated || m.Type == MessageTypeNote || m.Type == MessageTypeEvent {
+		return nil, false
+	}
+	return m, true
+}
+
+// arrived pauses a conversation in which a person has answered. While the client itself
+// is sending something there, it takes a moment to know whether it was that.
+func (p *Pauses) arrived(ev Event) {
+	m, ok := byPerson(ev)
+	if !ok {
 		return
 	}
-	if p.client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint}) {
+	id := messageID{strings.Clone(m.SessionID), m.Fingerprint}
+	own, underway := p.client.sent.look(id)
+	switch {
+	case own:
+	case underway == nil:
+		p.answered(m, arrivalOf(ev))
+	default:
+		arrival := arrivalOf(ev)
+		go func() {
+			if !p.client.sent.has(context.Background(), id) {
+				p.answered(m, arrival)
+			}
+		}()
+	}
+}
+
+// decided waits, in the turn of an operator's message, until it is known whether it is
+// the client's.
+func (p *Pauses) decided(ctx context.Context, ev Event) {
+	m, ok := byPerson(ev)
+	if !ok {
 		return
 	}
+	id := messageID{m.SessionID, m.Fingerprint}
+	if own, underway := p.client.sent.look(id); own || underway == nil {
+		return
+	}
+	if !p.client.sent.has(ctx, id) {
+		p.answered(m, arrivalOf(ev))
+	}
+}
+
+// answered pauses a conversation, and ends what runs for its messages.
+func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 	since := p.client.clock.Now()
 	if !m.Time.IsZero() {
 		since = p.client.clock.OfCrisp(m.Time)
 	}
-	p.pause((*MessageSend)(m).Session(), since)
+	ref := refOf(m)
+	p.pause(ref, since, arrival)
+	p.running.interrupt(ref, math.MaxUint64, ErrPaused)
+}
+
+// recovered keeps the bot out of what was missed of a conversation in a state that ends
+// a pause: somebody has dealt with it.
+func (p *Pauses) recovered(ref SessionRef, state SessionState) (after func()) {
+	for _, ends := range p.states {
+		if state != "" && ends(&SessionSetState{WebsiteID: ref.WebsiteID, SessionID: ref.SessionID, State: state}) {
+			p.pause(ref, p.client.clock.Now(), 0)
+			return func() { p.Resume(ref) }
+		}
+	}
+	return nil
 }
 
 // Pause keeps the bot out of a conversation, as if an operator had answered at
 // that time; a time to come counts as now.
 func (p *Pauses) Pause(ref SessionRef, since time.Time) {
-	p.pause(ref, p.client.clock.OfWall(since))
+	p.pause(ref, p.client.clock.OfWall(since), 0)
 }
 
-func (p *Pauses) pause(ref SessionRef, since clock.Moment) {
+func (p *Pauses) pause(ref SessionRef, since clock.Moment, arrival uint64) {
 	since = min(since, p.client.clock.Now())
 	// The identifiers may share an event's memory.
 	ref = SessionRef{WebsiteID: strings.Clone(ref.WebsiteID), SessionID: strings.Clone(ref.SessionID)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.paused.Put(ref, since)
+	p.paused.Put(ref, pause{since, arrival})
 }
 
 // Resume lets the bot into a conversation again.
@@ -121,12 +223,22 @@ func (p *Pauses) Resume(ref SessionRef) {
 	p.paused.Delete(ref)
 }
 
+// resume ends a pause because of an event, unless the answer that caused it has arrived
+// after that.
+func (p *Pauses) resume(ref SessionRef, arrival uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if by, _ := p.paused.Get(ref); arrival == 0 || by.arrival <= arrival {
+		p.paused.Delete(ref)
+	}
+}
+
 // Paused reports whether the bot has to keep out of a conversation.
 func (p *Pauses) Paused(ref SessionRef) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	since, paused := p.paused.Get(ref)
-	if paused && p.over(since) {
+	by, paused := p.paused.Get(ref)
+	if paused && p.over(by.since) {
 		p.paused.Delete(ref)
 		return false
 	}
@@ -144,9 +256,9 @@ func (p *Pauses) All() iter.Seq2[SessionRef, time.Time] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := make(map[SessionRef]time.Time)
-	for ref, since := range p.paused.All() {
-		if !p.over(since) {
-			all[ref] = p.client.clock.Wall(since)
+	for ref, by := range p.paused.All() {
+		if !p.over(by.since) {
+			all[ref] = p.client.clock.Wall(by.since)
 		}
 	}
 	return maps.All(all)

@@ -39,6 +39,7 @@ type Router struct {
 	any        []Handler
 	middleware []func(Handler) Handler
 	watchers   map[string][]watcher // by the name in the catalog
+	arrivals   arrivals
 
 	// freeze ends registration, once, and computes what runs for each name, so that
 	// an event costs one look-up, however many handlers there are. What follows is
@@ -67,6 +68,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		typed:    make(map[string][]Handler),
 		named:    make(map[string][]Handler),
 		watchers: make(map[string][]watcher),
+		arrivals: newArrivals(),
 	}
 	r.freeze = sync.OnceFunc(r.compile) // which panics again if it did once: no event may pass without its middleware
 	for _, opt := range opts {
@@ -196,6 +198,7 @@ func (r *Router) registeredNames() []string {
 	defer r.mu.Unlock()
 	names := slices.AppendSeq(slices.Collect(maps.Keys(r.typed)), maps.Keys(r.named))
 	names = slices.AppendSeq(names, maps.Keys(r.watchers))
+	names = slices.AppendSeq(names, maps.Keys(r.arrivals.byName))
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -270,7 +273,7 @@ func (r *Router) addChain(name string) {
 		typed = r.unknown
 	}
 	c := newChain(name, slices.Concat(typed, r.named[name], r.any))
-	c.wanted = c.wanted || len(r.watchers[canonicalName(name)]) > 0
+	c.wanted = c.wanted || len(r.watchers[canonicalName(name)]) > 0 || r.hearsOf(name)
 	r.chains[name] = c
 }
 
@@ -302,6 +305,12 @@ func (r *Router) wants(name []byte) (string, bool) {
 // and the seam to test handlers by.
 func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	r.freeze()
+	r.arrived(ev)
+	return r.dispatch(ctx, ev)
+}
+
+// dispatch is Dispatch for an event whose arrival was told of.
+func (r *Router) dispatch(ctx context.Context, ev Event) error {
 	c := r.chainOf(ev.EventName())
 	if !c.wanted {
 		return nil

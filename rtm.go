@@ -499,6 +499,11 @@ func (t *RTM) read(c *connection) error {
 		t.received.Add(1)
 		t.progress.lastEvent.Store(it.Received)
 		t.progress.lastSent.Store(it.SentAfter)
+		if t.router.hearsOf(name) {
+			if ev, err := t.eventOf(&it); err == nil { // else its turn will tell
+				t.router.arrived(ev)
+			}
+		}
 		if t.admit(c, &it) {
 			t.queue.Put(it)
 		}
@@ -574,7 +579,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 // dispatch reports false if handlers gave up because their context had ended: the
 // event counts as dropped then. The router has told its error handler of errors.
 func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
-	if t.router.Dispatch(ctx, ev) == nil || ctx.Err() == nil {
+	if t.router.dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true
 	}
 	if !it.Extra { // what was recovered was not received

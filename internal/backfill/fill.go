@@ -58,6 +58,7 @@ type fill struct {
 	targets map[string]*target // by the conversation's id
 	todo    []*target          // of these, to be fetched
 	ahead   int64              // cost of what is on its way to the handlers
+	whole   int64              // cost of what is to be looked at whole
 	over    bool               // nothing waits any more, or will
 
 	inbox    *inbox          // anybody's
@@ -96,6 +97,8 @@ func (f *fill) with(tasks []*task, s *search, changed []Conversation) *fill {
 type target struct {
 	Conversation
 	awaited bool           // live events wait for it
+	whole   []Message      // to be looked at whole, before they are handed over
+	cost    int64          // of these
 	live    map[int64]bool // fingerprints of the messages among them
 }
 
@@ -181,7 +184,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 		for len(f.todo) > 0 && f.mayFetch(underway, largest) {
 			t := f.next()
 			if f.search.over {
-				if !f.hand(w, t.ID, nil, true) {
+				if !f.hand(w, t.ID, nil, &ending{}) {
 					return false
 				}
 				continue
@@ -196,7 +199,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 		case p := <-pages:
 			if p.end {
 				underway--
-				if !f.hand(w, p.of.ID, nil, true) {
+				if !f.handWhole(w, p.of, true) {
 					return false
 				}
 				continue
@@ -206,7 +209,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 			p.more <- more
 			if len(due) > 0 {
 				largest = max(largest, costOf(due))
-				if !f.hand(w, p.of.ID, due, false) {
+				if !f.gather(w, p.of, due) {
 					return false
 				}
 			}
@@ -220,7 +223,7 @@ func (f *fill) fetchAll(w *waiting) bool {
 // mayFetch reports whether another conversation may be fetched beside those that
 // are: not if their pages might have no room.
 func (f *fill) mayFetch(underway int, largest int64) bool {
-	return underway == 0 || underway < f.cfg.SideBySide && f.ahead+int64(underway+1)*largest <= f.cfg.MaxAhead
+	return underway == 0 || underway < f.cfg.SideBySide && f.ahead+f.whole+int64(underway+1)*largest <= f.cfg.MaxAhead
 }
 
 // fetch fetches the messages of a conversation until it is told to stop. It is a
@@ -253,9 +256,47 @@ func costOf(page []Message) int64 {
 	return cost
 }
 
+// wholeShare is which part of MaxAhead the messages of a conversation may take that are
+// looked at whole.
+const wholeShare = 4
+
+// gather hands a page over, or keeps it until the conversation is known whole.
+func (f *fill) gather(w *waiting, t *target, page []Message) bool {
+	if f.cfg.Whole == nil {
+		return f.hand(w, t.ID, page, nil)
+	}
+	cost := costOf(page)
+	t.whole, t.cost, f.whole = append(t.whole, page...), t.cost+cost, f.whole+cost
+	return t.cost <= f.cfg.MaxAhead/wholeShare || f.handWhole(w, t, false)
+}
+
+// handWhole hands over what was kept, after a look at all of it.
+func (f *fill) handWhole(w *waiting, t *target, last bool) bool {
+	var end *ending
+	if last {
+		end = &ending{}
+	}
+	whole := t.whole
+	f.whole -= t.cost
+	t.whole, t.cost = nil, 0
+	if len(whole) > 0 {
+		after := f.cfg.Whole(t.Conversation, whole)
+		if last {
+			end.after = after
+		}
+	}
+	return f.hand(w, t.ID, whole, end)
+}
+
+// ending is the end of a conversation's messages.
+type ending struct {
+	after func() // to be called when the last was handled; nil = nothing
+}
+
 // hand waits until so much of what was recovered is handled that there is room
-// for more. It reports false if the handlers were ended.
-func (f *fill) hand(w *waiting, id string, page []Message, last bool) bool {
+// for more. It reports false if the handlers were ended. end is nil if there may be
+// more.
+func (f *fill) hand(w *waiting, id string, page []Message, end *ending) bool {
 	items, cost := make([]delivery.Item, 0, len(page)), costOf(page)
 	for _, m := range page {
 		items = append(items, f.item(id, m))
@@ -266,7 +307,7 @@ func (f *fill) hand(w *waiting, id string, page []Message, last bool) bool {
 		}
 	}
 	f.ahead += cost
-	f.queue.Do(func() { w.found(id, page, items, last, cost) })
+	f.queue.Do(func() { w.found(id, page, items, end, cost) })
 	return true
 }
 

@@ -22,6 +22,7 @@ type Conversation struct {
 	Website string
 	ID      string
 	Inbox   string
+	State   string    // empty if it is not known
 	Changed time.Time // by Crisp's clock
 }
 
@@ -77,6 +78,11 @@ type Config struct {
 	// Fingerprint returns that of an item which is a message, else 0. It may set
 	// the item's Value, so that what it had to decode need not be decoded again.
 	Fingerprint func(it *delivery.Item) int64
+	// Whole, unless it is nil, is told of all missed messages of a conversation (or of
+	// the next of so many that they would take too much memory) before the first of
+	// them is handled. after, unless it is nil, is called in the conversation's turn
+	// when the last was.
+	Whole func(c Conversation, messages []Message) (after func())
 	// Conversation names the conversation of an item, if it has one.
 	Conversation func(it *delivery.Item) Conversation
 }

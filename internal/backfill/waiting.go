@@ -101,7 +101,7 @@ func (w *waiting) CaughtUp() {
 // Messages that were found and yet came live stay where they came, among the other
 // events of the conversation. So those that were found before such a one go before
 // it, and those behind it, missed in a later gap, come behind.
-func (w *waiting) found(id string, page []Message, items []delivery.Item, last bool, cost int64) {
+func (w *waiting) found(id string, page []Message, items []delivery.Item, end *ending, cost int64) {
 	c := w.conversations[id]
 	var next []delivery.Item
 	for i, m := range page {
@@ -111,7 +111,10 @@ func (w *waiting) found(id string, page []Message, items []delivery.Item, last b
 			next = append(next, items[i])
 		}
 	}
-	if last {
+	if end != nil {
+		if end.after != nil {
+			next = append(next, delivery.Item{Key: id, Call: end.after})
+		}
 		next = append(next, c.take(len(c.held))...)
 		*c = heldConversation{settled: true}
 		w.unsettled--

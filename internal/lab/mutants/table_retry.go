@@ -6,7 +6,7 @@ var retryMutants = []mutant{
 		promise: "a handler fails",
 		removed: "its event is over: it is not counted as dropped, nor does it come again",
 		in:      "RTM.dispatch",
-		old:     "t.router.Dispatch(ctx, ev) == nil || ctx.Err() == nil",
+		old:     "t.router.dispatch(ctx, ev) == nil || ctx.Err() == nil",
 		new:     "t.router.Dispatch(ctx, ev) == nil",
 		tests:   "TestAFailedMessageWithoutRetryDoesNotComeAgain",
 	},

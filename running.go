@@ -1,0 +1,96 @@
+package crisp
+
+import (
+	"context"
+	"strings"
+	"sync"
+)
+
+// running are the handlers that are at a conversation's messages, so that what arrives
+// meanwhile can interrupt them.
+type running struct {
+	mu             sync.Mutex // guards what follows
+	byConversation map[SessionRef][]*turn
+}
+
+// turn is what runs for one message.
+type turn struct {
+	arrival uint64 // of the message
+	end     context.CancelCauseFunc
+	ended   error // by what it was interrupted; nil = it wasn't
+}
+
+func newRunning() *running { return &running{byConversation: make(map[SessionRef][]*turn)} }
+
+// refOf names a message's conversation by identifiers that don't share its memory.
+func refOf(m *ConversationMessage) SessionRef {
+	return SessionRef{WebsiteID: strings.Clone(m.WebsiteID), SessionID: strings.Clone(m.SessionID)}
+}
+
+// do runs a handler for a message in a way that interrupt can end: its context ends,
+// and what it sends is refused. What it returns then is no failure. began is called
+// first, in one step with the beginning.
+func (r *running) do(ctx context.Context, ref SessionRef, arrival uint64, began func(*turn), handle func(context.Context) error) error {
+	inner, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	this := &turn{arrival: arrival, end: end}
+	r.begin(ref, this, began)
+	defer r.finish(ref, this)
+	err := handle(withSendCheck(inner, func(of SessionRef) error { return r.refusal(this, of == ref) }))
+	if err != nil && ctx.Err() == nil && r.refusal(this, true) != nil {
+		return nil
+	}
+	return err
+}
+
+func (r *running) begin(ref SessionRef, this *turn, began func(*turn)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byConversation[ref] = append(r.byConversation[ref], this)
+	began(this)
+}
+
+func (r *running) finish(ref SessionRef, this *turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var others []*turn
+	for _, other := range r.byConversation[ref] {
+		if other != this {
+			others = append(others, other)
+		}
+	}
+	if others == nil {
+		delete(r.byConversation, ref)
+		return
+	}
+	r.byConversation[ref] = others
+}
+
+// refusal is why a turn may not send any more, into its own conversation.
+func (r *running) refusal(this *turn, own bool) error {
+	if !own {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return this.ended
+}
+
+// interrupt ends what runs for a conversation's messages that had arrived before one.
+func (r *running) interrupt(ref SessionRef, before uint64, cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, this := range r.byConversation[ref] {
+		if this.arrival < before {
+			this.interrupt(cause)
+		}
+	}
+}
+
+// interrupt ends a turn; running.mu is held.
+func (t *turn) interrupt(cause error) {
+	if t.ended == nil {
+		t.ended = cause
+		t.end(cause)
+	}
+}

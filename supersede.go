@@ -1,0 +1,71 @@
+package crisp
+
+import (
+	"context"
+
+	"github.com/crisp-go/crisp/internal/fifo"
+)
+
+// Supersede lets what a visitor adds end the handlers of what they said before, for
+// bots that think for long: as soon as another message of the visitor's arrives, the
+// contexts of the conversation's older messages end with [ErrSuperseded], and what is
+// sent with them is refused. The message that came last is the one to answer, with
+// [Client.Messages] for what was said before.
+//
+// A message that waits while a newer one arrives has its turn all the same, with a
+// context that has ended: a handler that only notes things can use
+// [context.WithoutCancel]. An error that such a handler returns is no failure.
+//
+// It subscribes the router to what it needs, and adds middleware to it.
+func Supersede(r *Router) {
+	s := &superseding{running: newRunning(), latest: fifo.New[SessionRef, latestMessage](maxPauses)}
+	r.onArrival((*MessageSend)(nil).EventName(), s.observe)
+	r.Use(s.middleware)
+}
+
+// superseding knows the last message of each visitor.
+type superseding struct {
+	running *running
+	latest  *fifo.Map[SessionRef, latestMessage] // guarded by running.mu
+}
+
+type latestMessage struct {
+	arrival     uint64
+	fingerprint int64
+}
+
+// observe interrupts what runs for older messages. The same message may come again, by
+// another transport: that supersedes nothing.
+func (s *superseding) observe(ev Event) {
+	m, ok := messageOf(ev)
+	if !ok || m.From != FromUser {
+		return
+	}
+	ref, arrival := refOf(m), arrivalOf(ev)
+	s.running.mu.Lock()
+	last, known := s.latest.Get(ref)
+	news := !known || last.arrival < arrival && (m.Fingerprint == 0 || last.fingerprint != m.Fingerprint)
+	if news {
+		s.latest.Put(ref, latestMessage{arrival, m.Fingerprint})
+	}
+	s.running.mu.Unlock()
+	if news {
+		s.running.interrupt(ref, arrival, ErrSuperseded)
+	}
+}
+
+func (s *superseding) middleware(next Handler) Handler {
+	return func(ctx context.Context, ev Event) error {
+		m, ok := ev.(*MessageSend)
+		if !ok || m.From != FromUser {
+			return next(ctx, ev)
+		}
+		ref := refOf((*ConversationMessage)(m))
+		return s.running.do(ctx, ref, arrivalOf(ev), func(this *turn) {
+			last, known := s.latest.Get(ref)
+			if known && this.arrival < last.arrival && m.Fingerprint != last.fingerprint {
+				this.interrupt(ErrSuperseded)
+			}
+		}, func(ctx context.Context) error { return next(ctx, ev) })
+	}
+}
