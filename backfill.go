@@ -192,9 +192,12 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 	missed := backfill.Gap{From: to.Add(gap.From.Sub(gap.To)), To: to, Began: open.from.Moment, Overlap: t.overlap(open.from)}
 	t.backfill.Start(missed, source, told, func(o backfill.Outcome) {
 		err := o.Err
-		if o.Abandoned || err != nil && t.stopped.Err() != nil {
+		switch {
+		case o.Abandoned || err != nil && errors.Is(err, context.Cause(t.stopped)):
 			err = errFillStopped
-		} else {
+		case err != nil && t.stopped.Err() != nil: // by another failure: what waited for the missed messages was handled before them
+			err = fmt.Errorf("%w: %w", errFillStopped, err)
+		default:
 			open.close()
 		}
 		if err != nil {

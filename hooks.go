@@ -99,7 +99,8 @@ type Backfilled struct {
 	Conversations int  // that had changed since the gap began
 	Requests      int  // sent to the REST API, repetitions included
 	// Err is why it is not complete; [ErrClosed] if the client was stopped: with
-	// a position, the next run goes on with it.
+	// a position, the next run goes on with it. If it has another error with it, REST
+	// failed in the end, and live events were handled before what the next run recovers.
 	Err error
 }
 

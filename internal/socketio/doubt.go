@@ -16,7 +16,8 @@ import (
 // The doubt is over when the server has answered pings that were sent after it
 // arose, since whatever the server had written before has been read then.
 type doubt struct {
-	began atomic.Int64 // in the tap's time; 0 = there is none
+	began    atomic.Int64 // in the tap's time; 0 = there is none
+	lateTime atomic.Int64 // how long the network may be silent before what comes is late; 0 = maxLateTime
 
 	mu     sync.Mutex    // guards what follows, and writing began
 	asking bool          // the server is being asked
@@ -24,9 +25,15 @@ type doubt struct {
 	travel time.Duration // the shortest that a ping has taken so far; 0 = none has yet
 }
 
-// lateTime is longer than a peer that has more to send would pause, and longer
+// maxLateTime is longer than a peer that has more to send would pause, and longer
 // than TCP takes to send a lost segment again.
-const lateTime = 500 * time.Millisecond
+const maxLateTime = 500 * time.Millisecond
+
+// setPatience notes how long the server waits for the answer to a ping: it gives nobody
+// up for less.
+func (d *doubt) setPatience(p time.Duration) {
+	d.lateTime.Store(int64(min(maxLateTime, p/4)))
+}
 
 // arise notes that what is read from now on may have been sent at any time since a
 // moment.
@@ -44,7 +51,11 @@ func (d *doubt) arise(since int64) {
 // late reports whether bytes come late that do so after a time without any. An
 // answer to a ping may take as long as others did, and a bit.
 func (d *doubt) late(after time.Duration) bool {
-	if after < lateTime {
+	late := time.Duration(d.lateTime.Load())
+	if late == 0 {
+		late = maxLateTime
+	}
+	if after < late {
 		return false
 	}
 	d.mu.Lock()

@@ -17,9 +17,9 @@ func TestWhatComesLateMayBeOld(t *testing.T) {
 		travel  time.Duration // of the first answer to a ping
 		inDoubt bool          // before they come
 	}{
-		"soon":           {lateTime / 2, 0, false},
+		"soon":           {maxLateTime / 2, 0, false},
 		"late":           {10 * time.Second, 0, true},
-		"a slow network": {10 * time.Second, 3 * lateTime, true},
+		"a slow network": {10 * time.Second, 3 * maxLateTime, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"github.com/crisp-go/crisp/crisptest"
 )
@@ -11,10 +12,13 @@ import (
 // Crisp goes on, and may lose its patience: what it has written by then waits in
 // the kernel's buffer, and what it has sent after that is lost. The process's timers
 // do run, so that what is longer than a heartbeat is seen as silence.
+//
+// It is longer than what the client takes for a delay of the network, of which a gap
+// knows nothing: a quarter of Crisp's patience, and half a second at most.
 func (r *round) freeze(ctx context.Context, rng *rand.Rand) {
 	longest := pick(rng, 5, 20, 300)
 	r.network.setFrozen(true)
-	_ = sleep(ctx, r.unit+r.upTo(rng, longest))
+	_ = sleep(ctx, min(r.heartbeatTimeout()/4, time.Second/2)+r.unit+r.upTo(rng, longest))
 	if rng.IntN(4) > 0 {
 		r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut))
 		_ = sleep(ctx, r.upTo(rng, longest))

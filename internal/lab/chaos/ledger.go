@@ -214,7 +214,7 @@ func (l *ledger) audit(r rules) Report {
 	a := audit{ledger: l, rules: r}
 	a.Gaps, a.Dropped, a.Skipped, a.Stops = len(l.gaps), l.dropped, l.skipped, l.stops
 	for _, outcome := range l.outcomes {
-		if !outcome.Complete && !errors.Is(outcome.Err, crisp.ErrClosed) { // what that left out, the next run recovers
+		if !outcome.Complete && !onlyStopped(outcome.Err) { // what that left out, the next run recovers
 			a.Incomplete++
 		}
 	}
@@ -400,6 +400,13 @@ func (a *audit) before(n, count int, first map[int]handled) int {
 }
 
 const timeOfDay = "15:04:05.000000"
+
+// onlyStopped reports whether nothing kept a backfill from being complete but the end of
+// the client.
+func onlyStopped(err error) bool {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // it is this one that may say more
+	return errors.Is(err, crisp.ErrClosed) && (!ok || len(joined.Unwrap()) == 1)
+}
 
 // disorder returns the numbers around the first that came too late.
 func disorder(list []handled, sent []time.Time) []string {
