@@ -169,7 +169,7 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 		} else {
 			open.close()
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrClosed) { // the end is no trouble
 			t.client.logger.Warn("crisp: backfill incomplete", "error", err)
 		}
 		notify(t.callbacks, t.cfg.hooks.Backfilled, Backfilled{

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Handler handles one event. An error is reported to the router's error
@@ -55,7 +56,8 @@ type RouterOption func(*Router)
 // [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
 // field had an unexpected type), and what the transports report. It may be
 // called from several goroutines at once, and must not panic. The default logs
-// to [slog.Default].
+// to [slog.Default], the same of the same event at most once a minute: the attribute
+// "suppressed" then says how often it happened meanwhile.
 func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 	return func(r *Router) { r.onError = fn }
 }
@@ -72,17 +74,21 @@ func NewRouter(opts ...RouterOption) *Router {
 		opt(r)
 	}
 	if r.onError == nil {
-		r.onError = logError
+		r.onError = errorLog{newSparing()}.log
 	}
 	return r
 }
 
-// logError is the default error handler.
-func logError(ctx context.Context, err error) {
+// errorLog is the default error handler.
+type errorLog struct{ sparing *sparing }
+
+func (l errorLog) log(ctx context.Context, err error) {
 	var (
 		level, attrs = slog.LevelError, []slog.Attr(nil)
+		thing        = err.Error()
 		failed       *HandlerError
 		graded       interface{ logLevel() slog.Level }
+		alike        interface{ thing() string }
 	)
 	switch {
 	case errors.As(err, &failed) && failed.Stack != nil:
@@ -90,7 +96,12 @@ func logError(ctx context.Context, err error) {
 	case errors.As(err, &graded):
 		level = graded.logLevel()
 	}
-	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
+	if errors.As(err, &alike) {
+		thing = alike.thing()
+	}
+	record := slog.NewRecord(time.Now(), level, err.Error(), 0)
+	record.AddAttrs(attrs...)
+	_ = l.sparing.log(ctx, thing, record) // there is nobody left to tell
 }
 
 // On registers a handler for one type of event, which Go infers from the
@@ -418,3 +429,6 @@ func (e *DriftError) Error() string {
 
 // logLevel: whoever sends the event can cause it, and it has reached its handlers.
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }
+
+// thing: the numbers in what else it says must not make it another.
+func (e *DriftError) thing() string { return "drift\x00" + e.Event.EventName() + "\x00" + e.Problems[0].Path }

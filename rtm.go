@@ -395,7 +395,11 @@ type span struct {
 func (t *RTM) pause(tries *retries, cause error) error {
 	t.setState(StateWaiting)
 	delay := tries.delay(t.cfg.backoff, cause)
-	t.client.logger.Warn("crisp: RTM reconnects",
+	level := slog.LevelWarn
+	if tries.attempt == 1 { // servers restart: if something was missed, resume tells of it
+		level = slog.LevelInfo
+	}
+	t.client.logger.Log(t.stopped, level, "crisp: RTM reconnects",
 		slog.Any("error", cause), slog.Int("attempt", tries.attempt), slog.Duration("delay", delay))
 	notify(t.callbacks, t.cfg.hooks.Retrying, Retrying{Attempt: tries.attempt, Delay: delay, Err: cause})
 	return sleep(t.stopped, delay)
@@ -429,6 +433,7 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	gap := open.dated(reason)
 	if reason != "" {
 		notify(t.callbacks, t.cfg.hooks.Gap, gap)
+		t.warnOfGap(gap)
 	}
 	if reason == "" || t.backfill == nil {
 		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
@@ -437,6 +442,17 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
 	t.fill(gap, open, told)
+}
+
+// warnOfGap warns of what nobody recovers or is told of.
+func (t *RTM) warnOfGap(gap Gap) {
+	if t.backfill != nil || t.cfg.hooks.Gap != nil {
+		return
+	}
+	t.callbacks.Post(func() {
+		t.client.logger.Warn("crisp: RTM events may have been missed for good: WithBackfill recovers messages, Hooks.Gap is told of the time",
+			slog.String("reason", string(gap.Reason)), slog.Time("from", gap.From), slog.Time("to", gap.To))
+	})
 }
 
 // receive reads a connection's events until it ends. It returns why it did, and

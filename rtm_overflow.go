@@ -72,7 +72,7 @@ func (t *RTM) drop(it *delivery.Item) bool {
 }
 
 func (t *RTM) warnSlowConsumer() {
-	t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.queue.Bytes()))
+	t.client.logger.Info("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.queue.Bytes()))
 	t.report(ErrSlowConsumer)
 }
 

@@ -471,3 +471,14 @@ func (e *WebhookError) Unwrap() error { return e.Err }
 
 // logLevel: anybody on the Internet can cause it.
 func (e *WebhookError) logLevel() slog.Level { return slog.LevelWarn }
+
+// thing: how old it is, or whose connection broke, does not make it another.
+func (e *WebhookError) thing() string {
+	switch {
+	case errors.Is(e.Err, ErrStale):
+		return ErrStale.Error()
+	case errors.Is(e.Err, ErrSignature), errors.Is(e.Err, ErrTooLarge):
+		return e.Error()
+	}
+	return fmt.Sprintf("web hook\x00%d", e.StatusCode)
+}
