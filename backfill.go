@@ -71,7 +71,7 @@ const (
 // needs [WithFilter] with Rooms, which says what websites to ask for; for a
 // plugin that many websites have installed, Rooms saves requests.
 func WithBackfill(b Backfill) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if b.Overlap < 0 || b.MaxRequests < 0 || b.MaxAge < 0 || b.Patience < 0 {
 			return errors.New("crisp: WithBackfill: Overlap, MaxRequests, MaxAge and Patience can't be negative")
 		}
@@ -82,7 +82,7 @@ func WithBackfill(b Backfill) RTMOption {
 			Patience:    cmp.Or(b.Patience, defaultPatience),
 		}
 		return nil
-	}
+	})
 }
 
 // checkBackfill returns, before any network, what a backfill would lack.
@@ -202,7 +202,7 @@ func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
 			t.seen.Add(key, recovered != nil)
 		}
 	}()
-	err := t.router.Dispatch(ctx, ev) // the router has told its error handler
+	err := t.events.dispatch(ctx, ev) // the router has told its error handler
 	interrupted = err != nil && ctx.Err() != nil
 }
 

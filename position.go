@@ -40,13 +40,13 @@ type PositionStore interface {
 // [RTM.Run], saved every few seconds while it changes, and at the end. A
 // stored position makes the time since then a [Gap] with [GapRestarted].
 func WithPosition(store PositionStore) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if store == nil {
 			return errors.New("crisp: WithPosition(nil): needs a store")
 		}
 		c.position = store
 		return nil
-	}
+	})
 }
 
 const (

@@ -431,4 +431,6 @@ func (e *DriftError) Error() string {
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }
 
 // thing: the numbers in what else it says must not make it another.
-func (e *DriftError) thing() string { return "drift\x00" + e.Event.EventName() + "\x00" + e.Problems[0].Path }
+func (e *DriftError) thing() string {
+	return "drift\x00" + e.Event.EventName() + "\x00" + e.Problems[0].Path
+}

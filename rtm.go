@@ -42,6 +42,7 @@ type RTM struct {
 	client *Client
 	router *Router
 	cfg    rtmConfig
+	events *handling
 
 	// stopped ends when nothing more shall be received; handling ends when
 	// handlers shall stop, too. Their causes say why.
@@ -102,12 +103,18 @@ type Stats struct {
 	QueuedEvents int       // waiting for handlers, or being handled
 	QueuedBytes  int64     // what they count towards the queue's bound
 	LastEvent    time.Time // when the last event came; zero if none did
+	OldestEvent  time.Time // when the oldest came that waits for a handler or is being handled; zero if none does
 }
 
 // RTMOption configures [Client.NewRTM].
-type RTMOption func(*rtmConfig) error
+type RTMOption interface{ applyRTM(*rtmConfig) error }
+
+type rtmOption func(*rtmConfig) error
+
+func (o rtmOption) applyRTM(c *rtmConfig) error { return o(c) }
 
 type rtmConfig struct {
+	handling       handlingLimits
 	filter         Filter
 	concurrency    int
 	queueBytes     int64
@@ -133,20 +140,20 @@ const (
 // kept in order by website. Conversations take turns, so that slow ones, as long as
 // they are fewer than n, hold up no other.
 func WithConcurrency(n int) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if n < 1 {
 			return fmt.Errorf("crisp: WithConcurrency(%d): needs at least 1", n)
 		}
 		c.concurrency = n
 		return nil
-	}
+	})
 }
 
 // WithQueue bounds the events between the connection and the handlers, in
 // bytes of payload plus a fixed overhead for each event (default 64 MiB), and
 // says what happens when they are that many (default [OverflowBlock]).
 func WithQueue(maxBytes int, full Overflow) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if maxBytes < 1 {
 			return fmt.Errorf("crisp: WithQueue(%d): needs a bound of at least 1 byte", maxBytes)
 		}
@@ -155,7 +162,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 		}
 		c.queueBytes, c.overflow = int64(maxBytes), full
 		return nil
-	}
+	})
 }
 
 // WithBackoff sets the waits between connection attempts; default
@@ -163,59 +170,59 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 // cuts them use up the REST quota. A longer wait that the server asks for
 // (Retry-After) wins, up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if b == nil {
 			return errors.New("crisp: WithBackoff(nil): needs a Backoff")
 		}
 		c.backoff, c.unlimited = b, true
 		return nil
-	}
+	})
 }
 
 // WithEngineIO sets the Engine.IO protocol: 4 (the default) or 3.
 func WithEngineIO(version int) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if version != 3 && version != 4 {
 			return fmt.Errorf("crisp: WithEngineIO(%d): needs 3 or 4", version)
 		}
 		c.engineIO = version
 		return nil
-	}
+	})
 }
 
 // WithReadLimit bounds a frame from the server, in bytes; default 16 MiB. A
 // larger one ends the connection with [ErrTooLarge], is reported as a gap, and
 // the client reconnects.
 func WithReadLimit(bytes int64) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if bytes < 1024 {
 			return fmt.Errorf("crisp: WithReadLimit(%d): needs at least 1024 bytes", bytes)
 		}
 		c.readLimit = bytes
 		return nil
-	}
+	})
 }
 
 // WithConnectTimeout bounds a connection attempt up to its authentication,
 // which has 10 s of its own: fetching the endpoint, then for each endpoint the
 // WebSocket and Socket.IO handshakes; default 20 s each.
 func WithConnectTimeout(d time.Duration) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if d <= 0 {
 			return fmt.Errorf("crisp: WithConnectTimeout(%s): needs more than 0", d)
 		}
 		c.connectTimeout = d
 		return nil
-	}
+	})
 }
 
 // WithHooks sets who is told of connections, gaps and losses. Given again, it
 // adds to what was given before.
 func WithHooks(h Hooks) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		c.hooks = c.hooks.and(h)
 		return nil
-	}
+	})
 }
 
 // NewRTM makes an RTM client that dispatches to r, without connecting yet. It
@@ -233,9 +240,10 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		engineIO:       4,
 		readLimit:      defaultReadLimit,
 		connectTimeout: defaultConnectTimeout,
+		handling:       handlingLimits{slow: defaultSlowHandler},
 	}
 	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
+		if err := opt.applyRTM(&cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -260,6 +268,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
 	}
+	t.events = &handling{router: r, handlingLimits: cfg.handling, warn: t.warnSlowHandler}
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
@@ -565,10 +574,23 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 		return
 	}
 	if t.seen == nil {
-		_ = t.router.Dispatch(ctx, ev) // the router has told its error handler
+		_ = t.events.dispatch(ctx, ev) // the router has told its error handler
 		return
 	}
 	t.handleOnce(ctx, ev, it)
+}
+
+// warnSlowHandler says what a handler that runs long holds up.
+func (t *RTM) warnSlowHandler(slow slowHandler) {
+	attrs := []slog.Attr{
+		slog.String(keyThing, shown(slow.name)),
+		slog.Duration("running", slow.ran),
+		slog.Int("waiting", max(0, t.queue.Len()-slow.running)),
+	}
+	if oldest := t.Stats().OldestEvent; !oldest.IsZero() {
+		attrs = append(attrs, slog.Duration("longest_wait", t.client.clock.Wall(t.client.clock.Now()).Sub(oldest)))
+	}
+	t.client.logger.LogAttrs(t.handling, slog.LevelWarn, slowHandlerWarning, attrs...)
 }
 
 // report lets the router's error handler know of what belongs to no event.
@@ -689,6 +711,9 @@ func (t *RTM) Stats() Stats {
 	}
 	if queue != nil {
 		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
+		if at := clock.Moment(queue.Oldest()); at != 0 {
+			s.OldestEvent = t.client.clock.Wall(at)
+		}
 	}
 	if at := clock.Moment(t.progress.lastEvent.Load()); at != 0 {
 		s.LastEvent = t.client.clock.Wall(at)

@@ -28,10 +28,10 @@ type Filter struct {
 // WithFilter narrows the subscription from the first connection on; see also
 // [RTM.Bind].
 func WithFilter(f Filter) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		c.filter = f
 		return nil
-	}
+	})
 }
 
 // bindInterval is how often a connection may be bound anew at most: the pace of

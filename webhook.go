@@ -51,7 +51,8 @@ const (
 // event wait for each other. A handler's context has the values of the
 // request's, but is not cancelled when Crisp hangs up: a handler that has begun
 // should rather succeed late, which answers the redelivery, than fail half-way.
-// It ends with [WithHandlerTimeout].
+// It ends with [WithHandlerTimeout]. A handler that runs for long is warned of
+// ([WithSlowHandler]).
 //
 // How long a body may take to arrive is up to the server: set
 // [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
@@ -59,24 +60,30 @@ type Webhook struct {
 	router  *Router
 	secrets func() *secrets // a function: however a Webhook is printed, fmt can't reach them
 	dedupe  *deduper        // nil = off
+	events  *handling
+	logger  *slog.Logger
 	webhookLimits
 }
 
 // webhookLimits are the options that are plain numbers.
 type webhookLimits struct {
-	tolerance      time.Duration
-	maxBody        int64
-	handlerTimeout time.Duration
+	tolerance time.Duration
+	maxBody   int64
 }
 
 // WebhookOption changes a default of [NewWebhook].
-type WebhookOption func(*webhookConfig) error
+type WebhookOption interface{ applyWebhook(*webhookConfig) error }
+
+type webhookOption func(*webhookConfig) error
+
+func (o webhookOption) applyWebhook(cfg *webhookConfig) error { return o(cfg) }
 
 // webhookConfig is what options set.
 type webhookConfig struct {
 	webhookLimits
-	secrets secrets
-	store   DedupeStore
+	secrets  secrets
+	store    DedupeStore
+	handling handlingLimits
 }
 
 // NewWebhook makes the handler of web hooks for a router. It needs
@@ -92,9 +99,10 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	cfg := webhookConfig{
 		webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},
 		store:         NewMemoryDedupe(0, 0),
+		handling:      handlingLimits{slow: defaultSlowHandler},
 	}
 	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
+		if err := opt.applyWebhook(&cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -104,8 +112,11 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	h := &Webhook{
 		router:        r,
 		secrets:       func() *secrets { return &cfg.secrets },
+		events:        &handling{router: r, handlingLimits: cfg.handling},
+		logger:        defaultLogger(),
 		webhookLimits: cfg.webhookLimits,
 	}
+	h.events.warn = h.warnSlowHandler
 	if cfg.store != nil {
 		h.dedupe = newDeduper(cfg.store, r.onError)
 	}
@@ -115,20 +126,20 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 // WithSigningSecrets sets the signing secrets of plugin hooks: several while
 // one is being rotated, or if several plugins deliver to the same URL.
 func WithSigningSecrets(secrets ...string) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if err := checkSecrets("WithSigningSecrets", secrets); err != nil {
 			return err
 		}
 		cfg.secrets.setSigning(secrets)
 		return nil
-	}
+	})
 }
 
 // WithURLSecrets sets the secrets of website hooks, which are not signed: each
 // has one in its URL, as the value of a query parameter such as "key". A plus
 // in it may be escaped or not. Mind that access logs tend to show URLs.
 func WithURLSecrets(param string, secrets ...string) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if param == "" {
 			return errors.New("crisp: WithURLSecrets: needs the name of a query parameter")
 		}
@@ -137,32 +148,32 @@ func WithURLSecrets(param string, secrets ...string) WebhookOption {
 		}
 		cfg.secrets.setURL(param, secrets)
 		return nil
-	}
+	})
 }
 
 // WithTolerance sets how far the time of a signature may be from this
 // machine's, both ways. The default is 5 minutes; 0 accepts any time, and with
 // it whatever somebody has recorded.
 func WithTolerance(d time.Duration) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if d < 0 {
 			return fmt.Errorf("crisp: WithTolerance(%s): needs 0 or more", d)
 		}
 		cfg.tolerance = d
 		return nil
-	}
+	})
 }
 
 // WithMaxBody sets how many bytes the body of a web hook may have. The default
 // is 1 MiB.
 func WithMaxBody(bytes int64) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if bytes <= 0 {
 			return fmt.Errorf("crisp: WithMaxBody(%d): needs at least 1 byte", bytes)
 		}
 		cfg.maxBody = bytes
 		return nil
-	}
+	})
 }
 
 // WithDedupe sets the store that records which deliveries are done. The default
@@ -170,22 +181,10 @@ func WithMaxBody(bytes int64) WebhookOption {
 // several processes share also knows what the others have done. With nil,
 // every delivery runs the handlers.
 func WithDedupe(store DedupeStore) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		cfg.store = store
 		return nil
-	}
-}
-
-// WithHandlerTimeout ends the context of the handlers of a delivery after a
-// time. By default nothing does: see [Webhook].
-func WithHandlerTimeout(d time.Duration) WebhookOption {
-	return func(cfg *webhookConfig) error {
-		if d <= 0 {
-			return fmt.Errorf("crisp: WithHandlerTimeout(%s): needs more than 0", d)
-		}
-		cfg.handlerTimeout = d
-		return nil
-	}
+	})
 }
 
 // ServeHTTP receives a web hook. See [Webhook] for what it answers.
@@ -328,20 +327,15 @@ func (h *Webhook) deliver(ctx context.Context, ev Event) error {
 	if ev == nil {
 		return nil
 	}
-	dispatch := func() error { return h.dispatch(context.WithoutCancel(ctx), ev) }
+	dispatch := func() error { return h.events.dispatch(context.WithoutCancel(ctx), ev) }
 	if h.dedupe == nil {
 		return dispatch()
 	}
 	return h.dedupe.once(ctx, ev.EventMeta().identity.get(), dispatch)
 }
 
-func (h *Webhook) dispatch(ctx context.Context, ev Event) error {
-	if h.handlerTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, h.handlerTimeout)
-		defer cancel()
-	}
-	return h.router.Dispatch(ctx, ev)
+func (h *Webhook) warnSlowHandler(slow slowHandler) {
+	h.logger.Warn(slowHandlerWarning, slog.String(keyThing, shown(slow.name)), slog.Duration("running", slow.ran))
 }
 
 // count reads a header that is a positive number, and 0 from any other.
