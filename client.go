@@ -57,6 +57,7 @@ type clientConfig struct {
 // New makes a client. It checks the token and the options, and does no I/O:
 // whether Crisp accepts the token shows at the first call.
 func New(token Token, opts ...Option) (*Client, error) {
+	token = token.trimmed()
 	if err := token.validate(); err != nil {
 		return nil, err
 	}

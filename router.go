@@ -144,8 +144,8 @@ func (r *Router) OnAny(fn func(ctx context.Context, ev Event) error) {
 }
 
 // OnName registers a handler by the event's name on the wire, such as
-// "message:send", and subscribes to it, whether the catalog has it or not. It
-// panics if either is missing.
+// "message:send", and subscribes to it, whether the catalog has it or not: of a name
+// that it doesn't have, the logger is warned. It panics if either is missing.
 func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) {
 	if name == "" || fn == nil {
 		panic("crisp: OnName: needs the event's name on the wire and a handler")
@@ -214,6 +214,14 @@ func (r *Router) wantsAny() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.any) > 0
+}
+
+// wantsSomething reports whether there is any handler, or whatever else learns of
+// events.
+func (r *Router) wantsSomething() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.typed)+len(r.named)+len(r.unknown)+len(r.any)+len(r.watchers) > 0
 }
 
 // compile ends registration and computes what runs for each name.

@@ -229,6 +229,9 @@ func WithHooks(h Hooks) RTMOption {
 // subscribes to the events that r has handlers for, or to those of
 // [WithFilter]; that none is left, or that the token's tier can't receive one of
 // them, is an error. The router's registration is frozen from here on.
+//
+// The logger is warned of names that no event is known to have, with the most
+// similar one, and of handlers whose events the filter leaves out.
 func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if r == nil {
 		return nil, errors.New("crisp: NewRTM(nil): needs a router")
@@ -257,6 +260,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		}
 	}
 	r.freeze()
+	warnOfNames(c.logger, r, filter.Events)
+	warnOfFilter(c.logger, r, filter.Events)
 	t := &RTM{
 		client:       c,
 		router:       r,

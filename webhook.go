@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/payload"
@@ -62,6 +63,8 @@ type Webhook struct {
 	dedupe  *deduper        // nil = off
 	events  *handling
 	logger  *slog.Logger
+
+	checkNames sync.Once // at the first web hook, when all handlers are registered
 	webhookLimits
 }
 
@@ -297,6 +300,7 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 		return nil, errors.New("the body has no data")
 	}
 	h.router.freeze()
+	h.checkNames.Do(func() { warnOfNames(h.logger, h.router, h.router.registeredNames()) })
 	name, wanted := h.router.wants([]byte(envelope.Event))
 	if !wanted {
 		return nil, nil
