@@ -224,10 +224,11 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error)
 	if err != nil {
 		return nil, err
 	}
-	if signed {
-		if err := claim.verify(secrets.signing, body); err != nil {
-			return nil, err
-		}
+	if signed && !claim.verifies(secrets.signing, body) {
+		return nil, errBodyChanged(r.ContentLength, body)
+	}
+	if len(body) == 0 && r.ContentLength > 0 {
+		return nil, fmt.Errorf("the body is empty, but Content-Length is %d: something has read it before, which must put it back", r.ContentLength)
 	}
 	return h.decode(body, r.Header)
 }
@@ -290,14 +291,9 @@ func bodyTooLarge(limit int64) error {
 
 // decode makes the event of an authentic body, or nil if no handler wants it.
 func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
-	envelope, err := payload.ParseEnvelope(body)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the body: %w", err)
-	case envelope.Event == "":
-		return nil, errors.New("the body has no event")
-	case envelope.Data == nil:
-		return nil, errors.New("the body has no data")
+	envelope, err := hookEnvelope(body)
+	if err != nil {
+		return nil, err
 	}
 	h.router.freeze()
 	h.checkNames.Do(func() { warnOfNames(h.logger, h.router, h.router.registeredNames()) })
@@ -305,6 +301,64 @@ func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
 	if !wanted {
 		return nil, nil
 	}
+	return hookEvent(name, envelope, body, header)
+}
+
+// ParseHook makes the event of a plugin's web hook from its bytes, for programs that
+// have no server for it: cloud functions, consumers of a queue. It verifies the
+// signature and its age as a [Webhook] with [WithSigningSecrets] does; pass what it
+// returns to [Router.Dispatch], or switch over its type. It needs the headers with
+// canonical names ([http.Header.Set] makes them) and the body as it came. An event
+// that the catalog does not have is an [*UnknownEvent].
+//
+// Options are [WithTolerance], [WithMaxBody], and [WithSigningSecrets] for more
+// secrets than one. Deliveries are not deduplicated.
+//
+// The error matches [ErrSignature], [ErrStale] or [ErrTooLarge] if it is for that;
+// of what is authentic, but no event, it is another.
+func ParseHook(secret string, h http.Header, body []byte, opts ...WebhookOption) (Event, error) {
+	cfg := webhookConfig{webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody}}
+	for _, opt := range opts {
+		if err := opt.applyWebhook(&cfg); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.secrets.url) > 0 || cfg.store != nil || cfg.handling != (handlingLimits{}) {
+		return nil, errors.New("crisp: ParseHook: options can be WithTolerance, WithMaxBody and WithSigningSecrets")
+	}
+	if err := checkSecrets("ParseHook", []string{secret}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	if int64(len(body)) > cfg.maxBody {
+		return nil, bodyTooLarge(cfg.maxBody)
+	}
+	if err := verifySignature(append(cfg.secrets.signing, newSigningKey(secret)), h, body, cfg.tolerance); err != nil {
+		return nil, err
+	}
+	body = slices.Clone(body) // the event's strings share its memory
+	envelope, err := hookEnvelope(body)
+	if err != nil {
+		return nil, fmt.Errorf("crisp: ParseHook: %w", err)
+	}
+	return hookEvent(envelope.Event, envelope, body, h)
+}
+
+// hookEnvelope reads the body of a web hook, except for the event's payload.
+func hookEnvelope(body []byte) (payload.Envelope, error) {
+	envelope, err := payload.ParseEnvelope(body)
+	switch {
+	case err != nil:
+		return envelope, fmt.Errorf("the body: %w", err)
+	case envelope.Event == "":
+		return envelope, errors.New("the body has no event")
+	case envelope.Data == nil:
+		return envelope, errors.New("the body has no data")
+	}
+	return envelope, nil
+}
+
+// hookEvent makes the event of a web hook, which holds on to the body.
+func hookEvent(name string, envelope payload.Envelope, body []byte, header http.Header) (Event, error) {
 	ev, err := decodeEnvelope(name, envelope, time.Now())
 	if err != nil {
 		return nil, err
@@ -356,6 +410,7 @@ type secrets struct {
 	signing  []*signingKey
 	urlParam string
 	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
+	urlPlus  [][sha256.Size]byte // the same with pluses for blanks: right only for who explains what is wrong
 }
 
 func checkSecrets(option string, secrets []string) error {
@@ -365,6 +420,9 @@ func checkSecrets(option string, secrets []string) error {
 	for _, secret := range secrets {
 		if strings.TrimSpace(secret) == "" {
 			return fmt.Errorf("crisp: %s: an empty secret would verify nothing: needs a secret", option)
+		}
+		if strings.TrimSpace(secret) != secret {
+			return fmt.Errorf("crisp: %s: a secret has white space around it, which no hook is signed with: was it read from a file with its line break?", option)
 		}
 	}
 	return nil
@@ -378,9 +436,10 @@ func (s *secrets) setSigning(signing []string) {
 }
 
 func (s *secrets) setURL(param string, secrets []string) {
-	s.urlParam, s.url = param, nil
+	s.urlParam, s.url, s.urlPlus = param, nil, nil
 	for _, secret := range secrets {
 		s.url = append(s.url, sha256.Sum256([]byte(secret)))
+		s.urlPlus = append(s.urlPlus, sha256.Sum256([]byte(blanksToPluses(secret))))
 	}
 }
 
@@ -409,6 +468,9 @@ func (s *secrets) verifyURL(u *url.URL) error {
 		return fmt.Errorf("%w: the query of the URL is malformed", ErrSignature)
 	case len(values) != 1:
 		return fmt.Errorf("%w: %d query parameters %q, want 1%s", ErrSignature, len(values), s.urlParam, hint)
+	case !s.matchURL(values[0]) && s.matchURLButForPluses(values[0]):
+		return fmt.Errorf("%w: wrong secret in the query parameter %q, but only by blanks for pluses, or the reverse: write a plus in a URL as %%2B",
+			ErrSignature, s.urlParam)
 	case !s.matchURL(values[0]):
 		return fmt.Errorf("%w: wrong secret in the query parameter %q%s", ErrSignature, s.urlParam, hint)
 	}
@@ -424,12 +486,28 @@ func (s *secrets) matchURL(value string) bool {
 		if err != nil {
 			return false
 		}
-		given := sha256.Sum256([]byte(text))
-		for i := range s.url { // all of them, lest the time tell which one it is
-			match |= subtle.ConstantTimeCompare(s.url[i][:], given[:])
-		}
+		match |= matchAny(s.url, text)
 	}
 	return match != 0
+}
+
+// matchURLButForPluses reports whether a value would be a secret if blanks and pluses
+// were the same: some part of the way may have made the one of the other.
+func (s *secrets) matchURLButForPluses(value string) bool {
+	text, err := url.QueryUnescape(value)
+	return err == nil && matchAny(s.urlPlus, blanksToPluses(text)) != 0
+}
+
+func blanksToPluses(s string) string { return strings.ReplaceAll(s, " ", "+") }
+
+// matchAny is not 0 if a text is one of those hashed. It looks at all of them, lest
+// the time tell which one it is.
+func matchAny(hashes [][sha256.Size]byte, text string) (match int) {
+	given := sha256.Sum256([]byte(text))
+	for i := range hashes {
+		match |= subtle.ConstantTimeCompare(hashes[i][:], given[:])
+	}
+	return match
 }
 
 // queryValues returns the values of a parameter, with their escapes. It is not ok

@@ -53,9 +53,9 @@ var webhookMutants = []mutant{
 	{
 		promise: "hook, validly signed, not in JSON.stringify's form",
 		removed: "the raw body counts",
-		in:      "claim.verify",
-		old:     "\tif c.madeBy(keys, c.opening, body, closing)",
-		new:     "\tvar compact bytes.Buffer\n\tif json.Compact(&compact, body) == nil {\n\t\tbody = compact.Bytes()\n\t}\n\tif c.madeBy(keys, c.opening, body, closing)",
+		in:      "claim.verifies",
+		old:     "\treturn c.madeBy(keys, c.opening, body, closing)",
+		new:     "\tvar compact bytes.Buffer\n\tif json.Compact(&compact, body) == nil {\n\t\tbody = compact.Bytes()\n\t}\n\treturn c.madeBy(keys, c.opening, body, closing)",
 		imports: "bytes encoding/json",
 		tests:   "TestVerifyAcceptsBothFormsAndUnits",
 	},
