@@ -82,7 +82,8 @@ func (t Token) LogValue() slog.Value {
 	)
 }
 
-// MarshalJSON refuses, so that a key can't end in a file by accident.
+// MarshalJSON refuses, so that a key can't end in a file by accident. A struct that
+// embeds a Token is refused as a whole, too: give the field a name.
 func (t Token) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("crisp: a Token is not marshalled, to keep its key out of files; store its parts yourself")
 }

@@ -172,9 +172,15 @@ func (e *UnknownEvent) EventName() string { return e.Name }
 func (e *UnknownEvent) Session() SessionRef { return sessionRef(e, e.sessionID) }
 
 // MarshalJSON writes the payload as it came.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (e UnknownEvent) MarshalJSON() ([]byte, error) { return e.Raw.MarshalJSON() }
 
 // UnmarshalJSON reads a payload; the event keeps its name.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (e *UnknownEvent) UnmarshalJSON(data []byte) error {
 	*e = UnknownEvent{Name: e.Name}
 	return unmarshalEvent(e, data)

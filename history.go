@@ -38,9 +38,15 @@ func messageOf(ev Event) (*ConversationMessage, bool) {
 }
 
 // MarshalJSON writes the wire form.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (m ConversationMessage) MarshalJSON() ([]byte, error) { return MessageSend(m).MarshalJSON() }
 
 // UnmarshalJSON reads the wire form.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (m *ConversationMessage) UnmarshalJSON(data []byte) error {
 	return (*MessageSend)(m).UnmarshalJSON(data)
 }
