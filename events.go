@@ -244,6 +244,15 @@ func Events() []EventInfo {
 // known reports whether a name, or what it is an alias of, is in the catalog.
 func known(name string) bool { return catalogIndex(name) >= 0 }
 
+// infoOf returns the catalog's entry of a name or alias, which the caller must not
+// change.
+func infoOf(name string) (EventInfo, bool) {
+	if i := catalogIndex(name); i >= 0 {
+		return catalog[i].info, true
+	}
+	return EventInfo{}, false
+}
+
 // canonicalName returns the catalog's name for an alias, and any other name as
 // it is.
 func canonicalName(name string) string {

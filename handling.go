@@ -15,9 +15,6 @@ const slowHandlerWarning = "crisp: a handler has not returned for long, and what
 // HandlerOption is an option of both [Client.NewRTM] and [NewWebhook].
 type HandlerOption func(*handlingLimits) error
 
-func (o HandlerOption) applyRTM(cfg *rtmConfig) error         { return o(&cfg.handling) }
-func (o HandlerOption) applyWebhook(cfg *webhookConfig) error { return o(&cfg.handling) }
-
 // WithHandlerTimeout ends the context of an event's handlers after a time. By
 // default nothing does, except the end of an [RTM]. What ignores its context is not
 // stopped by it: see [WithSlowHandler].

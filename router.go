@@ -167,6 +167,17 @@ func (r *Router) Use(mw ...func(Handler) Handler) {
 	r.register(func() { r.middleware = append(r.middleware, mw...) })
 }
 
+// OnMessage registers a handler for the messages of both sides: message:send, which
+// visitors send, and message:received, which operators do. It panics if the callback
+// is nil or the router is in use.
+func OnMessage(r *Router, fn func(ctx context.Context, ev MessageEvent) error) {
+	if fn == nil {
+		panic("crisp: OnMessage(nil): needs a handler")
+	}
+	On(r, func(ctx context.Context, ev *MessageSend) error { return fn(ctx, ev) })
+	On(r, func(ctx context.Context, ev *MessageReceived) error { return fn(ctx, ev) })
+}
+
 // watcher learns of events. It decides nothing, and so can't fail.
 type watcher func(ctx context.Context, ev Event)
 
@@ -198,6 +209,38 @@ func (r *Router) EventNames() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// HookNames lists, sorted, the events to be ticked for web hooks where Crisp asks
+// for them: those of EventNames that can come by web hook.
+func (r *Router) HookNames() []string {
+	var names []string
+	for _, name := range r.EventNames() {
+		info, ok := infoOf(name)
+		switch {
+		case !ok:
+			names = append(names, name)
+		case !info.RTMOnly:
+			names = append(names, info.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Scopes lists, sorted, the scopes that a token needs to receive the events of
+// EventNames, such as "website:conversation:messages read": those to be asked for
+// where a plugin's token is made. The REST calls of handlers may need more, to send
+// messages for example. Some events need none, or none is documented.
+func (r *Router) Scopes() []string {
+	var scopes []string
+	for _, name := range r.EventNames() {
+		if info, ok := infoOf(name); ok && info.Scope != "" {
+			scopes = append(scopes, info.Scope)
+		}
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
 }
 
 // registeredNames are the names that somebody asked for in particular.

@@ -113,6 +113,8 @@ type rtmOption func(*rtmConfig) error
 
 func (o rtmOption) applyRTM(c *rtmConfig) error { return o(c) }
 
+func (o HandlerOption) applyRTM(c *rtmConfig) error { return o(&c.handling) }
+
 type rtmConfig struct {
 	handling       handlingLimits
 	filter         Filter

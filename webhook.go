@@ -81,6 +81,8 @@ type webhookOption func(*webhookConfig) error
 
 func (o webhookOption) applyWebhook(cfg *webhookConfig) error { return o(cfg) }
 
+func (o HandlerOption) applyWebhook(cfg *webhookConfig) error { return o(&cfg.handling) }
+
 // webhookConfig is what options set.
 type webhookConfig struct {
 	webhookLimits
