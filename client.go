@@ -89,7 +89,7 @@ func WithBaseURL(baseURL string) Option {
 			return errors.New("crisp: WithBaseURL: needs an absolute URL without credentials, query and fragment, such as " + defaultBaseURL)
 		}
 		if err := checkScheme(base, "https", "http"); err != nil {
-			return fmt.Errorf("crisp: WithBaseURL: %w", err)
+			return fmt.Errorf("crisp: WithBaseURL: needs https://: %w", err)
 		}
 		cfg.baseURL = base.JoinPath("/").String()
 		return nil

@@ -1,13 +1,10 @@
 package crisp_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -384,10 +381,8 @@ func TestOnMessage(t *testing.T) {
 }
 
 func TestDefaultErrorHandlerLogs(t *testing.T) {
-	var out bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
-	defer slog.SetDefault(before)
+	out, undo := testkit.Printed("RTM.Run was never called") // by another test
+	defer undo()
 
 	router := crisp.NewRouter()
 	router.OnAny(func(context.Context, crisp.Event) error { return errors.New("database down") })
@@ -396,8 +391,8 @@ func TestDefaultErrorHandlerLogs(t *testing.T) {
 		Meta:    crisp.Meta{Problems: []crisp.FieldProblem{{Path: "stamped", Wanted: "boolean", Got: "number"}}},
 		Content: crisp.TextContent("a secret"),
 	}))
-	lines := strings.Split(out.String(), "\n")
-	require.Len(t, lines, 4)
+	lines := out.Lines()
+	require.Len(t, lines, 3)
 	assert.Contains(t, lines[0], "level=WARN")
 	assert.Contains(t, lines[0], "stamped: wanted boolean")
 	assert.Contains(t, lines[1], "level=ERROR")

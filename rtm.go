@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,8 @@ type RTM struct {
 	episode  episode    // of overflow
 	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
+
+	used *atomic.Bool // Run or an end was called; outlives the RTM, for whoever forgets it
 
 	received, dropped, reconnects atomic.Uint64
 
@@ -269,6 +272,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		router:       r,
 		cfg:          cfg,
 		ended:        make(chan struct{}),
+		used:         new(atomic.Bool),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
 	}
@@ -279,7 +283,23 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
+	if isDefault(c.logger) { // another may be that of a test, which must not log when it is over
+		runtime.AddCleanup(t, unused{c.logger, filter.Events[0]}.warn, t.used)
+	}
 	return t, nil
+}
+
+// unused is told of RTM clients that nobody can use any more.
+type unused struct {
+	logger *slog.Logger
+	event  string // by which somebody may know which it is
+}
+
+func (u unused) warn(used *atomic.Bool) {
+	if !used.Load() {
+		u.logger.Warn("crisp: an RTM was made, but RTM.Run was never called, so that no events came: call it",
+			slog.String(keyThing, shown(u.event)))
+	}
 }
 
 // Run connects, authenticates, dispatches events, and reconnects when the
@@ -328,6 +348,7 @@ func (t *RTM) Run(ctx context.Context) error {
 
 // start makes what a run needs, once.
 func (t *RTM) start(ctx context.Context) error {
+	t.used.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.started {
@@ -664,6 +685,7 @@ func (t *RTM) end() {
 // ctx's cause. A handler or hook must not wait for Shutdown, which waits for
 // the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
+	t.used.Store(true)
 	t.stop(ErrClosed)
 	if !t.hasStarted() {
 		return nil
@@ -681,6 +703,7 @@ func (t *RTM) Shutdown(ctx context.Context) error {
 // number). It does not wait for anything and may be called inside a
 // handler, again, or before Run. It returns nil.
 func (t *RTM) Close() error {
+	t.used.Store(true)
 	t.stop(ErrClosed)
 	t.abandon(ErrClosed)
 	return nil

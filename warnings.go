@@ -104,3 +104,9 @@ func (h *warningHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup is not needed: the library has no groups.
 func (h *warningHandler) WithGroup(string) slog.Handler { return h }
+
+// isDefault reports whether nobody has set a logger.
+func isDefault(logger *slog.Logger) bool {
+	_, ok := logger.Handler().(*warningHandler)
+	return ok
+}

@@ -72,15 +72,12 @@ func TestUnlikelyNamesAreWarnedOf(t *testing.T) {
 	}
 }
 
-func assertLines(t *testing.T, want []string, out *bytes.Buffer) {
+func assertLines(t *testing.T, want []string, out *testkit.Output) {
 	t.Helper()
-	lines := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if out.Len() == 0 {
-		lines = nil
-	}
-	require.Len(t, lines, len(want), out.String())
+	lines := out.Lines()
+	require.Len(t, lines, len(want))
 	for i, part := range want {
-		assert.Contains(t, strings.TrimSuffix(lines[i], "\n")+"\n", part)
+		assert.Contains(t, lines[i]+"\n", part)
 		assert.Less(t, len(lines[i]), 1000)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,14 +17,18 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
+// neverRun is of what other tests leave behind, which the garbage collector finds at
+// any time.
+const neverRun = "RTM.Run was never called"
+
 // printed is what slog.Default gets while a test runs.
-func printed(t *testing.T) *bytes.Buffer {
+func printed(t *testing.T) *testkit.Output {
 	t.Helper()
-	out, before := new(bytes.Buffer), slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	t.Cleanup(func() { slog.SetDefault(before) })
+	out, undo := testkit.Printed(neverRun)
+	t.Cleanup(undo)
 	return out
 }
 
@@ -51,7 +54,7 @@ func TestWarningsOfAnOutage(t *testing.T) {
 				require.Error(t, rtm.Run(ctx))
 				assert.NotContains(t, out.String(), srv.Token().Key)
 			})
-			lines := strings.Count(out.String(), "\n")
+			lines := len(out.Lines())
 			assert.LessOrEqual(t, lines, tt.most, out.String())
 			if tt.most == 0 {
 				return
@@ -143,7 +146,7 @@ func TestHandlerErrorsAreToldSparingly(t *testing.T) {
 		cause = errors.New("disk full")
 		require.Error(t, router.Dispatch(t.Context(), &crisp.MessageSend{}))
 	})
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	lines := out.Lines()
 	require.Len(t, lines, 3, out.String())
 	assert.NotContains(t, lines[0], "suppressed")
 	assert.Contains(t, lines[1], "suppressed=59")
@@ -167,5 +170,5 @@ func TestRefusedHooksAreToldSparingly(t *testing.T) {
 		hook.ServeHTTP(answer, request)
 		assert.Equal(t, http.StatusUnauthorized, answer.Code)
 	}
-	assert.Equal(t, 1, strings.Count(out.String(), "\n"), out.String())
+	assert.Equal(t, 1, len(out.Lines()), out.String())
 }
