@@ -251,11 +251,14 @@ func TestNewcomersMistakes(t *testing.T) {
 		"two programs with one position": {
 			make: func(t *testing.T, srv *crisptest.Server) error {
 				path := filepath.Join(t.TempDir(), "position")
+				var both []*running
 				for range 2 {
-					run(t, srv, onMessage(nil), crisp.WithPosition(crisp.FilePosition(path)), crisp.WithBackfill(crisp.Backfill{}))
+					both = append(both, run(t, srv, onMessage(nil), crisp.WithPosition(crisp.FilePosition(path)), crisp.WithBackfill(crisp.Backfill{})))
 				}
-				for range 10 {
-					pass(30 * time.Second)
+				pass(5 * time.Minute)
+				for _, rtm := range both {
+					_ = rtm.Close()
+					_ = rtm.ending(t) // it has saved for the last time
 				}
 				return nil
 			},
