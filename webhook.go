@@ -89,6 +89,7 @@ type webhookConfig struct {
 	secrets  secrets
 	store    DedupeStore
 	handling handlingLimits
+	logger   *slog.Logger
 }
 
 // NewWebhook makes the handler of web hooks for a router. It needs
@@ -105,6 +106,7 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 		webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},
 		store:         NewMemoryDedupe(0, 0),
 		handling:      handlingLimits{slow: defaultSlowHandler},
+		logger:        defaultLogger(),
 	}
 	for _, opt := range opts {
 		if err := opt.applyWebhook(&cfg); err != nil {
@@ -118,7 +120,7 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 		router:        r,
 		secrets:       func() *secrets { return &cfg.secrets },
 		events:        &handling{router: r, handlingLimits: cfg.handling},
-		logger:        defaultLogger(),
+		logger:        cfg.logger,
 		webhookLimits: cfg.webhookLimits,
 	}
 	h.events.warn = h.warnSlowHandler
@@ -188,6 +190,19 @@ func WithMaxBody(bytes int64) WebhookOption {
 func WithDedupe(store DedupeStore) WebhookOption {
 	return webhookOption(func(cfg *webhookConfig) error {
 		cfg.store = store
+		return nil
+	})
+}
+
+// WithHookLogger sets who is warned of what concerns no single web hook: handlers that
+// run long, names that no event is known to have, a router without handlers. The default
+// is that of [WithLogger].
+func WithHookLogger(logger *slog.Logger) WebhookOption {
+	return webhookOption(func(cfg *webhookConfig) error {
+		if logger == nil {
+			return errors.New("crisp: WithHookLogger(nil): needs a logger; for silence, slog.New(slog.DiscardHandler)")
+		}
+		cfg.logger = logger
 		return nil
 	})
 }
@@ -325,7 +340,7 @@ func ParseHook(secret string, h http.Header, body []byte, opts ...WebhookOption)
 			return nil, err
 		}
 	}
-	if len(cfg.secrets.url) > 0 || cfg.store != nil || cfg.handling != (handlingLimits{}) {
+	if len(cfg.secrets.url) > 0 || cfg.store != nil || cfg.logger != nil || cfg.handling != (handlingLimits{}) {
 		return nil, errors.New("crisp: ParseHook: options can be WithTolerance, WithMaxBody and WithSigningSecrets")
 	}
 	if err := checkSecrets("ParseHook", []string{secret}); err != nil {

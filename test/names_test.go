@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -121,4 +122,11 @@ func TestUnlikelyNamesOfWebHooks(t *testing.T) {
 			assertLines(t, tt.warnings, out)
 		})
 	}
+	out := printed(t)
+	hook, err := crisp.NewWebhook(crisp.NewRouter(), crisp.WithURLSecrets("key", "secret"), crisp.WithHookLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(t, err)
+	hook.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/?key=secret", bytes.NewReader(testkit.HookBody("hi"))))
+	assertLines(t, nil, out)
+	_, err = crisp.NewWebhook(crisp.NewRouter(), crisp.WithURLSecrets("key", "secret"), crisp.WithHookLogger(nil))
+	assert.Error(t, err)
 }

@@ -27,6 +27,7 @@ var _ = []any{
 	readmeWebhook,
 	rtmEnd,
 	webhooksProgram,
+	webhooksParse,
 	reliabilityGaps,
 	botsFirst,
 	botsGuards,
@@ -115,6 +116,14 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 		log.Fatal(err)
 	}
 	<-drained // ListenAndServe returns before the handlers have
+}
+
+func webhooksParse(ctx context.Context, router *crisp.Router, secret string, header http.Header, body []byte) error {
+	ev, err := crisp.ParseHook(secret, header, body)
+	if err != nil {
+		return err // ErrSignature, ErrStale, …
+	}
+	return router.Dispatch(ctx, ev)
 }
 
 func reliabilityGaps(client *crisp.Client, router *crisp.Router) {
