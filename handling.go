@@ -58,6 +58,7 @@ type handling struct {
 	running        int
 	timer          *time.Timer // nil = nothing has run yet
 	armed          bool        // the timer runs
+	stopped        bool        // nothing more is warned of
 	free           *inHand
 }
 
@@ -108,7 +109,8 @@ func (h *handling) begin(name string) *inHand {
 	h.newest = r
 	h.running++
 	switch {
-	case h.armed:
+	case h.armed || h.stopped:
+		return r
 	case h.timer == nil:
 		h.timer = time.AfterFunc(h.slow, h.look)
 	default:
@@ -136,6 +138,16 @@ func (h *handling) end(r *inHand) {
 	h.free = r
 }
 
+// stop ends the warnings: whoever has set the logger may not expect them any more.
+func (h *handling) stop() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = true
+	if h.timer != nil {
+		h.timer.Stop()
+	}
+}
+
 // look warns of what runs long, and looks again when something may.
 func (h *handling) look() {
 	for _, slow := range h.slowOnes() {
@@ -146,6 +158,9 @@ func (h *handling) look() {
 func (h *handling) slowOnes() (slow []slowHandler) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.stopped {
+		return nil
+	}
 	next := h.slow
 	for r := h.oldest; r != nil; r = r.newer {
 		ran := time.Since(r.since)

@@ -675,6 +675,7 @@ func (t *RTM) drain() {
 // end lets go of those who wait for the end of the run, and of what is left of it.
 func (t *RTM) end() {
 	t.abandon(ErrClosed)
+	t.events.stop()
 	t.setState(StateClosed)
 	close(t.ended)
 }

@@ -105,7 +105,7 @@ func TestParseHookIsAsStrictAsAWebhook(t *testing.T) {
 				assert.ErrorContains(t, err, tt.says)
 				assert.NotContains(t, err.Error(), signingSecret)
 				for _, kind := range []error{crisp.ErrSignature, crisp.ErrStale, crisp.ErrTooLarge} {
-					assert.Equal(t, kind == tt.is, errors.Is(err, kind), "%v", err)
+					assert.Equal(t, errors.Is(tt.is, kind), errors.Is(err, kind), "%v", err)
 				}
 			}
 		})

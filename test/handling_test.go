@@ -155,3 +155,26 @@ func TestSlowHandlersAmongFastOnes(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(out.String(), "running=1m20s"), out.String())
 	assert.Len(t, out.Lines(), 4)
 }
+
+func TestNothingIsSaidOfHandlersAfterTheEnd(t *testing.T) {
+	out := new(testkit.Output)
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		release := make(chan struct{})
+		router := crisp.NewRouter()
+		crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+			<-release // whatever its context says
+			return nil
+		})
+		client := srv.Client(crisp.WithLogger(slog.New(slog.NewTextHandler(out, nil))))
+		rtm := runClient(t, client, router)
+		authenticated(t, srv)
+		emit(srv, "session_a", 0, 1)
+		synctest.Wait()
+		require.NoError(t, rtm.Close())
+		require.ErrorIs(t, rtm.ending(t), crisp.ErrClosed)
+		before := out.String()
+		pass(time.Hour)
+		assert.Equal(t, before, out.String())
+		close(release)
+	})
+}

@@ -41,7 +41,7 @@ func TestUnlikelyNamesAreWarnedOf(t *testing.T) {
 		{name: "upper case", register: onNames("Message:Send"), warnings: []string{"event=Message:Send did_you_mean=message:send"}},
 		{name: "the name in Go", register: onNames("SessionSetState"), warnings: []string{"event=SessionSetState did_you_mean=session:set_state"}},
 		{name: "a new event", register: onNames("hugo:agent:answered"), warnings: []string{"event=hugo:agent:answered\n"}},
-		{name: "two", register: onNames("message:recieved", "session:set_emial"),
+		{name: "two", register: onNames("message:receievd", "session:set_emial"),
 			warnings: []string{"did_you_mean=message:received", "did_you_mean=session:set_email"}},
 		{name: "in the filter", register: onMessage, filter: []string{"message:sent", "message:send"},
 			warnings: []string{"event=message:sent did_you_mean=message:send"}},
@@ -93,8 +93,8 @@ func TestBindWarnsOfUnlikelyNames(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, rtm.Close())
 	assert.Empty(t, out.String())
-	_ = rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:recieved"}})
-	assertLines(t, []string{"event=message:recieved did_you_mean=message:received", "event=message:send\n"}, out)
+	_ = rtm.Bind(t.Context(), crisp.Filter{Events: []string{"message:receievd"}})
+	assertLines(t, []string{"event=message:receievd did_you_mean=message:received", "event=message:send\n"}, out)
 }
 
 // The handlers of a web hook may be registered after it was made: the first one that

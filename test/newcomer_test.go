@@ -445,7 +445,9 @@ func TestAnRTMThatNeverRan(t *testing.T) {
 	forget(silent, "rtm:logged", func(*crisp.RTM) {})
 	forget(client, "rtm:forgotten", func(*crisp.RTM) {})
 
-	told := func(name string) bool { return strings.Contains(out.String(), "so that no events came: call it\" event="+name) }
+	told := func(name string) bool {
+		return strings.Contains(out.String(), "so that no events came: call it\" event="+name)
+	}
 	require.Eventually(t, func() bool {
 		runtime.GC()
 		return told("rtm:forgotten")

@@ -170,5 +170,5 @@ func TestRefusedHooksAreToldSparingly(t *testing.T) {
 		hook.ServeHTTP(answer, request)
 		assert.Equal(t, http.StatusUnauthorized, answer.Code)
 	}
-	assert.Equal(t, 1, len(out.Lines()), out.String())
+	assert.Len(t, out.Lines(), 1)
 }

@@ -76,6 +76,14 @@ var toldMutants = []mutant{
 	},
 	{
 		promise: "a handler that never returns",
+		removed: "nothing is said of it when the client has ended",
+		in:      "RTM.end",
+		old:     "\tt.events.stop()\n",
+		new:     "",
+		tests:   "TestNothingIsSaidOfHandlersAfterTheEnd",
+	},
+	{
+		promise: "a handler that never returns",
 		removed: "its context ends by WithHandlerTimeout",
 		in:      "handling.dispatch",
 		old:     "if h.timeout > 0 {",
@@ -103,7 +111,7 @@ var toldMutants = []mutant{
 		removed: "the nearest name is found",
 		in:      "nearestName",
 		old:     "d < least {",
-		new:     "d < 0 {",
+		new:     "d < least-1000 {",
 		tests:   "TestUnlikelyNamesAreWarnedOf",
 	},
 	{
