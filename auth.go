@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode"
 )
 
 // Tier is the kind of a token, as the X-Crisp-Tier header and the RTM
@@ -155,6 +156,8 @@ func (t Token) checkOrder() error {
 
 func (t Token) checkWebsite() error {
 	switch {
+	case strings.ContainsFunc(t.websiteID, unicode.IsSpace):
+		return errors.New("crisp: the website of a website token has white space in it: was more copied than its identifier?")
 	case isSessionID(t.websiteID):
 		return errors.New("crisp: the website of a website token is a session's identifier (session_…): it needs the website's")
 	case isKey(t.websiteID):
@@ -194,6 +197,10 @@ func isKey(s string) bool { return len(s) >= 40 && isHex(s) }
 func isHex(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
 }
+
+// hasSpace reports whether an identifier has white space around it: the line break of
+// the file that it was read from, say.
+func hasSpace(id string) bool { return strings.TrimSpace(id) != id }
 
 // isSessionID reports whether an identifier is certainly that of a session.
 func isSessionID(id string) bool { return strings.HasPrefix(id, "session_") }

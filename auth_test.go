@@ -99,6 +99,7 @@ func TestNewRefusesCredentialsThatCantBe(t *testing.T) {
 		{"the website last, of real forms", crisp.WebsiteToken(someUUID, someKey, otherUUID), "WebsiteToken(websiteID, identifier, key)"},
 		{"the key first", crisp.WebsiteToken(someKey, someUUID, "s3cr3t"), "WebsiteToken(websiteID, identifier, key)"},
 		{"the website twice", crisp.WebsiteToken(someUUID, someUUID, "s3cr3t"), "WebsiteToken(websiteID, identifier, key)"},
+		{"a blank in the website", crisp.WebsiteToken("8c842203 7ed8", "id", "s3cr3t"), "the website of a website token has white space in it"},
 		{"a session as website", crisp.WebsiteToken("session_"+someUUID, "id", "s3cr3t"), "session_…"},
 	}
 	for _, tt := range tests {

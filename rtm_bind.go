@@ -272,6 +272,9 @@ func checkFilter(f Filter) error {
 		if i := slices.Index(list.of, ""); i >= 0 {
 			return fmt.Errorf("crisp: Filter.%s[%d] is empty", list.name, i)
 		}
+		if i := slices.IndexFunc(list.of, hasSpace); i >= 0 {
+			return fmt.Errorf("crisp: Filter.%s[%d] has white space around it", list.name, i)
+		}
 	}
 	if i := slices.IndexFunc(f.Rooms, isSessionID); i >= 0 {
 		return fmt.Errorf("crisp: Filter.Rooms[%d] is a session's identifier (session_…): rooms are websites", i)

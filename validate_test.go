@@ -158,6 +158,14 @@ func TestBadInputIsRefusedBeforeTheNetwork(t *testing.T) {
 		"website and session swapped": {func(ctx context.Context, c *crisp.Client) error {
 			return c.SetState(ctx, crisp.SessionRef{WebsiteID: "session_1", SessionID: "w"}, crisp.StateChange{State: crisp.SessionStateResolved})
 		}, "website_id", "a session's identifier (session_…): are website and session swapped?"},
+		"a line break behind the website": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.CreateConversation(ctx, "w\n")
+			return err
+		}, "website_id", "white space around it"},
+		"a blank in the session": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.Conversation(ctx, crisp.SessionRef{WebsiteID: "w", SessionID: " session_1"})
+			return err
+		}, "session_id", "white space around it"},
 		"the website as session": {func(ctx context.Context, c *crisp.Client) error {
 			_, err := c.Conversation(ctx, crisp.SessionRef{WebsiteID: "w", SessionID: "w"})
 			return err

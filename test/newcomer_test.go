@@ -192,6 +192,13 @@ func TestNewcomersMistakes(t *testing.T) {
 			},
 			says: "Filter.Rooms[0] is a session's identifier (session_…): rooms are websites",
 		},
+		"a room with its line break": {
+			make: func(_ *testing.T, srv *crisptest.Server) error {
+				_, err := srv.Client().NewRTM(onMessage(nil), crisp.WithFilter(crisp.Filter{Rooms: []string{crisptest.WebsiteID, crisptest.WebsiteID + "\n"}}))
+				return err
+			},
+			says: "Filter.Rooms[1] has white space around it",
+		},
 		"an event of another kind of token": {
 			make: func(_ *testing.T, srv *crisptest.Server) error {
 				router := crisp.NewRouter()
