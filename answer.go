@@ -269,13 +269,23 @@ const (
 	reasonTier         = "restricted_route_tier"
 	reasonConversation = "conversation_not_found"
 	reasonOldSession   = "session_not_found" // the same, of older days
+	reasonSubscription = "not_subscribed"
 )
+
+// adviceOnToken is what to check where credentials are refused.
+const adviceOnToken = "check the token: identifier, key, and kind (plugin, user or website)"
+
+const adviceOnConversation = "is the session of this website, and not removed?"
 
 // adviceOn says what to check where Crisp's reason doesn't.
 var adviceOn = map[string]string{
-	reasonSession: "check the token: identifier, key, and kind (plugin, user or website)",
+	reasonSession: adviceOnToken,
 	reasonScope:   "check the token: does it have the scope for this route, and access to the website?",
 	reasonTier:    "this route is for tokens of another kind (plugin, user or website)",
+
+	reasonConversation: adviceOnConversation,
+	reasonOldSession:   adviceOnConversation,
+	reasonSubscription: "the website has not installed the token's plugin: check the website and the token",
 }
 
 // Is makes refusals match [ErrUnauthorized], [ErrScope], [ErrQuota] and

@@ -108,7 +108,7 @@ func TestRefusals(t *testing.T) {
 		"error with a status of success": {
 			status: 200, body: `{"error":true,"reason":"not_subscribed","data":{}}`,
 			want: crisp.APIError{Reason: "not_subscribed", Data: json.RawMessage(`{}`)},
-			says: `crisp: POST website/w: status 200 OK, reason "not_subscribed"`,
+			says: `crisp: POST website/w: status 200 OK, reason "not_subscribed": the website has not installed the token's plugin: check the website and the token`,
 		},
 		"endless reason": {
 			status: 400, body: `{"error":true,"reason":"` + strings.Repeat("r", 1000) + `"}`,

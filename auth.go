@@ -1,10 +1,12 @@
 package crisp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"unicode"
 )
 
 // Tier is the kind of a token, as the X-Crisp-Tier header and the RTM
@@ -20,7 +22,8 @@ const (
 )
 
 // Token is a pair of credentials with its tier. Make one with [PluginToken],
-// [UserToken] or [WebsiteToken].
+// [UserToken] or [WebsiteToken]. White space around them, such as the line break at
+// the end of a file, is left out by [New], which refuses what can't be right.
 //
 // The key never shows when a Token is printed or logged: String, GoString and
 // LogValue redact it.
@@ -80,9 +83,17 @@ func (t Token) LogValue() slog.Value {
 	)
 }
 
-// MarshalJSON refuses, so that a key can't end in a file by accident.
+// MarshalJSON refuses, so that a key can't end in a file by accident. A struct that
+// embeds a Token is refused as a whole, too: give the field a name.
 func (t Token) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("crisp: a Token is not marshalled, to keep its key out of files; store its parts yourself")
+}
+
+// trimmed is the token as it was meant: what was read from a file or pasted tends to
+// have white space around it.
+func (t Token) trimmed() Token {
+	t.Identifier, t.Key, t.websiteID = strings.TrimSpace(t.Identifier), strings.TrimSpace(t.Key), strings.TrimSpace(t.websiteID)
+	return t
 }
 
 // validate returns what a token lacks, before anything is sent with it.
@@ -106,5 +117,90 @@ func (t Token) validate() error {
 	if t.Key == "" {
 		return errors.New("crisp: the token has no key")
 	}
+	return cmp.Or(
+		checkCredential("identifier", t.Identifier),
+		checkCredential("key", t.Key),
+		t.checkOrder(),
+	)
+}
+
+// checkCredential refuses what is in no credential. It never quotes it.
+func checkCredential(what, value string) error {
+	strange := func(r rune) bool { return r <= ' ' || r > '~' }
+	if at := strings.IndexFunc(value, strange); at >= 0 {
+		return fmt.Errorf("crisp: the token's %s has a blank, a line break or another character at byte %d that no %s has: was more copied than the %s?",
+			what, at, what, what)
+	}
+	if strings.ContainsAny(value, "\"'`") {
+		return fmt.Errorf("crisp: the token's %s has a quotation mark in it: leave quotes out", what)
+	}
 	return nil
 }
+
+// checkOrder refuses credentials that are in each other's place, where their form
+// leaves no doubt: the identifiers of websites are UUIDs, keys are long numbers in hex.
+func (t Token) checkOrder() error {
+	if t.Tier == TierWebsite {
+		if err := t.checkWebsite(); err != nil {
+			return err
+		}
+	}
+	if isUUID(t.Key) && isKey(t.Identifier) {
+		if t.Tier == TierWebsite {
+			return errTokenOrder("key")
+		}
+		return errors.New("crisp: the token's identifier has the form of a key, and its key that of an identifier: are they swapped?")
+	}
+	return nil
+}
+
+func (t Token) checkWebsite() error {
+	switch {
+	case strings.ContainsFunc(t.websiteID, unicode.IsSpace):
+		return errors.New("crisp: the website of a website token has white space in it: was more copied than its identifier?")
+	case isSessionID(t.websiteID):
+		return errors.New("crisp: the website of a website token is a session's identifier (session_…): it needs the website's")
+	case isKey(t.websiteID):
+		return errTokenOrder("website")
+	case !isUUID(t.websiteID) && isUUID(t.Identifier):
+		return errTokenOrder("identifier")
+	case !isUUID(t.websiteID) && isUUID(t.Key):
+		return errTokenOrder("key")
+	case t.websiteID == t.Identifier:
+		return errTokenOrder("identifier")
+	}
+	return nil
+}
+
+func errTokenOrder(misplaced string) error {
+	return fmt.Errorf("crisp: the parts of a website token are not in order, to judge by the form of its %s: the order is WebsiteToken(websiteID, identifier, key)", misplaced)
+}
+
+// isUUID reports whether an identifier has the form of a UUID, 8-4-4-4-12 digits of
+// hex.
+func isUUID(id string) bool {
+	groups := strings.Split(id, "-")
+	if len(groups) != 5 {
+		return false
+	}
+	for i, digits := range []int{8, 4, 4, 4, 12} {
+		if len(groups[i]) != digits || !isHex(groups[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// isKey reports whether something is a long number in hex, as keys are.
+func isKey(s string) bool { return len(s) >= 40 && isHex(s) }
+
+func isHex(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
+}
+
+// hasSpace reports whether an identifier has white space around it: the line break of
+// the file that it was read from, say.
+func hasSpace(id string) bool { return strings.TrimSpace(id) != id }
+
+// isSessionID reports whether an identifier is certainly that of a session.
+func isSessionID(id string) bool { return strings.HasPrefix(id, "session_") }

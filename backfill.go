@@ -78,7 +78,7 @@ const (
 // needs [WithFilter] with Rooms, which says what websites to ask for; for a
 // plugin that many websites have installed, Rooms saves requests.
 func WithBackfill(b Backfill) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if b.Overlap < 0 || b.MaxRequests < 0 || b.MaxRequestsPerHour < 0 || b.MaxAge < 0 || b.Patience < 0 {
 			return errors.New("crisp: WithBackfill: Overlap, MaxRequests, MaxRequestsPerHour, MaxAge and Patience can't be negative")
 		}
@@ -91,7 +91,7 @@ func WithBackfill(b Backfill) RTMOption {
 			Patience:           cmp.Or(b.Patience, defaultPatience),
 		}
 		return nil
-	}
+	})
 }
 
 // checkBackfill returns, before any network, what a backfill would lack.
@@ -200,7 +200,7 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 		default:
 			open.close()
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrClosed) { // the end is no trouble
 			t.client.logger.Warn("crisp: backfill incomplete", "error", err)
 		}
 		notify(t.callbacks, t.cfg.hooks.Backfilled, Backfilled{

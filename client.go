@@ -57,13 +57,14 @@ type clientConfig struct {
 // New makes a client. It checks the token and the options, and does no I/O:
 // whether Crisp accepts the token shows at the first call.
 func New(token Token, opts ...Option) (*Client, error) {
+	token = token.trimmed()
 	if err := token.validate(); err != nil {
 		return nil, err
 	}
 	cfg := clientConfig{
 		baseURL:   defaultBaseURL,
 		userAgent: "crisp-go/" + Version,
-		logger:    slog.New(slog.DiscardHandler),
+		logger:    defaultLogger(),
 	}
 	for _, opt := range opts {
 		if err := opt(&cfg); err != nil {
@@ -88,7 +89,7 @@ func WithBaseURL(baseURL string) Option {
 			return errors.New("crisp: WithBaseURL: needs an absolute URL without credentials, query and fragment, such as " + defaultBaseURL)
 		}
 		if err := checkScheme(base, "https", "http"); err != nil {
-			return fmt.Errorf("crisp: WithBaseURL: %w", err)
+			return fmt.Errorf("crisp: WithBaseURL: needs https://: %w", err)
 		}
 		cfg.baseURL = base.JoinPath("/").String()
 		return nil
@@ -127,12 +128,16 @@ func WithUserAgent(product string) Option {
 
 // WithLogger sets the logger for what happens behind the API: REST calls at
 // debug level, RTM connections at info level, trouble that the library gets over
-// by itself at warning level, what ends [RTM.Run] at error level. Keys and
-// payloads are never logged. The default is silence.
+// by itself, or that loses events, at warning level, what ends [RTM.Run] at error
+// level. Keys and payloads are never logged.
+//
+// The default is [slog.Default], for warnings and errors only, and for each thing at
+// most once a minute: the attribute "suppressed" then says how often it happened
+// meanwhile. For silence, give it slog.New([slog.DiscardHandler]).
 func WithLogger(logger *slog.Logger) Option {
 	return func(cfg *clientConfig) error {
 		if logger == nil {
-			return errors.New("crisp: WithLogger(nil): needs a logger")
+			return errors.New("crisp: WithLogger(nil): needs a logger; for silence, slog.New(slog.DiscardHandler)")
 		}
 		cfg.logger = logger
 		return nil

@@ -83,9 +83,15 @@ func (c *EventContent) encodeContent(e *payload.Encoder)     { c.encode(e) }
 func (c *UnknownContent) encodeContent(e *payload.Encoder)   { e.RawValue(c.Raw) }
 
 // MarshalJSON writes the content as it came.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (c UnknownContent) MarshalJSON() ([]byte, error) { return c.Raw.MarshalJSON() }
 
 // UnmarshalJSON keeps the content as it is; the type stays.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (c *UnknownContent) UnmarshalJSON(data []byte) error {
 	c.Raw = slices.Clone(data) // what was there may be the memory of an event
 	return nil
@@ -299,7 +305,13 @@ func (r *Receipt) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON writes the origin, or a boolean where there is none.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (r Receipt) MarshalJSON() ([]byte, error) { return marshal(&r) }
 
 // UnmarshalJSON reads an origin or a boolean.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (r *Receipt) UnmarshalJSON(data []byte) error { return unmarshalValue(r, data) }

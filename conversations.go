@@ -44,7 +44,7 @@ func (c *Client) Conversation(ctx context.Context, ref SessionRef) (*Conversatio
 // new is an [*AnswerError].
 func (c *Client) Conversations(ctx context.Context, websiteID string, query ConversationQuery) iter.Seq2[*Conversation, error] {
 	var check checks
-	check.present("website_id", websiteID)
+	check.website(websiteID)
 	query.check(&check)
 	if err := check.err(); err != nil {
 		return failedSeq[*Conversation](err)
@@ -69,7 +69,7 @@ func conversationList(get getter, websiteID string, query ConversationQuery) num
 // CreateConversation makes a new conversation on a website.
 func (c *Client) CreateConversation(ctx context.Context, websiteID string) (SessionRef, error) {
 	var check checks
-	check.present("website_id", websiteID)
+	check.website(websiteID)
 	if err := check.err(); err != nil {
 		return SessionRef{}, err
 	}

@@ -51,9 +51,9 @@ var (
 	// reported once per episode.
 	ErrSlowConsumer = errors.New("crisp: handlers are too slow: the queue is full and events are dropped")
 
-	// ErrPosition: a stored position can't be read, or is ahead of the clock.
-	// [RTM.Run] goes on without it, after telling the router's error handler: what
-	// was missed since the last run is then unknown.
+	// ErrPosition: a stored position can't be read, is ahead of the clock, or is
+	// saved by somebody else, too. [RTM.Run] goes on without it, after telling the
+	// router's error handler: what was missed since the last run is then unknown.
 	ErrPosition = errors.New("crisp: the stored position is unusable")
 
 	// ErrRateLimited: a REST call was refused because there were too many (status

@@ -173,9 +173,15 @@ func (e *UnknownEvent) EventName() string { return e.Name }
 func (e *UnknownEvent) Session() SessionRef { return sessionRef(e, e.sessionID) }
 
 // MarshalJSON writes the payload as it came.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (e UnknownEvent) MarshalJSON() ([]byte, error) { return e.Raw.MarshalJSON() }
 
 // UnmarshalJSON reads a payload; the event keeps its name.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (e *UnknownEvent) UnmarshalJSON(data []byte) error {
 	*e = UnknownEvent{Name: e.Name}
 	return unmarshalEvent(e, data)
@@ -238,6 +244,15 @@ func Events() []EventInfo {
 
 // known reports whether a name, or what it is an alias of, is in the catalog.
 func known(name string) bool { return catalogIndex(name) >= 0 }
+
+// infoOf returns the catalog's entry of a name or alias, which the caller must not
+// change.
+func infoOf(name string) (EventInfo, bool) {
+	if i := catalogIndex(name); i >= 0 {
+		return catalog[i].info, true
+	}
+	return EventInfo{}, false
+}
 
 // canonicalName returns the catalog's name for an alias, and any other name as
 // it is.

@@ -659,9 +659,15 @@ func (v *SessionUpdateAvailability) origin() (websiteID string, at time.Time) {
 func (v *SessionUpdateAvailability) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionUpdateAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionUpdateAvailability) UnmarshalJSON(data []byte) error {
 	*v = SessionUpdateAvailability{}
 	return unmarshalEvent(v, data)
@@ -753,9 +759,15 @@ func (v *SessionUpdateVerify) origin() (websiteID string, at time.Time) {
 func (v *SessionUpdateVerify) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionUpdateVerify) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionUpdateVerify) UnmarshalJSON(data []byte) error {
 	*v = SessionUpdateVerify{}
 	return unmarshalEvent(v, data)
@@ -818,9 +830,15 @@ func (v *SessionRequestInitiated) origin() (websiteID string, at time.Time) {
 func (v *SessionRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = SessionRequestInitiated{}
 	return unmarshalEvent(v, data)
@@ -889,9 +907,15 @@ func (v *SessionSetEmail) origin() (websiteID string, at time.Time) {
 func (v *SessionSetEmail) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetEmail) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetEmail) UnmarshalJSON(data []byte) error {
 	*v = SessionSetEmail{}
 	return unmarshalEvent(v, data)
@@ -959,9 +983,15 @@ func (v *SessionSetPhone) origin() (websiteID string, at time.Time) {
 func (v *SessionSetPhone) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetPhone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetPhone) UnmarshalJSON(data []byte) error {
 	*v = SessionSetPhone{}
 	return unmarshalEvent(v, data)
@@ -1030,9 +1060,15 @@ func (v *SessionSetAddress) origin() (websiteID string, at time.Time) {
 func (v *SessionSetAddress) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetAddress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetAddress) UnmarshalJSON(data []byte) error {
 	*v = SessionSetAddress{}
 	return unmarshalEvent(v, data)
@@ -1101,9 +1137,15 @@ func (v *SessionSetSubject) origin() (websiteID string, at time.Time) {
 func (v *SessionSetSubject) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetSubject) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetSubject) UnmarshalJSON(data []byte) error {
 	*v = SessionSetSubject{}
 	return unmarshalEvent(v, data)
@@ -1171,9 +1213,15 @@ func (v *SessionSetAvatar) origin() (websiteID string, at time.Time) {
 func (v *SessionSetAvatar) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetAvatar) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetAvatar) UnmarshalJSON(data []byte) error {
 	*v = SessionSetAvatar{}
 	return unmarshalEvent(v, data)
@@ -1241,9 +1289,15 @@ func (v *SessionSetNickname) origin() (websiteID string, at time.Time) {
 func (v *SessionSetNickname) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetNickname) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetNickname) UnmarshalJSON(data []byte) error {
 	*v = SessionSetNickname{}
 	return unmarshalEvent(v, data)
@@ -1313,9 +1367,15 @@ func (v *SessionSetOrigin) origin() (websiteID string, at time.Time) {
 func (v *SessionSetOrigin) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetOrigin) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetOrigin) UnmarshalJSON(data []byte) error {
 	*v = SessionSetOrigin{}
 	return unmarshalEvent(v, data)
@@ -1384,9 +1444,15 @@ func (v *SessionSetData) origin() (websiteID string, at time.Time) {
 func (v *SessionSetData) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetData) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetData) UnmarshalJSON(data []byte) error {
 	*v = SessionSetData{}
 	return unmarshalEvent(v, data)
@@ -1454,9 +1520,15 @@ func (v *SessionSetSegments) origin() (websiteID string, at time.Time) {
 func (v *SessionSetSegments) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetSegments) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetSegments) UnmarshalJSON(data []byte) error {
 	*v = SessionSetSegments{}
 	return unmarshalEvent(v, data)
@@ -1524,9 +1596,15 @@ func (v *SessionSetBlock) origin() (websiteID string, at time.Time) {
 func (v *SessionSetBlock) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetBlock) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetBlock) UnmarshalJSON(data []byte) error {
 	*v = SessionSetBlock{}
 	return unmarshalEvent(v, data)
@@ -1595,9 +1673,15 @@ func (v *SessionSetOpened) origin() (websiteID string, at time.Time) {
 func (v *SessionSetOpened) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetOpened) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetOpened) UnmarshalJSON(data []byte) error {
 	*v = SessionSetOpened{}
 	return unmarshalEvent(v, data)
@@ -1666,9 +1750,15 @@ func (v *SessionSetClosed) origin() (websiteID string, at time.Time) {
 func (v *SessionSetClosed) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetClosed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetClosed) UnmarshalJSON(data []byte) error {
 	*v = SessionSetClosed{}
 	return unmarshalEvent(v, data)
@@ -1737,9 +1827,15 @@ func (v *SessionSetParticipants) origin() (websiteID string, at time.Time) {
 func (v *SessionSetParticipants) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetParticipants) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetParticipants) UnmarshalJSON(data []byte) error {
 	*v = SessionSetParticipants{}
 	return unmarshalEvent(v, data)
@@ -1808,9 +1904,15 @@ func (v *SessionSetMentions) origin() (websiteID string, at time.Time) {
 func (v *SessionSetMentions) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetMentions) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetMentions) UnmarshalJSON(data []byte) error {
 	*v = SessionSetMentions{}
 	return unmarshalEvent(v, data)
@@ -1885,9 +1987,15 @@ func (v *SessionSetRouting) origin() (websiteID string, at time.Time) {
 func (v *SessionSetRouting) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetRouting) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetRouting) UnmarshalJSON(data []byte) error {
 	*v = SessionSetRouting{}
 	return unmarshalEvent(v, data)
@@ -1955,9 +2063,15 @@ func (v *SessionSetInbox) origin() (websiteID string, at time.Time) {
 func (v *SessionSetInbox) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetInbox) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetInbox) UnmarshalJSON(data []byte) error {
 	*v = SessionSetInbox{}
 	return unmarshalEvent(v, data)
@@ -2025,9 +2139,15 @@ func (v *SessionSetState) origin() (websiteID string, at time.Time) {
 func (v *SessionSetState) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSetState) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSetState) UnmarshalJSON(data []byte) error {
 	*v = SessionSetState{}
 	return unmarshalEvent(v, data)
@@ -2099,9 +2219,15 @@ func (v *SessionSyncCapabilities) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncCapabilities) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncCapabilities) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncCapabilities) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncCapabilities{}
 	return unmarshalEvent(v, data)
@@ -2170,9 +2296,15 @@ func (v *SessionSyncGeolocation) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncGeolocation) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncGeolocation) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncGeolocation) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncGeolocation{}
 	return unmarshalEvent(v, data)
@@ -2241,9 +2373,15 @@ func (v *SessionSyncSystem) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncSystem) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncSystem) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncSystem) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncSystem{}
 	return unmarshalEvent(v, data)
@@ -2312,9 +2450,15 @@ func (v *SessionSyncNetwork) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncNetwork) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncNetwork) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncNetwork) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncNetwork{}
 	return unmarshalEvent(v, data)
@@ -2390,9 +2534,15 @@ func (v *SessionSyncTimezone) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncTimezone) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncTimezone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncTimezone) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncTimezone{}
 	return unmarshalEvent(v, data)
@@ -2468,9 +2618,15 @@ func (v *SessionSyncLocales) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncLocales) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncLocales) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncLocales) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncLocales{}
 	return unmarshalEvent(v, data)
@@ -2538,9 +2694,15 @@ func (v *SessionSyncPages) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncPages) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncPages) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncPages) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncPages{}
 	return unmarshalEvent(v, data)
@@ -2608,9 +2770,15 @@ func (v *SessionSyncEvents) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncEvents) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncEvents) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncEvents) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncEvents{}
 	return unmarshalEvent(v, data)
@@ -2679,9 +2847,15 @@ func (v *SessionSyncRating) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncRating) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncRating) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncRating) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncRating{}
 	return unmarshalEvent(v, data)
@@ -2749,9 +2923,15 @@ func (v *SessionSyncTopic) origin() (websiteID string, at time.Time) {
 func (v *SessionSyncTopic) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionSyncTopic) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionSyncTopic) UnmarshalJSON(data []byte) error {
 	*v = SessionSyncTopic{}
 	return unmarshalEvent(v, data)
@@ -2814,9 +2994,15 @@ func (v *SessionRemoved) origin() (websiteID string, at time.Time) {
 func (v *SessionRemoved) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionRemoved) UnmarshalJSON(data []byte) error {
 	*v = SessionRemoved{}
 	return unmarshalEvent(v, data)
@@ -2894,9 +3080,15 @@ func (v *SessionError) origin() (websiteID string, at time.Time) {
 func (v *SessionError) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SessionError) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SessionError) UnmarshalJSON(data []byte) error {
 	*v = SessionError{}
 	return unmarshalEvent(v, data)
@@ -2972,9 +3164,15 @@ func (v *MessageUpdated) origin() (websiteID string, at time.Time) {
 func (v *MessageUpdated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageUpdated) UnmarshalJSON(data []byte) error {
 	*v = MessageUpdated{}
 	return unmarshalEvent(v, data)
@@ -3146,9 +3344,15 @@ func (v *MessageSend) origin() (websiteID string, at time.Time) {
 func (v *MessageSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageSend) UnmarshalJSON(data []byte) error {
 	*v = MessageSend{}
 	return unmarshalEvent(v, data)
@@ -3321,9 +3525,15 @@ func (v *MessageReceived) origin() (websiteID string, at time.Time) {
 func (v *MessageReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageReceived{}
 	return unmarshalEvent(v, data)
@@ -3391,9 +3601,15 @@ func (v *MessageRemoved) origin() (websiteID string, at time.Time) {
 func (v *MessageRemoved) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageRemoved) UnmarshalJSON(data []byte) error {
 	*v = MessageRemoved{}
 	return unmarshalEvent(v, data)
@@ -3476,9 +3692,15 @@ func (v *MessageComposeSend) origin() (websiteID string, at time.Time) {
 func (v *MessageComposeSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageComposeSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageComposeSend) UnmarshalJSON(data []byte) error {
 	*v = MessageComposeSend{}
 	return unmarshalEvent(v, data)
@@ -3567,9 +3789,15 @@ func (v *MessageComposeReceive) origin() (websiteID string, at time.Time) {
 func (v *MessageComposeReceive) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageComposeReceive) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageComposeReceive) UnmarshalJSON(data []byte) error {
 	*v = MessageComposeReceive{}
 	return unmarshalEvent(v, data)
@@ -3643,9 +3871,15 @@ func (v *MessageAcknowledgeReadSend) origin() (websiteID string, at time.Time) {
 func (v *MessageAcknowledgeReadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageAcknowledgeReadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageAcknowledgeReadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeReadSend{}
 	return unmarshalEvent(v, data)
@@ -3719,9 +3953,15 @@ func (v *MessageAcknowledgeReadReceived) origin() (websiteID string, at time.Tim
 func (v *MessageAcknowledgeReadReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageAcknowledgeReadReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageAcknowledgeReadReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeReadReceived{}
 	return unmarshalEvent(v, data)
@@ -3795,9 +4035,15 @@ func (v *MessageAcknowledgeUnreadSend) origin() (websiteID string, at time.Time)
 func (v *MessageAcknowledgeUnreadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageAcknowledgeUnreadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageAcknowledgeUnreadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeUnreadSend{}
 	return unmarshalEvent(v, data)
@@ -3870,9 +4116,15 @@ func (v *MessageAcknowledgeDelivered) origin() (websiteID string, at time.Time) 
 func (v *MessageAcknowledgeDelivered) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageAcknowledgeDelivered) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageAcknowledgeDelivered) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeDelivered{}
 	return unmarshalEvent(v, data)
@@ -3953,9 +4205,15 @@ func (v *MessageAcknowledgeIgnored) origin() (websiteID string, at time.Time) {
 func (v *MessageAcknowledgeIgnored) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageAcknowledgeIgnored) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageAcknowledgeIgnored) UnmarshalJSON(data []byte) error {
 	*v = MessageAcknowledgeIgnored{}
 	return unmarshalEvent(v, data)
@@ -4019,9 +4277,15 @@ func (v *MessageNotifyUnreadSend) origin() (websiteID string, at time.Time) {
 func (v *MessageNotifyUnreadSend) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageNotifyUnreadSend) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageNotifyUnreadSend) UnmarshalJSON(data []byte) error {
 	*v = MessageNotifyUnreadSend{}
 	return unmarshalEvent(v, data)
@@ -4085,9 +4349,15 @@ func (v *MessageNotifyUnreadReceived) origin() (websiteID string, at time.Time) 
 func (v *MessageNotifyUnreadReceived) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MessageNotifyUnreadReceived) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MessageNotifyUnreadReceived) UnmarshalJSON(data []byte) error {
 	*v = MessageNotifyUnreadReceived{}
 	return unmarshalEvent(v, data)
@@ -4169,9 +4439,15 @@ func (v *SpamMessage) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SpamMessage) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SpamMessage) UnmarshalJSON(data []byte) error {
 	*v = SpamMessage{}
 	return unmarshalEvent(v, data)
@@ -4232,9 +4508,15 @@ func (v *SpamDecision) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v SpamDecision) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *SpamDecision) UnmarshalJSON(data []byte) error {
 	*v = SpamDecision{}
 	return unmarshalEvent(v, data)
@@ -4294,9 +4576,15 @@ func (v *PeopleProfileCreated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleProfileCreated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleProfileCreated) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileCreated{}
 	return unmarshalEvent(v, data)
@@ -4362,9 +4650,15 @@ func (v *PeopleProfileUpdated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleProfileUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleProfileUpdated) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileUpdated{}
 	return unmarshalEvent(v, data)
@@ -4424,9 +4718,15 @@ func (v *PeopleProfileRemoved) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleProfileRemoved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleProfileRemoved) UnmarshalJSON(data []byte) error {
 	*v = PeopleProfileRemoved{}
 	return unmarshalEvent(v, data)
@@ -4494,9 +4794,15 @@ func (v *PeopleBindSession) origin() (websiteID string, at time.Time) {
 func (v *PeopleBindSession) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleBindSession) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleBindSession) UnmarshalJSON(data []byte) error {
 	*v = PeopleBindSession{}
 	return unmarshalEvent(v, data)
@@ -4571,9 +4877,15 @@ func (v *PeopleSyncProfile) origin() (websiteID string, at time.Time) {
 func (v *PeopleSyncProfile) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleSyncProfile) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleSyncProfile) UnmarshalJSON(data []byte) error {
 	*v = PeopleSyncProfile{}
 	return unmarshalEvent(v, data)
@@ -4652,9 +4964,15 @@ func (v *PeopleImportProgress) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleImportProgress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleImportProgress) UnmarshalJSON(data []byte) error {
 	*v = PeopleImportProgress{}
 	return unmarshalEvent(v, data)
@@ -4719,9 +5037,15 @@ func (v *PeopleImportDone) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PeopleImportDone) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PeopleImportDone) UnmarshalJSON(data []byte) error {
 	*v = PeopleImportDone{}
 	return unmarshalEvent(v, data)
@@ -4780,9 +5104,15 @@ func (v *CampaignProgress) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CampaignProgress) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CampaignProgress) UnmarshalJSON(data []byte) error {
 	*v = CampaignProgress{}
 	return unmarshalEvent(v, data)
@@ -4837,9 +5167,15 @@ func (v *CampaignDispatched) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CampaignDispatched) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CampaignDispatched) UnmarshalJSON(data []byte) error {
 	*v = CampaignDispatched{}
 	return unmarshalEvent(v, data)
@@ -4898,9 +5234,15 @@ func (v *CampaignRunning) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CampaignRunning) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CampaignRunning) UnmarshalJSON(data []byte) error {
 	*v = CampaignRunning{}
 	return unmarshalEvent(v, data)
@@ -4974,9 +5316,15 @@ func (v *BrowsingRequestInitiated) origin() (websiteID string, at time.Time) {
 func (v *BrowsingRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BrowsingRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BrowsingRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = BrowsingRequestInitiated{}
 	return unmarshalEvent(v, data)
@@ -5045,9 +5393,15 @@ func (v *BrowsingRequestRejected) origin() (websiteID string, at time.Time) {
 func (v *BrowsingRequestRejected) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BrowsingRequestRejected) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BrowsingRequestRejected) UnmarshalJSON(data []byte) error {
 	*v = BrowsingRequestRejected{}
 	return unmarshalEvent(v, data)
@@ -5116,9 +5470,15 @@ func (v *CallRequestInitiated) origin() (websiteID string, at time.Time) {
 func (v *CallRequestInitiated) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CallRequestInitiated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CallRequestInitiated) UnmarshalJSON(data []byte) error {
 	*v = CallRequestInitiated{}
 	return unmarshalEvent(v, data)
@@ -5187,9 +5547,15 @@ func (v *CallRequestRejected) origin() (websiteID string, at time.Time) {
 func (v *CallRequestRejected) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CallRequestRejected) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CallRequestRejected) UnmarshalJSON(data []byte) error {
 	*v = CallRequestRejected{}
 	return unmarshalEvent(v, data)
@@ -5271,9 +5637,15 @@ func (v *IdentityVerifyRequest) origin() (websiteID string, at time.Time) {
 func (v *IdentityVerifyRequest) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v IdentityVerifyRequest) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *IdentityVerifyRequest) UnmarshalJSON(data []byte) error {
 	*v = IdentityVerifyRequest{}
 	return unmarshalEvent(v, data)
@@ -5357,9 +5729,15 @@ func (v *WidgetActionProcessed) origin() (websiteID string, at time.Time) {
 func (v *WidgetActionProcessed) Session() SessionRef { return sessionRef(v, v.SessionID) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v WidgetActionProcessed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *WidgetActionProcessed) UnmarshalJSON(data []byte) error {
 	*v = WidgetActionProcessed{}
 	return unmarshalEvent(v, data)
@@ -5418,9 +5796,15 @@ func (v *StatusHealthChanged) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v StatusHealthChanged) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *StatusHealthChanged) UnmarshalJSON(data []byte) error {
 	*v = StatusHealthChanged{}
 	return unmarshalEvent(v, data)
@@ -5475,9 +5859,15 @@ func (v *WebsiteUpdateVisitorsCount) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v WebsiteUpdateVisitorsCount) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *WebsiteUpdateVisitorsCount) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUpdateVisitorsCount{}
 	return unmarshalEvent(v, data)
@@ -5541,9 +5931,15 @@ func (v *WebsiteUpdateOperatorsAvailability) origin() (websiteID string, at time
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v WebsiteUpdateOperatorsAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *WebsiteUpdateOperatorsAvailability) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUpdateOperatorsAvailability{}
 	return unmarshalEvent(v, data)
@@ -5599,9 +5995,15 @@ func (v *WebsiteUsersAvailable) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v WebsiteUsersAvailable) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *WebsiteUsersAvailable) UnmarshalJSON(data []byte) error {
 	*v = WebsiteUsersAvailable{}
 	return unmarshalEvent(v, data)
@@ -5688,9 +6090,15 @@ func (v *BucketURLUploadGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLUploadGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLUploadGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLUploadGenerated{}
 	return unmarshalEvent(v, data)
@@ -5776,9 +6184,15 @@ func (v *BucketURLAvatarGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLAvatarGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLAvatarGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLAvatarGenerated{}
 	return unmarshalEvent(v, data)
@@ -5865,9 +6279,15 @@ func (v *BucketURLWebsiteGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLWebsiteGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLWebsiteGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLWebsiteGenerated{}
 	return unmarshalEvent(v, data)
@@ -5954,9 +6374,15 @@ func (v *BucketURLCampaignGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLCampaignGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLCampaignGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLCampaignGenerated{}
 	return unmarshalEvent(v, data)
@@ -6043,9 +6469,15 @@ func (v *BucketURLHelpdeskGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLHelpdeskGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLHelpdeskGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLHelpdeskGenerated{}
 	return unmarshalEvent(v, data)
@@ -6132,9 +6564,15 @@ func (v *BucketURLStatusGenerated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLStatusGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLStatusGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLStatusGenerated{}
 	return unmarshalEvent(v, data)
@@ -6221,9 +6659,15 @@ func (v *BucketURLProcessingGenerated) origin() (websiteID string, at time.Time)
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v BucketURLProcessingGenerated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *BucketURLProcessingGenerated) UnmarshalJSON(data []byte) error {
 	*v = BucketURLProcessingGenerated{}
 	return unmarshalEvent(v, data)
@@ -6285,9 +6729,15 @@ func (v *MediaAnimationListed) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v MediaAnimationListed) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *MediaAnimationListed) UnmarshalJSON(data []byte) error {
 	*v = MediaAnimationListed{}
 	return unmarshalEvent(v, data)
@@ -6348,9 +6798,15 @@ func (v *EmailSubscribe) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v EmailSubscribe) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *EmailSubscribe) UnmarshalJSON(data []byte) error {
 	*v = EmailSubscribe{}
 	return unmarshalEvent(v, data)
@@ -6415,9 +6871,15 @@ func (v *EmailTrackView) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v EmailTrackView) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *EmailTrackView) UnmarshalJSON(data []byte) error {
 	*v = EmailTrackView{}
 	return unmarshalEvent(v, data)
@@ -6491,9 +6953,15 @@ func (v *PluginChannel) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PluginChannel) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PluginChannel) UnmarshalJSON(data []byte) error {
 	*v = PluginChannel{}
 	return unmarshalEvent(v, data)
@@ -6562,9 +7030,15 @@ func (v *PluginEvent) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PluginEvent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PluginEvent) UnmarshalJSON(data []byte) error {
 	*v = PluginEvent{}
 	return unmarshalEvent(v, data)
@@ -6630,9 +7104,15 @@ func (v *PluginSubscriptionUpdated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PluginSubscriptionUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PluginSubscriptionUpdated) UnmarshalJSON(data []byte) error {
 	*v = PluginSubscriptionUpdated{}
 	return unmarshalEvent(v, data)
@@ -6693,9 +7173,15 @@ func (v *PluginSettingsSaved) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PluginSettingsSaved) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PluginSettingsSaved) UnmarshalJSON(data []byte) error {
 	*v = PluginSettingsSaved{}
 	return unmarshalEvent(v, data)
@@ -6752,9 +7238,15 @@ func (v *PlanSubscriptionUpdated) origin() (websiteID string, at time.Time) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PlanSubscriptionUpdated) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PlanSubscriptionUpdated) UnmarshalJSON(data []byte) error {
 	*v = PlanSubscriptionUpdated{}
 	return unmarshalEvent(v, data)
@@ -6804,15 +7296,6 @@ func (v *User) encode(e *payload.Encoder) {
 
 func (v *User) isZero() bool { return *v == (User{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v User) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *User) UnmarshalJSON(data []byte) error {
-	*v = User{}
-	return unmarshalValue(v, data)
-}
-
 // Operator is an operator who acted on a conversation.
 type Operator struct {
 	// User ID of the operator.
@@ -6850,15 +7333,6 @@ func (v *Operator) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Operator) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Operator) UnmarshalJSON(data []byte) error {
-	*v = Operator{}
-	return unmarshalValue(v, data)
-}
-
 // OperatorAvailability is the availability of an operator.
 type OperatorAvailability struct {
 	// Whether the operator is there.
@@ -6884,15 +7358,6 @@ func (v *OperatorAvailability) encode(e *payload.Encoder) {
 	e.Begin()
 	e.String("type", string(v.Type), payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v OperatorAvailability) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *OperatorAvailability) UnmarshalJSON(data []byte) error {
-	*v = OperatorAvailability{}
-	return unmarshalValue(v, data)
 }
 
 // Participant is a third party who follows a conversation.
@@ -6925,15 +7390,6 @@ func (v *Participant) encode(e *payload.Encoder) {
 	e.String("type", v.Type, payload.Required)
 	e.String("target", v.Target, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Participant) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Participant) UnmarshalJSON(data []byte) error {
-	*v = Participant{}
-	return unmarshalValue(v, data)
 }
 
 // Verification is one verification of the identity of a visitor.
@@ -6971,15 +7427,6 @@ func (v *Verification) encode(e *payload.Encoder) {
 	e.String("method", v.Method, payload.Required)
 	e.String("annotation", v.Annotation, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Verification) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Verification) UnmarshalJSON(data []byte) error {
-	*v = Verification{}
-	return unmarshalValue(v, data)
 }
 
 // Geolocation is a place on Earth, as far as it is known.
@@ -7028,15 +7475,6 @@ func (v *Geolocation) encode(e *payload.Encoder) {
 
 func (v *Geolocation) isZero() bool { return *v == (Geolocation{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Geolocation) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Geolocation) UnmarshalJSON(data []byte) error {
-	*v = Geolocation{}
-	return unmarshalValue(v, data)
-}
-
 // Coordinates is a position on Earth.
 type Coordinates struct {
 	// Degrees to the north.
@@ -7070,15 +7508,6 @@ func (v *Coordinates) encode(e *payload.Encoder) {
 }
 
 func (v *Coordinates) isZero() bool { return *v == (Coordinates{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Coordinates) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Coordinates) UnmarshalJSON(data []byte) error {
-	*v = Coordinates{}
-	return unmarshalValue(v, data)
-}
 
 // System is the software that the visitor uses.
 type System struct {
@@ -7128,15 +7557,6 @@ func (v *System) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v System) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *System) UnmarshalJSON(data []byte) error {
-	*v = System{}
-	return unmarshalValue(v, data)
-}
-
 // Software is a piece of software.
 type Software struct {
 	// Name of the software.
@@ -7170,15 +7590,6 @@ func (v *Software) encode(e *payload.Encoder) {
 }
 
 func (v *Software) isZero() bool { return *v == (Software{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Software) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Software) UnmarshalJSON(data []byte) error {
-	*v = Software{}
-	return unmarshalValue(v, data)
-}
 
 // Browser is a web browser.
 type Browser struct {
@@ -7219,15 +7630,6 @@ func (v *Browser) encode(e *payload.Encoder) {
 
 func (v *Browser) isZero() bool { return *v == (Browser{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Browser) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Browser) UnmarshalJSON(data []byte) error {
-	*v = Browser{}
-	return unmarshalValue(v, data)
-}
-
 // Network is the network that the visitor comes from.
 type Network struct {
 	// IP address, version 4 or 6.
@@ -7260,15 +7662,6 @@ func (v *Network) encode(e *payload.Encoder) {
 		v.Connection.encode(e)
 	}
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Network) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Network) UnmarshalJSON(data []byte) error {
-	*v = Network{}
-	return unmarshalValue(v, data)
 }
 
 // NetworkConnection is the provider of an Internet connection.
@@ -7305,16 +7698,10 @@ func (v *NetworkConnection) encode(e *payload.Encoder) {
 
 func (v *NetworkConnection) isZero() bool { return *v == (NetworkConnection{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v NetworkConnection) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *NetworkConnection) UnmarshalJSON(data []byte) error {
-	*v = NetworkConnection{}
-	return unmarshalValue(v, data)
-}
-
 // Page is a page that the visitor viewed.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type Page struct {
 	// Title of the page.
 	PageTitle string `json:"page_title"`
@@ -7357,9 +7744,15 @@ func (v *Page) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v Page) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *Page) UnmarshalJSON(data []byte) error {
 	*v = Page{}
 	return unmarshalValue(v, data)
@@ -7367,6 +7760,9 @@ func (v *Page) UnmarshalJSON(data []byte) error {
 
 // RecordedEvent is an event that the website or an integration recorded in a
 // conversation.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type RecordedEvent struct {
 	// What happened.
 	Text string `json:"text"`
@@ -7410,9 +7806,15 @@ func (v *RecordedEvent) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v RecordedEvent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *RecordedEvent) UnmarshalJSON(data []byte) error {
 	*v = RecordedEvent{}
 	return unmarshalValue(v, data)
@@ -7448,15 +7850,6 @@ func (v *Rating) encode(e *payload.Encoder) {
 	e.Int("stars", v.Stars, payload.Required)
 	e.String("comment", v.Comment, payload.Optional)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Rating) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Rating) UnmarshalJSON(data []byte) error {
-	*v = Rating{}
-	return unmarshalValue(v, data)
 }
 
 // Reference is a source that a message refers to.
@@ -7496,15 +7889,6 @@ func (v *Reference) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Reference) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Reference) UnmarshalJSON(data []byte) error {
-	*v = Reference{}
-	return unmarshalValue(v, data)
-}
-
 // Original is the original form of a message that came from elsewhere, such
 // as an email.
 type Original struct {
@@ -7534,15 +7918,6 @@ func (v *Original) encode(e *payload.Encoder) {
 }
 
 func (v *Original) isZero() bool { return *v == (Original{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Original) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Original) UnmarshalJSON(data []byte) error {
-	*v = Original{}
-	return unmarshalValue(v, data)
-}
 
 // LinkPreview is the preview of a link in a message.
 type LinkPreview struct {
@@ -7593,15 +7968,6 @@ func (v *LinkPreview) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v LinkPreview) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *LinkPreview) UnmarshalJSON(data []byte) error {
-	*v = LinkPreview{}
-	return unmarshalValue(v, data)
-}
-
 // LinkPreviewDetails is what is shown of the page that a link leads to.
 type LinkPreviewDetails struct {
 	// Beginning of its text.
@@ -7641,15 +8007,6 @@ func (v *LinkPreviewDetails) encode(e *payload.Encoder) {
 
 func (v *LinkPreviewDetails) isZero() bool { return *v == (LinkPreviewDetails{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v LinkPreviewDetails) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *LinkPreviewDetails) UnmarshalJSON(data []byte) error {
-	*v = LinkPreviewDetails{}
-	return unmarshalValue(v, data)
-}
-
 // IgnoredDetails is why a message was not delivered.
 type IgnoredDetails struct {
 	// Kind of refusal.
@@ -7683,15 +8040,6 @@ func (v *IgnoredDetails) encode(e *payload.Encoder) {
 }
 
 func (v *IgnoredDetails) isZero() bool { return *v == (IgnoredDetails{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v IgnoredDetails) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *IgnoredDetails) UnmarshalJSON(data []byte) error {
-	*v = IgnoredDetails{}
-	return unmarshalValue(v, data)
-}
 
 // FileContent is the content of a message of type file.
 type FileContent struct {
@@ -7730,15 +8078,6 @@ func (v *FileContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v FileContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *FileContent) UnmarshalJSON(data []byte) error {
-	*v = FileContent{}
-	return unmarshalValue(v, data)
-}
-
 // AnimationContent is the content of a message of type animation.
 type AnimationContent struct {
 	// URL of the animated image.
@@ -7771,16 +8110,10 @@ func (v *AnimationContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v AnimationContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *AnimationContent) UnmarshalJSON(data []byte) error {
-	*v = AnimationContent{}
-	return unmarshalValue(v, data)
-}
-
 // AudioContent is the content of a message of type audio.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type AudioContent struct {
 	// URL of the recording.
 	URL string `json:"url"`
@@ -7818,9 +8151,15 @@ func (v *AudioContent) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v AudioContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *AudioContent) UnmarshalJSON(data []byte) error {
 	*v = AudioContent{}
 	return unmarshalValue(v, data)
@@ -7828,6 +8167,9 @@ func (v *AudioContent) UnmarshalJSON(data []byte) error {
 
 // PickerContent is the content of a message of type picker: choices to select
 // from.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type PickerContent struct {
 	// ID of the picker, chosen by its sender.
 	ID string `json:"id"`
@@ -7870,9 +8212,15 @@ func (v *PickerContent) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v PickerContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *PickerContent) UnmarshalJSON(data []byte) error {
 	*v = PickerContent{}
 	return unmarshalValue(v, data)
@@ -7927,15 +8275,6 @@ func (v *PickerChoice) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v PickerChoice) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *PickerChoice) UnmarshalJSON(data []byte) error {
-	*v = PickerChoice{}
-	return unmarshalValue(v, data)
-}
-
 // PickerAction is an action that goes with a choice of a picker.
 type PickerAction struct {
 	// Kind of action, such as link.
@@ -7969,15 +8308,6 @@ func (v *PickerAction) encode(e *payload.Encoder) {
 }
 
 func (v *PickerAction) isZero() bool { return *v == (PickerAction{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v PickerAction) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *PickerAction) UnmarshalJSON(data []byte) error {
-	*v = PickerAction{}
-	return unmarshalValue(v, data)
-}
 
 // FieldContent is the content of a message of type field: a value to fill in.
 type FieldContent struct {
@@ -8026,17 +8356,11 @@ func (v *FieldContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v FieldContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *FieldContent) UnmarshalJSON(data []byte) error {
-	*v = FieldContent{}
-	return unmarshalValue(v, data)
-}
-
 // CarouselContent is the content of a message of type carousel: cards side by
 // side.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type CarouselContent struct {
 	// Text that comes with the cards.
 	Text string `json:"text"`
@@ -8069,15 +8393,24 @@ func (v *CarouselContent) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CarouselContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CarouselContent) UnmarshalJSON(data []byte) error {
 	*v = CarouselContent{}
 	return unmarshalValue(v, data)
 }
 
 // CarouselTarget is one card of a carousel.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type CarouselTarget struct {
 	// Title of the card.
 	Title string `json:"title"`
@@ -8120,9 +8453,15 @@ func (v *CarouselTarget) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v CarouselTarget) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *CarouselTarget) UnmarshalJSON(data []byte) error {
 	*v = CarouselTarget{}
 	return unmarshalValue(v, data)
@@ -8160,15 +8499,6 @@ func (v *CarouselAction) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v CarouselAction) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *CarouselAction) UnmarshalJSON(data []byte) error {
-	*v = CarouselAction{}
-	return unmarshalValue(v, data)
-}
-
 // EventContent is the content of a message of type event: something that
 // happened in the conversation.
 type EventContent struct {
@@ -8202,17 +8532,11 @@ func (v *EventContent) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v EventContent) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *EventContent) UnmarshalJSON(data []byte) error {
-	*v = EventContent{}
-	return unmarshalValue(v, data)
-}
-
 // Profile is a contact of a website, or the part of one that an event
 // carries.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type Profile struct {
 	// Email address.
 	Email string `json:"email,omitzero"`
@@ -8286,15 +8610,24 @@ func (v *Profile) encode(e *payload.Encoder) {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v Profile) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *Profile) UnmarshalJSON(data []byte) error {
 	*v = Profile{}
 	return unmarshalValue(v, data)
 }
 
 // Person is the personal part of a profile.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type Person struct {
 	// Displayed name.
 	Nickname string `json:"nickname,omitzero"`
@@ -8396,9 +8729,15 @@ func (v *Person) isZero() bool {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v Person) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *Person) UnmarshalJSON(data []byte) error {
 	*v = Person{}
 	return unmarshalValue(v, data)
@@ -8439,15 +8778,6 @@ func (v *SocialProfile) encode(e *payload.Encoder) {
 	e.String("handle", v.Handle, payload.Required)
 	e.String("url", v.URL, payload.Optional)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v SocialProfile) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *SocialProfile) UnmarshalJSON(data []byte) error {
-	*v = SocialProfile{}
-	return unmarshalValue(v, data)
 }
 
 // Employment is the work of a person.
@@ -8499,16 +8829,10 @@ func (v *Employment) encode(e *payload.Encoder) {
 
 func (v *Employment) isZero() bool { return *v == (Employment{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Employment) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Employment) UnmarshalJSON(data []byte) error {
-	*v = Employment{}
-	return unmarshalValue(v, data)
-}
-
 // Company is the company part of a profile.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type Company struct {
 	// Displayed name.
 	Name string `json:"name,omitzero"`
@@ -8604,9 +8928,15 @@ func (v *Company) isZero() bool {
 }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v Company) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *Company) UnmarshalJSON(data []byte) error {
 	*v = Company{}
 	return unmarshalValue(v, data)
@@ -8656,16 +8986,10 @@ func (v *Metrics) encode(e *payload.Encoder) {
 
 func (v *Metrics) isZero() bool { return *v == (Metrics{}) }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Metrics) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Metrics) UnmarshalJSON(data []byte) error {
-	*v = Metrics{}
-	return unmarshalValue(v, data)
-}
-
 // Active is the presence of a contact.
+//
+// Don't embed it in a struct of your own that is read from JSON: give the
+// field a name.
 type Active struct {
 	// Whether the contact is on the website now.
 	Now bool `json:"now,omitzero"`
@@ -8700,9 +9024,15 @@ func (v *Active) encode(e *payload.Encoder) {
 func (v *Active) isZero() bool { return *v == (Active{}) }
 
 // MarshalJSON encodes v in the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v Active) MarshalJSON() ([]byte, error) { return marshal(&v) }
 
 // UnmarshalJSON decodes v from the form that Crisp sends.
+//
+// A struct that embeds the type has the method, too, and none of its own
+// fields in JSON: give the field a name.
 func (v *Active) UnmarshalJSON(data []byte) error {
 	*v = Active{}
 	return unmarshalValue(v, data)
@@ -8745,15 +9075,6 @@ func (v *ImportCount) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v ImportCount) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *ImportCount) UnmarshalJSON(data []byte) error {
-	*v = ImportCount{}
-	return unmarshalValue(v, data)
-}
-
 // ImportItem is a profile that an import left out.
 type ImportItem struct {
 	// What identifies the profile in the imported data, such as an email address.
@@ -8784,15 +9105,6 @@ func (v *ImportItem) encode(e *payload.Encoder) {
 	e.String("identifier", v.Identifier, payload.Optional)
 	e.String("reason", v.Reason, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v ImportItem) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *ImportItem) UnmarshalJSON(data []byte) error {
-	*v = ImportItem{}
-	return unmarshalValue(v, data)
 }
 
 // StatusNode is a failing node or replica of a status page.
@@ -8827,15 +9139,6 @@ func (v *StatusNode) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v StatusNode) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *StatusNode) UnmarshalJSON(data []byte) error {
-	*v = StatusNode{}
-	return unmarshalValue(v, data)
-}
-
 // BucketResource is the owner of an uploaded file.
 type BucketResource struct {
 	// Kind of owner, such as website.
@@ -8866,15 +9169,6 @@ func (v *BucketResource) encode(e *payload.Encoder) {
 	e.String("type", v.Type, payload.Required)
 	e.String("id", v.ID, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v BucketResource) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *BucketResource) UnmarshalJSON(data []byte) error {
-	*v = BucketResource{}
-	return unmarshalValue(v, data)
 }
 
 // BucketURL is the pair of URLs for an uploaded file.
@@ -8909,15 +9203,6 @@ func (v *BucketURL) encode(e *payload.Encoder) {
 	e.End()
 }
 
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v BucketURL) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *BucketURL) UnmarshalJSON(data []byte) error {
-	*v = BucketURL{}
-	return unmarshalValue(v, data)
-}
-
 // BucketPolicy is the set of limits for an upload.
 type BucketPolicy struct {
 	// Largest size of the file, in bytes.
@@ -8943,15 +9228,6 @@ func (v *BucketPolicy) encode(e *payload.Encoder) {
 	e.Begin()
 	e.Int64("size_limit", v.SizeLimit, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v BucketPolicy) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *BucketPolicy) UnmarshalJSON(data []byte) error {
-	*v = BucketPolicy{}
-	return unmarshalValue(v, data)
 }
 
 // Animation is an animated image that a search found.
@@ -8984,15 +9260,6 @@ func (v *Animation) encode(e *payload.Encoder) {
 	e.String("type", v.Type, payload.Required)
 	e.String("url", v.URL, payload.Required)
 	e.End()
-}
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Animation) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Animation) UnmarshalJSON(data []byte) error {
-	*v = Animation{}
-	return unmarshalValue(v, data)
 }
 
 // Plan is plan that a website is subscribed to.
@@ -9038,15 +9305,6 @@ func (v *Plan) encode(e *payload.Encoder) {
 }
 
 func (v *Plan) isZero() bool { return *v == (Plan{}) }
-
-// MarshalJSON encodes v in the form that Crisp sends.
-func (v Plan) MarshalJSON() ([]byte, error) { return marshal(&v) }
-
-// UnmarshalJSON decodes v from the form that Crisp sends.
-func (v *Plan) UnmarshalJSON(data []byte) error {
-	*v = Plan{}
-	return unmarshalValue(v, data)
-}
 
 // Availability is whether somebody is there to read and answer.
 //

@@ -254,13 +254,13 @@ func TestUnmarshalReplacesWhatWasThere(t *testing.T) {
 	assert.Nil(t, ev.Content)
 	assert.Empty(t, ev.User)
 
-	user := crisp.User{Nickname: "Camille"}
-	require.NoError(t, json.Unmarshal([]byte(`{"user_id":"u1","avatar":null}`), &user))
-	assert.Equal(t, crisp.User{UserID: "u1"}, user)
-	assert.EqualError(t, json.Unmarshal([]byte(`{"user_id":5,"nickname":"Camille"}`), &user), "crisp: user_id: wanted string, got number")
-	assert.Equal(t, "Camille", user.Nickname, "what else there is was read")
+	profile := crisp.Profile{Notepad: "VIP"}
+	require.NoError(t, json.Unmarshal([]byte(`{"email":"a@example.com","segments":null}`), &profile))
+	assert.Equal(t, crisp.Profile{Email: "a@example.com"}, profile)
+	assert.EqualError(t, json.Unmarshal([]byte(`{"email":5,"notepad":"VIP"}`), &profile), "crisp: email: wanted string, got number")
+	assert.Equal(t, "VIP", profile.Notepad, "what else there is was read")
 	var syntax *crisp.SyntaxError
-	require.ErrorAs(t, user.UnmarshalJSON([]byte(`{`)), &syntax)
+	require.ErrorAs(t, profile.UnmarshalJSON([]byte(`{`)), &syntax)
 	assert.EqualError(t, syntax, "crisp: invalid JSON at byte 1: expected more of the object")
 }
 

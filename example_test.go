@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -157,6 +158,27 @@ func ExampleRouter_OnAny() {
 }
 
 // What handlers return, and what they panic with, comes to one place.
+// What to ask for where the token is made, and what to tick where web hooks are set up.
+func ExampleRouter_Scopes() {
+	router := crisp.NewRouter()
+	crisp.OnMessage(router, func(_ context.Context, ev crisp.MessageEvent) error {
+		fmt.Println(ev.Message().From, "says", ev.Text())
+		return nil
+	})
+	crisp.On(router, func(context.Context, *crisp.SessionSetState) error { return nil })
+	crisp.On(router, func(context.Context, *crisp.SpamMessage) error { return nil })
+
+	fmt.Println("scopes:", strings.Join(router.Scopes(), ", "))
+	fmt.Println("events:", strings.Join(router.EventNames(), ", "))
+	fmt.Println("web hooks:", strings.Join(router.HookNames(), ", "))
+	dispatch(router, &crisp.MessageReceived{From: crisp.FromOperator, Content: crisp.TextContent("Hello")})
+	// Output:
+	// scopes: website:conversation:messages read, website:conversation:states read
+	// events: message:received, message:send, session:set_state, spam:message
+	// web hooks: message:received, message:send, session:set_state
+	// operator says Hello
+}
+
 func ExampleWithErrorHandler() {
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(_ context.Context, err error) {
 		var failed *crisp.HandlerError
@@ -445,7 +467,8 @@ func ExampleLimitReplies() {
 	defer stop()
 	visitor := srv.Visitor()
 	router := crisp.NewRouter()
-	router.Use(crisp.LimitReplies(3))
+	kept := 0
+	router.Use(crisp.LimitReplies(3, func(context.Context, *crisp.MessageSend) { kept++ }))
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		_, err := client.Reply(ctx, ev, crisp.TextContent("Beep"))
 		return err
@@ -455,8 +478,8 @@ func ExampleLimitReplies() {
 	for range 100 {
 		dispatch(router, &crisp.MessageSend{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID, Content: crisp.TextContent("Boop")})
 	}
-	fmt.Println(len(visitor.Answers()), "answers")
-	// Output: 3 answers
+	fmt.Println(len(visitor.Answers()), "answers,", kept, "messages kept from the handler")
+	// Output: 3 answers, 97 messages kept from the handler
 }
 
 func ExampleTyping() {

@@ -59,6 +59,29 @@ func ExampleVerify() {
 	// not authentic: true
 }
 
+// A cloud function gets the bytes of a web hook, and has no server.
+func ExampleParseHook() {
+	body := []byte(`{"website_id":"w","event":"session:set_state","data":{"session_id":"session_1","state":"resolved"},"timestamp":1700000000000}`)
+	header := crisp.Sign("secret", time.Now(), body) // as Crisp does
+
+	ev, err := crisp.ParseHook("secret", header, body)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	switch ev := ev.(type) {
+	case *crisp.SessionSetState:
+		fmt.Println(ev.SessionID, "is", ev.State)
+	default:
+		fmt.Println("ignored:", ev.EventName())
+	}
+	_, err = crisp.ParseHook("another secret", header, body)
+	fmt.Println("refused:", errors.Is(err, crisp.ErrSignature))
+	// Output:
+	// session_1 is resolved
+	// refused: true
+}
+
 func ExampleVerifyMCP() {
 	// What the handler of an MCP server gets: headers and a body.
 	body := []byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)

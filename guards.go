@@ -60,20 +60,40 @@ const replyPeriod = time.Minute
 // fails with [ErrReplyLimit]. Each call of LimitReplies counts by itself. It
 // panics if n is less than 1.
 //
+// The callbacks hear of each message that is kept from the handlers; without any,
+// [slog.Default] does, at most once a minute.
+//
 // What counts are calls of [Client.SendMessage] and [Client.Reply] with the
 // handler's context.
-func LimitReplies(n int) func(Handler) Handler {
+func LimitReplies(n int, reached ...func(ctx context.Context, ev *MessageSend)) func(Handler) Handler {
 	if n < 1 {
 		panic(fmt.Sprintf("crisp: LimitReplies(%d): needs at least 1", n))
+	}
+	for _, callback := range reached {
+		if callback == nil {
+			panic("crisp: LimitReplies: a callback is nil")
+		}
+	}
+	if len(reached) == 0 {
+		reached = append(reached, warnOfReplyLimit(defaultLogger()))
 	}
 	limit := &replyLimit{most: n, sent: fifo.New[string, []time.Time](maxLimited)}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, ev Event) error {
 			if ev, ok := ev.(*MessageSend); ok && limit.reached(ev.SessionID) {
+				for _, callback := range reached {
+					callback(ctx, ev)
+				}
 				return nil
 			}
 			return next(withSendCheck(ctx, limit.take), ev)
 		}
+	}
+}
+
+func warnOfReplyLimit(logger *slog.Logger) func(context.Context, *MessageSend) {
+	return func(ctx context.Context, _ *MessageSend) {
+		logger.WarnContext(ctx, "crisp: LimitReplies keeps visitors' messages from the handlers: has the bot met another one, or is the limit too low?")
 	}
 }
 

@@ -335,3 +335,22 @@ func TestTypingThatFailsIsNotTheHandlersProblem(t *testing.T) {
 		})
 	}
 }
+
+// A visitor whose messages nobody handles shall not wait in vain.
+func TestWhatLimitRepliesKeepsIsTold(t *testing.T) {
+	var kept []string
+	router := crisp.NewRouter()
+	client, mock := mockedClient(t)
+	mock.RegisterNoResponder(answer(200, sentAnswer))
+	count := func(_ context.Context, ev *crisp.MessageSend) { kept = append(kept, ev.Text()) }
+	router.Use(crisp.LimitReplies(1, count, count))
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		_, err := client.Reply(ctx, ev, crisp.TextContent("hi"))
+		return err
+	})
+	for _, text := range []string{"one", "two", "three"} {
+		require.NoError(t, router.Dispatch(t.Context(), &crisp.MessageSend{WebsiteID: "w", SessionID: "s", Content: crisp.TextContent(text)}))
+	}
+	assert.Equal(t, []string{"two", "two", "three", "three"}, kept)
+	assert.Panics(t, func() { crisp.LimitReplies(1, nil) })
+}

@@ -26,6 +26,41 @@ func (m *ConversationMessage) Event() SessionEvent {
 	return (*MessageSend)(m)
 }
 
+// MessageEvent is an event that brings a message: [*MessageSend], the visitor's, or
+// [*MessageReceived], the operators'.
+type MessageEvent interface {
+	SessionEvent
+	// Message is the message, of which From says which side it is from. It shares
+	// the event's memory.
+	Message() *ConversationMessage
+	// Text is what a message of type text or note says, and empty for others.
+	Text() string
+}
+
+// Message returns the message of the event, whose memory it shares.
+func (v *MessageSend) Message() *ConversationMessage { return (*ConversationMessage)(v) }
+
+// Message returns the message of the event, whose memory it shares.
+func (v *MessageReceived) Message() *ConversationMessage { return (*ConversationMessage)(v) }
+
+// Text returns what a message of type text or note says, and "" for others.
+func (v *MessageSend) Text() string { return v.Message().Text() }
+
+// Text returns what a message of type text or note says, and "" for others.
+func (v *MessageReceived) Text() string { return v.Message().Text() }
+
+// Text returns what a message of type text or note says, and "" for others.
+func (m *ConversationMessage) Text() string {
+	switch content := m.Content.(type) {
+	case TextContent:
+		return string(content)
+	case NoteContent:
+		return string(content)
+	default:
+		return ""
+	}
+}
+
 // messageOf returns the message that an event brings, if it does.
 func messageOf(ev Event) (*ConversationMessage, bool) {
 	switch ev := ev.(type) {
@@ -38,9 +73,15 @@ func messageOf(ev Event) (*ConversationMessage, bool) {
 }
 
 // MarshalJSON writes the wire form.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (m ConversationMessage) MarshalJSON() ([]byte, error) { return MessageSend(m).MarshalJSON() }
 
 // UnmarshalJSON reads the wire form.
+//
+// A struct that embeds the type has the method, too, and none of its own fields in
+// JSON: give the field a name.
 func (m *ConversationMessage) UnmarshalJSON(data []byte) error {
 	return (*MessageSend)(m).UnmarshalJSON(data)
 }

@@ -133,7 +133,7 @@ func Once(store ClaimStore, opts ...OnceOption) func(Handler) Handler {
 	if store == nil {
 		panic("crisp: Once(nil): needs a store")
 	}
-	o := &once{store: store, lease: 30 * time.Second, keep: 24 * time.Hour, patience: 15 * time.Second, onError: logError}
+	o := &once{store: store, lease: 30 * time.Second, keep: 24 * time.Hour, patience: 15 * time.Second, onError: errorLog{newSparing()}.log}
 	for _, opt := range opts {
 		opt(o)
 	}

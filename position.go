@@ -40,13 +40,16 @@ type PositionStore interface {
 // [RTM.Run], saved every few seconds while it changes, and at the end. A
 // stored position makes the time since then a [Gap] with [GapRestarted].
 func WithPosition(store PositionStore) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if store == nil {
 			return errors.New("crisp: WithPosition(nil): needs a store")
 		}
+		if file, ok := store.(*filePosition); ok && file.path == "" {
+			return errors.New(`crisp: FilePosition(""): needs the path of a file`)
+		}
 		c.position = store
 		return nil
-	}
+	})
 }
 
 const (
@@ -60,31 +63,73 @@ const (
 // written and synced, then takes the old one's place, and the folder is synced.
 // It also holds the position before, for the case that the last is torn all the
 // same.
+//
+// The file need not be there, but its folder must, and be writable: [RTM.Run] fails
+// otherwise. Each process, and each RTM in it, needs a file of its own: what somebody
+// else has saved meanwhile is not overwritten, but an error that matches [ErrPosition].
 func FilePosition(path string) PositionStore { return &filePosition{path: path} }
 
 type filePosition struct {
 	path string
 	last []byte // the record saved before, if any
+	read bool   // last is known
 }
 
 // A record is a line: the CRC-32 of the rest in hex, a space, JSON.
 const recordHeader = len("00000000 ")
 
 func (f *filePosition) Load(context.Context) (Position, error) {
+	p, record, err := f.newest()
+	if err != nil {
+		return Position{}, err
+	}
+	f.last, f.read = record, true
+	return p, nil
+}
+
+// newest is the newest position that can be read, and its record. Both are zero if
+// there is no file.
+func (f *filePosition) newest() (Position, []byte, error) {
 	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Position{}, nil
+		return Position{}, nil, nil
 	}
 	if err != nil {
-		return Position{}, fmt.Errorf("crisp: reading the position: %w", err)
+		return Position{}, nil, fmt.Errorf("crisp: reading the position: %w", err)
 	}
 	for record := range bytes.Lines(data) {
 		if p, ok := parseRecord(record); ok {
-			f.last = bytes.Clone(record)
-			return p, nil
+			return p, bytes.Clone(record), nil
 		}
 	}
-	return Position{}, fmt.Errorf("%w: %s", ErrPosition, f.path)
+	return Position{}, nil, fmt.Errorf("%w: %s", ErrPosition, f.path)
+}
+
+// prepare returns what would keep positions from being saved, before any is: by then
+// it would be too late for what is missed until somebody notices.
+func (f *filePosition) prepare() error {
+	if info, err := os.Stat(f.path); err == nil && info.IsDir() {
+		return fmt.Errorf("crisp: FilePosition: %s is a folder: needs the path of a file", f.path)
+	}
+	probe, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".*")
+	if err != nil {
+		return fmt.Errorf("crisp: FilePosition: no file can be made in the folder of %s: is it there, and may this program write to it? %w", f.path, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// checkOwner returns an error if somebody else has saved a position meanwhile, and
+// takes that for the last.
+func (f *filePosition) checkOwner() error {
+	if !f.read {
+		return nil
+	}
+	_, record, _ := f.newest() // what can't be read is replaced
+	if record == nil || bytes.Equal(record, f.last) {
+		return nil
+	}
+	f.last = record
+	return fmt.Errorf("%w: another program, or another RTM, saves to %s: each needs a file of its own", ErrPosition, f.path)
 }
 
 func parseRecord(record []byte) (p Position, ok bool) {
@@ -107,10 +152,13 @@ func (f *filePosition) Save(_ context.Context, p Position) error {
 	}
 	body = append(body, '\n')
 	record := append([]byte(checksum(body)), body...)
+	if err := f.checkOwner(); err != nil {
+		return err
+	}
 	if err := replaceFile(f.path, append(bytes.Clone(record), f.last...)); err != nil {
 		return fmt.Errorf("crisp: saving the position: %w", err)
 	}
-	f.last = record
+	f.last, f.read = record, true
 	return nil
 }
 
@@ -148,6 +196,11 @@ func syncDir(dir string) error {
 func (t *RTM) loadPosition() (Position, error) {
 	if t.cfg.position == nil {
 		return Position{}, nil
+	}
+	if file, ok := t.cfg.position.(*filePosition); ok {
+		if err := file.prepare(); err != nil {
+			return Position{}, err
+		}
 	}
 	p, err := t.cfg.position.Load(t.stopped)
 	if errors.Is(err, ErrPosition) {

@@ -1,6 +1,7 @@
 package crisp_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -84,4 +85,58 @@ func TestFilePositionReportsWhereItCanNotSave(t *testing.T) {
 	err := crisp.FilePosition(path).Save(t.Context(), crisp.Position{Time: time.Now()})
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	assert.ErrorContains(t, err, "missing")
+}
+
+func TestFilePositionThatCantBeSavedIsToldAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for path, says := range map[string]string{
+		filepath.Join(dir, "missing", "position"): "no file can be made in the folder of",
+		filepath.Join(file, "position"):           "no file can be made in the folder of",
+		dir:                                       "is a folder",
+	} {
+		client, mock := mockedClient(t)
+		router := crisp.NewRouter()
+		crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+		rtm, err := client.NewRTM(router, crisp.WithPosition(crisp.FilePosition(path)))
+		require.NoError(t, err)
+		assert.ErrorContains(t, rtm.Run(t.Context()), says, path)
+		assert.Zero(t, mock.GetTotalCallCount(), "before it connects")
+		assert.Equal(t, crisp.StateClosed, rtm.State())
+	}
+	client, _ := mockedClient(t)
+	router := crisp.NewRouter()
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
+	_, err := client.NewRTM(router, crisp.WithPosition(crisp.FilePosition("")))
+	assert.EqualError(t, err, `crisp: FilePosition(""): needs the path of a file`)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "what was tried leaves nothing behind")
+}
+
+func TestFilePositionIsOneProgramsOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "position")
+	ours, theirs := crisp.FilePosition(path), crisp.FilePosition(path)
+	at := func(n int64) crisp.Position { return crisp.Position{Time: time.Unix(n, 0).UTC()} }
+	for _, store := range []crisp.PositionStore{ours, theirs} {
+		_, err := store.Load(t.Context())
+		require.NoError(t, err)
+	}
+	require.NoError(t, ours.Save(t.Context(), at(1)))
+	require.NoError(t, ours.Save(t.Context(), at(2)))
+	for n := range int64(3) {
+		err := theirs.Save(t.Context(), at(100))
+		require.ErrorIs(t, err, crisp.ErrPosition)
+		assert.ErrorContains(t, err, "each needs a file of its own")
+		require.NoError(t, ours.Save(t.Context(), at(3+n)), "one of them goes on")
+	}
+	p, err := crisp.FilePosition(path).Load(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, at(5), p)
+
+	require.NoError(t, os.WriteFile(path, []byte("torn"), 0o600))
+	assert.NoError(t, ours.Save(t.Context(), at(6)), "what can't be read is nobody's")
+	require.NoError(t, os.Remove(path))
+	assert.NoError(t, ours.Save(t.Context(), at(7)))
 }

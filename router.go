@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Handler handles one event. An error is reported to the router's error
@@ -57,7 +58,8 @@ type RouterOption func(*Router)
 // [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
 // field had an unexpected type), and what the transports report. It may be
 // called from several goroutines at once, and must not panic. The default logs
-// to [slog.Default].
+// to [slog.Default], the same of the same event at most once a minute: the attribute
+// "suppressed" then says how often it happened meanwhile.
 func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 	return func(r *Router) { r.onError = fn }
 }
@@ -75,17 +77,21 @@ func NewRouter(opts ...RouterOption) *Router {
 		opt(r)
 	}
 	if r.onError == nil {
-		r.onError = logError
+		r.onError = errorLog{newSparing()}.log
 	}
 	return r
 }
 
-// logError is the default error handler.
-func logError(ctx context.Context, err error) {
+// errorLog is the default error handler.
+type errorLog struct{ sparing *sparing }
+
+func (l errorLog) log(ctx context.Context, err error) {
 	var (
 		level, attrs = slog.LevelError, []slog.Attr(nil)
+		thing        = err.Error()
 		failed       *HandlerError
 		graded       interface{ logLevel() slog.Level }
+		alike        interface{ thing() string }
 	)
 	switch {
 	case errors.As(err, &failed) && failed.Stack != nil:
@@ -93,7 +99,12 @@ func logError(ctx context.Context, err error) {
 	case errors.As(err, &graded):
 		level = graded.logLevel()
 	}
-	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
+	if errors.As(err, &alike) {
+		thing = alike.thing()
+	}
+	record := slog.NewRecord(time.Now(), level, err.Error(), 0)
+	record.AddAttrs(attrs...)
+	_ = l.sparing.log(ctx, thing, record) // there is nobody left to tell
 }
 
 // On registers a handler for one type of event, which Go infers from the
@@ -136,8 +147,8 @@ func (r *Router) OnAny(fn func(ctx context.Context, ev Event) error) {
 }
 
 // OnName registers a handler by the event's name on the wire, such as
-// "message:send", and subscribes to it, whether the catalog has it or not. It
-// panics if either is missing.
+// "message:send", and subscribes to it, whether the catalog has it or not: of a name
+// that it doesn't have, the logger is warned. It panics if either is missing.
 func (r *Router) OnName(name string, fn func(ctx context.Context, ev Event) error) {
 	if name == "" || fn == nil {
 		panic("crisp: OnName: needs the event's name on the wire and a handler")
@@ -157,6 +168,17 @@ func (r *Router) Use(mw ...func(Handler) Handler) {
 		}
 	}
 	r.register(func() { r.middleware = append(r.middleware, mw...) })
+}
+
+// OnMessage registers a handler for the messages of both sides: message:send, which
+// visitors send, and message:received, which operators do. It panics if the callback
+// is nil or the router is in use.
+func OnMessage(r *Router, fn func(ctx context.Context, ev MessageEvent) error) {
+	if fn == nil {
+		panic("crisp: OnMessage(nil): needs a handler")
+	}
+	On(r, func(ctx context.Context, ev *MessageSend) error { return fn(ctx, ev) })
+	On(r, func(ctx context.Context, ev *MessageReceived) error { return fn(ctx, ev) })
 }
 
 // watcher learns of events. It decides nothing, and so can't fail.
@@ -192,6 +214,38 @@ func (r *Router) EventNames() []string {
 	return slices.Compact(names)
 }
 
+// HookNames lists, sorted, the events to be ticked for web hooks where Crisp asks
+// for them: those of EventNames that can come by web hook.
+func (r *Router) HookNames() []string {
+	var names []string
+	for _, name := range r.EventNames() {
+		info, ok := infoOf(name)
+		switch {
+		case !ok:
+			names = append(names, name)
+		case !info.RTMOnly:
+			names = append(names, info.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Scopes lists, sorted, the scopes that a token needs to receive the events of
+// EventNames, such as "website:conversation:messages read": those to be asked for
+// where a plugin's token is made. The REST calls of handlers may need more, to send
+// messages for example. Some events need none, or none is documented.
+func (r *Router) Scopes() []string {
+	var scopes []string
+	for _, name := range r.EventNames() {
+		if info, ok := infoOf(name); ok && info.Scope != "" {
+			scopes = append(scopes, info.Scope)
+		}
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
+
 // registeredNames are the names that somebody asked for in particular.
 func (r *Router) registeredNames() []string {
 	r.mu.Lock()
@@ -207,6 +261,14 @@ func (r *Router) wantsAny() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.any) > 0
+}
+
+// wantsSomething reports whether there is any handler, or whatever else learns of
+// events.
+func (r *Router) wantsSomething() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.typed)+len(r.named)+len(r.unknown)+len(r.any)+len(r.watchers) > 0
 }
 
 // compile ends registration and computes what runs for each name.
@@ -341,7 +403,7 @@ func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded
 	}
 	var errs []error
 	for i := range handlers {
-		this := handling{ev, &handlers[i]}
+		this := handlingBy{ev, &handlers[i]}
 		if before.has(this) {
 			continue
 		}
@@ -354,8 +416,8 @@ func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded
 	return errors.Join(errs...)
 }
 
-// handling is the handling of an event by one of its handlers.
-type handling struct {
+// handlingBy is the handling of an event by one of its handlers.
+type handlingBy struct {
 	event   Event
 	handler *Handler // where the router keeps it
 }
@@ -364,7 +426,7 @@ type handling struct {
 // handlers of an event run several times. Nil remembers none.
 type succeeded struct {
 	mu  sync.Mutex // guards all
-	all map[handling]bool
+	all map[handlingBy]bool
 }
 
 // succeededKey is where a context has what has succeeded.
@@ -376,10 +438,10 @@ func withSucceeded(ctx context.Context) context.Context {
 	if ctx.Value(succeededKey{}) != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, succeededKey{}, &succeeded{all: make(map[handling]bool)})
+	return context.WithValue(ctx, succeededKey{}, &succeeded{all: make(map[handlingBy]bool)})
 }
 
-func (s *succeeded) has(h handling) bool {
+func (s *succeeded) has(h handlingBy) bool {
 	if s == nil {
 		return false
 	}
@@ -388,7 +450,7 @@ func (s *succeeded) has(h handling) bool {
 	return s.all[h]
 }
 
-func (s *succeeded) add(h handling) {
+func (s *succeeded) add(h handlingBy) {
 	if s == nil {
 		return
 	}
@@ -481,3 +543,8 @@ func (e *DriftError) Error() string {
 
 // logLevel: whoever sends the event can cause it, and it has reached its handlers.
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }
+
+// thing: the numbers in what else it says must not make it another.
+func (e *DriftError) thing() string {
+	return "drift\x00" + e.Event.EventName() + "\x00" + e.Problems[0].Path
+}

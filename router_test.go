@@ -1,13 +1,10 @@
 package crisp_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -326,11 +323,66 @@ func TestEventNames(t *testing.T) {
 	assert.Len(t, router.EventNames(), len(crisp.Events())+1, "the whole catalog, and what it does not have")
 }
 
+func TestScopesAndHookNames(t *testing.T) {
+	none := func(context.Context, crisp.Event) error { return nil }
+	router := crisp.NewRouter()
+	assert.Empty(t, router.Scopes())
+	assert.Empty(t, router.HookNames())
+	for _, name := range []string{"session:updated", "brand:new", "plugin:event", "message:send", "message:removed", "spam:message"} {
+		router.OnName(name, none)
+	}
+	crisp.On(router, func(context.Context, *crisp.SessionUpdateVerify) error { return nil })
+	assert.Equal(t, []string{"website:conversation:messages read", "website:conversation:sessions read"}, router.Scopes())
+	assert.Equal(t, []string{"brand:new", "message:removed", "message:send", "plugin:event", "session:update_verify"}, router.HookNames())
+
+	router.OnAny(none)
+	scopes, hooks := 0, 0
+	distinct := make(map[string]bool)
+	for _, info := range crisp.Events() {
+		if info.Scope != "" && !distinct[info.Scope] {
+			distinct[info.Scope] = true
+			scopes++
+		}
+		if !info.RTMOnly {
+			hooks++
+		}
+	}
+	assert.Len(t, router.Scopes(), scopes)
+	assert.Len(t, router.HookNames(), hooks+1)
+}
+
+// What a guard watches has to be subscribed to as well.
+func TestScopesOfGuards(t *testing.T) {
+	client, _ := mockedClient(t)
+	router := crisp.NewRouter()
+	crisp.PauseOnHuman(router, client, crisp.ResumeOn(func(*crisp.SessionSetState) bool { return true }))
+	assert.Equal(t, []string{"website:conversation:messages read", "website:conversation:states read"}, router.Scopes())
+}
+
+func TestOnMessage(t *testing.T) {
+	router := crisp.NewRouter()
+	var got []string
+	crisp.OnMessage(router, func(_ context.Context, ev crisp.MessageEvent) error {
+		got = append(got, ev.EventName()+" "+ev.Session().SessionID+" "+string(ev.Message().From)+" "+ev.Text())
+		return nil
+	})
+	assert.Equal(t, []string{"message:received", "message:send"}, router.EventNames())
+	for _, ev := range []crisp.Event{
+		&crisp.MessageSend{SessionID: "a", From: crisp.FromUser, Content: crisp.TextContent("hello")},
+		&crisp.MessageReceived{SessionID: "b", From: crisp.FromOperator, Content: crisp.NoteContent("a note")},
+		&crisp.MessageReceived{SessionID: "c", From: crisp.FromOperator, Content: &crisp.PickerContent{Text: "choose"}},
+		&crisp.MessageSend{SessionID: "d"},
+		&crisp.MessageUpdated{SessionID: "e", Content: crisp.TextContent("no new message")},
+	} {
+		require.NoError(t, router.Dispatch(t.Context(), ev))
+	}
+	assert.Equal(t, []string{"message:send a user hello", "message:received b operator a note", "message:received c operator ", "message:send d  "}, got)
+	assert.Panics(t, func() { crisp.OnMessage(router, nil) })
+}
+
 func TestDefaultErrorHandlerLogs(t *testing.T) {
-	var out bytes.Buffer
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
-	defer slog.SetDefault(before)
+	out, undo := testkit.Printed("RTM.Run was never called") // by another test
+	defer undo()
 
 	router := crisp.NewRouter()
 	router.OnAny(func(context.Context, crisp.Event) error { return errors.New("database down") })
@@ -339,8 +391,8 @@ func TestDefaultErrorHandlerLogs(t *testing.T) {
 		Meta:    crisp.Meta{Problems: []crisp.FieldProblem{{Path: "stamped", Wanted: "boolean", Got: "number"}}},
 		Content: crisp.TextContent("a secret"),
 	}))
-	lines := strings.Split(out.String(), "\n")
-	require.Len(t, lines, 4)
+	lines := out.Lines()
+	require.Len(t, lines, 3)
 	assert.Contains(t, lines[0], "level=WARN")
 	assert.Contains(t, lines[0], "stamped: wanted boolean")
 	assert.Contains(t, lines[1], "level=ERROR")

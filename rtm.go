@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type RTM struct {
 	client *Client
 	router *Router
 	cfg    rtmConfig
+	events *handling
 
 	// stopped ends when nothing more shall be received; handling ends when
 	// handlers shall stop, too. Their causes say why.
@@ -67,6 +69,8 @@ type RTM struct {
 	crowded  episode    // of conversations that a backfill holds back
 	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
+
+	used *atomic.Bool // Run or an end was called; outlives the RTM, for whoever forgets it
 
 	received, dropped, reconnects atomic.Uint64
 	gaveUp                        atomic.Int64 // events whose handlers returned an error because of their context's end
@@ -107,12 +111,20 @@ type Stats struct {
 	QueuedEvents int       // waiting for handlers, or being handled
 	QueuedBytes  int64     // what they count towards the queue's bound
 	LastEvent    time.Time // when the last event came; zero if none did
+	OldestEvent  time.Time // when the oldest came that waits for a handler or is being handled; zero if none does
 }
 
 // RTMOption configures [Client.NewRTM].
-type RTMOption func(*rtmConfig) error
+type RTMOption interface{ applyRTM(*rtmConfig) error }
+
+type rtmOption func(*rtmConfig) error
+
+func (o rtmOption) applyRTM(c *rtmConfig) error { return o(c) }
+
+func (o HandlerOption) applyRTM(c *rtmConfig) error { return o(&c.handling) }
 
 type rtmConfig struct {
+	handling       handlingLimits
 	filter         Filter
 	concurrency    int
 	queueBytes     int64
@@ -139,20 +151,20 @@ const (
 // kept in order by website. Conversations take turns, so that slow ones, as long as
 // they are fewer than n, hold up no other.
 func WithConcurrency(n int) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if n < 1 {
 			return fmt.Errorf("crisp: WithConcurrency(%d): needs at least 1", n)
 		}
 		c.concurrency = n
 		return nil
-	}
+	})
 }
 
 // WithQueue bounds the events between the connection and the handlers, in
 // bytes of payload plus a fixed overhead for each event (default 64 MiB), and
 // says what happens when they are that many (default [OverflowBlock]).
 func WithQueue(maxBytes int, full Overflow) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if maxBytes < 1 {
 			return fmt.Errorf("crisp: WithQueue(%d): needs a bound of at least 1 byte", maxBytes)
 		}
@@ -161,7 +173,7 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 		}
 		c.queueBytes, c.overflow = int64(maxBytes), full
 		return nil
-	}
+	})
 }
 
 // WithBackoff sets the waits between connection attempts; default
@@ -169,65 +181,68 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 // cuts them use up the REST quota. A longer wait that the server asks for
 // (Retry-After) wins, up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if b == nil {
 			return errors.New("crisp: WithBackoff(nil): needs a Backoff")
 		}
 		c.backoff, c.unlimited = b, true
 		return nil
-	}
+	})
 }
 
 // WithEngineIO sets the Engine.IO protocol: 4 (the default) or 3.
 func WithEngineIO(version int) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if version != 3 && version != 4 {
 			return fmt.Errorf("crisp: WithEngineIO(%d): needs 3 or 4", version)
 		}
 		c.engineIO = version
 		return nil
-	}
+	})
 }
 
 // WithReadLimit bounds a frame from the server, in bytes; default 16 MiB. A
 // larger one ends the connection with [ErrTooLarge], is reported as a gap, and
 // the client reconnects.
 func WithReadLimit(bytes int64) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if bytes < 1024 {
 			return fmt.Errorf("crisp: WithReadLimit(%d): needs at least 1024 bytes", bytes)
 		}
 		c.readLimit = bytes
 		return nil
-	}
+	})
 }
 
 // WithConnectTimeout bounds a connection attempt up to its authentication,
 // which has 10 s of its own: fetching the endpoint, then for each endpoint the
 // WebSocket and Socket.IO handshakes; default 20 s each.
 func WithConnectTimeout(d time.Duration) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		if d <= 0 {
 			return fmt.Errorf("crisp: WithConnectTimeout(%s): needs more than 0", d)
 		}
 		c.connectTimeout = d
 		return nil
-	}
+	})
 }
 
 // WithHooks sets who is told of connections, gaps and losses. Given again, it
 // adds to what was given before.
 func WithHooks(h Hooks) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		c.hooks = c.hooks.and(h)
 		return nil
-	}
+	})
 }
 
 // NewRTM makes an RTM client that dispatches to r, without connecting yet. It
 // subscribes to the events that r has handlers for, or to those of
 // [WithFilter]; that none is left, or that the token's tier can't receive one of
 // them, is an error. The router's registration is frozen from here on.
+//
+// The logger is warned of names that no event is known to have, with the most
+// similar one, and of handlers whose events the filter leaves out.
 func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if r == nil {
 		return nil, errors.New("crisp: NewRTM(nil): needs a router")
@@ -239,9 +254,10 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		engineIO:       4,
 		readLimit:      defaultReadLimit,
 		connectTimeout: defaultConnectTimeout,
+		handling:       handlingLimits{slow: defaultSlowHandler},
 	}
 	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
+		if err := opt.applyRTM(&cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -255,12 +271,14 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		}
 	}
 	r.freeze()
+	warnOfNames(c.logger, r, filter.Events)
+	warnOfFilter(c.logger, r, filter.Events)
 	t := &RTM{
-		client: c,
-		router: r,
-		cfg:    cfg,
-		ended:  make(chan struct{}),
-
+		client:       c,
+		router:       r,
+		cfg:          cfg,
+		ended:        make(chan struct{}),
+		used:         new(atomic.Bool),
 		saveNow:      make(chan struct{}, 1),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
@@ -268,10 +286,27 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
 	}
+	t.events = &handling{run: r.dispatch, handlingLimits: cfg.handling, warn: t.warnSlowHandler}
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
+	if isDefault(c.logger) { // another may be that of a test, which must not log when it is over
+		runtime.AddCleanup(t, unused{c.logger, filter.Events[0]}.warn, t.used)
+	}
 	return t, nil
+}
+
+// unused is told of RTM clients that nobody can use any more.
+type unused struct {
+	logger *slog.Logger
+	event  string // by which somebody may know which it is
+}
+
+func (u unused) warn(used *atomic.Bool) {
+	if !used.Load() {
+		u.logger.Warn("crisp: an RTM was made, but RTM.Run was never called, so that no events came: call it",
+			slog.String(keyThing, shown(u.event)))
+	}
 }
 
 // Run connects, authenticates, dispatches events, and reconnects when the
@@ -323,6 +358,7 @@ func (t *RTM) Run(ctx context.Context) error {
 
 // start makes what a run needs, once.
 func (t *RTM) start(ctx context.Context) error {
+	t.used.Store(true)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.started {
@@ -409,7 +445,11 @@ type span struct {
 func (t *RTM) pause(tries *retries, cause error) error {
 	t.setState(StateWaiting)
 	delay := tries.delay(t.cfg.backoff, cause)
-	t.client.logger.Warn("crisp: RTM reconnects",
+	level := slog.LevelWarn
+	if tries.attempt == 1 { // servers restart: if something was missed, resume tells of it
+		level = slog.LevelInfo
+	}
+	t.client.logger.Log(t.stopped, level, "crisp: RTM reconnects",
 		slog.Any("error", cause), slog.Int("attempt", tries.attempt), slog.Duration("delay", delay))
 	notify(t.callbacks, t.cfg.hooks.Retrying, Retrying{Attempt: tries.attempt, Delay: delay, Err: cause})
 	return sleep(t.stopped, delay)
@@ -443,6 +483,7 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	gap := open.dated(reason)
 	if reason != "" {
 		notify(t.callbacks, t.cfg.hooks.Gap, gap)
+		t.warnOfGap(gap)
 	}
 	if reason == "" || t.backfill == nil {
 		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
@@ -451,6 +492,17 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
 	t.fill(gap, open, told)
+}
+
+// warnOfGap warns of what nobody recovers or is told of.
+func (t *RTM) warnOfGap(gap Gap) {
+	if t.backfill != nil || t.cfg.hooks.Gap != nil {
+		return
+	}
+	t.callbacks.Post(func() {
+		t.client.logger.Warn("crisp: RTM events may have been missed for good: WithBackfill recovers messages, Hooks.Gap is told of the time",
+			slog.String("reason", string(gap.Reason)), slog.Time("from", gap.From), slog.Time("to", gap.To))
+	})
 }
 
 // receive reads a connection's events until it ends. It returns why it did, and
@@ -579,13 +631,26 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 // dispatch reports false if handlers gave up because their context had ended: the
 // event counts as dropped then. The router has told its error handler of errors.
 func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
-	if t.router.dispatch(ctx, ev) == nil || ctx.Err() == nil {
+	if t.events.dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true
 	}
 	if !it.Extra { // what was recovered was not received
 		t.gaveUp.Add(1)
 	}
 	return false
+}
+
+// warnSlowHandler says what a handler that runs long holds up.
+func (t *RTM) warnSlowHandler(slow slowHandler) {
+	attrs := []slog.Attr{
+		slog.String(keyThing, shown(slow.name)),
+		slog.Duration("running", slow.ran),
+		slog.Int("waiting", max(0, t.queue.Len()-slow.running)),
+	}
+	if oldest := t.Stats().OldestEvent; !oldest.IsZero() {
+		attrs = append(attrs, slog.Duration("longest_wait", t.client.clock.Wall(t.client.clock.Now()).Sub(oldest)))
+	}
+	t.client.logger.LogAttrs(t.handling, slog.LevelWarn, slowHandlerWarning, attrs...)
 }
 
 // report lets the router's error handler know of what belongs to no event.
@@ -659,6 +724,7 @@ func (t *RTM) awaitGivingUp(handled <-chan struct{}) {
 // end lets go of those who wait for the end of the run, and of what is left of it.
 func (t *RTM) end() {
 	t.abandon(ErrClosed)
+	t.events.stop()
 	t.setState(StateClosed)
 	close(t.ended)
 }
@@ -669,6 +735,7 @@ func (t *RTM) end() {
 // for because their context has ended, and Shutdown returns ctx's cause. A handler or hook must not wait for Shutdown, which waits for
 // the handler or hook; it can call [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
+	t.used.Store(true)
 	t.stop(ErrClosed)
 	if !t.hasStarted() {
 		return nil
@@ -686,6 +753,7 @@ func (t *RTM) Shutdown(ctx context.Context) error {
 // number). It does not wait for anything and may be called inside a
 // handler, again, or before Run. It returns nil.
 func (t *RTM) Close() error {
+	t.used.Store(true)
 	t.stop(ErrClosed)
 	t.abandon(ErrClosed)
 	return nil
@@ -723,6 +791,9 @@ func (t *RTM) Stats() Stats {
 	}
 	if queue != nil {
 		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
+		if at := clock.Moment(queue.Oldest()); at != 0 {
+			s.OldestEvent = t.client.clock.Wall(at)
+		}
 	}
 	if at := clock.Moment(t.progress.lastEvent.Load()); at != 0 {
 		s.LastEvent = t.client.clock.Wall(at)

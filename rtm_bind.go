@@ -28,10 +28,10 @@ type Filter struct {
 // WithFilter narrows the subscription from the first connection on; see also
 // [RTM.Bind].
 func WithFilter(f Filter) RTMOption {
-	return func(c *rtmConfig) error {
+	return rtmOption(func(c *rtmConfig) error {
 		c.filter = f
 		return nil
-	}
+	})
 }
 
 // bindInterval is how often a connection may be bound anew at most: the pace of
@@ -63,6 +63,8 @@ func (t *RTM) Bind(ctx context.Context, f Filter) error {
 	if err != nil {
 		return err
 	}
+	warnOfNames(t.client.logger, t.router, complete.Events)
+	warnOfFilter(t.client.logger, t.router, complete.Events)
 	before := t.subscription.current()
 	t.subscription.replace(complete)
 	err = t.subscription.bind(ctx, t.stopped, bindFilter)
@@ -238,7 +240,7 @@ func subscriptionError(err error) error {
 // network.
 func subscriptionFor(r *Router, f Filter, tier Tier) (Filter, error) {
 	f = Filter{Events: slices.Clone(f.Events), Rooms: slices.Clone(f.Rooms), Inboxes: slices.Clone(f.Inboxes)}
-	if err := noneEmpty(f); err != nil {
+	if err := checkFilter(f); err != nil {
 		return f, err
 	}
 	everything := len(f.Events) == 0 && r.wantsAny()
@@ -261,7 +263,8 @@ func subscriptionFor(r *Router, f Filter, tier Tier) (Filter, error) {
 	return f, nil
 }
 
-func noneEmpty(f Filter) error {
+// checkFilter refuses elements that can name nothing.
+func checkFilter(f Filter) error {
 	for _, list := range []struct {
 		name string
 		of   []string
@@ -269,6 +272,12 @@ func noneEmpty(f Filter) error {
 		if i := slices.Index(list.of, ""); i >= 0 {
 			return fmt.Errorf("crisp: Filter.%s[%d] is empty", list.name, i)
 		}
+		if i := slices.IndexFunc(list.of, hasSpace); i >= 0 {
+			return fmt.Errorf("crisp: Filter.%s[%d] has white space around it", list.name, i)
+		}
+	}
+	if i := slices.IndexFunc(f.Rooms, isSessionID); i >= 0 {
+		return fmt.Errorf("crisp: Filter.Rooms[%d] is a session's identifier (session_…): rooms are websites", i)
 	}
 	return nil
 }

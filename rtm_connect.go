@@ -284,9 +284,9 @@ func unauthorized(arg []byte) error {
 		_ = json.Unmarshal(arg, &answer.Message) // neither: there is no message
 	}
 	if answer.Message == "" {
-		return ErrUnauthorized
+		return fmt.Errorf("%w: %s", ErrUnauthorized, adviceOnToken)
 	}
-	return fmt.Errorf("%w: the server says %.200q", ErrUnauthorized, answer.Message)
+	return fmt.Errorf("%w: the server says %.200q: %s", ErrUnauthorized, answer.Message, adviceOnToken)
 }
 
 // connectionError says in this package's terms why a connection ended.

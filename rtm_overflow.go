@@ -104,7 +104,7 @@ func (t *RTM) count(e *episode, it *delivery.Item, await func()) {
 }
 
 func (t *RTM) warnSlowConsumer() {
-	t.client.logger.Warn("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.queue.Bytes()))
+	t.client.logger.Info("crisp: RTM queue full, dropping events", slog.Int64("queued_bytes", t.queue.Bytes()))
 	t.report(ErrSlowConsumer)
 }
 

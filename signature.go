@@ -27,7 +27,7 @@ const (
 )
 
 // Verify checks that a plugin hook was signed with a secret, for programs
-// that don't serve hooks by a [Webhook]: cloud functions, queues. It needs the
+// that pass hooks on as they are; [ParseHook] makes an event of them, too. It needs the
 // headers with canonical names and the body as it came: any other spelling of
 // the same JSON has another signature.
 //
@@ -70,7 +70,7 @@ func VerifyMCP(secret string, h http.Header, body []byte, tolerance time.Duratio
 		return err
 	}
 	if !claim.madeBy([]*signingKey{newSigningKey(secret)}, claim.opening, body, nil) {
-		return errWrongSignature
+		return errBodyChanged(toldLength(h), body)
 	}
 	return checkAge(time.Since(claim.at), tolerance)
 }
@@ -81,8 +81,8 @@ func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance t
 	if err != nil {
 		return err
 	}
-	if err := claim.verify(keys, body); err != nil {
-		return err
+	if !claim.verifies(keys, body) {
+		return errBodyChanged(toldLength(h), body)
 	}
 	return checkAge(time.Since(claim.at), tolerance)
 }
@@ -95,7 +95,30 @@ type claim struct {
 	opening   []byte // what comes before the body in the signed message
 }
 
-var errWrongSignature = fmt.Errorf("%w: wrong signature", ErrSignature)
+var errWrongSignature = fmt.Errorf("%w: wrong signature: is the secret the one that Crisp signs with, and did the body come unchanged?", ErrSignature)
+
+// errBodyChanged explains a wrong signature, if the length of the body does: that
+// which the headers tell of, -1 if they don't, and that which is there.
+func errBodyChanged(told int64, body []byte) error {
+	switch {
+	case len(body) == 0:
+		return fmt.Errorf("%w: the body is empty: something has read it before, which must put it back as it came", ErrSignature)
+	case told >= 0 && told != int64(len(body)):
+		return fmt.Errorf("%w: wrong signature: the body has %d bytes, but Content-Length is %d: it must be as it came, neither decoded nor encoded anew",
+			ErrSignature, len(body), told)
+	}
+	return errWrongSignature
+}
+
+// toldLength is the length of the body by a header, -1 if there is none that makes
+// sense.
+func toldLength(h http.Header) int64 {
+	n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
 
 // claimOf reads the headers of a plugin hook.
 func claimOf(h http.Header) (c claim, err error) {
@@ -148,24 +171,39 @@ func claimOfMCP(h http.Header) (c claim, err error) {
 	return c, nil
 }
 
-// verify checks that any of the keys signed a hook's body. Crisp signs
+// verifies reports whether any of the keys signed a hook's body. Crisp signs
 // [timestamp;body]; some of its documents leave out the brackets. A timestamp is
 // all digits: neither form can pass for the other.
-func (c *claim) verify(keys []*signingKey, body []byte) error {
-	if c.madeBy(keys, c.opening, body, closing) || c.madeBy(keys, c.opening[1:], body, nil) {
-		return nil
-	}
-	return errWrongSignature
+func (c *claim) verifies(keys []*signingKey, body []byte) bool {
+	return c.madeBy(keys, c.opening, body, closing) || c.madeBy(keys, c.opening[1:], body, nil)
 }
 
 // oneHeader refuses several values: another reader of the request might have
 // picked another one.
 func oneHeader(h http.Header, name string) (string, error) {
 	values := h[name]
-	if len(values) != 1 {
+	if spelling := otherSpelling(h, name); len(values) == 0 && spelling != "" {
+		return "", fmt.Errorf("%w: the header is there, but as %q instead of %q: make names canonical, as http.Header.Set does",
+			ErrSignature, spelling, name)
+	}
+	switch {
+	case len(values) == 0 && name == headerSignature:
+		return "", fmt.Errorf("%w: no header %s: is it from Crisp? Web hooks of websites are not signed: see WithURLSecrets", ErrSignature, name)
+	case len(values) != 1:
 		return "", fmt.Errorf("%w: %d headers %s, want 1", ErrSignature, len(values), name)
 	}
 	return values[0], nil
+}
+
+// otherSpelling is the name in a header map that was not made by net/http, which
+// leaves the spelling of names as it came; empty if there is none.
+func otherSpelling(h http.Header, name string) string {
+	for key := range h {
+		if key != name && strings.EqualFold(key, name) {
+			return key
+		}
+	}
+	return ""
 }
 
 // parseTimestamp reads a UNIX time in seconds or in milliseconds: 100 thousand
@@ -192,9 +230,9 @@ func checkAge(age, tolerance time.Duration) error {
 	case tolerance == 0, age.Abs() <= tolerance:
 		return nil
 	case age < 0:
-		return fmt.Errorf("%w of %s: it is %s ahead of this machine's clock", ErrStale, tolerance, age.Abs())
+		return fmt.Errorf("%w of %s: it is %s ahead of this machine's clock, which may be slow", ErrStale, tolerance, age.Abs())
 	default:
-		return fmt.Errorf("%w of %s: it is %s old", ErrStale, tolerance, age)
+		return fmt.Errorf("%w of %s: it is %s old by this machine's clock, which may be fast", ErrStale, tolerance, age)
 	}
 }
 

@@ -46,8 +46,17 @@ func (c *checks) url(field, value string) {
 }
 
 func (c *checks) session(ref SessionRef) {
-	c.present("website_id", ref.WebsiteID)
+	c.website(ref.WebsiteID)
 	c.present("session_id", ref.SessionID)
+	c.that(!hasSpace(ref.SessionID), "session_id", "white space around it")
+	c.that(ref.SessionID != ref.WebsiteID, "session_id", "the same as website_id: needs the conversation's, session_…")
+}
+
+// website refuses what certainly names no website.
+func (c *checks) website(id string) {
+	c.present("website_id", id)
+	c.that(!hasSpace(id), "website_id", "white space around it")
+	c.that(!isSessionID(id), "website_id", "a session's identifier (session_…): are website and session swapped?")
 }
 
 func (c *checks) from(from From) {

@@ -154,7 +154,26 @@ func TestBadInputIsRefusedBeforeTheNetwork(t *testing.T) {
 		"empty segment":         {inSession((*crisp.Client).UpdateConversationMeta, testRef, crisp.MetaUpdate{Segments: []string{"a", ""}}), "segments[1]", "missing"},
 
 		// Messages.
-		"from elsewhere":          {sendMessage(crisp.Message{Content: text, From: "bot"}), "from", `"bot" is neither user nor operator`},
+		"from elsewhere": {sendMessage(crisp.Message{Content: text, From: "bot"}), "from", `"bot" is neither user nor operator`},
+		"website and session swapped": {func(ctx context.Context, c *crisp.Client) error {
+			return c.SetState(ctx, crisp.SessionRef{WebsiteID: "session_1", SessionID: "w"}, crisp.StateChange{State: crisp.SessionStateResolved})
+		}, "website_id", "a session's identifier (session_…): are website and session swapped?"},
+		"a line break behind the website": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.CreateConversation(ctx, "w\n")
+			return err
+		}, "website_id", "white space around it"},
+		"a blank in the session": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.Conversation(ctx, crisp.SessionRef{WebsiteID: "w", SessionID: " session_1"})
+			return err
+		}, "session_id", "white space around it"},
+		"the website as session": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.Conversation(ctx, crisp.SessionRef{WebsiteID: "w", SessionID: "w"})
+			return err
+		}, "session_id", "the same as website_id: needs the conversation's, session_…"},
+		"the session as website": {func(ctx context.Context, c *crisp.Client) error {
+			_, err := c.CreateConversation(ctx, "session_1")
+			return err
+		}, "website_id", "a session's identifier (session_…): are website and session swapped?"},
 		"large fingerprint":       {sendMessage(crisp.Message{Content: text, Fingerprint: 1 << 53}), "fingerprint", "not between 1 and 2^53 - 1"},
 		"negative fingerprint":    {sendMessage(crisp.Message{Content: text, Fingerprint: -1}), "fingerprint", "not between 1 and 2^53 - 1"},
 		"before 1970":             {sendMessage(crisp.Message{Content: text, Timestamp: time.Unix(-1, 0)}), "timestamp", "before 1970"},

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/payload"
@@ -51,7 +52,8 @@ const (
 // event wait for each other. A handler's context has the values of the
 // request's, but is not cancelled when Crisp hangs up: a handler that has begun
 // should rather succeed late, which answers the redelivery, than fail half-way.
-// It ends with [WithHandlerTimeout].
+// It ends with [WithHandlerTimeout]. A handler that runs for long is warned of
+// ([WithSlowHandler]).
 //
 // How long a body may take to arrive is up to the server: set
 // [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
@@ -59,24 +61,35 @@ type Webhook struct {
 	router  *Router
 	secrets func() *secrets // a function: however a Webhook is printed, fmt can't reach them
 	dedupe  *deduper        // nil = off
+	events  *handling
+	logger  *slog.Logger
+
+	checkNames sync.Once // at the first web hook, when all handlers are registered
 	webhookLimits
 }
 
 // webhookLimits are the options that are plain numbers.
 type webhookLimits struct {
-	tolerance      time.Duration
-	maxBody        int64
-	handlerTimeout time.Duration
+	tolerance time.Duration
+	maxBody   int64
 }
 
 // WebhookOption changes a default of [NewWebhook].
-type WebhookOption func(*webhookConfig) error
+type WebhookOption interface{ applyWebhook(*webhookConfig) error }
+
+type webhookOption func(*webhookConfig) error
+
+func (o webhookOption) applyWebhook(cfg *webhookConfig) error { return o(cfg) }
+
+func (o HandlerOption) applyWebhook(cfg *webhookConfig) error { return o(&cfg.handling) }
 
 // webhookConfig is what options set.
 type webhookConfig struct {
 	webhookLimits
-	secrets secrets
-	store   DedupeStore
+	secrets  secrets
+	store    DedupeStore
+	handling handlingLimits
+	logger   *slog.Logger
 }
 
 // NewWebhook makes the handler of web hooks for a router. It needs
@@ -92,9 +105,11 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	cfg := webhookConfig{
 		webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody},
 		store:         NewMemoryDedupe(0, 0),
+		handling:      handlingLimits{slow: defaultSlowHandler},
+		logger:        defaultLogger(),
 	}
 	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
+		if err := opt.applyWebhook(&cfg); err != nil {
 			return nil, err
 		}
 	}
@@ -104,8 +119,11 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	h := &Webhook{
 		router:        r,
 		secrets:       func() *secrets { return &cfg.secrets },
+		events:        &handling{run: r.Dispatch, handlingLimits: cfg.handling},
+		logger:        cfg.logger,
 		webhookLimits: cfg.webhookLimits,
 	}
+	h.events.warn = h.warnSlowHandler
 	if cfg.store != nil {
 		h.dedupe = newDeduper(cfg.store, r.onError)
 	}
@@ -115,20 +133,20 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 // WithSigningSecrets sets the signing secrets of plugin hooks: several while
 // one is being rotated, or if several plugins deliver to the same URL.
 func WithSigningSecrets(secrets ...string) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if err := checkSecrets("WithSigningSecrets", secrets); err != nil {
 			return err
 		}
 		cfg.secrets.setSigning(secrets)
 		return nil
-	}
+	})
 }
 
 // WithURLSecrets sets the secrets of website hooks, which are not signed: each
 // has one in its URL, as the value of a query parameter such as "key". A plus
 // in it may be escaped or not. Mind that access logs tend to show URLs.
 func WithURLSecrets(param string, secrets ...string) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if param == "" {
 			return errors.New("crisp: WithURLSecrets: needs the name of a query parameter")
 		}
@@ -137,32 +155,32 @@ func WithURLSecrets(param string, secrets ...string) WebhookOption {
 		}
 		cfg.secrets.setURL(param, secrets)
 		return nil
-	}
+	})
 }
 
 // WithTolerance sets how far the time of a signature may be from this
 // machine's, both ways. The default is 5 minutes; 0 accepts any time, and with
 // it whatever somebody has recorded.
 func WithTolerance(d time.Duration) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if d < 0 {
 			return fmt.Errorf("crisp: WithTolerance(%s): needs 0 or more", d)
 		}
 		cfg.tolerance = d
 		return nil
-	}
+	})
 }
 
 // WithMaxBody sets how many bytes the body of a web hook may have. The default
 // is 1 MiB.
 func WithMaxBody(bytes int64) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		if bytes <= 0 {
 			return fmt.Errorf("crisp: WithMaxBody(%d): needs at least 1 byte", bytes)
 		}
 		cfg.maxBody = bytes
 		return nil
-	}
+	})
 }
 
 // WithDedupe sets the store that records which deliveries are done. The default
@@ -170,22 +188,23 @@ func WithMaxBody(bytes int64) WebhookOption {
 // several processes share also knows what the others have done. With nil,
 // every delivery runs the handlers.
 func WithDedupe(store DedupeStore) WebhookOption {
-	return func(cfg *webhookConfig) error {
+	return webhookOption(func(cfg *webhookConfig) error {
 		cfg.store = store
 		return nil
-	}
+	})
 }
 
-// WithHandlerTimeout ends the context of the handlers of a delivery after a
-// time. By default nothing does: see [Webhook].
-func WithHandlerTimeout(d time.Duration) WebhookOption {
-	return func(cfg *webhookConfig) error {
-		if d <= 0 {
-			return fmt.Errorf("crisp: WithHandlerTimeout(%s): needs more than 0", d)
+// WithHookLogger sets who is warned of what concerns no single web hook: handlers that
+// run long, names that no event is known to have, a router without handlers. The default
+// is that of [WithLogger].
+func WithHookLogger(logger *slog.Logger) WebhookOption {
+	return webhookOption(func(cfg *webhookConfig) error {
+		if logger == nil {
+			return errors.New("crisp: WithHookLogger(nil): needs a logger; for silence, slog.New(slog.DiscardHandler)")
 		}
-		cfg.handlerTimeout = d
+		cfg.logger = logger
 		return nil
-	}
+	})
 }
 
 // ServeHTTP receives a web hook. See [Webhook] for what it answers.
@@ -222,10 +241,11 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error)
 	if err != nil {
 		return nil, err
 	}
-	if signed {
-		if err := claim.verify(secrets.signing, body); err != nil {
-			return nil, err
-		}
+	if signed && !claim.verifies(secrets.signing, body) {
+		return nil, errBodyChanged(r.ContentLength, body)
+	}
+	if len(body) == 0 && r.ContentLength > 0 {
+		return nil, fmt.Errorf("the body is empty, but Content-Length is %d: something has read it before, which must put it back", r.ContentLength)
 	}
 	return h.decode(body, r.Header)
 }
@@ -288,20 +308,74 @@ func bodyTooLarge(limit int64) error {
 
 // decode makes the event of an authentic body, or nil if no handler wants it.
 func (h *Webhook) decode(body []byte, header http.Header) (Event, error) {
-	envelope, err := payload.ParseEnvelope(body)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the body: %w", err)
-	case envelope.Event == "":
-		return nil, errors.New("the body has no event")
-	case envelope.Data == nil:
-		return nil, errors.New("the body has no data")
+	envelope, err := hookEnvelope(body)
+	if err != nil {
+		return nil, err
 	}
 	h.router.freeze()
+	h.checkNames.Do(func() { warnOfNames(h.logger, h.router, h.router.registeredNames()) })
 	name, wanted := h.router.wants([]byte(envelope.Event))
 	if !wanted {
 		return nil, nil
 	}
+	return hookEvent(name, envelope, body, header)
+}
+
+// ParseHook makes the event of a plugin's web hook from its bytes, for programs that
+// have no server for it: cloud functions, consumers of a queue. It verifies the
+// signature and its age as a [Webhook] with [WithSigningSecrets] does; pass what it
+// returns to [Router.Dispatch], or switch over its type. It needs the headers with
+// canonical names ([http.Header.Set] makes them) and the body as it came. An event
+// that the catalog does not have is an [*UnknownEvent].
+//
+// Options are [WithTolerance], [WithMaxBody], and [WithSigningSecrets] for more
+// secrets than one. Deliveries are not deduplicated.
+//
+// The error matches [ErrSignature], [ErrStale] or [ErrTooLarge] if it is for that;
+// of what is authentic, but no event, it is another.
+func ParseHook(secret string, h http.Header, body []byte, opts ...WebhookOption) (Event, error) {
+	cfg := webhookConfig{webhookLimits: webhookLimits{tolerance: defaultTolerance, maxBody: defaultMaxBody}}
+	for _, opt := range opts {
+		if err := opt.applyWebhook(&cfg); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.secrets.url) > 0 || cfg.store != nil || cfg.logger != nil || cfg.handling != (handlingLimits{}) {
+		return nil, errors.New("crisp: ParseHook: options can be WithTolerance, WithMaxBody and WithSigningSecrets")
+	}
+	if err := checkSecrets("ParseHook", []string{secret}); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	if int64(len(body)) > cfg.maxBody {
+		return nil, bodyTooLarge(cfg.maxBody)
+	}
+	if err := verifySignature(append(cfg.secrets.signing, newSigningKey(secret)), h, body, cfg.tolerance); err != nil {
+		return nil, err
+	}
+	body = slices.Clone(body) // the event's strings share its memory
+	envelope, err := hookEnvelope(body)
+	if err != nil {
+		return nil, fmt.Errorf("crisp: ParseHook: %w", err)
+	}
+	return hookEvent(envelope.Event, envelope, body, h)
+}
+
+// hookEnvelope reads the body of a web hook, except for the event's payload.
+func hookEnvelope(body []byte) (payload.Envelope, error) {
+	envelope, err := payload.ParseEnvelope(body)
+	switch {
+	case err != nil:
+		return envelope, fmt.Errorf("the body: %w", err)
+	case envelope.Event == "":
+		return envelope, errors.New("the body has no event")
+	case envelope.Data == nil:
+		return envelope, errors.New("the body has no data")
+	}
+	return envelope, nil
+}
+
+// hookEvent makes the event of a web hook, which holds on to the body.
+func hookEvent(name string, envelope payload.Envelope, body []byte, header http.Header) (Event, error) {
 	ev, err := decodeEnvelope(name, envelope, time.Now())
 	if err != nil {
 		return nil, err
@@ -328,20 +402,15 @@ func (h *Webhook) deliver(ctx context.Context, ev Event) error {
 	if ev == nil {
 		return nil
 	}
-	dispatch := func() error { return h.dispatch(context.WithoutCancel(ctx), ev) }
+	dispatch := func() error { return h.events.dispatch(context.WithoutCancel(ctx), ev) }
 	if h.dedupe == nil {
 		return dispatch()
 	}
 	return h.dedupe.once(ctx, ev.EventMeta().identity.get(), dispatch)
 }
 
-func (h *Webhook) dispatch(ctx context.Context, ev Event) error {
-	if h.handlerTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, h.handlerTimeout)
-		defer cancel()
-	}
-	return h.router.Dispatch(ctx, ev)
+func (h *Webhook) warnSlowHandler(slow slowHandler) {
+	h.logger.Warn(slowHandlerWarning, slog.String(keyThing, shown(slow.name)), slog.Duration("running", slow.ran))
 }
 
 // count reads a header that is a positive number, and 0 from any other.
@@ -358,6 +427,7 @@ type secrets struct {
 	signing  []*signingKey
 	urlParam string
 	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
+	urlPlus  [][sha256.Size]byte // the same with pluses for blanks: right only for who explains what is wrong
 }
 
 func checkSecrets(option string, secrets []string) error {
@@ -367,6 +437,9 @@ func checkSecrets(option string, secrets []string) error {
 	for _, secret := range secrets {
 		if strings.TrimSpace(secret) == "" {
 			return fmt.Errorf("crisp: %s: an empty secret would verify nothing: needs a secret", option)
+		}
+		if strings.TrimSpace(secret) != secret {
+			return fmt.Errorf("crisp: %s: a secret has white space around it, which no hook is signed with: was it read from a file with its line break?", option)
 		}
 	}
 	return nil
@@ -380,9 +453,10 @@ func (s *secrets) setSigning(signing []string) {
 }
 
 func (s *secrets) setURL(param string, secrets []string) {
-	s.urlParam, s.url = param, nil
+	s.urlParam, s.url, s.urlPlus = param, nil, nil
 	for _, secret := range secrets {
 		s.url = append(s.url, sha256.Sum256([]byte(secret)))
+		s.urlPlus = append(s.urlPlus, sha256.Sum256([]byte(blanksToPluses(secret))))
 	}
 }
 
@@ -411,6 +485,9 @@ func (s *secrets) verifyURL(u *url.URL) error {
 		return fmt.Errorf("%w: the query of the URL is malformed", ErrSignature)
 	case len(values) != 1:
 		return fmt.Errorf("%w: %d query parameters %q, want 1%s", ErrSignature, len(values), s.urlParam, hint)
+	case !s.matchURL(values[0]) && s.matchURLButForPluses(values[0]):
+		return fmt.Errorf("%w: wrong secret in the query parameter %q, but only by blanks for pluses, or the reverse: write a plus in a URL as %%2B",
+			ErrSignature, s.urlParam)
 	case !s.matchURL(values[0]):
 		return fmt.Errorf("%w: wrong secret in the query parameter %q%s", ErrSignature, s.urlParam, hint)
 	}
@@ -426,12 +503,28 @@ func (s *secrets) matchURL(value string) bool {
 		if err != nil {
 			return false
 		}
-		given := sha256.Sum256([]byte(text))
-		for i := range s.url { // all of them, lest the time tell which one it is
-			match |= subtle.ConstantTimeCompare(s.url[i][:], given[:])
-		}
+		match |= matchAny(s.url, text)
 	}
 	return match != 0
+}
+
+// matchURLButForPluses reports whether a value would be a secret if blanks and pluses
+// were the same: some part of the way may have made the one of the other.
+func (s *secrets) matchURLButForPluses(value string) bool {
+	text, err := url.QueryUnescape(value)
+	return err == nil && matchAny(s.urlPlus, blanksToPluses(text)) != 0
+}
+
+func blanksToPluses(s string) string { return strings.ReplaceAll(s, " ", "+") }
+
+// matchAny is not 0 if a text is one of those hashed. It looks at all of them, lest
+// the time tell which one it is.
+func matchAny(hashes [][sha256.Size]byte, text string) (match int) {
+	given := sha256.Sum256([]byte(text))
+	for i := range hashes {
+		match |= subtle.ConstantTimeCompare(hashes[i][:], given[:])
+	}
+	return match
 }
 
 // queryValues returns the values of a parameter, with their escapes. It is not ok
@@ -471,3 +564,14 @@ func (e *WebhookError) Unwrap() error { return e.Err }
 
 // logLevel: anybody on the Internet can cause it.
 func (e *WebhookError) logLevel() slog.Level { return slog.LevelWarn }
+
+// thing: how old it is, or whose connection broke, does not make it another.
+func (e *WebhookError) thing() string {
+	switch {
+	case errors.Is(e.Err, ErrStale):
+		return ErrStale.Error()
+	case errors.Is(e.Err, ErrSignature), errors.Is(e.Err, ErrTooLarge):
+		return e.Error()
+	}
+	return fmt.Sprintf("web hook\x00%d", e.StatusCode)
+}

@@ -56,6 +56,16 @@ var (
 	_ func(time.Duration) crisp.WebhookOption                                            = crisp.WithTolerance
 	_ func(int64) crisp.WebhookOption                                                    = crisp.WithMaxBody
 	_ func(crisp.DedupeStore) crisp.WebhookOption                                        = crisp.WithDedupe
+	_ func(time.Duration) crisp.HandlerOption                                            = crisp.WithHandlerTimeout
+	_ func(time.Duration) crisp.HandlerOption                                            = crisp.WithSlowHandler
+	_ crisp.RTMOption                                                                    = crisp.HandlerOption(nil)
+	_ crisp.WebhookOption                                                                = crisp.HandlerOption(nil)
+	_ func(*slog.Logger) crisp.WebhookOption                                             = crisp.WithHookLogger
+	_ func(string, http.Header, []byte, ...crisp.WebhookOption) (crisp.Event, error)     = crisp.ParseHook
+	_ func(*crisp.Router) []string                                                       = (*crisp.Router).Scopes
+	_ func(*crisp.Router) []string                                                       = (*crisp.Router).HookNames
+	_ func(*crisp.Router, func(context.Context, crisp.MessageEvent) error)               = crisp.OnMessage
+	_ []crisp.MessageEvent                                                               = []crisp.MessageEvent{(*crisp.MessageSend)(nil), (*crisp.MessageReceived)(nil)}
 	_ func(secret string, h http.Header, body []byte, tolerance time.Duration) error     = crisp.Verify
 	_ func(secret string, at time.Time, body []byte) http.Header                         = crisp.Sign
 	_ []error                                                                            = []error{crisp.ErrUnauthorized, crisp.ErrClosed, crisp.ErrSignature, crisp.ErrStale, crisp.ErrSilent, crisp.ErrTooLarge}

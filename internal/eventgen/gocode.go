@@ -168,7 +168,11 @@ func timeOf(s *structType) string {
 
 func (g *printer) structType(s *structType) {
 	g.line("")
-	g.comment(s.name + " is " + lowerFirst(s.doc))
+	doc := []string{s.name + " is " + lowerFirst(s.doc)}
+	if !s.plain() {
+		doc = append(doc, "Don't embed it in a struct of your own that is read from JSON: give the field a name.")
+	}
+	g.comment(doc...)
 	g.line("type %s struct {", s.name)
 	g.fields(s)
 	g.line("}")
@@ -177,7 +181,9 @@ func (g *printer) structType(s *structType) {
 	if s.mayBeZero {
 		g.line("\nfunc (v *%s) isZero() bool { return %s }", s.name, zeroStruct(s))
 	}
-	g.marshalers(s, "unmarshalValue")
+	if !s.plain() {
+		g.marshalers(s, "unmarshalValue")
+	}
 }
 
 func zeroStruct(s *structType) string {
@@ -230,12 +236,15 @@ func (f *field) goDoc() string {
 	}
 }
 
+// notToEmbed is said of methods that a struct would have by embedding.
+const notToEmbed = "A struct that embeds the type has the method, too, and none of its own fields in JSON: give the field a name."
+
 func (g *printer) marshalers(s *structType, unmarshal string) {
 	g.line("")
-	g.comment("MarshalJSON encodes v in the form that Crisp sends.")
+	g.comment("MarshalJSON encodes v in the form that Crisp sends.", notToEmbed)
 	g.line("func (v %s) MarshalJSON() ([]byte, error) { return marshal(&v) }", s.name)
 	g.line("")
-	g.comment("UnmarshalJSON decodes v from the form that Crisp sends.")
+	g.comment("UnmarshalJSON decodes v from the form that Crisp sends.", notToEmbed)
 	g.line("func (v *%[1]s) UnmarshalJSON(data []byte) error {\n*v = %[1]s{}\nreturn %[2]s(v, data)\n}", s.name, unmarshal)
 }
 

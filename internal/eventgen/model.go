@@ -66,6 +66,31 @@ func (s *structType) comparable() bool {
 	return true
 }
 
+// plain reports whether encoding/json reads and writes the type's form on the wire
+// by itself. It has no methods for that then, which a struct that embeds it would
+// have, too.
+func (s *structType) plain() bool {
+	for _, f := range s.fields {
+		if f.presence == nullable || f.wrapKey != "" || f.wrap {
+			return false
+		}
+		switch f.typ.kind {
+		case kindString, kindEnum, kindBool, kindInt, kindInt64, kindFloat:
+		case kindSlice, kindMap, kindRaw, kindRawObject: // required, an empty one would be null
+			if f.presence != optional || f.typ.elem != nil && f.typ.elem.ref != nil && !f.typ.elem.ref.plain() {
+				return false
+			}
+		case kindStruct:
+			if !f.typ.ref.plain() {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // presence is a payload.Presence, as Go source.
 type presence string
 

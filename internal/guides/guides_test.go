@@ -29,6 +29,7 @@ var _ = []any{
 	rtmEnd,
 	webhooksProgram,
 	reliabilityRetry,
+	webhooksParse,
 	reliabilityGaps,
 	botsFirst,
 	botsGuards,
@@ -133,6 +134,14 @@ func reliabilityRetry(router *crisp.Router, saveForLater func(ctx context.Contex
 			return saveForLater(ctx, crisp.EventID(ev), ev.EventName(), ev.EventMeta().Raw, err)
 		},
 	}))
+}
+
+func webhooksParse(ctx context.Context, router *crisp.Router, secret string, header http.Header, body []byte) error {
+	ev, err := crisp.ParseHook(secret, header, body)
+	if err != nil {
+		return err // ErrSignature, ErrStale, …
+	}
+	return router.Dispatch(ctx, ev)
 }
 
 func reliabilityGaps(client *crisp.Client, router *crisp.Router) {

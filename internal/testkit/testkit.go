@@ -3,10 +3,13 @@
 package testkit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,4 +57,57 @@ func Heap() int64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
+}
+
+// Output collects what is logged, from any goroutine.
+type Output struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+// Write appends to what was logged.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// String returns what was logged so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// Lines returns the lines that were logged so far.
+func (o *Output) Lines() []string {
+	text := strings.TrimSuffix(o.String(), "\n")
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// Printed collects what slog.Default gets until undo is called, but for messages
+// that have one of the parts in them.
+func Printed(except ...string) (out *Output, undo func()) {
+	out, before := new(Output), slog.Default()
+	text := slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug})
+	slog.SetDefault(slog.New(sieve{text, except}))
+	return out, func() { slog.SetDefault(before) }
+}
+
+// sieve leaves records out.
+type sieve struct {
+	slog.Handler
+	except []string
+}
+
+func (s sieve) Handle(ctx context.Context, r slog.Record) error {
+	for _, part := range s.except {
+		if strings.Contains(r.Message, part) {
+			return nil
+		}
+	}
+	return s.Handler.Handle(ctx, r)
 }

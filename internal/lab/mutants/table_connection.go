@@ -46,7 +46,7 @@ var connectionMutants = []mutant{
 		promise: "wrong credentials",
 		removed: "the error has the server's message",
 		in:      "unauthorized",
-		old:     `return fmt.Errorf("%w: the server says %.200q", ErrUnauthorized, answer.Message)`,
+		old:     `return fmt.Errorf("%w: the server says %.200q: %s", ErrUnauthorized, answer.Message, adviceOnToken)`,
 		new:     "return ErrUnauthorized",
 		tests:   "TestRTMRefusedCredentialsEndRun TestRTMUnauthorizedMeanwhile",
 	},

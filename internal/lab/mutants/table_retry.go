@@ -6,8 +6,8 @@ var retryMutants = []mutant{
 		promise: "a handler fails",
 		removed: "its event is over: it is not counted as dropped, nor does it come again",
 		in:      "RTM.dispatch",
-		old:     "t.router.dispatch(ctx, ev) == nil || ctx.Err() == nil",
-		new:     "t.router.Dispatch(ctx, ev) == nil",
+		old:     "t.events.dispatch(ctx, ev) == nil || ctx.Err() == nil",
+		new:     "t.events.dispatch(ctx, ev) == nil",
 		tests:   "TestAFailedMessageWithoutRetryDoesNotComeAgain",
 	},
 	{

@@ -1,0 +1,80 @@
+package crisp
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// A name that nobody knows may be a new event's, and a filter narrower than the
+// handlers may be meant so. More often it is a mistake, which would receive nothing
+// in silence: the logger is warned once.
+
+// warnOfNames warns of what is unlikely about a router's handlers.
+func warnOfNames(logger *slog.Logger, r *Router, names []string) {
+	if !r.wantsSomething() {
+		logger.Warn("crisp: the router has no handlers: every event is ignored. Register them with On, OnName or OnAny")
+	}
+	for _, name := range names {
+		if known(name) {
+			continue
+		}
+		attrs := []any{slog.String(keyThing, shown(name))}
+		if nearest := nearestName(name); nearest != "" {
+			attrs = append(attrs, slog.String("did_you_mean", nearest))
+		}
+		logger.Warn("crisp: no event of this name is known (OnName, Filter.Events): if it is not a new one, nothing comes", attrs...)
+	}
+}
+
+// warnOfFilter warns of handlers that a subscription gets no events for.
+func warnOfFilter(logger *slog.Logger, r *Router, subscribed []string) {
+	for _, name := range r.registeredNames() {
+		same := func(other string) bool { return canonicalName(other) == canonicalName(name) }
+		if !slices.ContainsFunc(subscribed, same) {
+			logger.Warn("crisp: a handler gets no events, because Filter.Events does not have the event's name: add it, or leave Events empty",
+				slog.String(keyThing, shown(name)))
+		}
+	}
+}
+
+// nearestName is the event that was probably meant, by its name on the wire or in
+// Go; empty if none is likely.
+func nearestName(name string) string {
+	const longest = 100 // of what is compared: more than any name has
+	if len(name) > longest {
+		return ""
+	}
+	name = strings.ToLower(name)
+	nearest, least := "", max(2, len(name)/4)+1
+	for _, entry := range catalog {
+		for _, spelling := range append([]string{entry.info.Name, strings.ToLower(entry.info.GoType)}, entry.aliases...) {
+			if d := distance(name, spelling); d < least {
+				nearest, least = entry.info.Name, d
+			}
+		}
+	}
+	return nearest
+}
+
+// distance is how many bytes have to be inserted, removed or replaced to make one
+// string the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
