@@ -162,21 +162,26 @@ func (r *retries) delay(policy Backoff, cause error) time.Duration {
 // askedToWait is the Retry-After of a refusal, by REST or of the WebSocket, as far
 // as it is believed; 0 if there was none.
 func askedToWait(cause error) time.Duration {
+	var wait time.Duration
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		return min(refusal.RetryAfter, longestWait)
+		wait = refusal.RetryAfter
 	}
 	var upgrade *socketio.UpgradeError
 	if errors.As(cause, &upgrade) {
-		return min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait)
+		wait = max(wait, parseRetryAfter(upgrade.RetryAfter, time.Now()))
 	}
-	return 0
+	return min(wait, longestWait)
 }
 
 // fatal reports whether trying again can't help. Before the first success, a
 // refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
 // for a passing fault. What is not Crisp's word is always taken for that.
 func fatal(err error, connectedBefore bool) bool {
+	var stale *staleEndpointError
+	if errors.As(err, &stale) { // somebody else may be there by now, but nobody else judges credentials
+		return errors.Is(err, ErrUnauthorized)
+	}
 	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
 		return true
 	}

@@ -56,6 +56,7 @@ type RTM struct {
 	progress     *progress
 	seen         *backfill.Seen // nil without a backfill
 	budget       budget         // of the backfill
+	endpoints    *Endpoints     // that REST named last; for the reading goroutine alone
 
 	// Made by Run, before anything else needs them.
 	queue    *delivery.Queue

@@ -160,12 +160,37 @@ type authenticationRequest struct {
 }
 
 // connect makes an authenticated connection, to an endpoint fetched for this
-// attempt: Crisp moves them. keepAlive is how soon it needs traffic; 0 = not known to.
+// attempt: Crisp moves them. Where REST can't tell, the one that it named last may
+// still be there. keepAlive is how soon it needs traffic; 0 = not known to.
 func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection, error) {
 	endpoints, err := t.fetchEndpoints(ctx)
-	if err != nil {
+	if err == nil {
+		t.endpoints = endpoints
+		return t.openAny(ctx, endpoints, keepAlive)
+	}
+	if t.endpoints == nil || ctx.Err() != nil || fatal(err, true) {
 		return nil, err
 	}
+	t.client.logger.Warn("crisp: RTM tries the endpoint that is known from before", slog.Any("error", err))
+	c, staleErr := t.openAny(ctx, t.endpoints, keepAlive)
+	if staleErr != nil {
+		return nil, &staleEndpointError{fetch: err, connect: staleErr}
+	}
+	return c, nil
+}
+
+// staleEndpointError is for an attempt for which REST named no endpoint, and at the
+// one that it had named before there was no connection to be had, either.
+type staleEndpointError struct{ fetch, connect error }
+
+func (e *staleEndpointError) Error() string {
+	return fmt.Sprintf("%v; the endpoint known from before: %v", e.fetch, e.connect)
+}
+
+func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
+
+// openAny connects to the first of the endpoints that will do.
+func (t *RTM) openAny(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
 	c, err := t.open(ctx, endpoints.Socket.App, keepAlive)
 	rescue := endpoints.Rescue.Socket.App
 	if err == nil || rescue == "" || !rescuable(ctx, err) {

@@ -147,6 +147,22 @@ var connectionMutants = []mutant{
 		tests:   "TestAnHTTP2ConnectionThatFallsSilentIsGivenUp",
 	},
 	{
+		promise: "REST is away, or the quota used up, when a connection is lost",
+		removed: "the endpoint that is known is tried",
+		in:      "RTM.connect",
+		old:     "if t.endpoints == nil ||",
+		new:     "if true ||",
+		tests:   "TestRTMConnectsWhileRESTIsAway",
+	},
+	{
+		promise: "REST is away, or the quota used up, when a connection is lost",
+		removed: "what Crisp says of the credentials ends Run, wherever it says so",
+		in:      "fatal",
+		old:     "\t\treturn errors.Is(err, ErrUnauthorized)\n",
+		new:     "\t\treturn false\n",
+		tests:   "TestRTMBelievesRefusedCredentials",
+	},
+	{
 		promise: "the endpoint moves",
 		removed: "it is fetched for each attempt",
 		in:      "RTM.fetchEndpoints",
@@ -158,7 +174,7 @@ var connectionMutants = []mutant{
 	{
 		promise: "the endpoint moves",
 		removed: "the rescue endpoint is tried where the other fails",
-		in:      "RTM.connect",
+		in:      "RTM.openAny",
 		old:     `if err == nil || rescue == "" ||`,
 		new:     `if err == nil || rescue != "" ||`,
 		tests:   "TestRTMFallsBackToTheRescueEndpoint",
