@@ -165,13 +165,13 @@ func askedToWait(cause error) time.Duration {
 	var wait time.Duration
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		wait = refusal.RetryAfter
+		wait = min(refusal.RetryAfter, longestWait)
 	}
 	var upgrade *socketio.UpgradeError
 	if errors.As(cause, &upgrade) {
-		wait = max(wait, parseRetryAfter(upgrade.RetryAfter, time.Now()))
+		wait = max(wait, min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait))
 	}
-	return min(wait, longestWait)
+	return wait
 }
 
 // fatal reports whether trying again can't help. Before the first success, a
