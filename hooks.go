@@ -23,6 +23,11 @@ type Hooks struct {
 	Disconnected func(Disconnected)
 	// Retrying: the next connection attempt waits for Delay.
 	Retrying func(Retrying)
+	// RoomsRefused: Crisp refuses websites of [Filter].Rooms, such as those that have
+	// removed the plugin. Connections are made without them. One after an hour tries
+	// them again, which is not told if they are still refused; sooner if
+	// plugin:subscription:updated tells that they are back, or [RTM.Bind] names them.
+	RoomsRefused func(RoomsRefused)
 	// Gap: events may have been missed. It is called once for each gap, and
 	// returns before the first event after the gap reaches a handler.
 	Gap func(Gap)
@@ -49,6 +54,7 @@ func (h Hooks) and(other Hooks) Hooks {
 		Connected:    both(h.Connected, other.Connected),
 		Disconnected: both(h.Disconnected, other.Disconnected),
 		Retrying:     both(h.Retrying, other.Retrying),
+		RoomsRefused: both(h.RoomsRefused, other.RoomsRefused),
 		Gap:          both(h.Gap, other.Gap),
 		Backfilled:   both(h.Backfilled, other.Backfilled),
 		Dropped:      both(h.Dropped, other.Dropped),

@@ -180,9 +180,9 @@ func askedToWait(cause error) time.Duration {
 func fatal(err error, connectedBefore bool) bool {
 	var stale *staleEndpointError
 	if errors.As(err, &stale) { // somebody else may be there by now, but nobody else judges credentials
-		return errors.Is(err, ErrUnauthorized)
+		return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom)
 	}
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
 		return true
 	}
 	if connectedBefore {

@@ -123,6 +123,7 @@ type rtmConfig struct {
 	hooks          Hooks
 	position       PositionStore
 	backfill       *Backfill
+	autoRebind     bool
 }
 
 const (
@@ -242,7 +243,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 			return nil, err
 		}
 	}
-	filter, err := subscriptionFor(r, cfg.filter, c.token().Tier)
+	filter, err := cfg.subscriptionFor(r, cfg.filter, c.token().Tier)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +280,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 //     ([ErrUnauthorized]), a token that may not connect ([ErrScope]), an endpoint
 //     without TLS ([ErrInsecure]), a server of another Engine.IO version or without
 //     WebSockets, an HTTP client that can't open one, a subscription larger than the
-//     server accepts ([ErrTooLarge]), or a refusal of the first attempt, by Crisp's
+//     server accepts ([ErrTooLarge]), a filter whose Rooms are all refused
+//     ([ErrRoom]), or a refusal of the first attempt, by Crisp's
 //     REST API or Engine.IO, that is no limit. Run returns it once handlers are done
 //     with what is queued.
 //
@@ -482,12 +484,20 @@ func (t *RTM) read(c *connection) error {
 			return err
 		}
 		name, wanted := t.router.wants(ev.Name)
-		if !wanted || name == eventAuthenticated {
+		changes := string(ev.Name) == nameSubscriptionUpdated
+		if !wanted && !changes || name == eventAuthenticated {
 			continue
 		}
 		it := newItem(name, payloadOf(ev))
 		it.Received = int64(t.client.clock.At(c.Arrived()))
 		it.SentAfter = int64(t.client.clock.At(c.lastLive))
+		if changes {
+			it.Name = nameSubscriptionUpdated
+			t.noteChange(&it)
+		}
+		if !wanted {
+			continue
+		}
 		t.received.Add(1)
 		t.progress.lastEvent.Store(it.Received)
 		t.progress.lastSent.Store(it.SentAfter)
@@ -526,6 +536,8 @@ type enveloped struct{}
 func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	env := payload.Envelope{Data: it.Payload}
 	switch value := it.Value.(type) {
+	case change:
+		return value.PluginSubscriptionUpdated, nil
 	case Event:
 		return value, nil
 	case *backfill.Recovered:
@@ -566,6 +578,9 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 // dispatch reports false if handlers gave up because their context had ended: the
 // event counts as dropped then. The router has told its error handler of errors.
 func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
+	if change, ok := it.Value.(change); ok {
+		ctx = context.WithValue(ctx, changeKey{}, change.number)
+	}
 	if t.router.Dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true
 	}

@@ -166,13 +166,13 @@ func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection
 	endpoints, err := t.fetchEndpoints(ctx)
 	if err == nil {
 		t.endpoints = endpoints
-		return t.openAny(ctx, endpoints, keepAlive)
+		return t.openFor(ctx, endpoints, keepAlive)
 	}
 	if t.endpoints == nil || ctx.Err() != nil || fatal(err, true) {
 		return nil, err
 	}
 	t.client.logger.Warn("crisp: RTM tries the endpoint that is known from before", slog.Any("error", err))
-	c, staleErr := t.openAny(ctx, t.endpoints, keepAlive)
+	c, staleErr := t.openFor(ctx, t.endpoints, keepAlive)
 	if staleErr != nil {
 		return nil, &staleEndpointError{fetch: err, connect: staleErr}
 	}
@@ -188,6 +188,19 @@ func (e *staleEndpointError) Error() string {
 }
 
 func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
+
+// openFor connects for all rooms of the filter that Crisp doesn't refuse.
+func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
+	for {
+		c, err := t.openAny(ctx, endpoints, keepAlive)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnauthorized) {
+			return c, err
+		}
+		if err := t.leaveOutRooms(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
 
 // openAny connects to the first of the endpoints that will do.
 func (t *RTM) openAny(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
@@ -311,8 +324,17 @@ func unauthorized(arg []byte) error {
 	if answer.Message == "" {
 		return ErrUnauthorized
 	}
-	return fmt.Errorf("%w: the server says %.200q", ErrUnauthorized, answer.Message)
+	return &authRefusal{answer.Message}
 }
+
+// authRefusal is ErrUnauthorized with what the server says.
+type authRefusal struct{ message string }
+
+func (e *authRefusal) Error() string {
+	return fmt.Sprintf("%v: the server says %.200q", ErrUnauthorized, e.message)
+}
+
+func (e *authRefusal) Unwrap() error { return ErrUnauthorized }
 
 // connectionError says in this package's terms why a connection ended.
 func (t *RTM) connectionError(err error) error {

@@ -1,0 +1,165 @@
+package crisp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A website among Filter.Rooms that has removed the plugin, or was never open to the
+// token, makes Crisp refuse the authentication as a whole. It is left out, lest one
+// website end the client for all others.
+
+// RoomsRefused are websites of Filter.Rooms that Crisp refuses.
+type RoomsRefused struct {
+	Rooms []string // website IDs
+	Left  int      // how many others the filter has
+	Err   error    // matches [ErrRoom]
+}
+
+// roomsTimeout bounds the search for the websites that are refused.
+const roomsTimeout = time.Minute
+
+// roomsPause is for how long a room is left out that nobody tells is back.
+const roomsPause = time.Hour
+
+// accepted is the filter without the rooms that are left out; s.mu is held. Some are
+// left, or it had none: without any, Run ends.
+func (s *subscription) accepted() Filter {
+	f := s.filter
+	if len(s.leftOut) > 0 {
+		f.Rooms = slices.DeleteFunc(slices.Clone(f.Rooms), func(room string) bool {
+			_, out := s.leftOut[room]
+			return out
+		})
+	}
+	return f
+}
+
+// leaveOut leaves rooms out of the filter. It returns those of them that were not
+// before, and how many are left.
+func (s *subscription) leaveOut(rooms []string) (fresh []string, left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leftOut == nil {
+		s.leftOut = make(map[string]time.Time, len(rooms))
+	}
+	for _, room := range rooms {
+		s.leftOut[room] = time.Now()
+		if !slices.Contains(s.triedAgain, room) {
+			fresh = append(fresh, room)
+		}
+	}
+	return fresh, len(s.accepted().Rooms)
+}
+
+// tryAgain takes the rooms in again that were left out for long enough; s.mu is held.
+func (s *subscription) tryAgain() {
+	for room, since := range s.leftOut {
+		if time.Since(since) >= roomsPause {
+			delete(s.leftOut, room)
+			s.triedAgain = append(s.triedAgain, room)
+		}
+	}
+}
+
+// leaveOutRooms leaves out the rooms because of which an authentication was refused.
+// If it returns nil, another attempt makes sense.
+func (t *RTM) leaveOutRooms(ctx context.Context, refusal error) error {
+	rooms := t.subscription.current().Rooms
+	if len(rooms) == 0 {
+		return refusal
+	}
+	refused, err := t.refusedRooms(ctx, rooms, refusal)
+	switch {
+	case err != nil && fatal(err, false):
+		return fmt.Errorf("%w (whether it is because of the websites in Filter.Rooms can't be found out: %v)", refusal, err)
+	case err != nil: // it would be rash to take the refusal for one of the credentials
+		return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused, and which of the two can't be found out: %v: %w", refusal, err)
+	case len(refused) == 0:
+		return refusal
+	}
+	fresh, left := t.subscription.leaveOut(refused)
+	err = fmt.Errorf("%w: %s", ErrRoom, someOf(refused))
+	if len(fresh) > 0 {
+		t.client.logger.Warn("crisp: RTM leaves out websites", slog.Any("error", err), slog.Int("left", left))
+		notify(t.callbacks, t.cfg.hooks.RoomsRefused, RoomsRefused{Rooms: fresh, Left: left, Err: err})
+	}
+	if left == 0 {
+		return fmt.Errorf("%w, and Filter.Rooms has no other", err)
+	}
+	return nil
+}
+
+// refusedRooms finds the rooms that the token has no access to: those that the
+// refusal names, or else those that are not on the list of the plugin's websites.
+func (t *RTM) refusedRooms(ctx context.Context, rooms []string, refusal error) ([]string, error) {
+	var said *authRefusal
+	if errors.As(refusal, &said) {
+		named := slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return !names(said.message, room) })
+		if len(named) > 0 {
+			return named, nil
+		}
+	}
+	if t.client.token().Tier != TierPlugin {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, roomsTimeout)
+	defer cancel()
+	missing := slices.Clone(rooms)
+	for website, err := range t.client.Websites(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		missing = slices.DeleteFunc(missing, func(room string) bool { return room == website.WebsiteID })
+		if len(missing) == 0 {
+			break
+		}
+	}
+	return missing, nil
+}
+
+// names reports whether a text has a name in it, as a word.
+func names(text, name string) bool {
+	for at := strings.Index(text, name); at >= 0; {
+		end := at + len(name)
+		if !endsInWord(text[:at]) && !startsWithWord(text[end:]) {
+			return true
+		}
+		next := strings.Index(text[end:], name)
+		if next < 0 {
+			return false
+		}
+		at = end + next
+	}
+	return false
+}
+
+func endsInWord(text string) bool { return text != "" && isOfWord(text[len(text)-1]) }
+
+func startsWithWord(text string) bool { return text != "" && isOfWord(text[0]) }
+
+func isOfWord(c byte) bool {
+	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+// someOf is a list for an error, cut short.
+func someOf(names []string) string {
+	const most = 5
+	var list strings.Builder
+	for i, name := range names {
+		if i == most {
+			fmt.Fprintf(&list, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			list.WriteString(", ")
+		}
+		list.WriteString(shown(name))
+	}
+	return list.String()
+}
