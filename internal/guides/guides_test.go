@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ var _ = []any{
 	readmeRTM,
 	readmeWebhook,
 	rtmEnd,
+	rtmSettings,
 	webhooksProgram,
 	reliabilityGaps,
 	botsFirst,
@@ -85,6 +87,48 @@ func rtmEnd(rtm *crisp.RTM) {
 	late := rtm.Shutdown(drain) // not nil if it took too long
 	err := <-ended              // ErrClosed, as it should be; the position is saved now
 	_, _ = late, err
+}
+
+func rtmSettings(ctx context.Context, client *crisp.Client, router *crisp.Router, greetings *sync.Map) error {
+	type settings struct {
+		Greeting string `json:"greeting"`
+		Team     string `json:"team"`
+	}
+	for website, err := range client.Websites(ctx) {
+		if err != nil {
+			return err
+		}
+		s, err := crisp.SettingsOf[settings](website)
+		if err != nil {
+			return err // which website's, and which field doesn't fit
+		}
+		greetings.Store(website.WebsiteID, s.Greeting)
+	}
+	crisp.On(router, func(ctx context.Context, ev *crisp.PluginSubscriptionUpdated) error {
+		if !ev.Bound {
+			greetings.Delete(ev.WebsiteID)
+			return nil
+		}
+		installed, err := client.PluginSettings(ctx, ev.WebsiteID, ev.PluginID)
+		if err != nil {
+			return err
+		}
+		s, err := crisp.SettingsOf[settings](installed)
+		if err != nil {
+			return err
+		}
+		greetings.Store(ev.WebsiteID, s.Greeting)
+		return nil
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.PluginSettingsSaved) error {
+		s, err := crisp.SettingsOf[settings](ev)
+		if err != nil {
+			return err
+		}
+		greetings.Store(ev.WebsiteID, s.Greeting)
+		return nil
+	})
+	return nil
 }
 
 func webhooksProgram(secret string, save func(context.Context, string, crisp.Content) error) {
