@@ -69,42 +69,12 @@ type RTM struct {
 	received, dropped, reconnects atomic.Uint64
 	gaveUp                        atomic.Int64 // events whose handlers returned an error because of their context's end
 
-	mu      sync.Mutex // guards what follows
-	state   State
-	started bool
-}
-
-// State is what an RTM client is doing.
-type State int
-
-// States of an RTM client.
-const (
-	StateNew        State = iota // Run was not called yet
-	StateConnecting              // fetching the endpoint, connecting, authenticating
-	StateConnected               // authenticated: events flow
-	StateWaiting                 // for the next connection attempt
-	StateDraining                // receiving no more, handlers finish what is queued
-	StateClosed                  // Run has ended
-)
-
-// String returns the state in lower case, such as "connected".
-func (s State) String() string {
-	names := [...]string{"new", "connecting", "connected", "waiting", "draining", "closed"}
-	if s < 0 || int(s) >= len(names) {
-		return fmt.Sprintf("State(%d)", int(s))
-	}
-	return names[s]
-}
-
-// Stats are counters of an RTM client since it was made.
-type Stats struct {
-	State        State
-	Received     uint64    // events that a handler is registered for
-	Dropped      uint64    // of these, dropped: as Hooks.Dropped tells
-	Reconnects   uint64    // connections after the first
-	QueuedEvents int       // waiting for handlers, or being handled
-	QueuedBytes  int64     // what they count towards the queue's bound
-	LastEvent    time.Time // when the last event came; zero if none did
+	mu        sync.Mutex // guards what follows
+	state     State
+	since     time.Time     // when it became that
+	changed   chan struct{} // closed with the next change of the state
+	lastError error         // of the last attempt or connection
+	started   bool
 }
 
 // RTMOption configures [Client.NewRTM].
@@ -124,6 +94,7 @@ type rtmConfig struct {
 	position       PositionStore
 	backfill       *Backfill
 	autoRebind     bool
+	drainTimeout   time.Duration // 0 = handlers end with Run's context
 }
 
 const (
@@ -213,6 +184,21 @@ func WithConnectTimeout(d time.Duration) RTMOption {
 	}
 }
 
+// WithDrainTimeout lets handlers go on for so long when Run's context ends: the client
+// stops receiving at once, and handles what it has received; the handlers' contexts, too,
+// end only when the time is over. Run returns when all is handled, or then. It is for
+// programs that end Run by a context, such as that of [signal.NotifyContext], and need
+// no [RTM.Shutdown] then. By default what is queued is dropped.
+func WithDrainTimeout(d time.Duration) RTMOption {
+	return func(c *rtmConfig) error {
+		if d <= 0 {
+			return fmt.Errorf("crisp: WithDrainTimeout(%s): needs more than 0", d)
+		}
+		c.drainTimeout = d
+		return nil
+	}
+}
+
 // WithHooks sets who is told of connections, gaps and losses. Given again, it
 // adds to what was given before.
 func WithHooks(h Hooks) RTMOption {
@@ -260,6 +246,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		ended:        make(chan struct{}),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
+		since:        time.Now(),
+		changed:      make(chan struct{}),
 	}
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
@@ -274,7 +262,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 // connection is lost, until one of:
 //
 //   - ctx ends: Run returns its cause. Handlers' contexts end too, and what is
-//     queued is dropped; use [RTM.Shutdown] to handle it first.
+//     queued is dropped; with [WithDrainTimeout] or [RTM.Shutdown] it is handled first.
 //   - [RTM.Close] or [RTM.Shutdown]: Run returns [ErrClosed], after the drain.
 //   - an error that trying again can't mend: refused credentials
 //     ([ErrUnauthorized]), a token that may not connect ([ErrScope]), an endpoint
@@ -300,6 +288,7 @@ func (t *RTM) Run(ctx context.Context) error {
 	unlink := context.AfterFunc(ctx, func() {
 		cause := context.Cause(ctx)
 		t.stop(cause)
+		_ = sleep(t.handling, t.cfg.drainTimeout)
 		t.abandon(cause)
 	})
 	defer unlink()
@@ -325,11 +314,11 @@ func (t *RTM) start(ctx context.Context) error {
 	}
 	t.started = true
 	if t.stopped.Err() != nil { // closed before it ran
-		t.state = StateClosed
+		t.become(StateClosed)
 		close(t.ended)
 		return context.Cause(t.stopped)
 	}
-	t.state = StateConnecting
+	t.become(StateConnecting)
 	t.queue = delivery.New(valuesOf{Context: t.handling, values: ctx}, delivery.Config{
 		Workers:  t.cfg.concurrency,
 		MaxBytes: t.cfg.queueBytes,
@@ -401,7 +390,7 @@ type span struct {
 
 // pause waits for the next attempt.
 func (t *RTM) pause(tries *retries, cause error) error {
-	t.setState(StateWaiting)
+	t.failed(cause)
 	delay := tries.delay(t.cfg.backoff, cause)
 	t.client.logger.Warn("crisp: RTM reconnects",
 		slog.Any("error", cause), slog.Int("attempt", tries.attempt), slog.Duration("delay", delay))
@@ -414,7 +403,6 @@ func (t *RTM) pause(tries *retries, cause error) error {
 func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	open := t.progress.openGap(missed.from) // before the connection counts for the stored position
 	t.progress.connected(c.Conn)
-	t.setState(StateConnected)
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
 
 	if err := t.subscription.opened(t.stopped, c.Conn); err != nil {
@@ -423,6 +411,7 @@ func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	if missed.reason != "" && missed.reason != GapRestarted {
 		t.reconnects.Add(1)
 	}
+	t.setState(StateConnected)
 	t.resume(open, missed.reason, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
 }
 
@@ -696,37 +685,4 @@ func (t *RTM) hasStarted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.started
-}
-
-// State is what the client is doing.
-func (t *RTM) State() State {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.state
-}
-
-func (t *RTM) setState(s State) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.state = s
-}
-
-// Stats returns the counters.
-func (t *RTM) Stats() Stats {
-	t.mu.Lock()
-	state, queue := t.state, t.queue
-	t.mu.Unlock()
-	s := Stats{
-		State:      state,
-		Received:   t.received.Load(),
-		Dropped:    t.dropped.Load(),
-		Reconnects: t.reconnects.Load(),
-	}
-	if queue != nil {
-		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
-	}
-	if at := clock.Moment(t.progress.lastEvent.Load()); at != 0 {
-		s.LastEvent = t.client.clock.Wall(at)
-	}
-	return s
 }

@@ -59,6 +59,7 @@ type Webhook struct {
 	router  *Router
 	secrets func() *secrets // a function: however a Webhook is printed, fmt can't reach them
 	dedupe  *deduper        // nil = off
+	counts  webhookCounts
 	webhookLimits
 }
 
@@ -190,23 +191,32 @@ func WithHandlerTimeout(d time.Duration) WebhookOption {
 
 // ServeHTTP receives a web hook. See [Webhook] for what it answers.
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed)
-		return
-	}
-	ev, err := h.receive(w, r)
-	if err != nil {
-		status := statusOf(err)
-		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
+	status := h.serve(w, r)
+	if status != http.StatusOK {
 		refuse(w, status)
 		return
 	}
-	if err := h.deliver(r.Context(), ev); err != nil { // the router has reported it
-		refuse(w, http.StatusInternalServerError)
-		return
-	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// serve does what a request asks for, and returns the status of the answer.
+func (h *Webhook) serve(w http.ResponseWriter, r *http.Request) (status int) {
+	h.counts.begin()
+	defer func() { h.counts.answered(status) }()
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed
+	}
+	ev, err := h.receive(w, r)
+	if err != nil {
+		status = statusOf(err)
+		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
+		return status
+	}
+	if err := h.deliver(r.Context(), ev); err != nil { // the router has reported it
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
 }
 
 // receive makes the event of a request; it is nil if no handler wants it.
