@@ -27,6 +27,7 @@ var _ = []any{
 	readmeRTM,
 	readmeWebhook,
 	rtmEnd,
+	rtmHealth,
 	rtmSettings,
 	webhooksProgram,
 	reliabilityGaps,
@@ -40,7 +41,9 @@ var _ = []any{
 	botsTest,
 }
 
-func readmeRTM(ctx context.Context, identifier, key string) {
+func readmeRTM(identifier, key string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		fmt.Println(ev.User.Nickname, "says", ev.Content)
@@ -50,14 +53,16 @@ func readmeRTM(ctx context.Context, identifier, key string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rtm, err := client.NewRTM(router)
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects
+	log.Print(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects; until a signal
 }
 
 func readmeWebhook(secret string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		fmt.Println(ev.User.Nickname, "says", ev.Content)
@@ -69,24 +74,36 @@ func readmeWebhook(secret string) {
 	}
 	server := &http.Server{Addr: ":8080", Handler: handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	drained := make(chan error, 1)
+	context.AfterFunc(ctx, func() { drained <- server.Shutdown(context.Background()) })
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+	<-drained // ListenAndServe returns before the handlers have
 }
 
-func rtmEnd(rtm *crisp.RTM) {
+func rtmEnd(client *crisp.Client, router *crisp.Router) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- rtm.Run(context.Background()) }()
-	select {
-	case err := <-ended: // e.g. ErrUnauthorized
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
+	if err != nil {
 		log.Fatal(err)
-	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	late := rtm.Shutdown(drain) // not nil if it took too long
-	err := <-ended              // ErrClosed, as it should be; the position is saved now
-	_, _ = late, err
+	if err := rtm.Run(ctx); ctx.Err() == nil {
+		log.Fatal(err) // e.g. ErrUnauthorized
+	}
+}
+
+func rtmHealth(ctx context.Context, rtm *crisp.RTM) error {
+	health := &http.Server{Addr: "127.0.0.1:9090", Handler: crisp.HealthHandler(rtm), ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = health.ListenAndServe() }()
+	defer func() { _ = health.Close() }()
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(ctx) }()
+	if err := rtm.Ready(ctx); err == nil {
+		log.Print("connected") // from here on, nothing is missed without being told
+	}
+	return <-ended
 }
 
 func rtmSettings(ctx context.Context, client *crisp.Client, router *crisp.Router, greetings *sync.Map) error {
@@ -150,11 +167,8 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	drained := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(drained)
-		_ = server.Shutdown(context.Background())
-	})
+	drained := make(chan error, 1)
+	context.AfterFunc(ctx, func() { drained <- server.Shutdown(context.Background()) })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
@@ -182,11 +196,11 @@ func botsFirst(ctx context.Context, identifier, key string) {
 		_, err := client.Reply(ctx, ev, crisp.TextContent("Hello!"))
 		return err
 	})
-	rtm, err := client.NewRTM(router)
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(rtm.Run(ctx))
+	log.Print(rtm.Run(ctx)) // until ctx ends, which is when a signal comes
 }
 
 func botsGuards(client *crisp.Client, router *crisp.Router) {
