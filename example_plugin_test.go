@@ -130,10 +130,11 @@ func ExampleHealthHandler() {
 	}
 	probe("/readyz")
 	_ = rtm.Close()
-	<-ended
+	fmt.Println(<-ended)
 	probe("/healthz")
 	// Output:
 	// /readyz 503
 	// /readyz 200
+	// crisp: RTM client closed
 	// /healthz 503
 }

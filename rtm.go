@@ -470,7 +470,7 @@ func (t *RTM) read(c *connection) error {
 			return t.connectionError(err)
 		}
 		if err := controlEvent(ev); err != nil {
-			return err
+			return t.refusedMeanwhile(err)
 		}
 		name, wanted := t.router.wants(ev.Name)
 		changes := string(ev.Name) == nameSubscriptionUpdated

@@ -191,12 +191,12 @@ func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connec
 
 // openFor connects for all rooms of the filter that Crisp doesn't refuse.
 func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
-	for {
+	for again := false; ; again = true {
 		c, err := t.openAny(ctx, endpoints, keepAlive)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnauthorized) {
 			return c, err
 		}
-		if err := t.leaveOutRooms(ctx, err); err != nil {
+		if err := t.leaveOutRooms(ctx, err, again); err != nil {
 			return nil, err
 		}
 	}
@@ -324,17 +324,17 @@ func unauthorized(arg []byte) error {
 	if answer.Message == "" {
 		return ErrUnauthorized
 	}
-	return &authRefusal{answer.Message}
+	return &refusedAuthError{answer.Message}
 }
 
-// authRefusal is ErrUnauthorized with what the server says.
-type authRefusal struct{ message string }
+// refusedAuthError is ErrUnauthorized with what the server says.
+type refusedAuthError struct{ message string }
 
-func (e *authRefusal) Error() string {
+func (e *refusedAuthError) Error() string {
 	return fmt.Sprintf("%v: the server says %.200q", ErrUnauthorized, e.message)
 }
 
-func (e *authRefusal) Unwrap() error { return ErrUnauthorized }
+func (e *refusedAuthError) Unwrap() error { return ErrUnauthorized }
 
 // connectionError says in this package's terms why a connection ended.
 func (t *RTM) connectionError(err error) error {

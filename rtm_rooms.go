@@ -68,18 +68,18 @@ func (s *subscription) tryAgain() {
 }
 
 // leaveOutRooms leaves out the rooms because of which an authentication was refused.
-// If it returns nil, another attempt makes sense.
-func (t *RTM) leaveOutRooms(ctx context.Context, refusal error) error {
+// If it returns nil, another attempt makes sense; again says that this was one already.
+func (t *RTM) leaveOutRooms(ctx context.Context, refusal error, again bool) error {
 	rooms := t.subscription.current().Rooms
 	if len(rooms) == 0 {
 		return refusal
 	}
-	refused, err := t.refusedRooms(ctx, rooms, refusal)
+	refused, err := t.refusedRooms(ctx, rooms, refusal, again)
 	switch {
 	case err != nil && fatal(err, false):
-		return fmt.Errorf("%w (whether it is because of the websites in Filter.Rooms can't be found out: %v)", refusal, err)
+		return fmt.Errorf("%w (whether it is because of the websites in Filter.Rooms can't be found out: %w)", refusal, err)
 	case err != nil: // it would be rash to take the refusal for one of the credentials
-		return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused, and which of the two can't be found out: %v: %w", refusal, err)
+		return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused, and which of the two can't be found out: %s: %w", refusal.Error(), err)
 	case len(refused) == 0:
 		return refusal
 	}
@@ -96,18 +96,30 @@ func (t *RTM) leaveOutRooms(ctx context.Context, refusal error) error {
 }
 
 // refusedRooms finds the rooms that the token has no access to: those that the
-// refusal names, or else those that are not on the list of the plugin's websites.
-func (t *RTM) refusedRooms(ctx context.Context, rooms []string, refusal error) ([]string, error) {
-	var said *authRefusal
-	if errors.As(refusal, &said) {
-		named := slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return !names(said.message, room) })
-		if len(named) > 0 {
-			return named, nil
-		}
+// refusal names, or else those that are not on the list of the plugin's websites. One
+// refusal may name only the first of many: where there is another, the list has them all.
+func (t *RTM) refusedRooms(ctx context.Context, rooms []string, refusal error, again bool) ([]string, error) {
+	named := roomsNamedBy(refusal, rooms)
+	if t.client.token().Tier != TierPlugin || len(named) > 0 && !again {
+		return named, nil
 	}
-	if t.client.token().Tier != TierPlugin {
-		return nil, nil
+	missing, err := t.roomsNotListed(ctx, rooms)
+	if len(missing) == 0 && len(named) > 0 { // also if REST can't tell
+		return named, nil
 	}
+	return missing, err
+}
+
+func roomsNamedBy(refusal error, rooms []string) []string {
+	var said *refusedAuthError
+	if !errors.As(refusal, &said) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(rooms), func(room string) bool { return !names(said.message, room) })
+}
+
+// roomsNotListed returns the rooms that are not on the list of the plugin's websites.
+func (t *RTM) roomsNotListed(ctx context.Context, rooms []string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, roomsTimeout)
 	defer cancel()
 	missing := slices.Clone(rooms)
@@ -121,6 +133,15 @@ func (t *RTM) refusedRooms(ctx context.Context, rooms []string, refusal error) (
 		}
 	}
 	return missing, nil
+}
+
+// refusedMeanwhile is the refusal of a connection that is live. With rooms, one of them
+// may be the reason: the next authentication tells.
+func (t *RTM) refusedMeanwhile(refusal error) error {
+	if len(t.subscription.current().Rooms) == 0 {
+		return refusal
+	}
+	return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused meanwhile: %s", refusal.Error())
 }
 
 // names reports whether a text has a name in it, as a word.

@@ -98,7 +98,7 @@ func (t *RTM) Ready(ctx context.Context) error {
 			if last == nil {
 				return fmt.Errorf("crisp: RTM client not connected (%s): %w", state, context.Cause(ctx))
 			}
-			return fmt.Errorf("crisp: RTM client not connected (%s; %v): %w", state, last, context.Cause(ctx))
+			return fmt.Errorf("crisp: RTM client not connected (%s; %s): %w", state, last.Error(), context.Cause(ctx))
 		}
 	}
 }

@@ -240,7 +240,7 @@ func TestHealthHandler(t *testing.T) {
 		synctest.Wait()
 		expect("draining", 200, 503, "draining")
 		require.NoError(t, rtm.Close())
-		<-ended
+		require.ErrorIs(t, <-ended, crisp.ErrClosed)
 		expect("ended", 503, 503, "closed")
 
 		status, _ := probe(t, handler, "/metrics")

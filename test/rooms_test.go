@@ -2,7 +2,7 @@ package test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -109,6 +109,57 @@ func TestARoomThatIsRefusedIsLeftOut(t *testing.T) {
 				}
 				assert.Equal(t, test.lost, slices.Sorted(slices.Values(lost)))
 			}, crisptest.WithWebsites(website1, website2, website3))
+		})
+	}
+}
+
+// TestManyRefusedRooms takes three connections, not one for each of them.
+func TestManyRefusedRooms(t *testing.T) {
+	all := []string{"w-0"}
+	for n := range 40 {
+		all = append(all, fmt.Sprint("w-", n+1))
+	}
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		var told testkit.Log[crisp.RoomsRefused]
+		router, got := sites()
+		run(t, srv, router, rooms(all...), crisp.WithHooks(crisp.Hooks{RoomsRefused: told.Add}))
+		authenticated(t, srv)
+		for _, website := range all[1:] {
+			srv.Uninstall(website)
+		}
+		before := len(srv.PastSessions())
+		srv.DropConnections()
+		authenticated(t, srv)
+		assert.Len(t, srv.PastSessions(), before+3, "the one that was lost, and two that were refused")
+		sayOn(srv, "w-0", "w-1")
+		assert.Equal(t, []string{"w-0"}, got.List())
+		require.Len(t, told.List(), 2)
+		assert.Equal(t, all[2:], told.List()[1].Rooms)
+		assert.Equal(t, 1, told.List()[1].Left)
+		assert.ErrorContains(t, told.List()[1].Err, "w-2, w-3, w-4, w-5, w-6 and 34 more")
+	}, crisptest.WithWebsites(all...))
+}
+
+// TestARefusalOfALiveConnectionWithRooms may be because of one of them: the next
+// authentication tells.
+func TestARefusalOfALiveConnectionWithRooms(t *testing.T) {
+	for name, refused := range map[string]bool{"a passing one": false, "of the credentials": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				router, _ := sites()
+				rtm := run(t, srv, router, rooms(website1))
+				authenticated(t, srv)
+				if refused {
+					srv.RejectAuth()
+				}
+				srv.SendFrame(`42["unauthorized",{"message":"no"}]`)
+				if refused {
+					assert.ErrorIs(t, rtm.ending(t), crisp.ErrUnauthorized)
+					return
+				}
+				pass(time.Minute)
+				assert.Equal(t, crisp.StateConnected, rtm.State())
+			}, crisptest.WithWebsites(website1))
 		})
 	}
 }
@@ -338,7 +389,7 @@ func TestARefusedRoomAndAnUnusableList(t *testing.T) {
 		router, _ := sites()
 		err := run(t, srv, router, rooms(website1)).ending(t)
 		assert.ErrorIs(t, err, crisp.ErrUnauthorized)
-		assert.False(t, errors.Is(err, crisp.ErrRoom))
+		assert.NotErrorIs(t, err, crisp.ErrRoom)
 		assert.ErrorContains(t, err, "can't be found out")
 	})
 }

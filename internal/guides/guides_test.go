@@ -79,7 +79,9 @@ func readmeWebhook(secret string) {
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
-	<-drained // ListenAndServe returns before the handlers have
+	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
+		log.Print(err)
+	}
 }
 
 func rtmEnd(client *crisp.Client, router *crisp.Router) {
@@ -172,7 +174,9 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
-	<-drained // ListenAndServe returns before the handlers have
+	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
+		log.Print(err)
+	}
 }
 
 func reliabilityGaps(client *crisp.Client, router *crisp.Router) {
