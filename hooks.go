@@ -96,6 +96,13 @@ type Retrying struct {
 	Err     error         // what ended the connection or the attempt before
 }
 
+// RoomsRefused are websites of Filter.Rooms that Crisp refuses.
+type RoomsRefused struct {
+	Rooms []string // website IDs
+	Left  int      // how many others the filter has
+	Err   error    // matches [ErrRoom]
+}
+
 // Backfilled is what became of a gap. Gaps that come while one is being filled are
 // filled as one: the first of them has the Messages and Conversations of all.
 type Backfilled struct {

@@ -3,6 +3,7 @@ package crisp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -173,6 +174,16 @@ func askedToWait(cause error) time.Duration {
 	}
 	return wait
 }
+
+// staleEndpointError is for an attempt for which REST named no endpoint, and at the
+// one that it had named before there was no connection to be had, either.
+type staleEndpointError struct{ fetch, connect error }
+
+func (e *staleEndpointError) Error() string {
+	return fmt.Sprintf("%v; the endpoint known from before: %v", e.fetch, e.connect)
+}
+
+func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
 
 // fatal reports whether trying again can't help. Before the first success, a
 // refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken

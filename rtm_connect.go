@@ -179,16 +179,6 @@ func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection
 	return c, nil
 }
 
-// staleEndpointError is for an attempt for which REST named no endpoint, and at the
-// one that it had named before there was no connection to be had, either.
-type staleEndpointError struct{ fetch, connect error }
-
-func (e *staleEndpointError) Error() string {
-	return fmt.Sprintf("%v; the endpoint known from before: %v", e.fetch, e.connect)
-}
-
-func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
-
 // openFor connects for all rooms of the filter that Crisp doesn't refuse.
 func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
 	for again := false; ; again = true {

@@ -14,58 +14,8 @@ import (
 // token, makes Crisp refuse the authentication as a whole. It is left out, lest one
 // website end the client for all others.
 
-// RoomsRefused are websites of Filter.Rooms that Crisp refuses.
-type RoomsRefused struct {
-	Rooms []string // website IDs
-	Left  int      // how many others the filter has
-	Err   error    // matches [ErrRoom]
-}
-
 // roomsTimeout bounds the search for the websites that are refused.
 const roomsTimeout = time.Minute
-
-// roomsPause is for how long a room is left out that nobody tells is back.
-const roomsPause = time.Hour
-
-// accepted is the filter without the rooms that are left out; s.mu is held. Some are
-// left, or it had none: without any, Run ends.
-func (s *subscription) accepted() Filter {
-	f := s.filter
-	if len(s.leftOut) > 0 {
-		f.Rooms = slices.DeleteFunc(slices.Clone(f.Rooms), func(room string) bool {
-			_, out := s.leftOut[room]
-			return out
-		})
-	}
-	return f
-}
-
-// leaveOut leaves rooms out of the filter. It returns those of them that were not
-// before, and how many are left.
-func (s *subscription) leaveOut(rooms []string) (fresh []string, left int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leftOut == nil {
-		s.leftOut = make(map[string]time.Time, len(rooms))
-	}
-	for _, room := range rooms {
-		s.leftOut[room] = time.Now()
-		if !slices.Contains(s.triedAgain, room) {
-			fresh = append(fresh, room)
-		}
-	}
-	return fresh, len(s.accepted().Rooms)
-}
-
-// tryAgain takes the rooms in again that were left out for long enough; s.mu is held.
-func (s *subscription) tryAgain() {
-	for room, since := range s.leftOut {
-		if time.Since(since) >= roomsPause {
-			delete(s.leftOut, room)
-			s.triedAgain = append(s.triedAgain, room)
-		}
-	}
-}
 
 // leaveOutRooms leaves out the rooms because of which an authentication was refused.
 // If it returns nil, another attempt makes sense; again says that this was one already.
