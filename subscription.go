@@ -19,7 +19,7 @@ type Filter struct {
 	// the router has handlers for.
 	Events []string
 	// Rooms are website identifiers. Empty = all websites that the token sees.
-	// Crisp refuses websites that are not subscribed to the plugin.
+	// Crisp refuses websites that have not installed the plugin: see [Hooks].RoomsRefused.
 	Rooms []string
 	// Inboxes are inbox identifiers. Empty = all.
 	Inboxes []string
