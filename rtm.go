@@ -568,7 +568,7 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 // event counts as dropped then. The router has told its error handler of errors.
 func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
 	if change, ok := it.Value.(change); ok {
-		ctx = context.WithValue(ctx, changeKey{}, change.number)
+		ctx = context.WithValue(ctx, changeKey{t.subscription}, change.number)
 	}
 	if t.router.Dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true

@@ -151,7 +151,7 @@ func (s *subscription) bind(ctx, stopped context.Context, f Filter) error {
 // rebind has the websites looked up when it is its turn, unless they were since the
 // change that a handler's context is of.
 func (s *subscription) rebind(ctx, stopped context.Context) error {
-	change, inHandler := ctx.Value(changeKey{}).(uint64)
+	change, inHandler := ctx.Value(changeKey{s}).(uint64)
 	s.mu.Lock()
 	if inHandler && change <= s.lookedUp {
 		s.mu.Unlock()
@@ -305,8 +305,8 @@ func (s *subscription) websitesLookedUp(stopped context.Context, changes uint64)
 }
 
 // changeKey is where the context of a handler has the number of the change that its
-// event tells of.
-type changeKey struct{}
+// event tells of, to a client with this subscription.
+type changeKey struct{ of *subscription }
 
 // change is a plugin:subscription:updated with its number.
 type change struct {

@@ -293,6 +293,31 @@ func TestRebindInHandlers(t *testing.T) {
 	}, crisptest.WithWebsites(website1))
 }
 
+// TestRebindOfAnotherClient in a handler of the first: what the other has looked up
+// before says nothing of this event.
+func TestRebindOfAnotherClient(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		router := crisp.NewRouter()
+		crisp.On(router, func(context.Context, *crisp.PluginSubscriptionUpdated) error { return nil })
+		other := run(t, srv, router)
+		authenticated(t, srv)
+		for _, website := range []string{"w1", "w2", "w3"} {
+			srv.Install(website)
+		}
+		synctest.Wait()
+		require.NoError(t, other.Rebind(t.Context()))
+
+		handlers := crisp.NewRouter()
+		crisp.On(handlers, func(ctx context.Context, _ *crisp.PluginSubscriptionUpdated) error { return other.Rebind(ctx) })
+		run(t, srv, handlers)
+		pass(5 * time.Second)
+		require.Len(t, srv.Sessions(), 2)
+		srv.Install("w4")
+		pass(5 * time.Second)
+		assert.Len(t, srv.Binds(), 2)
+	}, crisptest.WithWebsites(website1))
+}
+
 func TestBindsThatWaitBecomeOne(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		router, _ := texts()
