@@ -24,6 +24,12 @@ var (
 	// for, it ends [RTM.Run]. It does not match [ErrUnauthorized].
 	ErrScope = errors.New("crisp: the token may not do that")
 
+	// ErrRoom: Crisp refuses websites of [Filter].Rooms, because they have removed the
+	// plugin, or were never open to the token. The RTM client leaves them out
+	// (Hooks.RoomsRefused); if no other is left, it ends [RTM.Run]. It does not match
+	// [ErrUnauthorized].
+	ErrRoom = errors.New("crisp: website not open to the token")
+
 	// ErrClosed: the RTM client was closed or shut down. It is what [RTM.Run]
 	// returns after [RTM.Close] and [RTM.Shutdown], as net/http's servers do.
 	ErrClosed = errors.New("crisp: RTM client closed")

@@ -23,6 +23,11 @@ type Hooks struct {
 	Disconnected func(Disconnected)
 	// Retrying: the next connection attempt waits for Delay.
 	Retrying func(Retrying)
+	// RoomsRefused: Crisp refuses websites of [Filter].Rooms, such as those that have
+	// removed the plugin. Connections are made without them. One after an hour tries
+	// them again, which is not told if they are still refused; sooner if
+	// plugin:subscription:updated tells that they are back, or [RTM.Bind] names them.
+	RoomsRefused func(RoomsRefused)
 	// Gap: events may have been missed. It is called once for each gap, and
 	// returns before the first event after the gap reaches a handler.
 	Gap func(Gap)
@@ -49,6 +54,7 @@ func (h Hooks) and(other Hooks) Hooks {
 		Connected:    both(h.Connected, other.Connected),
 		Disconnected: both(h.Disconnected, other.Disconnected),
 		Retrying:     both(h.Retrying, other.Retrying),
+		RoomsRefused: both(h.RoomsRefused, other.RoomsRefused),
 		Gap:          both(h.Gap, other.Gap),
 		Backfilled:   both(h.Backfilled, other.Backfilled),
 		Dropped:      both(h.Dropped, other.Dropped),
@@ -88,6 +94,13 @@ type Retrying struct {
 	Attempt int           // its number since the last connection, from 1
 	Delay   time.Duration // how long it waits
 	Err     error         // what ended the connection or the attempt before
+}
+
+// RoomsRefused are websites of Filter.Rooms that Crisp refuses.
+type RoomsRefused struct {
+	Rooms []string // website IDs
+	Left  int      // how many others the filter has
+	Err   error    // matches [ErrRoom]
 }
 
 // Backfilled is what became of a gap. Gaps that come while one is being filled are

@@ -3,6 +3,7 @@ package crisp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -162,22 +163,37 @@ func (r *retries) delay(policy Backoff, cause error) time.Duration {
 // askedToWait is the Retry-After of a refusal, by REST or of the WebSocket, as far
 // as it is believed; 0 if there was none.
 func askedToWait(cause error) time.Duration {
+	var wait time.Duration
 	var refusal *APIError
 	if errors.As(cause, &refusal) {
-		return min(refusal.RetryAfter, longestWait)
+		wait = min(refusal.RetryAfter, longestWait)
 	}
 	var upgrade *socketio.UpgradeError
 	if errors.As(cause, &upgrade) {
-		return min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait)
+		wait = max(wait, min(parseRetryAfter(upgrade.RetryAfter, time.Now()), longestWait))
 	}
-	return 0
+	return wait
 }
+
+// staleEndpointError is for an attempt for which REST named no endpoint, and at the
+// one that it had named before there was no connection to be had, either.
+type staleEndpointError struct{ fetch, connect error }
+
+func (e *staleEndpointError) Error() string {
+	return fmt.Sprintf("%v; the endpoint known from before: %v", e.fetch, e.connect)
+}
+
+func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
 
 // fatal reports whether trying again can't help. Before the first success, a
 // refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
 // for a passing fault. What is not Crisp's word is always taken for that.
 func fatal(err error, connectedBefore bool) bool {
-	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
+	var stale *staleEndpointError
+	if errors.As(err, &stale) { // somebody else may be there by now, but nobody else judges credentials
+		return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom)
+	}
+	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {
 		return true
 	}
 	if connectedBefore {

@@ -60,6 +60,7 @@ type RTM struct {
 	progress     *progress
 	seen         *backfill.Seen // nil without a backfill
 	budget       budget         // of the backfill
+	endpoints    *Endpoints     // that REST named last; for the reading goroutine alone
 
 	// Made by Run, before anything else needs them.
 	queue    *delivery.Queue
@@ -75,43 +76,12 @@ type RTM struct {
 	received, dropped, reconnects atomic.Uint64
 	gaveUp                        atomic.Int64 // events whose handlers returned an error because of their context's end
 
-	mu      sync.Mutex // guards what follows
-	state   State
-	started bool
-}
-
-// State is what an RTM client is doing.
-type State int
-
-// States of an RTM client.
-const (
-	StateNew        State = iota // Run was not called yet
-	StateConnecting              // fetching the endpoint, connecting, authenticating
-	StateConnected               // authenticated: events flow
-	StateWaiting                 // for the next connection attempt
-	StateDraining                // receiving no more, handlers finish what is queued
-	StateClosed                  // Run has ended
-)
-
-// String returns the state in lower case, such as "connected".
-func (s State) String() string {
-	names := [...]string{"new", "connecting", "connected", "waiting", "draining", "closed"}
-	if s < 0 || int(s) >= len(names) {
-		return fmt.Sprintf("State(%d)", int(s))
-	}
-	return names[s]
-}
-
-// Stats are counters of an RTM client since it was made.
-type Stats struct {
-	State        State
-	Received     uint64    // events that a handler is registered for
-	Dropped      uint64    // of these, dropped: as Hooks.Dropped tells
-	Reconnects   uint64    // connections after the first
-	QueuedEvents int       // waiting for handlers, or being handled
-	QueuedBytes  int64     // what they count towards the queue's bound
-	LastEvent    time.Time // when the last event came; zero if none did
-	OldestEvent  time.Time // when the oldest came that waits for a handler or is being handled; zero if none does
+	mu        sync.Mutex // guards what follows
+	state     State
+	since     time.Time     // when it became that
+	changed   chan struct{} // closed with the next change of the state
+	lastError error         // of the last attempt or connection
+	started   bool
 }
 
 // RTMOption configures [Client.NewRTM].
@@ -138,6 +108,8 @@ type rtmConfig struct {
 	position       PositionStore
 	backfill       *Backfill
 	ownOverlap     bool // of the backfill, instead of the default
+	autoRebind     bool
+	drainTimeout   time.Duration // 0 = handlers end with Run's context
 }
 
 const (
@@ -227,6 +199,21 @@ func WithConnectTimeout(d time.Duration) RTMOption {
 	})
 }
 
+// WithDrainTimeout lets handlers go on for so long when Run's context ends: the client
+// stops receiving at once, and handles what it has received; the handlers' contexts, too,
+// end only when the time is over. Run returns when all is handled, or then. It is for
+// programs that end Run by a context, such as that of [signal.NotifyContext], and need
+// no [RTM.Shutdown] then. By default what is queued is dropped.
+func WithDrainTimeout(d time.Duration) RTMOption {
+	return rtmOption(func(c *rtmConfig) error {
+		if d <= 0 {
+			return fmt.Errorf("crisp: WithDrainTimeout(%s): needs more than 0", d)
+		}
+		c.drainTimeout = d
+		return nil
+	})
+}
+
 // WithHooks sets who is told of connections, gaps and losses. Given again, it
 // adds to what was given before.
 func WithHooks(h Hooks) RTMOption {
@@ -261,7 +248,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 			return nil, err
 		}
 	}
-	filter, err := subscriptionFor(r, cfg.filter, c.token().Tier)
+	filter, err := cfg.subscriptionFor(r, cfg.filter, c.token().Tier)
 	if err != nil {
 		return nil, err
 	}
@@ -282,6 +269,8 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 		saveNow:      make(chan struct{}, 1),
 		subscription: newSubscription(filter),
 		progress:     newProgress(c.clock),
+		since:        time.Now(),
+		changed:      make(chan struct{}),
 	}
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
@@ -313,13 +302,14 @@ func (u unused) warn(used *atomic.Bool) {
 // connection is lost, until one of:
 //
 //   - ctx ends: Run returns its cause. Handlers' contexts end too, and what is
-//     queued is dropped; use [RTM.Shutdown] to handle it first.
+//     queued is dropped; with [WithDrainTimeout] or [RTM.Shutdown] it is handled first.
 //   - [RTM.Close] or [RTM.Shutdown]: Run returns [ErrClosed], after the drain.
 //   - an error that trying again can't mend: refused credentials
 //     ([ErrUnauthorized]), a token that may not connect ([ErrScope]), an endpoint
 //     without TLS ([ErrInsecure]), a server of another Engine.IO version or without
 //     WebSockets, an HTTP client that can't open one, a subscription larger than the
-//     server accepts ([ErrTooLarge]), or a refusal of the first attempt, by Crisp's
+//     server accepts ([ErrTooLarge]), a filter whose Rooms are all refused
+//     ([ErrRoom]), or a refusal of the first attempt, by Crisp's
 //     REST API or Engine.IO, that is no limit. Run returns it once handlers are done
 //     with what is queued.
 //
@@ -338,6 +328,7 @@ func (t *RTM) Run(ctx context.Context) error {
 	unlink := context.AfterFunc(ctx, func() {
 		cause := context.Cause(ctx)
 		t.stop(cause)
+		_ = sleep(t.handling, t.cfg.drainTimeout)
 		t.abandon(cause)
 	})
 	defer unlink()
@@ -366,11 +357,11 @@ func (t *RTM) start(ctx context.Context) error {
 	}
 	t.started = true
 	if t.stopped.Err() != nil { // closed before it ran
-		t.state = StateClosed
+		t.become(StateClosed)
 		close(t.ended)
 		return context.Cause(t.stopped)
 	}
-	t.state = StateConnecting
+	t.become(StateConnecting)
 	t.queue = delivery.New(valuesOf{Context: t.handling, values: ctx}, delivery.Config{
 		Workers:  t.cfg.concurrency,
 		MaxBytes: t.cfg.queueBytes,
@@ -443,7 +434,7 @@ type span struct {
 
 // pause waits for the next attempt.
 func (t *RTM) pause(tries *retries, cause error) error {
-	t.setState(StateWaiting)
+	t.failed(cause)
 	delay := tries.delay(t.cfg.backoff, cause)
 	level := slog.LevelWarn
 	if tries.attempt == 1 { // servers restart: if something was missed, resume tells of it
@@ -460,7 +451,6 @@ func (t *RTM) pause(tries *retries, cause error) error {
 func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	open := t.progress.openGap(missed.from) // before the connection counts for the stored position
 	t.progress.connected(c.Conn)
-	t.setState(StateConnected)
 	t.client.logger.Info("crisp: RTM connected", slog.String("endpoint", info.Endpoint), slog.Int("attempt", info.Attempt))
 
 	if err := t.subscription.opened(t.stopped, c.Conn); err != nil {
@@ -469,6 +459,7 @@ func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	if missed.reason != "" && missed.reason != GapRestarted {
 		t.reconnects.Add(1)
 	}
+	t.setState(StateConnected)
 	t.resume(open, missed.reason, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
 }
 
@@ -539,15 +530,23 @@ func (t *RTM) read(c *connection) error {
 			return t.connectionError(err)
 		}
 		if err := controlEvent(ev); err != nil {
-			return err
+			return t.refusedMeanwhile(err)
 		}
 		name, wanted := t.router.wants(ev.Name)
-		if !wanted || name == eventAuthenticated {
+		changes := string(ev.Name) == nameSubscriptionUpdated
+		if !wanted && !changes || name == eventAuthenticated {
 			continue
 		}
 		it := newItem(name, payloadOf(ev))
 		it.Received = int64(t.client.clock.At(c.Arrived()))
 		it.SentAfter = int64(t.client.clock.At(c.lastLive))
+		if changes {
+			it.Name = nameSubscriptionUpdated
+			t.noteChange(&it)
+		}
+		if !wanted {
+			continue
+		}
 		t.received.Add(1)
 		t.progress.lastEvent.Store(it.Received)
 		t.progress.lastSent.Store(it.SentAfter)
@@ -591,6 +590,8 @@ type enveloped struct{}
 func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	env := payload.Envelope{Data: it.Payload}
 	switch value := it.Value.(type) {
+	case change:
+		return value.PluginSubscriptionUpdated, nil
 	case Event:
 		return value, nil
 	case *backfill.Recovered:
@@ -631,6 +632,9 @@ func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
 // dispatch reports false if handlers gave up because their context had ended: the
 // event counts as dropped then. The router has told its error handler of errors.
 func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
+	if change, ok := it.Value.(change); ok {
+		ctx = context.WithValue(ctx, changeKey{t.subscription}, change.number)
+	}
 	if t.events.dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true
 	}
@@ -763,40 +767,4 @@ func (t *RTM) hasStarted() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.started
-}
-
-// State is what the client is doing.
-func (t *RTM) State() State {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.state
-}
-
-func (t *RTM) setState(s State) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.state = s
-}
-
-// Stats returns the counters.
-func (t *RTM) Stats() Stats {
-	t.mu.Lock()
-	state, queue := t.state, t.queue
-	t.mu.Unlock()
-	s := Stats{
-		State:      state,
-		Received:   t.received.Load(),
-		Dropped:    t.dropped.Load(),
-		Reconnects: t.reconnects.Load(),
-	}
-	if queue != nil {
-		s.QueuedEvents, s.QueuedBytes = queue.Len(), queue.Bytes()
-		if at := clock.Moment(queue.Oldest()); at != 0 {
-			s.OldestEvent = t.client.clock.Wall(at)
-		}
-	}
-	if at := clock.Moment(t.progress.lastEvent.Load()); at != 0 {
-		s.LastEvent = t.client.clock.Wall(at)
-	}
-	return s
 }

@@ -160,12 +160,40 @@ type authenticationRequest struct {
 }
 
 // connect makes an authenticated connection, to an endpoint fetched for this
-// attempt: Crisp moves them. keepAlive is how soon it needs traffic; 0 = not known to.
+// attempt: Crisp moves them. Where REST can't tell, the one that it named last may
+// still be there. keepAlive is how soon it needs traffic; 0 = not known to.
 func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection, error) {
 	endpoints, err := t.fetchEndpoints(ctx)
-	if err != nil {
+	if err == nil {
+		t.endpoints = endpoints
+		return t.openFor(ctx, endpoints, keepAlive)
+	}
+	if t.endpoints == nil || ctx.Err() != nil || fatal(err, true) {
 		return nil, err
 	}
+	t.client.logger.Warn("crisp: RTM tries the endpoint that is known from before", slog.Any("error", err))
+	c, staleErr := t.openFor(ctx, t.endpoints, keepAlive)
+	if staleErr != nil {
+		return nil, &staleEndpointError{fetch: err, connect: staleErr}
+	}
+	return c, nil
+}
+
+// openFor connects for all rooms of the filter that Crisp doesn't refuse.
+func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
+	for again := false; ; again = true {
+		c, err := t.openAny(ctx, endpoints, keepAlive)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrUnauthorized) {
+			return c, err
+		}
+		if err := t.leaveOutRooms(ctx, err, again); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// openAny connects to the first of the endpoints that will do.
+func (t *RTM) openAny(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
 	c, err := t.open(ctx, endpoints.Socket.App, keepAlive)
 	rescue := endpoints.Rescue.Socket.App
 	if err == nil || rescue == "" || !rescuable(ctx, err) {
@@ -286,8 +314,17 @@ func unauthorized(arg []byte) error {
 	if answer.Message == "" {
 		return fmt.Errorf("%w: %s", ErrUnauthorized, adviceOnToken)
 	}
-	return fmt.Errorf("%w: the server says %.200q: %s", ErrUnauthorized, answer.Message, adviceOnToken)
+	return &refusedAuthError{answer.Message}
 }
+
+// refusedAuthError is ErrUnauthorized with what the server says.
+type refusedAuthError struct{ message string }
+
+func (e *refusedAuthError) Error() string {
+	return fmt.Sprintf("%v: the server says %.200q: %s", ErrUnauthorized, e.message, adviceOnToken)
+}
+
+func (e *refusedAuthError) Unwrap() error { return ErrUnauthorized }
 
 // connectionError says in this package's terms why a connection ended.
 func (t *RTM) connectionError(err error) error {

@@ -65,6 +65,7 @@ type Webhook struct {
 	logger  *slog.Logger
 
 	checkNames sync.Once // at the first web hook, when all handlers are registered
+	counts     webhookCounts
 	webhookLimits
 }
 
@@ -209,23 +210,32 @@ func WithHookLogger(logger *slog.Logger) WebhookOption {
 
 // ServeHTTP receives a web hook. See [Webhook] for what it answers.
 func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed)
-		return
-	}
-	ev, err := h.receive(w, r)
-	if err != nil {
-		status := statusOf(err)
-		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
+	status := h.serve(w, r)
+	if status != http.StatusOK {
 		refuse(w, status)
 		return
 	}
-	if err := h.deliver(r.Context(), ev); err != nil { // the router has reported it
-		refuse(w, http.StatusInternalServerError)
-		return
-	}
 	w.WriteHeader(http.StatusOK)
+}
+
+// serve does what a request asks for, and returns the status of the answer.
+func (h *Webhook) serve(w http.ResponseWriter, r *http.Request) (status int) {
+	h.counts.begin()
+	defer func() { h.counts.answered(status) }()
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed
+	}
+	ev, err := h.receive(w, r)
+	if err != nil {
+		status = statusOf(err)
+		h.router.onError(r.Context(), &WebhookError{StatusCode: status, Err: err})
+		return status
+	}
+	if err := h.deliver(r.Context(), ev); err != nil { // the router has reported it
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
 }
 
 // receive makes the event of a request; it is nil if no handler wants it.

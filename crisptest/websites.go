@@ -10,6 +10,7 @@ import (
 type websiteSet struct {
 	only   []string // nil means all
 	except []string
+	named  []string // that were added to all
 }
 
 func (set websiteSet) has(website string) bool {
@@ -22,7 +23,10 @@ func (set websiteSet) isAll() bool { return set.only == nil && len(set.except) =
 // add returns the set with a website.
 func (set websiteSet) add(website string) websiteSet {
 	set.except = slices.DeleteFunc(slices.Clone(set.except), func(other string) bool { return other == website })
-	if set.only != nil && !slices.Contains(set.only, website) {
+	switch {
+	case set.only == nil && !slices.Contains(set.named, website):
+		set.named = append(slices.Clip(set.named), website)
+	case set.only != nil && !slices.Contains(set.only, website):
 		set.only = append(slices.Clip(set.only), website)
 	}
 	return set
@@ -73,13 +77,18 @@ func (s *Server) websitesOf(token crisp.Token) websiteSet {
 	}
 }
 
-// knownWebsites returns the websites that were set, or else WebsiteID and those
-// that have conversations. There is always one; s.mu is held.
+// knownWebsites returns the websites that were set, or else WebsiteID, and those that
+// have conversations or were installed by name. There is always one; s.mu is held.
 func (s *Server) knownWebsites() []string {
 	if s.websites.only != nil {
 		return s.websites.only
 	}
 	known := []string{WebsiteID}
+	for _, website := range s.websites.named {
+		if website != WebsiteID {
+			known = append(known, website)
+		}
+	}
 	for _, c := range s.model.inOrder() {
 		if !slices.Contains(known, c.WebsiteID) {
 			known = append(known, c.WebsiteID)

@@ -47,8 +47,8 @@ func TestALongBackfillTakesNobodysRoom(t *testing.T) {
 	})
 }
 
-// TestLastingOverload sends twice as many messages as handlers can bear, for ten
-// minutes. What can't be handled is dropped; what waits for a backfill must not take
+// TestLastingOverload sends twice as many messages as handlers can bear, for a
+// minute. What can't be handled is dropped; what waits for a backfill must not take
 // the handlers' work away from them.
 func TestLastingOverload(t *testing.T) {
 	for name, backfill := range map[string][]crisp.RTMOption{

@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -267,10 +268,14 @@ func TestWhatAVisitorAddsSupersedes(t *testing.T) {
 	}
 }
 
-// TestTenThousandConversations has persons answer at random moments: live, while RTM is
+// To have more of them: go test ./test -run ManyConversationsWithPersons -args -conversations=10000
+var conversing = flag.Int("conversations", 500, "how many conversations TestManyConversationsWithPersons has")
+
+// TestManyConversationsWithPersons has persons answer at random moments: live, while RTM is
 // down, and over web hooks. The bot says nothing after them until it may.
-func TestTenThousandConversations(t *testing.T) {
-	const rounds, atATime = 100, 100
+func TestManyConversationsWithPersons(t *testing.T) {
+	const atATime = 100
+	rounds := *conversing / atATime
 	for _, transport := range []string{"RTM", "web hooks"} {
 		t.Run(transport, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {

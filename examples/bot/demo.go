@@ -37,7 +37,7 @@ func demo(ctx context.Context, out io.Writer) error {
 	client := srv.Client()
 	defer client.CloseIdleConnections()
 	b := newBot(client, m, srv.Watch)
-	rtm, err := client.NewRTM(b.router)
+	rtm, err := client.NewRTM(b.router, crisp.WithDrainTimeout(drainTimeout))
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 	}
 	rtm, err := client.NewRTM(b.router,
 		crisp.WithConcurrency(concurrency),
+		crisp.WithDrainTimeout(drainTimeout),
 		crisp.WithFilter(filter),
 		crisp.WithBackfill(crisp.Backfill{MaxAge: maxAge}),
 		crisp.WithHooks(crisp.Hooks{
@@ -57,32 +58,27 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 	return errors.Join(b.run(ctx, rtm), b.save())
 }
 
-// run runs the bot until ctx ends, and then answers what has been received.
+// run runs the bot until ctx ends, and then answers what has been received. The client
+// needs a drain timeout for that.
 func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
 	ended := make(chan error, 1)
-	// Run doesn't end with ctx, so that Shutdown can handle what was received.
-	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
+	go func() { ended <- rtm.Run(ctx) }()
 	ticker := time.NewTicker(saveInterval)
 	defer ticker.Stop()
-	for ctx.Err() == nil {
+	for {
 		select {
-		case err := <-ended:
-			return err
 		case <-ticker.C:
 			if err := b.save(); err != nil {
 				slog.Error("the state is not saved", "error", err)
 			}
-		case <-ctx.Done():
+		case err := <-ended:
+			if ctx.Err() == nil {
+				return err
+			}
+			if n := rtm.Stats().Dropped; n > 0 {
+				return fmt.Errorf("%d events were not answered in time", n)
+			}
+			return nil
 		}
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
-		return err
-	}
-	if late != nil {
-		return fmt.Errorf("not everything was answered in time: %w", late)
-	}
-	return nil
 }

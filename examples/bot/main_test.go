@@ -71,7 +71,7 @@ func start(t *testing.T, srv *crisptest.Server, path string) (b *bot, stop func(
 	require.NoError(t, err)
 	client := srv.Client()
 	b = newBot(client, m)
-	rtm, err := client.NewRTM(b.router)
+	rtm, err := client.NewRTM(b.router, crisp.WithDrainTimeout(drainTimeout))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -89,6 +89,24 @@ func start(t *testing.T, srv *crisptest.Server, path string) (b *bot, stop func(
 func last(v *crisptest.Visitor) string {
 	answers := v.Answers()
 	return answers[len(answers)-1].Text()
+}
+
+// TestAnEndAnswersWhatWasReceived stops the bot while its answers are slow.
+func TestAnEndAnswersWhatWasReceived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := crisptest.NewServer(t, crisptest.InMemory())
+		_, stop := start(t, srv, filepath.Join(t.TempDir(), "state.json"))
+		srv.SlowREST(time.Second)
+		visitors := []*crisptest.Visitor{srv.Visitor(), srv.Visitor(), srv.Visitor()}
+		for _, v := range visitors {
+			v.Say("Hi, it is about 1234")
+		}
+		synctest.Wait()
+		stop()
+		for _, v := range visitors {
+			assert.NotEmpty(t, v.Answers())
+		}
+	})
 }
 
 func TestARestartForgetsNothing(t *testing.T) {

@@ -51,7 +51,7 @@ func pluginWebsites(client *crisp.Client) func(context.Context) ([]string, error
 
 // run follows the contacts until ctx ends, and then stores what has been received.
 func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp.Handler) error {
-	rtm, err := s.client.NewRTM(s.router(middleware...), crisp.WithHooks(crisp.Hooks{
+	rtm, err := s.client.NewRTM(s.router(middleware...), crisp.WithDrainTimeout(drainTimeout), crisp.WithHooks(crisp.Hooks{
 		// Changes are received from now on; those before have to be listed.
 		Connected: func(crisp.Connected) { s.markStale() },
 		Gap:       func(crisp.Gap) { s.markStale() },
@@ -65,22 +65,11 @@ func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp
 	defer lists.Wait()
 	defer stopListing()
 
-	// Run doesn't end with ctx, so that Shutdown can handle what was received.
-	ended := make(chan error, 1)
-	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
+	if err := rtm.Run(ctx); ctx.Err() == nil {
 		return err
 	}
-	if late != nil {
-		return fmt.Errorf("not everything was stored in time: %w", late)
+	if n := rtm.Stats().Dropped; n > 0 {
+		return fmt.Errorf("%d events were not stored in time", n)
 	}
 	return nil
 }

@@ -11,9 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/crisp-go/crisp"
 )
+
+// drainTimeout is how long the program may take, after a signal, to handle what it has
+// received.
+const drainTimeout = 10 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -22,17 +27,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rtm, err := client.NewRTM(newBot(client))
+	rtm, err := client.NewRTM(newBot(client), crisp.WithDrainTimeout(drainTimeout))
 	if err != nil {
 		log.Fatal(err)
 	}
-	// After a signal the program ends once it has handled everything that it has
-	// received. A second signal ends it at once.
-	context.AfterFunc(ctx, func() {
-		stop()
-		_ = rtm.Shutdown(context.Background())
-	})
-	log.Print(rtm.Run(context.Background()))
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := rtm.Run(ctx); ctx.Err() == nil {
+		log.Fatal(err)
+	}
 }
 
 // newBot returns the router of the bot.

@@ -14,9 +14,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/crisp-go/crisp"
 )
+
+// drainTimeout is how long the program may take, after a signal, to handle what it has
+// received.
+const drainTimeout = 10 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -25,18 +30,18 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rtm, err := client.NewRTM(newRouter(os.Stdout), crisp.WithFilter(messages(os.Getenv("CRISP_WEBSITE_ID"))))
+	rtm, err := client.NewRTM(newRouter(os.Stdout),
+		crisp.WithFilter(messages(os.Getenv("CRISP_WEBSITE_ID"))),
+		crisp.WithDrainTimeout(drainTimeout),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}
 	go control(ctx, rtm, os.Getenv("CRISP_WEBSITE_ID"), os.Stdin)
-	// After a signal the program ends once it has handled everything that it has
-	// received. A second signal ends it at once.
-	context.AfterFunc(ctx, func() {
-		stop()
-		_ = rtm.Shutdown(context.Background())
-	})
-	log.Print(rtm.Run(context.Background()))
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := rtm.Run(ctx); ctx.Err() == nil {
+		log.Fatal(err)
+	}
 }
 
 // messages returns the filter for the messages of a website.

@@ -130,3 +130,41 @@ func TestLiveNeedsASecret(t *testing.T) {
 	err = live(t.Context(), func(key string) string { return env[key] }, l)
 	assert.ErrorContains(t, err, "CRISP_SIGNING_SECRET")
 }
+
+// TestTheEventThatIsHandledIsNotLost asks the server to stop while a handler waits for
+// Crisp.
+func TestTheEventThatIsHandledIsNotLost(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	asked, answers := make(chan struct{}), make(chan struct{})
+	srv.HandleREST("POST website/{website_id}/conversation/{session_id}/message", func(*http.Request) (int, any) {
+		close(asked)
+		<-answers
+		return http.StatusCreated, map[string]any{"fingerprint": 1}
+	})
+	client := srv.Client()
+	t.Cleanup(client.CloseIdleConnections)
+	d := &desk{client: client}
+	server, err := newServer(d, crisp.WithSigningSecrets(srv.SigningSecret()))
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, server, l) }()
+
+	posted := make(chan error, 1)
+	go func() {
+		resp, err := srv.PostHook(t.Context(), "http://"+l.Addr().String()+"/hooks/crisp", asks(srv.Visitor(), 1, time.Now()))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		posted <- err
+	}()
+	<-asked
+	stop() // as a signal does
+	close(answers)
+	require.NoError(t, <-posted, "it is answered")
+	require.NoError(t, <-ended)
+	require.Len(t, d.tickets, 1)
+	assert.True(t, d.tickets[0].announced)
+}

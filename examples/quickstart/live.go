@@ -25,7 +25,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	if err != nil {
 		return err
 	}
-	rtm, err := client.NewRTM(router, crisp.WithHooks(p.hooks()))
+	rtm, err := client.NewRTM(router, crisp.WithHooks(p.hooks()), crisp.WithDrainTimeout(drainTimeout))
 	if err != nil {
 		return err
 	}
@@ -35,22 +35,11 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	}
 	defer stopHooks()
 
-	// Run doesn't end with ctx, so that Shutdown can handle what was received.
-	ended := make(chan error, 1)
-	go func() { ended <- rtm.Run(context.WithoutCancel(ctx)) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	late := rtm.Shutdown(drain)
-	if err := <-ended; !errors.Is(err, crisp.ErrClosed) { // waited for even if Shutdown was late
+	if err := rtm.Run(ctx); ctx.Err() == nil {
 		return err
 	}
-	if late != nil {
-		return fmt.Errorf("not everything was handled in time: %w", late)
+	if n := rtm.Stats().Dropped; n > 0 {
+		return fmt.Errorf("%d events were not handled in time", n)
 	}
 	return nil
 }

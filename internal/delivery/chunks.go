@@ -64,22 +64,22 @@ func (q *chunkQueue) take() *chunk {
 	return c
 }
 
-// oldest is SentAfter of the oldest item; 0 if there is none.
-func (q *chunkQueue) oldest() int64 {
+// oldest is the oldest item; nil if there is none.
+func (q *chunkQueue) oldest() *Item {
 	for c := q.head; c != nil; c = c.next {
-		if at := oldestOf(c.items()); at != 0 {
-			return at
+		if it := oldestOf(c.items()); it != nil {
+			return it
 		}
 	}
-	return 0
+	return nil
 }
 
-// oldestOf is SentAfter of the first of the items that count; 0 if there is none.
-func oldestOf(items []Item) int64 {
+// oldestOf is the first of the items that count; nil if there is none.
+func oldestOf(items []Item) *Item {
 	for i := range items {
 		if items[i].counts() {
-			return items[i].SentAfter
+			return &items[i]
 		}
 	}
-	return 0
+	return nil
 }

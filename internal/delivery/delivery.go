@@ -14,7 +14,6 @@ package delivery
 
 import (
 	"context"
-	"sync/atomic"
 )
 
 // Config says how a queue delivers.
@@ -34,7 +33,7 @@ type Queue struct {
 	sequencer *sequencer
 	lanes     *lanes // nil: the sequencer runs the handlers itself
 
-	pending atomic.Int64 // SentAfter of the oldest item that is not flushed; 0 if there is none
+	pending oldest // that is not flushed
 
 	// For the reading goroutine alone.
 	unflushed []Item
@@ -92,7 +91,7 @@ func (q *Queue) Put(it Item) {
 	q.fits -= it.Cost()
 	q.handlers.put.add(&it)
 	if len(q.unflushed) == 0 {
-		q.pending.Store(it.SentAfter)
+		q.pending.set(&it)
 	}
 	q.unflushed = append(q.unflushed, it)
 	if len(q.unflushed) == chunkItems {
@@ -109,7 +108,7 @@ func (q *Queue) Flush() {
 	q.sequencer.put(q.unflushed...)
 	clear(q.unflushed)
 	q.unflushed = q.unflushed[:0]
-	q.pending.Store(0)
+	q.pending.set(nil)
 }
 
 // Mark holds back what is put from now on, until Lift.
@@ -143,10 +142,21 @@ func (q *Queue) Release(h Holder) { q.sequencer.release(h) }
 // wait knows since when.
 func (q *Queue) Oldest() int64 {
 	// In the order in which items move on, so that none escapes.
-	oldest := q.pending.Load()
+	oldest := q.pending.sentAfter.Load()
 	oldest = earlier(oldest, q.sequencer.oldest())
 	if q.lanes != nil {
-		oldest = earlier(oldest, q.lanes.oldest())
+		oldest = earlier(oldest, q.lanes.oldest(sentAfter))
+	}
+	return oldest
+}
+
+// Waiting is Received of the oldest item that is not handled, what waits for a mark or a
+// Holder included; 0 if there is none. Of what Holders have, it is the one that was
+// taken first.
+func (q *Queue) Waiting() int64 {
+	oldest := earlier(q.pending.received.Load(), q.sequencer.waiting())
+	if q.lanes != nil {
+		oldest = earlier(oldest, q.lanes.oldest(received))
 	}
 	return oldest
 }

@@ -417,6 +417,44 @@ func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
 	}
 }
 
+// TestWaitingKnowsWhatWaitsForWhatever asks since when the oldest item waits, on each
+// step of its way.
+func TestWaitingKnowsWhatWaitsForWhatever(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			release := make(chan struct{})
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers: workers, MaxBytes: 1 << 20,
+				Handle: func(context.Context, *delivery.Item) { <-release },
+			})
+			assert.Zero(t, q.Waiting())
+			q.Mark()
+			q.Put(delivery.Item{Key: "a", Received: 7, SentAfter: 1})
+			q.Put(delivery.Item{Key: "b", Received: 8, SentAfter: 1})
+			assert.EqualValues(t, 7, q.Waiting(), "not flushed")
+			q.Flush()
+			synctest.Wait()
+			assert.EqualValues(t, 7, q.Waiting(), "behind a mark")
+			h := &keyHolder{key: "a"}
+			q.Lift(h, nil)
+			synctest.Wait()
+			assert.EqualValues(t, 7, q.Waiting(), "held, while another is handled")
+			q.Do(func() {
+				q.Insert(h.taken...)
+				q.Release(h)
+			})
+			release <- struct{}{}
+			synctest.Wait()
+			assert.EqualValues(t, 7, q.Waiting(), "being handled")
+			close(release)
+			synctest.Wait()
+			assert.Zero(t, q.Waiting())
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
 // What waits behind a mark counts for itself before anybody learns that the mark
 // is lifted.
 func TestOldestKnowsWhatWasBehindAMark(t *testing.T) {

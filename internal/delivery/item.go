@@ -1,5 +1,7 @@
 package delivery
 
+import "sync/atomic"
+
 // overhead is what an item in the queue counts besides its payload, so that a
 // flood of tiny ones can't exceed the bound.
 const overhead = 160
@@ -31,6 +33,31 @@ func (it *Item) Cost() int64 { return int64(len(it.Payload)) + overhead }
 
 // counts reports whether an item counts towards the queue's bound.
 func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
+
+// oldest is what is told of the oldest item in some place, from any goroutine.
+type oldest struct{ sentAfter, received atomic.Int64 }
+
+// set takes note of an item; nil is none.
+func (o *oldest) set(it *Item) {
+	o.sentAfter.Store(sentAfter(it))
+	o.received.Store(received(it))
+}
+
+// sentAfter is SentAfter of an item; 0 of nil.
+func sentAfter(it *Item) int64 {
+	if it == nil {
+		return 0
+	}
+	return it.SentAfter
+}
+
+// received is Received of an item; 0 of nil.
+func received(it *Item) int64 {
+	if it == nil {
+		return 0
+	}
+	return it.Received
+}
 
 // moved returns the item and clears its place, which may be kept for long.
 func (it *Item) moved() Item {

@@ -125,25 +125,25 @@ func (l *lanes) wake() {
 	l.runnable.Broadcast()
 }
 
-// oldest is SentAfter of the oldest item that is not handled yet; 0 if there is
-// none.
-func (l *lanes) oldest() int64 {
+// oldest is what of returns for the oldest item that is not handled
+// yet; 0 if there is none.
+func (l *lanes) oldest(of func(*Item) int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var oldest int64
 	for _, at := range l.byKey {
-		oldest = earlier(oldest, at.oldest())
+		oldest = earlier(oldest, of(at.oldest()))
 	}
 	return oldest
 }
 
-func (at *lane) oldest() int64 {
+func (at *lane) oldest() *Item {
 	for e := at.head; e != nil; e = e.next {
 		if e.counts() {
-			return e.SentAfter
+			return &e.Item
 		}
 	}
-	return 0
+	return nil
 }
 
 // handled takes the first item out of a lane, and lets the

@@ -41,7 +41,9 @@ type sequencer struct {
 	finished bool
 
 	// Written by the sequencer's goroutine alone.
-	inHand atomic.Int64 // SentAfter of the oldest item of the batch; 0 if there is none
+	inHand      oldest       // of the batch
+	behindSince atomic.Int64 // Received of the first item that is behind the mark; 0 if there is none
+	heldSince   atomic.Int64 // Received of the first item that holders have taken since they had none; 0 if they have none
 
 	// For the sequencer's goroutine alone.
 	taken    *chunk // from the queue
@@ -93,10 +95,19 @@ func (s *sequencer) wake() {
 func (s *sequencer) oldest() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ns := s.inHand.Load(); ns != 0 {
+	if ns := s.inHand.sentAfter.Load(); ns != 0 {
 		return ns
 	}
-	return s.queue.oldest()
+	return sentAfter(s.queue.oldest())
+}
+
+// waiting is Received of the oldest item that has not passed, also for a mark or a
+// Holder; 0 if there is none.
+func (s *sequencer) waiting() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	oldest := earlier(s.behindSince.Load(), s.heldSince.Load())
+	return earlier(earlier(oldest, s.inHand.received.Load()), received(s.queue.oldest()))
 }
 
 // run lets items pass until the sequencer is finished and empty, or abandoned.
@@ -128,7 +139,7 @@ func (s *sequencer) take() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken, s.batch, s.next = nil, nil, 0
-	s.inHand.Store(0)
+	s.inHand.set(nil)
 	for s.queue.empty() {
 		if s.handlers.ctx.Err() != nil || s.finished && !s.marked && s.held == 0 {
 			return false
@@ -137,7 +148,7 @@ func (s *sequencer) take() bool {
 	}
 	s.taken = s.queue.take()
 	s.batch = s.taken.items()
-	s.inHand.Store(oldestOf(s.batch))
+	s.inHand.set(oldestOf(s.batch))
 	return true
 }
 
@@ -155,6 +166,9 @@ func (s *sequencer) advance() {
 	case it.Call != nil:
 		it.moved().Call() // which may replace the batch
 	case s.marked:
+		if it.counts() && s.behindSince.Load() == 0 {
+			s.behindSince.Store(it.Received)
+		}
 		s.behind = append(s.behind, it.moved())
 	case len(s.holders) > 0 && s.hold(it):
 		*it = Item{}
@@ -170,7 +184,7 @@ func (s *sequencer) pass(it *Item) {
 		return
 	}
 	if it.counts() {
-		s.inHand.Store(it.SentAfter)
+		s.inHand.set(it)
 	}
 	s.handling, s.busy = it.moved(), true
 	s.handlers.run(&s.handling)
@@ -211,7 +225,8 @@ func (s *sequencer) lift(h Holder, then func()) {
 		s.behind = append(s.behind, s.inOrder(h.CaughtUp))
 	}
 	s.batch, s.next, s.behind = append(s.behind, s.batch[s.next:]...), 0, nil
-	s.inHand.Store(oldestOf(s.batch))
+	s.inHand.set(oldestOf(s.batch))
+	s.behindSince.Store(0)
 	if then != nil {
 		then()
 	}
@@ -222,9 +237,11 @@ func (s *sequencer) lift(h Holder, then func()) {
 func (s *sequencer) hold(it *Item) bool {
 	it.apart = s.handlers.held.fits(it)
 	for _, h := range slices.Backward(s.holders) {
-		apart, key, cost := it.apart, it.Key, it.Cost()
+		apart, key, cost, received := it.apart, it.Key, it.Cost(), it.Received
 		if h.Hold(it) {
-			s.held++
+			if s.held++; s.held == 1 {
+				s.heldSince.Store(received)
+			}
 			s.handlers.held.add(key, cost, apart)
 			s.handlers.signalRoom()
 			return true
@@ -250,6 +267,9 @@ func (s *sequencer) insert(items []Item) {
 		if items[i].counts() {
 			s.back(&items[i])
 		}
+	}
+	if s.held == 0 {
+		s.heldSince.Store(0)
 	}
 	s.first = append(s.first, items...)
 }

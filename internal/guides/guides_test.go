@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ var _ = []any{
 	readmeRTM,
 	readmeWebhook,
 	rtmEnd,
+	rtmHealth,
+	rtmSettings,
 	webhooksProgram,
 	reliabilityRetry,
 	webhooksParse,
@@ -47,7 +50,9 @@ var _ = []any{
 	scalingAll,
 }
 
-func readmeRTM(ctx context.Context, identifier, key string) {
+func readmeRTM(identifier, key string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		fmt.Println(ev.User.Nickname, "says", ev.Content)
@@ -57,14 +62,16 @@ func readmeRTM(ctx context.Context, identifier, key string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	rtm, err := client.NewRTM(router)
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects
+	log.Print(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects; until a signal
 }
 
 func readmeWebhook(secret string) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	router := crisp.NewRouter()
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		fmt.Println(ev.User.Nickname, "says", ev.Content)
@@ -76,24 +83,80 @@ func readmeWebhook(secret string) {
 	}
 	server := &http.Server{Addr: ":8080", Handler: handler,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	drained := make(chan error, 1)
+	context.AfterFunc(ctx, func() { drained <- server.Shutdown(context.Background()) })
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
+		log.Print(err)
+	}
 }
 
-func rtmEnd(rtm *crisp.RTM) {
+func rtmEnd(client *crisp.Client, router *crisp.Router) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- rtm.Run(context.Background()) }()
-	select {
-	case err := <-ended: // e.g. ErrUnauthorized
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
+	if err != nil {
 		log.Fatal(err)
-	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	late := rtm.Shutdown(drain) // not nil if it took too long
-	err := <-ended              // ErrClosed, as it should be; the position is saved now
-	_, _ = late, err
+	if err := rtm.Run(ctx); ctx.Err() == nil {
+		log.Fatal(err) // e.g. ErrUnauthorized
+	}
+}
+
+func rtmHealth(ctx context.Context, rtm *crisp.RTM) error {
+	health := &http.Server{Addr: "127.0.0.1:9090", Handler: crisp.HealthHandler(rtm), ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = health.ListenAndServe() }()
+	defer func() { _ = health.Close() }()
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(ctx) }()
+	if err := rtm.Ready(ctx); err == nil {
+		log.Print("connected") // from here on, nothing is missed without being told
+	}
+	return <-ended
+}
+
+func rtmSettings(ctx context.Context, client *crisp.Client, router *crisp.Router, greetings *sync.Map) error {
+	type settings struct {
+		Greeting string `json:"greeting"`
+		Team     string `json:"team"`
+	}
+	for website, err := range client.Websites(ctx) {
+		if err != nil {
+			return err
+		}
+		s, err := crisp.SettingsOf[settings](website)
+		if err != nil {
+			return err // which website's, and which field doesn't fit
+		}
+		greetings.Store(website.WebsiteID, s.Greeting)
+	}
+	crisp.On(router, func(ctx context.Context, ev *crisp.PluginSubscriptionUpdated) error {
+		if !ev.Bound {
+			greetings.Delete(ev.WebsiteID)
+			return nil
+		}
+		installed, err := client.PluginSettings(ctx, ev.WebsiteID, ev.PluginID)
+		if err != nil {
+			return err
+		}
+		s, err := crisp.SettingsOf[settings](installed)
+		if err != nil {
+			return err
+		}
+		greetings.Store(ev.WebsiteID, s.Greeting)
+		return nil
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.PluginSettingsSaved) error {
+		s, err := crisp.SettingsOf[settings](ev)
+		if err != nil {
+			return err
+		}
+		greetings.Store(ev.WebsiteID, s.Greeting)
+		return nil
+	})
+	return nil
 }
 
 func webhooksProgram(secret string, save func(context.Context, string, crisp.Content) error) {
@@ -115,15 +178,14 @@ func webhooksProgram(secret string, save func(context.Context, string, crisp.Con
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	drained := make(chan struct{})
-	context.AfterFunc(ctx, func() {
-		defer close(drained)
-		_ = server.Shutdown(context.Background())
-	})
+	drained := make(chan error, 1)
+	context.AfterFunc(ctx, func() { drained <- server.Shutdown(context.Background()) })
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		log.Fatal(err)
 	}
-	<-drained // ListenAndServe returns before the handlers have
+	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
+		log.Print(err)
+	}
 }
 
 func reliabilityRetry(router *crisp.Router, saveForLater func(ctx context.Context, id, name string, payload []byte, err error) error) {
@@ -165,11 +227,11 @@ func botsFirst(ctx context.Context, identifier, key string) {
 		_, err := client.Reply(ctx, ev, crisp.TextContent("Hello!"))
 		return err
 	})
-	rtm, err := client.NewRTM(router)
+	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(rtm.Run(ctx))
+	log.Print(rtm.Run(ctx)) // until ctx ends, which is when a signal comes
 }
 
 func botsGuards(client *crisp.Client, router *crisp.Router) {

@@ -4,6 +4,22 @@ package main
 var endMutants = []mutant{
 	{
 		promise: "stop it",
+		removed: "handlers go on for the drain timeout",
+		in:      "RTM.Run",
+		old:     "\t\t_ = sleep(t.handling, t.cfg.drainTimeout)\n",
+		new:     "",
+		tests:   "TestDrainTimeout",
+	},
+	{
+		promise: "stop it",
+		removed: "a drain has an end",
+		in:      "RTM.Run",
+		old:     "t.cfg.drainTimeout)",
+		new:     "100*t.cfg.drainTimeout)",
+		tests:   "TestDrainTimeout",
+	},
+	{
+		promise: "stop it",
 		removed: "what handlers give up because of it counts as dropped",
 		in:      "RTM.drain",
 		old:     "int(t.gaveUp.Load())",

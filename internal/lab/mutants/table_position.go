@@ -30,7 +30,7 @@ var positionMutants = []mutant{
 		promise: "position",
 		removed: "it is never ahead of events that were read in a burst and not handed over yet",
 		in:      "internal/delivery Queue.Oldest",
-		old:     "oldest := q.pending.Load()",
+		old:     "oldest := q.pending.sentAfter.Load()",
 		new:     "oldest := int64(0)",
 		tests:   "TestOldestKnowsWhatIsNotHandled",
 	},

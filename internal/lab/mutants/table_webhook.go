@@ -167,9 +167,9 @@ var webhookMutants = []mutant{
 	{
 		promise: "web hooks",
 		removed: "failed handlers are answered 500",
-		in:      "Webhook.ServeHTTP",
-		old:     "\t\trefuse(w, http.StatusInternalServerError)\n",
-		new:     "\t\trefuse(w, http.StatusOK)\n",
+		in:      "Webhook.serve",
+		old:     "\t\treturn http.StatusInternalServerError\n",
+		new:     "\t\treturn http.StatusOK\n",
 		tests:   "TestWebhookAnswers TestFailedDeliveriesRunAgainAndSucceededOnesDoNot",
 	},
 	{
