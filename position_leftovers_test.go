@@ -54,7 +54,7 @@ func saveForever(path string) {
 
 // killASave kills a child that saves.
 func killASave(t *testing.T, path string) {
-	child := exec.Command(os.Args[0], "-test.run=^TestFilePositionIsKilledWhileItSaves$") //nolint:gosec // itself
+	child := exec.Command(os.Args[0], "-test.run=^TestFilePositionIsKilledWhileItSaves$")
 	child.Env = append(os.Environ(), positionToSave+"="+path)
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
