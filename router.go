@@ -396,6 +396,12 @@ func (e *HandlerError) Error() string {
 	return fmt.Sprintf("crisp: a handler of %s failed: %v", shown(e.Event.EventName()), e.Err)
 }
 
+// MarshalText is Error: encoders such as encoding/json leave the payload out, too.
+func (e HandlerError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format is Error with every verb, lest %d or %s of a value walk into the event.
+func (e HandlerError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
+
 // Unwrap returns what the handler returned.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
@@ -415,6 +421,12 @@ func (e *DriftError) Error() string {
 	}
 	return s
 }
+
+// MarshalText is Error: encoders such as encoding/json leave the payload out, too.
+func (e DriftError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format is Error with every verb, lest %d or %s of a value walk into the event.
+func (e DriftError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
 
 // logLevel: whoever sends the event can cause it, and it has reached its handlers.
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }
