@@ -134,7 +134,7 @@ func WithLogger(logger *slog.Logger) Option {
 		if logger == nil {
 			return errors.New("crisp: WithLogger(nil): needs a logger")
 		}
-		cfg.logger = logger
+		cfg.logger = slog.New(safeLog{logger.Handler()})
 		return nil
 	}
 }

@@ -103,10 +103,5 @@ func shown(name string) string {
 
 // formatError prints no more of an error than its text, whatever the verb is.
 func formatError(f fmt.State, verb rune, err error) {
-	switch verb {
-	case 's', 'q', 'x', 'X':
-	default:
-		verb = 's' // of 'd' or the like, fmt would show the value in its complaint
-	}
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), err.Error())
 }

@@ -207,7 +207,11 @@ func (t *RTM) loadPosition() (Position, error) {
 	if t.cfg.position == nil {
 		return Position{}, nil
 	}
-	p, err := t.cfg.position.Load(t.stopped)
+	var p Position
+	err := callUser("PositionStore.Load", func() (err error) {
+		p, err = t.cfg.position.Load(t.stopped)
+		return err
+	})
 	if errors.Is(err, ErrPosition) {
 		t.report(err)
 		return Position{}, nil
@@ -302,7 +306,7 @@ func (t *RTM) savePosition(saved savedPosition) savedPosition {
 	defer cancel()
 	// A position that is not saved costs a longer gap after a restart; the
 	// program that runs need not end for it.
-	if err := t.cfg.position.Save(ctx, p); err != nil {
+	if err := callUser("PositionStore.Save", func() error { return t.cfg.position.Save(ctx, p) }); err != nil {
 		t.report(err)
 		return saved
 	}

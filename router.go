@@ -54,8 +54,8 @@ type RouterOption func(*Router)
 // WithErrorHandler sets who hears of failures that no caller can be told of:
 // [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
 // field had an unexpected type), and what the transports report. It may be
-// called from several goroutines at once, and must not panic. The default logs
-// to [slog.Default].
+// called from several goroutines at once. If it panics, that and what it was
+// told are logged to [slog.Default], as all is by default.
 func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 	return func(r *Router) { r.onError = fn }
 }
@@ -74,6 +74,7 @@ func NewRouter(opts ...RouterOption) *Router {
 	if r.onError == nil {
 		r.onError = logError
 	}
+	r.onError = withoutPanics(r.onError)
 	return r
 }
 
@@ -82,11 +83,14 @@ func logError(ctx context.Context, err error) {
 	var (
 		level, attrs = slog.LevelError, []slog.Attr(nil)
 		failed       *HandlerError
+		died         *userCodeError
 		graded       interface{ logLevel() slog.Level }
 	)
 	switch {
 	case errors.As(err, &failed) && failed.Stack != nil:
 		attrs = append(attrs, slog.String("stack", string(failed.Stack)))
+	case errors.As(err, &died) && died.stack != nil:
+		attrs = append(attrs, slog.String("stack", string(died.stack)))
 	case errors.As(err, &graded):
 		level = graded.logLevel()
 	}

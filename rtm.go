@@ -408,7 +408,7 @@ type span struct {
 // pause waits for the next attempt.
 func (t *RTM) pause(tries *retries, cause error) error {
 	t.setState(StateWaiting)
-	delay := tries.delay(t.cfg.backoff, cause)
+	delay := tries.delay(safeBackoff{t.cfg.backoff, t.report}, cause)
 	t.client.logger.Warn("crisp: RTM reconnects",
 		slog.Any("error", cause), slog.Int("attempt", tries.attempt), slog.Duration("delay", delay))
 	notify(t.callbacks, t.cfg.hooks.Retrying, Retrying{Attempt: tries.attempt, Delay: delay, Err: cause})
@@ -584,7 +584,7 @@ func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handle
 }
 
 // report lets the router's error handler know of what belongs to no event.
-func (t *RTM) report(err error) { t.router.onError(t.handling, err) }
+func (t *RTM) report(err error) { hear(t.handling, t.router.onError, err) }
 
 // heartbeats calls the callback once per ping interval, until stop is called.
 func (t *RTM) heartbeats(c *connection) (stop func()) {

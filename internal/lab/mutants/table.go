@@ -6,4 +6,4 @@ import "slices"
 // of faults.
 var mutants = slices.Concat(
 	deliveryMutants, queueMutants, gapMutants, connectionMutants, frameMutants, endMutants, backfillMutants, positionMutants, webhookMutants,
-	answerMutants, clockMutants, historyMutants, onceMutants, redactionMutants)
+	answerMutants, clockMutants, historyMutants, onceMutants, redactionMutants, userCodeMutants)

@@ -20,10 +20,10 @@ var redactionMutants = []mutant{
 	},
 	{
 		promise: "tokens and errors are printed, logged or encoded",
-		removed: "a verb that fmt does not know shows no event",
-		in:      "formatError",
-		old:     "\tdefault:\n\t\tverb = 's'",
-		new:     "\tdefault:\n\t\t_ = 's'",
+		removed: "no verb shows the event of a handler's error",
+		in:      "HandlerError.Format",
+		old:     "func (e HandlerError) Format(",
+		new:     "func (e HandlerError) format(",
 		tests:   "TestErrorsShowNoPayload",
 	},
 	{
