@@ -103,7 +103,9 @@ func (l safeLog) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler { return safeLog{l.Handler.WithAttrs(attrs)} }
+func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return safeLog{l.Handler.WithAttrs(attrs)}
+}
 
 func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.Handler.WithGroup(name)} }
 

@@ -117,7 +117,7 @@ var connectionMutants = []mutant{
 	{
 		promise: "REST 500, 429, garbage, hang",
 		removed: "a handshake that hangs is bounded",
-		in:      "RTM.dial",
+		in:      "RTM.dialOptions",
 		old:     "\tctx, cancel := t.connectDeadline(ctx)\n\tdefer cancel()\n",
 		new:     "",
 		tests:   "TestRTMHungHandshakeIsBounded",
@@ -398,7 +398,7 @@ var connectionMutants = []mutant{
 	{
 		promise: "the program is named",
 		removed: "on the upgrade, too",
-		in:      "RTM.dial",
+		in:      "RTM.dialOptions",
 		old:     "http.Header{\"User-Agent\": {t.client.userAgent}}",
 		new:     "nil",
 		tests:   "TestTheUpgradeNamesTheProgram",
