@@ -139,6 +139,34 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
+// safeLog is a logger's handler that can't end what logs. Its failures go to
+// slog.Default, as errors of a logger can't be logged by itself.
+type safeLog struct{ slog.Handler }
+
+func (l safeLog) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			enabled = true // Handle will tell
+		}
+	}()
+	return l.Handler.Enabled(ctx, level)
+}
+
+func (l safeLog) Handle(ctx context.Context, r slog.Record) error {
+	err := callUser("the logger's handler", func() error { return l.Handler.Handle(ctx, r) })
+	var failed *userCodeError
+	if errors.As(err, &failed) {
+		logUnheard(ctx, failed)
+	}
+	return err
+}
+
+func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return safeLog{l.Handler.WithAttrs(attrs)}
+}
+
+func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.Handler.WithGroup(name)} }
+
 // newHTTPClient is not http.DefaultClient, which the whole process shares.
 // What bounds a call is its context, not a timeout here: the WebSocket's
 // handshake uses this client too, and its connection stays open.

@@ -97,6 +97,37 @@ func logError(ctx context.Context, err error) {
 	slog.Default().LogAttrs(ctx, level, err.Error(), attrs...)
 }
 
+// withoutPanics makes an error handler that doesn't panic. What it should have told
+// is logged.
+func withoutPanics(handle func(ctx context.Context, err error)) func(ctx context.Context, err error) {
+	return func(ctx context.Context, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				logUnheard(ctx, err, &userCodeError{what: "the error handler", err: panicError(v), stack: debug.Stack()})
+			}
+		}()
+		handle(ctx, err)
+	}
+}
+
+// hear has an error handler told of an error, though it may end its goroutine.
+func hear(ctx context.Context, handle func(ctx context.Context, err error), err error) {
+	failure := callUser("the error handler", func() error { handle(ctx, err); return nil })
+	if failure != nil {
+		logUnheard(ctx, err, failure)
+	}
+}
+
+// logUnheard logs what an error handler was to hear of, and how that failed.
+func logUnheard(ctx context.Context, errs ...error) {
+	_ = callUser("slog.Default", func() error { // nobody is left to be told
+		for _, err := range errs {
+			logError(ctx, err)
+		}
+		return nil
+	})
+}
+
 // On registers a handler for one type of event, which Go infers from the
 // callback, and panics if that is nil or the router is in use:
 //
@@ -364,13 +395,6 @@ func attributed(ev Event, err error) bool {
 		return !slices.ContainsFunc(err.Unwrap(), func(e error) bool { return !attributed(ev, e) })
 	}
 	return false
-}
-
-func panicError(v any) error {
-	if err, ok := v.(error); ok {
-		return fmt.Errorf("panic: %w", err)
-	}
-	return fmt.Errorf("panic: %v", v)
 }
 
 // report hands the error handler each of the joined errors by itself. It

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"time"
 
 	"github.com/crisp-go/crisp/internal/serial"
 )
@@ -42,37 +40,6 @@ func callUser(what string, call func() error) (err error) {
 	return &userCodeError{what: what, err: panicError(death.Panic), stack: death.Stack}
 }
 
-// withoutPanics makes an error handler that doesn't panic. What it should have told
-// is logged.
-func withoutPanics(handle func(ctx context.Context, err error)) func(ctx context.Context, err error) {
-	return func(ctx context.Context, err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				logUnheard(ctx, err, &userCodeError{what: "the error handler", err: panicError(v), stack: debug.Stack()})
-			}
-		}()
-		handle(ctx, err)
-	}
-}
-
-// hear has an error handler told of an error, though it may end its goroutine.
-func hear(ctx context.Context, handle func(ctx context.Context, err error), err error) {
-	failure := callUser("the error handler", func() error { handle(ctx, err); return nil })
-	if failure != nil {
-		logUnheard(ctx, err, failure)
-	}
-}
-
-// logUnheard logs what an error handler was to hear of, and how that failed.
-func logUnheard(ctx context.Context, errs ...error) {
-	_ = callUser("slog.Default", func() error { // nobody is left to be told
-		for _, err := range errs {
-			logError(ctx, err)
-		}
-		return nil
-	})
-}
-
 // logDefault warns of something that belongs to no client.
 func logDefault(ctx context.Context, text string, err error) {
 	_ = callUser("slog.Default", func() error {
@@ -81,45 +48,9 @@ func logDefault(ctx context.Context, text string, err error) {
 	})
 }
 
-// safeLog is a logger's handler that can't end what logs. Its failures go to
-// slog.Default, as errors of a logger can't be logged by itself.
-type safeLog struct{ slog.Handler }
-
-func (l safeLog) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			enabled = true // Handle will tell
-		}
-	}()
-	return l.Handler.Enabled(ctx, level)
-}
-
-func (l safeLog) Handle(ctx context.Context, r slog.Record) error {
-	err := callUser("the logger's handler", func() error { return l.Handler.Handle(ctx, r) })
-	var failed *userCodeError
-	if errors.As(err, &failed) {
-		logUnheard(ctx, failed)
+func panicError(v any) error {
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("panic: %w", err)
 	}
-	return err
-}
-
-func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return safeLog{l.Handler.WithAttrs(attrs)}
-}
-
-func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.Handler.WithGroup(name)} }
-
-// safeBackoff is a Backoff that waits as the default does where the user's fails.
-type safeBackoff struct {
-	Backoff
-	report func(error)
-}
-
-func (b safeBackoff) Delay(attempt int) (delay time.Duration) {
-	err := callUser("Backoff.Delay", func() error { delay = b.Backoff.Delay(attempt); return nil })
-	if err != nil {
-		b.report(err)
-		return ExponentialBackoff{}.Delay(attempt)
-	}
-	return delay
+	return fmt.Errorf("panic: %v", v)
 }

@@ -117,7 +117,7 @@ var connectionMutants = []mutant{
 	{
 		promise: "REST 500, 429, garbage, hang",
 		removed: "a handshake that hangs is bounded",
-		in:      "RTM.dialOptions",
+		in:      "RTM.dial",
 		old:     "\tctx, cancel := t.connectDeadline(ctx)\n\tdefer cancel()\n",
 		new:     "",
 		tests:   "TestRTMHungHandshakeIsBounded",
