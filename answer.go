@@ -262,6 +262,12 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
+// MarshalText is Error: encoders such as encoding/json leave the data out, too.
+func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format is Error with every verb, lest %#v show the data.
+func (e APIError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
+
 // Reasons of Crisp's that mean more than their status.
 const (
 	reasonSession      = "invalid_session"

@@ -26,7 +26,9 @@ const (
 // the end of a file, is left out by [New], which refuses what can't be right.
 //
 // The key never shows when a Token is printed or logged: String, GoString and
-// LogValue redact it.
+// LogValue redact it. No encoder takes a Token. But package fmt calls no methods of
+// what is in an unexported field, and prints a Token there with its key: keep the
+// [Client] in such a field, or a *Token, of which %v, %+v and %#v print the address.
 type Token struct {
 	Tier       Tier
 	Identifier string // the user of HTTP Basic authentication
@@ -83,11 +85,17 @@ func (t Token) LogValue() slog.Value {
 	)
 }
 
+var errTokenMarshalled = errors.New("crisp: a Token is not marshalled, to keep its key out of files; store its parts yourself")
+
 // MarshalJSON refuses, so that a key can't end in a file by accident. A struct that
 // embeds a Token is refused as a whole, too: give the field a name.
-func (t Token) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("crisp: a Token is not marshalled, to keep its key out of files; store its parts yourself")
-}
+func (t Token) MarshalJSON() ([]byte, error) { return nil, errTokenMarshalled }
+
+// MarshalText refuses, too: encoding/xml and most encoders of YAML and TOML use it.
+func (t Token) MarshalText() ([]byte, error) { return nil, errTokenMarshalled }
+
+// GobEncode refuses, too.
+func (t Token) GobEncode() ([]byte, error) { return nil, errTokenMarshalled }
 
 // trimmed is the token as it was meant: what was read from a file or pasted tends to
 // have white space around it.

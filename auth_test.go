@@ -2,8 +2,11 @@ package crisp_test
 
 import (
 	"bytes"
+	"encoding/gob"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -37,10 +40,42 @@ func TestTokensNeverShowTheirKey(t *testing.T) {
 			}
 			assert.Contains(t, out.String(), "id")
 			assert.NotContains(t, out.String(), key)
-			_, err := json.Marshal(token)
-			require.Error(t, err, "not by accident")
-			assert.NotContains(t, err.Error(), key)
+			for name, encode := range encoders {
+				for _, v := range []any{token, &token, struct{ T crisp.Token }{token}, struct{ T *crisp.Token }{&token}} {
+					out.Reset()
+					err := encode(&out, v)
+					require.Error(t, err, "%s: not by accident", name)
+					assert.NotContains(t, err.Error()+out.String(), key)
+				}
+			}
 		})
+	}
+}
+
+var encoders = map[string]func(out io.Writer, v any) error{
+	"json": func(out io.Writer, v any) error { return json.NewEncoder(out).Encode(v) },
+	"xml":  func(out io.Writer, v any) error { return xml.NewEncoder(out).Encode(v) },
+	"gob":  func(out io.Writer, v any) error { return gob.NewEncoder(out).Encode(v) },
+}
+
+// fmt calls no methods of what is in an unexported field.
+func TestWhatIsSafeInAnUnexportedField(t *testing.T) {
+	const key = "s3cr3t"
+	token := crisp.PluginToken("id", key)
+	client, err := crisp.New(token)
+	require.NoError(t, err)
+	hooks, err := crisp.NewWebhook(crisp.NewRouter(), crisp.WithSigningSecrets(key), crisp.WithURLSecrets("key", key))
+	require.NoError(t, err)
+	values := []any{struct{ client *crisp.Client }{client}, struct{ hooks *crisp.Webhook }{hooks}, client, hooks, &struct{ token *crisp.Token }{&token}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%d", "%s", "%q"} {
+		if verb == "%s" { // and %q: with them fmt follows the pointer to a Token in order to complain about it
+			values = values[:len(values)-1]
+		}
+		for _, v := range values {
+			shown := fmt.Sprintf(verb, v)
+			assert.NotContains(t, shown, key, verb)
+			assert.NotContains(t, shown, fmt.Sprintf("%x", key), verb)
+		}
 	}
 }
 

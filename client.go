@@ -139,10 +139,38 @@ func WithLogger(logger *slog.Logger) Option {
 		if logger == nil {
 			return errors.New("crisp: WithLogger(nil): needs a logger; for silence, slog.New(slog.DiscardHandler)")
 		}
-		cfg.logger = logger
+		cfg.logger = slog.New(safeLog{logger.Handler()})
 		return nil
 	}
 }
+
+// safeLog is a logger's handler that can't end what logs. Its failures go to
+// slog.Default, as errors of a logger can't be logged by itself.
+type safeLog struct{ slog.Handler }
+
+func (l safeLog) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			enabled = true // Handle will tell
+		}
+	}()
+	return l.Handler.Enabled(ctx, level)
+}
+
+func (l safeLog) Handle(ctx context.Context, r slog.Record) error {
+	err := callUser("the logger's handler", func() error { return l.Handler.Handle(ctx, r) })
+	var failed *userCodeError
+	if errors.As(err, &failed) {
+		logUnheard(ctx, failed)
+	}
+	return err
+}
+
+func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return safeLog{l.Handler.WithAttrs(attrs)}
+}
+
+func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.Handler.WithGroup(name)} }
 
 // newHTTPClient is not http.DefaultClient, which the whole process shares.
 // What bounds a call is its context, not a timeout here: the WebSocket's

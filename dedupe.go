@@ -154,7 +154,11 @@ func (d *deduper) join(key DeliveryKey) (r *run, first bool) {
 // lead handles a delivery for all that wait for it.
 func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle func() error) error {
 	defer d.end(key, run) // also if a handler ends its goroutine
-	done, err := d.store.Done(ctx, key)
+	var done bool
+	err := callUser("DedupeStore.Done", func() (err error) {
+		done, err = d.store.Done(ctx, key)
+		return err
+	})
 	if err != nil {
 		d.report(ctx, err)
 	}
@@ -162,7 +166,8 @@ func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle fu
 		if err := handle(); err != nil {
 			return err
 		}
-		if err := d.store.MarkDone(context.WithoutCancel(ctx), key); err != nil {
+		markDone := func() error { return d.store.MarkDone(context.WithoutCancel(ctx), key) }
+		if err := callUser("DedupeStore.MarkDone", markDone); err != nil {
 			d.report(ctx, err)
 		}
 	}

@@ -116,3 +116,8 @@ func shown(name string) string {
 	}
 	return strconv.Quote(name)
 }
+
+// formatError prints no more of an error than its text, whatever the verb is.
+func formatError(f fmt.State, verb rune, err error) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), err.Error())
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -115,15 +114,15 @@ func (l *leader) acquire(ctx context.Context) (until time.Time, held bool, err e
 	ctx, cancel := context.WithTimeout(ctx, l.interval())
 	defer cancel()
 	defer func() {
-		if v := recover(); v != nil {
-			held, err = false, panicError(v)
-		}
 		if err != nil && !l.failing && !errors.Is(ctx.Err(), context.Canceled) {
-			slog.Default().WarnContext(ctx, "crisp: the lease can't be had; it is tried again", slog.Any("error", err))
+			logDefault(ctx, "crisp: the lease can't be had; it is tried again", err)
 		}
 		l.failing = err != nil
 	}()
-	held, err = l.lease.Acquire(ctx, l.holder, l.ttl)
+	err = callUser("Lease.Acquire", func() (err error) {
+		held, err = l.lease.Acquire(ctx, l.holder, l.ttl)
+		return err
+	})
 	return until, held && err == nil, err
 }
 
@@ -175,7 +174,7 @@ func (l *leader) acquireBefore(ctx context.Context, until time.Time) (next time.
 func (l *leader) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.interval())
 	defer cancel()
-	if err := l.lease.Release(ctx, l.holder); err != nil {
-		slog.Default().WarnContext(ctx, "crisp: the lease can't be given up", slog.Any("error", err))
+	if err := callUser("Lease.Release", func() error { return l.lease.Release(ctx, l.holder) }); err != nil {
+		logDefault(ctx, "crisp: the lease can't be given up", err)
 	}
 }

@@ -90,8 +90,7 @@ func OncePatience(d time.Duration) OnceOption {
 
 // OnceErrorHandler sets who hears of failures of the store, as [WithErrorHandler] does
 // for those of handlers; give both the same. It may be called from several goroutines
-// at once, and must not panic. The default logs to [slog.Default]. OnceErrorHandler(nil)
-// panics.
+// at once. The default logs to [slog.Default]. OnceErrorHandler(nil) panics.
 func OnceErrorHandler(fn func(ctx context.Context, err error)) OnceOption {
 	if fn == nil {
 		panic("crisp: OnceErrorHandler(nil): needs a function")
@@ -189,19 +188,14 @@ func (o *once) ask(ctx context.Context, call func(context.Context) error) error 
 }
 
 // call calls the store once. A panic of the store is its failure.
-func (o *once) call(ctx context.Context, call func(context.Context) error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = panicError(v)
-		}
-	}()
+func (o *once) call(ctx context.Context, call func(context.Context) error) error {
 	timeout := claimCall
 	if o.failing.Load() {
 		timeout = claimProbe
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return call(ctx)
+	return callUser("the store", func() error { return call(ctx) })
 }
 
 // ownClaim is what a delivery has, or wants to have, of an event.
@@ -329,5 +323,5 @@ func (c *ownClaim) release(ctx context.Context) {
 }
 
 func (c *ownClaim) report(ctx context.Context, err error) {
-	c.onError(ctx, fmt.Errorf("crisp: the store of claimed events: %w", err))
+	hear(ctx, c.onError, fmt.Errorf("crisp: the store of claimed events: %w", err))
 }

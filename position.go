@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/crisp-go/crisp/internal/clock"
@@ -67,6 +69,10 @@ const (
 // The file need not be there, but its folder must, and be writable: [RTM.Run] fails
 // otherwise. Each process, and each RTM in it, needs a file of its own: what somebody
 // else has saved meanwhile is not overwritten, but an error that matches [ErrPosition].
+//
+// The new file is beside the old one, and is named as it with ".crisp-", 16 hex
+// digits and ".tmp" behind. One that stayed because the program was killed is
+// removed by the next Load of the same path.
 func FilePosition(path string) PositionStore { return &filePosition{path: path} }
 
 type filePosition struct {
@@ -79,6 +85,7 @@ type filePosition struct {
 const recordHeader = len("00000000 ")
 
 func (f *filePosition) Load(context.Context) (Position, error) {
+	removeLeftovers(f.path)
 	p, record, err := f.newest()
 	if err != nil {
 		return Position{}, err
@@ -165,20 +172,71 @@ func (f *filePosition) Save(_ context.Context, p Position) error {
 // replaceFile puts data in a file's place so that a crash at any moment leaves
 // either the old content or the new.
 func replaceFile(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".*")
+	for attempt := 1; ; attempt++ {
+		err := tryReplaceFile(path, data)
+		// Another process that starts with the same path takes the new file for a
+		// leftover: whose it is can't be told across containers.
+		if !errors.Is(err, errTaken) || attempt == maxReplaceAttempts {
+			return err
+		}
+	}
+}
+
+const maxReplaceAttempts = 3
+
+// errTaken: a new file was gone before it could take the old one's place.
+var errTaken = errors.New("the new file was removed by another process")
+
+func tryReplaceFile(path string, data []byte) error {
+	tmp, err := os.OpenFile(newTempName(path), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = tmp.Write(data)
 	err = errors.Join(err, tmp.Sync(), tmp.Close())
 	if err == nil {
-		err = os.Rename(tmp.Name(), path)
+		if err = os.Rename(tmp.Name(), path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", errTaken, err)
+		}
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp.Name()))
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
+}
+
+const (
+	tempMark = ".crisp-"
+	tempEnd  = ".tmp"
+)
+
+func newTempName(path string) string {
+	return fmt.Sprintf("%s%s%016x%s", path, tempMark, rand.Uint64(), tempEnd)
+}
+
+// isTempName reports whether a name in a file's folder is one that newTempName
+// has made for it, and not for a neighbour.
+func isTempName(base, name string) bool {
+	digits, ok := strings.CutPrefix(name, base+tempMark)
+	if !ok {
+		return false
+	}
+	digits, ok = strings.CutSuffix(digits, tempEnd)
+	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// removeLeftovers removes the new files of saves that were interrupted. What can't
+// be removed does no harm.
+func removeLeftovers(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && isTempName(filepath.Base(path), e.Name()) {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // syncDir makes a rename last. Where folders can't be synced, there is no more
@@ -202,7 +260,11 @@ func (t *RTM) loadPosition() (Position, error) {
 			return Position{}, err
 		}
 	}
-	p, err := t.cfg.position.Load(t.stopped)
+	var p Position
+	err := callUser("PositionStore.Load", func() (err error) {
+		p, err = t.cfg.position.Load(t.stopped)
+		return err
+	})
 	if errors.Is(err, ErrPosition) {
 		t.report(err)
 		return Position{}, nil
@@ -297,7 +359,7 @@ func (t *RTM) savePosition(saved savedPosition) savedPosition {
 	defer cancel()
 	// A position that is not saved costs a longer gap after a restart; the
 	// program that runs need not end for it.
-	if err := t.cfg.position.Save(ctx, p); err != nil {
+	if err := callUser("PositionStore.Save", func() error { return t.cfg.position.Save(ctx, p) }); err != nil {
 		t.report(err)
 		return saved
 	}

@@ -72,6 +72,21 @@ func (b ExponentialBackoff) Window(attempt int) time.Duration {
 	return min(time.Duration(window), limit)
 }
 
+// safeBackoff is a Backoff that waits as the default does where the user's fails.
+type safeBackoff struct {
+	Backoff
+	report func(error)
+}
+
+func (b safeBackoff) Delay(attempt int) (delay time.Duration) {
+	err := callUser("Backoff.Delay", func() error { delay = b.Backoff.Delay(attempt); return nil })
+	if err != nil {
+		b.report(err)
+		return ExponentialBackoff{}.Delay(attempt)
+	}
+	return delay
+}
+
 // Connections that end within flapping are not counted as a success for long: a
 // server that accepts and then drops at once would otherwise be asked again
 // without pause, forever.

@@ -306,6 +306,17 @@ func (c *Client) sendOnce(whole context.Context, call *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	var answer *answer
+	err = callUser("the HTTP client", func() (err error) {
+		answer, err = c.exchange(whole, call, req)
+		return err
+	})
+	return answer, err
+}
+
+// exchange sends a request and reads the answer.
+func (c *Client) exchange(whole context.Context, call *call, req *http.Request) (*answer, error) {
+	ctx := req.Context()
 	start := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {

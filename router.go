@@ -57,9 +57,9 @@ type RouterOption func(*Router)
 // WithErrorHandler sets who hears of failures that no caller can be told of:
 // [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
 // field had an unexpected type), and what the transports report. It may be
-// called from several goroutines at once, and must not panic. The default logs
-// to [slog.Default], the same of the same event at most once a minute: the attribute
-// "suppressed" then says how often it happened meanwhile.
+// called from several goroutines at once. If it panics, that and what it was told are
+// logged to [slog.Default]. The default logs there, the same of the same event at most
+// once a minute: the attribute "suppressed" then says how often it happened meanwhile.
 func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 	return func(r *Router) { r.onError = fn }
 }
@@ -79,6 +79,7 @@ func NewRouter(opts ...RouterOption) *Router {
 	if r.onError == nil {
 		r.onError = errorLog{newSparing()}.log
 	}
+	r.onError = withoutPanics(r.onError)
 	return r
 }
 
@@ -90,12 +91,15 @@ func (l errorLog) log(ctx context.Context, err error) {
 		level, attrs = slog.LevelError, []slog.Attr(nil)
 		thing        = err.Error()
 		failed       *HandlerError
+		died         *userCodeError
 		graded       interface{ logLevel() slog.Level }
 		alike        interface{ thing() string }
 	)
 	switch {
 	case errors.As(err, &failed) && failed.Stack != nil:
 		attrs = append(attrs, slog.String("stack", string(failed.Stack)))
+	case errors.As(err, &died) && died.stack != nil:
+		attrs = append(attrs, slog.String("stack", string(died.stack)))
 	case errors.As(err, &graded):
 		level = graded.logLevel()
 	}
@@ -105,6 +109,37 @@ func (l errorLog) log(ctx context.Context, err error) {
 	record := slog.NewRecord(time.Now(), level, err.Error(), 0)
 	record.AddAttrs(attrs...)
 	_ = l.sparing.log(ctx, thing, record) // there is nobody left to tell
+}
+
+// withoutPanics makes an error handler that doesn't panic. What it should have told
+// is logged.
+func withoutPanics(handle func(ctx context.Context, err error)) func(ctx context.Context, err error) {
+	return func(ctx context.Context, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				logUnheard(ctx, err, &userCodeError{what: "the error handler", err: panicError(v), stack: debug.Stack()})
+			}
+		}()
+		handle(ctx, err)
+	}
+}
+
+// hear has an error handler told of an error, though it may end its goroutine.
+func hear(ctx context.Context, handle func(ctx context.Context, err error), err error) {
+	failure := callUser("the error handler", func() error { handle(ctx, err); return nil })
+	if failure != nil {
+		logUnheard(ctx, err, failure)
+	}
+}
+
+// logUnheard logs what an error handler was to hear of, and how that failed.
+func logUnheard(ctx context.Context, errs ...error) {
+	_ = callUser("slog.Default", func() error { // nobody is left to be told
+		for _, err := range errs {
+			errorLog{newSparing()}.log(ctx, err) // each time: a handler that fails is a bug
+		}
+		return nil
+	})
 }
 
 // On registers a handler for one type of event, which Go infers from the
@@ -487,13 +522,6 @@ func attributed(ev Event, err error) bool {
 	return false
 }
 
-func panicError(v any) error {
-	if err, ok := v.(error); ok {
-		return fmt.Errorf("panic: %w", err)
-	}
-	return fmt.Errorf("panic: %v", v)
-}
-
 // report hands the error handler each of the joined errors by itself. It
 // happens here, not in runHandler, so that a middleware that retries or forgives
 // decides what counts as a failure.
@@ -521,6 +549,12 @@ func (e *HandlerError) Error() string {
 	return fmt.Sprintf("crisp: a handler of %s failed: %v", shown(e.Event.EventName()), e.Err)
 }
 
+// MarshalText is Error: encoders such as encoding/json leave the payload out, too.
+func (e HandlerError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format is Error with every verb, lest %d or %s of a value walk into the event.
+func (e HandlerError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
+
 // Unwrap returns what the handler returned.
 func (e *HandlerError) Unwrap() error { return e.Err }
 
@@ -540,6 +574,12 @@ func (e *DriftError) Error() string {
 	}
 	return s
 }
+
+// MarshalText is Error: encoders such as encoding/json leave the payload out, too.
+func (e DriftError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// Format is Error with every verb, lest %d or %s of a value walk into the event.
+func (e DriftError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
 
 // logLevel: whoever sends the event can cause it, and it has reached its handlers.
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }

@@ -435,7 +435,7 @@ type span struct {
 // pause waits for the next attempt.
 func (t *RTM) pause(tries *retries, cause error) error {
 	t.failed(cause)
-	delay := tries.delay(t.cfg.backoff, cause)
+	delay := tries.delay(safeBackoff{t.cfg.backoff, t.report}, cause)
 	level := slog.LevelWarn
 	if tries.attempt == 1 { // servers restart: if something was missed, resume tells of it
 		level = slog.LevelInfo
@@ -658,7 +658,7 @@ func (t *RTM) warnSlowHandler(slow slowHandler) {
 }
 
 // report lets the router's error handler know of what belongs to no event.
-func (t *RTM) report(err error) { t.router.onError(t.handling, err) }
+func (t *RTM) report(err error) { hear(t.handling, t.router.onError, err) }
 
 // heartbeats calls the callback once per ping interval, until stop is called.
 func (t *RTM) heartbeats(c *connection) (stop func()) {

@@ -240,7 +240,16 @@ func (t *RTM) open(ctx context.Context, endpoint string, keepAlive time.Duration
 func (t *RTM) dial(ctx context.Context, endpoint string, keepAlive time.Duration) (*socketio.Conn, error) {
 	ctx, cancel := t.connectDeadline(ctx)
 	defer cancel()
-	return socketio.Dial(ctx, endpoint, socketio.Options{
+	var conn *socketio.Conn
+	err := callUser("the HTTP client", func() (err error) {
+		conn, err = socketio.Dial(ctx, endpoint, t.dialOptions(keepAlive))
+		return err
+	})
+	return conn, err
+}
+
+func (t *RTM) dialOptions(keepAlive time.Duration) socketio.Options {
+	return socketio.Options{
 		Version:    t.cfg.engineIO,
 		HTTPClient: t.client.http,
 		Header:     http.Header{"User-Agent": {t.client.userAgent}},
@@ -248,7 +257,7 @@ func (t *RTM) dial(ctx context.Context, endpoint string, keepAlive time.Duration
 		KeepAlive:  keepAlive,
 		OnSkip:     t.skipped,
 		OnWait:     t.queue.Flush,
-	})
+	}
 }
 
 // skipped hears, on the reading goroutine, of packets that made no sense.

@@ -225,3 +225,17 @@ func TestLive(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "1234", m.get(crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}).Order)
 }
+
+func TestWhatACrashHasLeftIsOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	require.NoError(t, os.WriteFile(path+".tmp", []byte(`[{"session`), 0o600))
+	m, err := loadMemory(path)
+	require.NoError(t, err)
+	require.NoError(t, m.save(maps.All(map[crisp.SessionRef]time.Time{})))
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	assert.Equal(t, "state", entries[0].Name())
+	_, err = loadMemory(path)
+	assert.NoError(t, err)
+}

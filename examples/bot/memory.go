@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -68,7 +67,8 @@ func loadMemory(path string) (*memory, error) {
 }
 
 // save writes another file and renames it, so that a crash leaves either the old
-// or the new one.
+// or the new one. The other file has always the same name, as only one bot uses the
+// memory: what a crash leaves of it is overwritten.
 func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
 	if m.path == "" {
 		return nil
@@ -77,7 +77,7 @@ func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(m.path), filepath.Base(m.path)+".*")
+	tmp, err := os.OpenFile(m.path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -182,4 +183,18 @@ func TestLive(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ada@example.com"}, emails(t, s))
 	require.NoError(t, s.close())
+}
+
+func TestContactsAreForThisUserAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "contacts.db")
+	s, err := openStore(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.close()) }()
+	files, err := filepath.Glob(path + "*")
+	require.NoError(t, err)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		assert.Zero(t, info.Mode().Perm()&0o077, file)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver, in pure Go
@@ -40,8 +41,16 @@ CREATE TABLE IF NOT EXISTS sessions (
 	changed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;`
 
-// openStore opens a database, which is created if it doesn't exist.
+// openStore opens a database, which is created if it doesn't exist, for this user
+// alone: visitors' addresses are in it.
 func openStore(ctx context.Context, path string) (*store, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would let everybody read it
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
 	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}}
 	db, err := sql.Open("sqlite", "file:"+url.PathEscape(path)+"?"+pragmas.Encode())
 	if err != nil {

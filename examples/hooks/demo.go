@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,8 @@ func demo(ctx context.Context, out io.Writer) error {
 	defer srv.Close()
 	client := srv.Client()
 	defer client.CloseIdleConnections()
-	server, err := newServer(&desk{client: client}, crisp.WithSigningSecrets(srv.SigningSecret()))
+	token := rand.Text()
+	server, err := newServer(&desk{client: client}, token, crisp.WithSigningSecrets(srv.SigningSecret()))
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,7 @@ func demo(ctx context.Context, out io.Writer) error {
 	ended := make(chan error, 1)
 	go func() { ended <- serve(running, server, l) }()
 	url := "http://" + l.Addr().String()
-	err = play(ctx, srv, url, out)
+	err = play(ctx, srv, url, token, out)
 	stop() // as Ctrl-C does
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func demo(ctx context.Context, out io.Writer) error {
 	return <-ended
 }
 
-func play(ctx context.Context, srv *crisptest.Server, url string, out io.Writer) error {
+func play(ctx context.Context, srv *crisptest.Server, url, token string, out io.Writer) error {
 	srv.AddPluginHook(url+"/hooks/crisp", "message:send", "message:received", "session:set_state")
 	visitor, operator := srv.Visitor(), srv.Operator("Ada")
 	_, _ = fmt.Fprintln(out, "The visitor writes; Crisp delivers a signed hook.")
@@ -66,20 +68,24 @@ func play(ctx context.Context, srv *crisptest.Server, url string, out io.Writer)
 		return err
 	}
 	_, _ = fmt.Fprintln(out, "An operator resolves the conversation. The tickets:")
-	return get(ctx, url+"/tickets", out)
+	return get(ctx, url+"/tickets", token, out)
 }
 
-// get writes what is at a URL to out.
-func get(ctx context.Context, url string, out io.Writer) error {
+// get writes what is at a URL, for those who have the token, to out.
+func get(ctx context.Context, url, token string, out io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", url, resp.Status)
+	}
 	_, err = io.Copy(out, resp.Body)
 	return err
 }

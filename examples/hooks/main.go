@@ -1,6 +1,6 @@
 // Hooks keeps a list of tickets by web hooks: it opens one for a visitor who
 // writes, and closes it when the conversation is resolved. The list is at
-// /tickets.
+// /tickets, for those who have a token.
 //
 //	go run ./examples/hooks
 //
@@ -10,6 +10,11 @@
 // /hooks/crisp of the address that -listen names. CRISP_SIGNING_SECRET is the
 // secret with which a plugin's hooks are signed, CRISP_URL_SECRET the one that a
 // website's hooks have in their URL as ?key=…
+//
+// The list names visitors' conversations. It is served only with TICKETS_TOKEN set,
+// to requests that have it:
+//
+//	curl -H "Authorization: Bearer $TICKETS_TOKEN" http://localhost:8080/tickets
 package main
 
 import (

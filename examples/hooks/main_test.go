@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ func deskOn(t *testing.T) (*desk, *crisptest.Server, string) {
 	client := srv.Client()
 	t.Cleanup(client.CloseIdleConnections)
 	d := &desk{client: client}
-	server, err := newServer(d, crisp.WithSigningSecrets(srv.SigningSecret()))
+	server, err := newServer(d, "", crisp.WithSigningSecrets(srv.SigningSecret()))
 	require.NoError(t, err)
 	return d, srv, srv.Serve(server.Handler)
 }
@@ -96,7 +98,7 @@ func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	env := map[string]string{
 		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key, "CRISP_BASE_URL": srv.URL(),
-		"CRISP_SIGNING_SECRET": srv.SigningSecret(), "CRISP_URL_SECRET": "secret",
+		"CRISP_SIGNING_SECRET": srv.SigningSecret(), "CRISP_URL_SECRET": "secret", "TICKETS_TOKEN": "t0k3n",
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -114,12 +116,38 @@ func TestLive(t *testing.T) {
 	assert.Equal(t, "Thank you. Your ticket is number 1.", answer.Text())
 
 	var out bytes.Buffer
-	require.NoError(t, get(t.Context(), "http://"+address+"/tickets", &out))
+	require.NoError(t, get(t.Context(), "http://"+address+"/tickets", "t0k3n", &out))
 	var tickets []ticket
 	require.NoError(t, json.Unmarshal(out.Bytes(), &tickets))
 	assert.Len(t, tickets, 1)
 	stop()
 	require.NoError(t, <-ended)
+}
+
+func TestTheTicketsAreForThoseWhoHaveTheToken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		token, authorization string
+		status               int
+	}{
+		"it":                       {"t0k3n", "Bearer t0k3n", http.StatusOK},
+		"nothing":                  {"t0k3n", "", http.StatusUnauthorized},
+		"another":                  {"t0k3n", "Bearer guess", http.StatusUnauthorized},
+		"a part of it":             {"t0k3n", "Bearer t0k3", http.StatusUnauthorized},
+		"of another kind":          {"t0k3n", "Basic t0k3n", http.StatusUnauthorized},
+		"nothing, and none is set": {"", "", http.StatusNotFound},
+		"none, and none is set":    {"", "Bearer ", http.StatusNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, err := newServer(&desk{tickets: []*ticket{{Session: "session_1"}}}, tt.token, crisp.WithSigningSecrets("secret"))
+			require.NoError(t, err)
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/tickets", nil)
+			req.Header.Set("Authorization", tt.authorization)
+			answer := httptest.NewRecorder()
+			server.Handler.ServeHTTP(answer, req)
+			assert.Equal(t, tt.status, answer.Code)
+			assert.Equal(t, tt.status == http.StatusOK, strings.Contains(answer.Body.String(), "session_1"))
+		})
+	}
 }
 
 func TestLiveNeedsASecret(t *testing.T) {
@@ -144,7 +172,7 @@ func TestTheEventThatIsHandledIsNotLost(t *testing.T) {
 	client := srv.Client()
 	t.Cleanup(client.CloseIdleConnections)
 	d := &desk{client: client}
-	server, err := newServer(d, crisp.WithSigningSecrets(srv.SigningSecret()))
+	server, err := newServer(d, "", crisp.WithSigningSecrets(srv.SigningSecret()))
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -22,15 +24,18 @@ const (
 )
 
 // newServer returns a server with the hooks beside other routes. Any framework
-// that accepts an http.Handler will do as well.
-func newServer(d *desk, opts ...crisp.WebhookOption) (*http.Server, error) {
+// that accepts an http.Handler will do as well. The tickets name conversations, and
+// are for those who have the token; without one they are not served.
+func newServer(d *desk, token string, opts ...crisp.WebhookOption) (*http.Server, error) {
 	hooks, err := crisp.NewWebhook(d.router(), append(opts, crisp.WithHandlerTimeout(handlerTimeout))...)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/hooks/crisp", hooks)
-	mux.HandleFunc("GET /tickets", d.list)
+	if token != "" {
+		mux.Handle("GET /tickets", withToken(token, d.list))
+	}
 	return &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -38,6 +43,21 @@ func newServer(d *desk, opts ...crisp.WebhookOption) (*http.Server, error) {
 		WriteTimeout:      20 * time.Second,
 		IdleTimeout:       time.Minute,
 	}, nil
+}
+
+// withToken lets only requests through that have the token as Bearer. Where a request
+// comes from tells nothing: behind a reverse proxy, all come from this machine.
+func withToken(token string, next http.HandlerFunc) http.Handler {
+	want := sha256.Sum256([]byte("Bearer " + token)) // of one length, whatever is guessed
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "the tickets need the token", http.StatusUnauthorized)
+			return
+		}
+		next(w, r)
+	})
 }
 
 // serve serves until ctx ends, and then finishes the requests in progress.
@@ -67,7 +87,7 @@ func live(ctx context.Context, getenv func(string) string, l net.Listener) error
 		return err
 	}
 	defer client.CloseIdleConnections()
-	server, err := newServer(&desk{client: client}, secrets(getenv)...)
+	server, err := newServer(&desk{client: client}, getenv("TICKETS_TOKEN"), secrets(getenv)...)
 	if err != nil {
 		return fmt.Errorf("%w (CRISP_SIGNING_SECRET and CRISP_URL_SECRET set them)", err)
 	}

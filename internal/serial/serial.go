@@ -4,6 +4,7 @@ package serial
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 )
 
@@ -27,6 +28,30 @@ func Go(loop, exited func()) {
 		loop()
 		returned = true
 	}()
+}
+
+// Death is how user code ended that neither returned nor may take the library with it.
+type Death struct {
+	Panic any    // the value of its panic; nil if it ended its goroutine instead
+	Stack []byte // where it panicked
+}
+
+// Call runs user code on a goroutine of its own and waits for its end. It returns nil
+// if the code has returned.
+func Call(fn func()) *Death {
+	ended := make(chan *Death, 1)
+	go func() {
+		death := new(Death)
+		defer func() {
+			if v := recover(); v != nil {
+				death = &Death{Panic: v, Stack: debug.Stack()}
+			}
+			ended <- death
+		}()
+		fn()
+		death = nil
+	}()
+	return <-ended
 }
 
 // Queue runs functions one at a time, in the order in which they were posted,

@@ -6,4 +6,4 @@ import "slices"
 // of faults.
 var mutants = slices.Concat(
 	deliveryMutants, queueMutants, gapMutants, connectionMutants, frameMutants, endMutants, backfillMutants, positionMutants, webhookMutants,
-	answerMutants, clockMutants, historyMutants, onceMutants, retryMutants, pauseMutants, toldMutants)
+	answerMutants, clockMutants, historyMutants, onceMutants, retryMutants, pauseMutants, toldMutants, redactionMutants, userCodeMutants)

@@ -21,7 +21,7 @@ var clockMutants = []mutant{
 	{
 		promise: "clocks",
 		removed: "the dates of answers are learnt",
-		in:      "Client.sendOnce",
+		in:      "Client.exchange",
 		old:     "c.clock.Learn(date, c.clock.At(start), c.clock.At(now))",
 		new:     "_ = date",
 		tests:   "TestAClockThatIsWrong TestAClockThatIsSetBetweenTwoRuns",

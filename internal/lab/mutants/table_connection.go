@@ -470,7 +470,7 @@ var connectionMutants = []mutant{
 	{
 		promise: "the program is named",
 		removed: "on the upgrade, too",
-		in:      "RTM.dial",
+		in:      "RTM.dialOptions",
 		old:     "http.Header{\"User-Agent\": {t.client.userAgent}}",
 		new:     "nil",
 		tests:   "TestTheUpgradeNamesTheProgram",

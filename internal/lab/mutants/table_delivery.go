@@ -210,7 +210,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "order",
 		removed: "what was read is handed over before the reader waits for more",
-		in:      "RTM.dial",
+		in:      "RTM.dialOptions",
 		old:     "OnWait:     t.queue.Flush,",
 		new:     "OnWait:     func() {},",
 		tests:   "TestRTMDeliversInOrder",

@@ -157,7 +157,7 @@ var frameMutants = []mutant{
 	{
 		promise: "bounds",
 		removed: "of REST answers",
-		in:      "Client.sendOnce",
+		in:      "Client.exchange",
 		old:     "io.LimitReader(resp.Body, maxAnswer+1)",
 		new:     "io.LimitReader(resp.Body, 1<<40)",
 		tests:   "TestAnEndlessAnswerIsNotReadToItsEnd",

@@ -118,8 +118,8 @@ var onceMutants = []mutant{
 		promise: "the store of claims fails",
 		removed: "what panics is a failure",
 		in:      "once.call",
-		old:     "if v := recover(); v != nil {",
-		new:     "if v := error(nil); v != nil {",
+		old:     "return callUser(\"the store\", func() error { return call(ctx) })",
+		new:     "return call(ctx)",
 		tests:   "TestOnceStoresThatBreakTheContract",
 	},
 	{
