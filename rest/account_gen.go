@@ -23,7 +23,8 @@ func (s *AccountService) GenerateBucketURL(ctx context.Context, file BucketURLRe
 	return c.do(ctx)
 }
 
-// AnimationsQuery says what Animations lists; zero fields say nothing.
+// AnimationsQuery says what [AccountService.Animations] asks for; zero fields
+// say nothing.
 type AnimationsQuery struct {
 	// Identifier of the search, which the event repeats.
 	ListID string
@@ -41,9 +42,12 @@ func (q AnimationsQuery) params() params {
 // Animations asks for a page of animations. They come by the event
 // media:animation:listed.
 //
+// Libraries of Crisp differ in whether list_id is a text or an integer: text
+// was taken, as examples have it.
+//
 // The route is GET media/animation/list/{page}. Token tiers: user.
-func (s *AccountService) Animations(ctx context.Context, query AnimationsQuery) (json.RawMessage, error) {
-	c := s.call(http.MethodGet, user, "media/animation/list/{page}")
+func (s *AccountService) Animations(ctx context.Context, page int, query AnimationsQuery) (json.RawMessage, error) {
+	c := s.call(http.MethodGet, user, "media/animation/list/{page}", number(int64(page)))
 	c = c.with(query.params())
 	return c.raw(ctx)
 }

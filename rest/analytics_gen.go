@@ -52,7 +52,7 @@ type AnalyticsDays struct {
 	Sunday    *AnalyticsDay `json:"sunday,omitzero"`
 }
 
-// AnalyticsIf is a condition of what to compute.
+// AnalyticsIf is the condition of what to compute.
 type AnalyticsIf struct {
 	Metric  string `json:"metric"`
 	SplitBy string `json:"split_by"`

@@ -53,6 +53,8 @@ func (s *BatchService) MarkUnread(ctx context.Context, selection BatchConversati
 
 // RemoveConversations removes conversations or contacts.
 //
+// There are two bodies, one for conversations and one for contacts.
+//
 // The route is PATCH website/{website_id}/batch/remove. Token tiers: user.
 func (s *BatchService) RemoveConversations(ctx context.Context, selection BatchConversations) error {
 	c := s.call(http.MethodPatch, user, "website/{website_id}/batch/remove")
@@ -62,6 +64,8 @@ func (s *BatchService) RemoveConversations(ctx context.Context, selection BatchC
 
 // RemovePeople removes conversations or contacts.
 //
+// There are two bodies, one for conversations and one for contacts.
+//
 // The route is PATCH website/{website_id}/batch/remove. Token tiers: user.
 func (s *BatchService) RemovePeople(ctx context.Context, people BatchPeople) error {
 	c := s.call(http.MethodPatch, user, "website/{website_id}/batch/remove")
@@ -70,6 +74,8 @@ func (s *BatchService) RemovePeople(ctx context.Context, people BatchPeople) err
 }
 
 // Report reports conversations to Crisp.
+//
+// What is answered is not known.
 //
 // The route is POST website/{website_id}/batch/report. Token tiers: Crisp
 // does not say which.
@@ -112,6 +118,8 @@ func (s *BatchService) MoveToInbox(ctx context.Context, move BatchMove) error {
 // UpdateConversationsData changes the custom data of conversations or
 // contacts.
 //
+// There are two bodies, one for conversations and one for contacts.
+//
 // The route is PATCH website/{website_id}/batch/data. Token tiers: Crisp does
 // not say which.
 func (s *BatchService) UpdateConversationsData(ctx context.Context, sessions []string, data map[string]any) error {
@@ -121,6 +129,8 @@ func (s *BatchService) UpdateConversationsData(ctx context.Context, sessions []s
 }
 
 // UpdatePeopleData changes the custom data of conversations or contacts.
+//
+// There are two bodies, one for conversations and one for contacts.
 //
 // The route is PATCH website/{website_id}/batch/data. Token tiers: Crisp does
 // not say which.
@@ -133,6 +143,8 @@ func (s *BatchService) UpdatePeopleData(ctx context.Context, people BatchPeople,
 // UpdateConversationsSegments changes the segments of conversations or
 // contacts.
 //
+// There are two bodies, one for conversations and one for contacts.
+//
 // The route is PATCH website/{website_id}/batch/segments. Token tiers: Crisp
 // does not say which.
 func (s *BatchService) UpdateConversationsSegments(ctx context.Context, sessions []string, segments []string) error {
@@ -142,6 +154,8 @@ func (s *BatchService) UpdateConversationsSegments(ctx context.Context, sessions
 }
 
 // UpdatePeopleSegments changes the segments of conversations or contacts.
+//
+// There are two bodies, one for conversations and one for contacts.
 //
 // The route is PATCH website/{website_id}/batch/segments. Token tiers: Crisp
 // does not say which.
@@ -161,8 +175,8 @@ type BatchAssignedTo struct {
 type BatchAssignment struct {
 	// Identifiers of the conversations.
 	Sessions []string `json:"sessions"`
-	// The operator.
-	Assigned BatchAssignedTo `json:"assigned"`
+	// The operator; null for nobody.
+	Assigned *BatchAssignedTo `json:"assigned"`
 }
 
 // BatchConversations is a choice of conversations.

@@ -18,7 +18,8 @@ import (
 // Its calls begin with site.Campaigns.
 type CampaignsService struct{ place }
 
-// CampaignsQuery says what List lists; zero fields say nothing.
+// CampaignsQuery says what [CampaignsService.List] asks for; zero fields say
+// nothing.
 type CampaignsQuery struct {
 	// Only those with this in their name.
 	SearchName string
@@ -55,6 +56,8 @@ func (q CampaignsQuery) params() params {
 }
 
 // List lists the campaigns.
+//
+// The filters are those of one library of Crisp; the other sends none.
 //
 // The route is GET website/{website_id}/campaigns/list/{page}. Token tiers:
 // user.

@@ -48,6 +48,8 @@ func (s *ConversationService) Message(ctx context.Context, fingerprint int64) (*
 
 // SetOpen says whether an operator has the conversation open.
 //
+// A library of Crisp sends opened as blocked, which is an error.
+//
 // The route is PATCH website/{website_id}/conversation/{session_id}/open.
 // Token tiers: user, plugin.
 func (s *ConversationService) SetOpen(ctx context.Context, opened bool) error {
@@ -278,16 +280,6 @@ func (s *ConversationService) AssistBrowsing(ctx context.Context, browsingID str
 	return c.do(ctx)
 }
 
-// StartCall calls the visitor, and returns the identifier of the call.
-//
-// The route is POST website/{website_id}/conversation/{session_id}/call.
-// Token tiers: user, plugin.
-func (s *ConversationService) StartCall(ctx context.Context, request CallRequest) (callID string, err error) {
-	c := s.call(http.MethodPost, user|plugin, "website/{website_id}/conversation/{session_id}/call")
-	c = c.send(request)
-	return fetchText(ctx, c, "call_id")
-}
-
 // Call returns the identifier of the call that goes on.
 //
 // The route is GET website/{website_id}/conversation/{session_id}/call. Token
@@ -297,15 +289,14 @@ func (s *ConversationService) Call(ctx context.Context) (callID string, err erro
 	return fetchText(ctx, c, "call_id")
 }
 
-// AbortCall ends a call.
+// StartCall calls the visitor, and returns the identifier of the call.
 //
-// The route is DELETE
-// website/{website_id}/conversation/{session_id}/call/{call_id}. Token tiers:
-// user, plugin.
-func (s *ConversationService) AbortCall(ctx context.Context, callID string, abort CallAbort) error {
-	c := s.call(http.MethodDelete, user|plugin, "website/{website_id}/conversation/{session_id}/call/{call_id}", callID)
-	c = c.send(abort)
-	return c.do(ctx)
+// The route is POST website/{website_id}/conversation/{session_id}/call.
+// Token tiers: user, plugin.
+func (s *ConversationService) StartCall(ctx context.Context, request CallRequest) (callID string, err error) {
+	c := s.call(http.MethodPost, user|plugin, "website/{website_id}/conversation/{session_id}/call")
+	c = c.send(request)
+	return fetchText(ctx, c, "call_id")
 }
 
 // SignalCall passes on what a call's connection is made with.
@@ -319,7 +310,20 @@ func (s *ConversationService) SignalCall(ctx context.Context, callID string, sig
 	return c.do(ctx)
 }
 
+// AbortCall ends a call.
+//
+// The route is DELETE
+// website/{website_id}/conversation/{session_id}/call/{call_id}. Token tiers:
+// user, plugin.
+func (s *ConversationService) AbortCall(ctx context.Context, callID string, abort CallAbort) error {
+	c := s.call(http.MethodDelete, user|plugin, "website/{website_id}/conversation/{session_id}/call/{call_id}", callID)
+	c = c.send(abort)
+	return c.do(ctx)
+}
+
 // CallTool asks a tool of the conversation to do something.
+//
+// What is answered is not known.
 //
 // The route is POST website/{website_id}/conversation/{session_id}/tool.
 // Token tiers: Crisp does not say which.
@@ -344,6 +348,9 @@ func (s *ConversationService) PressWidgetButton(ctx context.Context, pluginID st
 // FetchWidgetData fetches or edits data of a plugin's widget. What comes of
 // it is the event widget:action:processed.
 //
+// Examples have an action, which no library of Crisp sends: it may be left
+// out.
+//
 // The route is POST
 // website/{website_id}/conversation/{session_id}/widget/{plugin_id}/data.
 // Token tiers: user.
@@ -355,6 +362,9 @@ func (s *ConversationService) FetchWidgetData(ctx context.Context, pluginID stri
 
 // EditWidgetData fetches or edits data of a plugin's widget. What comes of it
 // is the event widget:action:processed.
+//
+// Examples have an action, which no library of Crisp sends: it may be left
+// out.
 //
 // The route is POST
 // website/{website_id}/conversation/{session_id}/widget/{plugin_id}/data.

@@ -54,6 +54,9 @@ func (s *HelpdeskService) Delete(ctx context.Context, verify Proof) error {
 
 // Locales lists the languages of the helpdesk.
 //
+// An example has order_visits=1 in the query, which no library of Crisp
+// sends.
+//
 // The route is GET website/{website_id}/helpdesk/locales/{page}. Token tiers:
 // user, plugin.
 func (s *HelpdeskService) Locales(ctx context.Context) iter.Seq2[*HelpdeskLocale, error] {
@@ -118,7 +121,8 @@ func (s *HelpdeskService) PageEntity(ctx context.Context, locale string, content
 	return fetch[HelpdeskPage](ctx, c)
 }
 
-// HelpdeskTreeQuery says what Tree lists; zero fields say nothing.
+// HelpdeskTreeQuery says what [HelpdeskService.Tree] asks for; zero fields
+// say nothing.
 type HelpdeskTreeQuery struct {
 	// Only below this path.
 	SubPath string
@@ -150,16 +154,6 @@ func (s *HelpdeskService) Tree(ctx context.Context, locale string, contentType H
 	return pages[HelpdeskEntry](ctx, c)
 }
 
-// CreatePath makes a path in the tree of contents.
-//
-// The route is POST
-// website/{website_id}/helpdesk/tree/path/{locale}/{content_type}/{path}.
-// Token tiers: Crisp does not say which.
-func (s *HelpdeskService) CreatePath(ctx context.Context, locale string, contentType HelpdeskContent, path string) (json.RawMessage, error) {
-	c := s.call(http.MethodPost, anyTier, "website/{website_id}/helpdesk/tree/path/{locale}/{content_type}/{path}", locale, string(contentType), path)
-	return c.raw(ctx)
-}
-
 // Path gets what is at a path of the tree of contents.
 //
 // The route is GET
@@ -168,6 +162,18 @@ func (s *HelpdeskService) CreatePath(ctx context.Context, locale string, content
 func (s *HelpdeskService) Path(ctx context.Context, locale string, contentType HelpdeskContent, path string) (*HelpdeskEntry, error) {
 	c := s.call(http.MethodGet, anyTier, "website/{website_id}/helpdesk/tree/path/{locale}/{content_type}/{path}", locale, string(contentType), path)
 	return fetch[HelpdeskEntry](ctx, c)
+}
+
+// CreatePath makes a path in the tree of contents.
+//
+// What is answered is not known.
+//
+// The route is POST
+// website/{website_id}/helpdesk/tree/path/{locale}/{content_type}/{path}.
+// Token tiers: Crisp does not say which.
+func (s *HelpdeskService) CreatePath(ctx context.Context, locale string, contentType HelpdeskContent, path string) (json.RawMessage, error) {
+	c := s.call(http.MethodPost, anyTier, "website/{website_id}/helpdesk/tree/path/{locale}/{content_type}/{path}", locale, string(contentType), path)
+	return c.raw(ctx)
 }
 
 // UpdatePath moves a path of the tree of contents.
@@ -243,7 +249,8 @@ func (s *HelpdeskService) Page(ctx context.Context, locale string, contentType H
 	return fetch[HelpdeskPageLink](ctx, c)
 }
 
-// HelpdeskChangesQuery says what Changes lists; zero fields say nothing.
+// HelpdeskChangesQuery says what [HelpdeskService.Changes] asks for; zero
+// fields say nothing.
 type HelpdeskChangesQuery struct {
 	// Only of this language.
 	FilterLocale string
@@ -293,6 +300,8 @@ func (s *HelpdeskService) CancelChange(ctx context.Context, changeID string, act
 
 // Refresh asks for a kind of content to be made anew.
 //
+// What is answered is not known.
+//
 // The route is POST
 // website/{website_id}/helpdesk/refresh/{locale}/{content_type}. Token tiers:
 // Crisp does not say which.
@@ -301,8 +310,8 @@ func (s *HelpdeskService) Refresh(ctx context.Context, locale string, contentTyp
 	return c.raw(ctx)
 }
 
-// FeedbackRatingsQuery says what FeedbackRatings lists; zero fields say
-// nothing.
+// FeedbackRatingsQuery says what [HelpdeskService.FeedbackRatings] asks for;
+// zero fields say nothing.
 type FeedbackRatingsQuery struct {
 	// Only from this time on.
 	FilterDateStart time.Time
@@ -328,7 +337,8 @@ func (s *HelpdeskService) FeedbackRatings(ctx context.Context, locale string, co
 	return fetch[FeedbackRatings](ctx, c)
 }
 
-// FeedbacksQuery says what Feedbacks lists; zero fields say nothing.
+// FeedbacksQuery says what [HelpdeskService.Feedbacks] asks for; zero fields
+// say nothing.
 type FeedbacksQuery struct {
 	// Only from this time on.
 	FilterDateStart time.Time
@@ -356,6 +366,9 @@ func (s *HelpdeskService) Feedbacks(ctx context.Context, locale string, contentT
 
 // Import imports contents from a helpdesk elsewhere.
 //
+// An example sends the URL itself; the libraries of Crisp wrap it in
+// helpdesk_url.
+//
 // The route is POST
 // website/{website_id}/helpdesk/import/{locale}/{content_type}. Token tiers:
 // user.
@@ -366,6 +379,8 @@ func (s *HelpdeskService) Import(ctx context.Context, locale string, contentType
 }
 
 // Export asks for a copy of a kind of content.
+//
+// What is answered is not known.
 //
 // The route is POST
 // website/{website_id}/helpdesk/export/{locale}/{content_type}. Token tiers:

@@ -27,6 +27,8 @@ func (s *InboxesService) List(ctx context.Context) iter.Seq2[*Inbox, error] {
 
 // Reorder changes the order of inboxes.
 //
+// An example sends the list itself; the libraries of Crisp wrap it in orders.
+//
 // The route is PATCH website/{website_id}/inboxes/batch/order. Token tiers:
 // user.
 func (s *InboxesService) Reorder(ctx context.Context, orders []InboxOrder) error {

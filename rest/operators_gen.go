@@ -82,6 +82,9 @@ func (s *OperatorsService) Unlink(ctx context.Context, userID string) error {
 
 // Invite invites somebody to be an operator.
 //
+// Libraries of Crisp differ in whether verify is a boolean or an object: the
+// object was taken, as examples have it.
+//
 // The route is POST website/{website_id}/operator. Token tiers: user.
 func (s *OperatorsService) Invite(ctx context.Context, email string, role string, verify Proof) error {
 	c := s.call(http.MethodPost, user, "website/{website_id}/operator")

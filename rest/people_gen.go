@@ -83,7 +83,8 @@ func (s *PeopleService) ForgetEventName(ctx context.Context, text string) error 
 	return c.do(ctx)
 }
 
-// ProfilesQuery says what Profiles lists; zero fields say nothing.
+// ProfilesQuery says what [PeopleService.Profiles] asks for; zero fields say
+// nothing.
 type ProfilesQuery struct {
 	// The field to sort by. Crisp does not list them.
 	SortField string
@@ -175,8 +176,8 @@ func (s *PeopleService) RemoveProfile(ctx context.Context, peopleID string) erro
 	return c.do(ctx)
 }
 
-// PeopleConversationsQuery says what Conversations lists; zero fields say
-// nothing.
+// PeopleConversationsQuery says what [PeopleService.Conversations] asks for;
+// zero fields say nothing.
 type PeopleConversationsQuery struct {
 	// Only those with unread messages.
 	FilterUnread bool
@@ -195,6 +196,8 @@ func (q PeopleConversationsQuery) params() params {
 }
 
 // Conversations lists the identifiers of the sessions of a contact.
+//
+// The filters are those of one library of Crisp; the other sends none.
 //
 // The route is GET
 // website/{website_id}/people/conversations/{people_id}/list/{page}. Token
@@ -246,6 +249,9 @@ func (s *PeopleService) Data(ctx context.Context, peopleID string) (*ProfileData
 
 // SaveData replaces the custom data of a contact.
 //
+// Libraries of Crisp differ in whether data are the body itself: examples
+// wrap them, as the answer does.
+//
 // The route is PUT website/{website_id}/people/data/{people_id}. Token tiers:
 // user, plugin.
 func (s *PeopleService) SaveData(ctx context.Context, peopleID string, data map[string]any) error {
@@ -255,6 +261,9 @@ func (s *PeopleService) SaveData(ctx context.Context, peopleID string, data map[
 }
 
 // UpdateData changes some custom data of a contact.
+//
+// Libraries of Crisp differ in whether data are the body itself: examples
+// wrap them, as the answer does.
 //
 // The route is PATCH website/{website_id}/people/data/{people_id}. Token
 // tiers: user, plugin.

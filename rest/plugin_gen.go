@@ -31,7 +31,8 @@ func (s *PluginService) HasSession(ctx context.Context) (bool, error) {
 	return c.exists(ctx)
 }
 
-// WebsitesSinceQuery says what WebsitesSince lists; zero fields say nothing.
+// WebsitesSinceQuery says what [PluginService.WebsitesSince] asks for; zero
+// fields say nothing.
 type WebsitesSinceQuery struct {
 	// Only websites that have settings for the plugin.
 	FilterConfigured bool
@@ -48,6 +49,8 @@ func (q WebsitesSinceQuery) params() params {
 
 // WebsitesSince lists the websites that have been added, removed or changed
 // since a time.
+//
+// The list is not in pages.
 //
 // The route is GET plugin/connect/websites/since. Token tiers: plugin.
 func (s *PluginService) WebsitesSince(ctx context.Context, dateSince time.Time, query WebsitesSinceQuery) ([]*ConnectedWebsite, error) {

@@ -16,7 +16,8 @@ import (
 // Its calls begin with site.Templates.
 type TemplatesService struct{ place }
 
-// TemplatesQuery says what List lists; zero fields say nothing.
+// TemplatesQuery says what [TemplatesService.List] asks for; zero fields say
+// nothing.
 type TemplatesQuery struct {
 	// Only those with this in their name.
 	SearchName string
@@ -35,6 +36,8 @@ func (q TemplatesQuery) params() params {
 }
 
 // List lists the templates.
+//
+// The filters are those of one library of Crisp; the other sends none.
 //
 // The route is GET website/{website_id}/campaigns/templates/{page}. Token
 // tiers: user, plugin.
@@ -83,6 +86,8 @@ func (s *TemplatesService) Save(ctx context.Context, templateID string, template
 }
 
 // Update changes some fields of a template.
+//
+// An example sends a text; the libraries of Crisp send an object.
 //
 // The route is PATCH website/{website_id}/campaigns/template/{template_id}.
 // Token tiers: user, plugin.

@@ -34,7 +34,8 @@ func (s *VisitorsService) List(ctx context.Context) iter.Seq2[*Visitor, error] {
 	return pages[Visitor](ctx, c)
 }
 
-// VisitorsMapQuery says what Map lists; zero fields say nothing.
+// VisitorsMapQuery says what [VisitorsService.Map] asks for; zero fields say
+// nothing.
 type VisitorsMapQuery struct {
 	// Longitude of the centre of the area.
 	CenterLongitude Opt[float64]
@@ -74,6 +75,9 @@ func (s *VisitorsService) SessionOfToken(ctx context.Context, tokenID string) (s
 
 // Blocked counts the visitors that were kept out, by rule.
 //
+// Libraries of Crisp differ in whether the answer is an object or a list: a
+// list was taken.
+//
 // The route is GET website/{website_id}/visitors/blocked. Token tiers: user.
 func (s *VisitorsService) Blocked(ctx context.Context) ([]*BlockedVisitors, error) {
 	c := s.call(http.MethodGet, user, "website/{website_id}/visitors/blocked")
@@ -81,6 +85,9 @@ func (s *VisitorsService) Blocked(ctx context.Context) ([]*BlockedVisitors, erro
 }
 
 // BlockedBy counts the visitors that a rule kept out.
+//
+// Libraries of Crisp differ in whether the answer is a number or an object:
+// an object was taken.
 //
 // The route is GET website/{website_id}/visitors/blocked/{rule}. Token tiers:
 // user.

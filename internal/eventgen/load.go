@@ -217,12 +217,16 @@ func (l *loader) field(property member, needed bool) *field {
 	if !exported(f.name) {
 		property.fail("%q is no exported Go name", f.name)
 	}
-	f.presence = l.presenceOf(property.value, needed)
+	schema, null := l.orNull(property.value)
+	f.presence = l.presenceOf(schema, needed)
+	if null && needed {
+		f.presence = nullable
+	}
 	var ok bool
 	if _, wrapped := property.get("x-crisp-wrapped"); wrapped {
 		ok = l.wrapped(f, property.value)
 	} else {
-		f.typ, ok = l.typeOf(property.value)
+		f.typ, ok = l.typeOf(schema)
 	}
 	if !ok {
 		return nil
@@ -231,6 +235,21 @@ func (l *loader) field(property member, needed bool) *field {
 		f.typ.ref.mayBeZero = true
 	}
 	return f
+}
+
+// orNull returns the schema of a property of a route without the alternative that it is
+// null, if that is the second of two.
+func (l *loader) orNull(property value) (schema value, null bool) {
+	forms, ok := property.get("anyOf")
+	if !ok || l.events == nil {
+		return property, false
+	}
+	all := forms.list()
+	if len(all) != 2 || !slices.Equal(typeNames(all[1]), []string{"null"}) {
+		return property, false
+	}
+	property.only("anyOf", "description", "readOnly")
+	return all[0], true
 }
 
 // fieldDoc returns the description of a property, which only the routes' may lack.

@@ -147,7 +147,7 @@ func (g *restPrinter) sharedTypes(m *restModel) {
 
 func (g *restPrinter) method(r *route, c *restCall) {
 	if c.query != nil {
-		g.queryType(c)
+		g.queryType(r, c)
 	}
 	g.line("")
 	g.comment(c.name+" "+r.summary, r.notes, routeDoc(r))
@@ -258,10 +258,10 @@ func paramMethod(t goType) string {
 	}
 }
 
-func (g *restPrinter) queryType(c *restCall) {
+func (g *restPrinter) queryType(r *route, c *restCall) {
 	q := c.query
 	g.line("")
-	g.comment(q.name + " says what " + c.name + " lists; zero fields say nothing.")
+	g.comment(q.name + " says what [" + r.service.name + "Service." + c.name + "] asks for; zero fields say nothing.")
 	g.line("type %s struct {", q.name)
 	for _, f := range q.fields {
 		g.comment(f.doc)
@@ -445,7 +445,7 @@ func (g *restPrinter) bodyFieldType(f *field) string {
 
 func (g *restPrinter) catalog(m *restModel) {
 	g.line("")
-	g.comment("Routes returns all routes of the REST API that are known, in the order of docs/rest.md.")
+	g.comment("Routes returns all routes of the REST API that are known.")
 	g.line("func Routes() []Route {\nreturn []Route{")
 	for _, r := range m.routes {
 		g.line("{Method: http.Method%s, Path: %q, Tiers: (%s).list(), Call: %q, Package: %q},",

@@ -140,9 +140,9 @@ func (l *restLoader) operation(path, op member) {
 // call makes the Go method for one of the alternatives of an operation's body.
 func (l *restLoader) call(path, op member, r *route, name string, alternative, alternatives int) *restCall {
 	c := &restCall{name: name}
+	l.answer(op, r, c)
 	l.pathArguments(path, r, c)
 	l.queryArguments(op, c)
-	l.answer(op, r, c)
 	if body, ok := op.get("requestBody"); ok {
 		l.body(body, c, alternative, alternatives)
 	}
@@ -163,16 +163,12 @@ func (l *restLoader) pathArguments(path member, r *route, c *restCall) {
 			path.fail("the parameter %s is not described", name)
 			continue
 		}
-		if i < len(r.service.bound) || name == "page" && l.iterates(r) {
+		if i < len(r.service.bound) || name == "page" && c.iterates(r) {
 			continue
 		}
 		c.args = append(c.args, l.argument(p, argPath))
 	}
 }
-
-// iterates reports whether a paged route is an iterator in Go: not, if nobody knows
-// what its pages are.
-func (l *restLoader) iterates(r *route) bool { return r.paged }
 
 // parameter follows a reference to a parameter.
 func (l *restLoader) parameter(p value) value {

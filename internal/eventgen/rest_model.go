@@ -91,6 +91,10 @@ const (
 	answerMessage
 )
 
+// iterates reports whether the method is an iterator over pages: not, if nobody knows
+// what is on them.
+func (c *restCall) iterates(r *route) bool { return r.paged && c.answer != answerRaw }
+
 // goCall is how the catalog and the documentation name a call.
 func (r *route) goCall() string {
 	if r.root != "" {
