@@ -523,10 +523,8 @@ type CampaignOptions struct {
 	DeliverToChatbox  bool `json:"deliver_to_chatbox,omitzero"`
 	DeliverToEmail    bool `json:"deliver_to_email,omitzero"`
 	SenderNameWebsite bool `json:"sender_name_website,omitzero"`
-	// Whether answers go to the email address of the sender. An example has a
-	// text.
-	SenderEmailReply bool `json:"sender_email_reply,omitzero"`
-	Tracking         bool `json:"tracking,omitzero"`
+	SenderEmailReply  bool `json:"sender_email_reply,omitzero"`
+	Tracking          bool `json:"tracking,omitzero"`
 }
 
 func (v *CampaignOptions) decode(d *payload.Decoder, p payload.Presence) {
@@ -558,10 +556,8 @@ type CampaignOptionsInput struct {
 	DeliverToChatbox  Opt[bool] `json:"deliver_to_chatbox,omitzero"`
 	DeliverToEmail    Opt[bool] `json:"deliver_to_email,omitzero"`
 	SenderNameWebsite Opt[bool] `json:"sender_name_website,omitzero"`
-	// Whether answers go to the email address of the sender. An example has a
-	// text.
-	SenderEmailReply Opt[bool] `json:"sender_email_reply,omitzero"`
-	Tracking         Opt[bool] `json:"tracking,omitzero"`
+	SenderEmailReply  Opt[bool] `json:"sender_email_reply,omitzero"`
+	Tracking          Opt[bool] `json:"tracking,omitzero"`
 }
 
 // CampaignRecipient is a recipient of a campaign.

@@ -266,14 +266,14 @@ func (l *restLoader) body(body value, c *restCall, alternative, alternatives int
 	if !ok {
 		return
 	}
-	if forms, ok := schema.get("oneOf"); ok {
+	if forms, ok := schema.get("anyOf"); ok {
 		if all := forms.list(); len(all) == alternatives {
 			schema = all[alternative]
 		} else {
 			forms.fail("wanted as many as x-go-names")
 		}
 	} else if alternatives != 1 {
-		schema.fail("x-go-names needs oneOf")
+		schema.fail("x-go-names needs anyOf")
 	}
 	c.body = bodyValue
 	switch properties, inline := schema.get("properties"); {
