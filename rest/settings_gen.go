@@ -311,10 +311,11 @@ type SettingsEmails struct {
 	// Rating.
 	Rating     bool `json:"rating,omitzero"`
 	Transcript bool `json:"transcript,omitzero"`
-	// Whether emails are tracked. Older libraries of Crisp have enrich instead.
+	// Whether emails are tracked.
 	Trackers   bool `json:"trackers,omitzero"`
 	JunkFilter bool `json:"junk_filter,omitzero"`
-	Enrich     bool `json:"enrich,omitzero"`
+	// Older name of trackers.
+	Enrich bool `json:"enrich,omitzero"`
 }
 
 func (v *SettingsEmails) decode(d *payload.Decoder, p payload.Presence) {
@@ -346,10 +347,9 @@ type SettingsEmailsInput struct {
 	// Rating.
 	Rating     Opt[bool] `json:"rating,omitzero"`
 	Transcript Opt[bool] `json:"transcript,omitzero"`
-	// Whether emails are tracked. Older libraries of Crisp have enrich instead.
+	// Whether emails are tracked.
 	Trackers   Opt[bool] `json:"trackers,omitzero"`
 	JunkFilter Opt[bool] `json:"junk_filter,omitzero"`
-	Enrich     Opt[bool] `json:"enrich,omitzero"`
 }
 
 // SettingsInbox is settings of the inbox.
@@ -445,8 +445,6 @@ func (v *WebsiteSettings) decode(d *payload.Decoder, p payload.Presence) {
 // WebsiteSettingsInput is what can be written of WebsiteSettings, the
 // settings of a website.
 type WebsiteSettingsInput struct {
-	// Identifier of the website.
-	WebsiteID Opt[string] `json:"website_id,omitzero"`
 	// Name.
 	Name Opt[string] `json:"name,omitzero"`
 	// Domain.
