@@ -74,22 +74,18 @@ func (s *AccountService) CreateWebsite(ctx context.Context, name string, domain 
 
 // BucketFile is the name and the type of a file.
 type BucketFile struct {
-	// Name.
 	Name Opt[string] `json:"name,omitzero"`
-	// Type.
 	Type Opt[string] `json:"type,omitzero"`
 }
 
 // BucketFor is what a file is for.
 type BucketFor struct {
-	// Type.
 	Type Opt[string] `json:"type,omitzero"`
 	ID   Opt[string] `json:"id,omitzero"`
 }
 
 // BucketURLRequest is a file that is to be uploaded.
 type BucketURLRequest struct {
-	// Namespace.
 	Namespace Opt[string] `json:"namespace,omitzero"`
 	ID        Opt[string] `json:"id,omitzero"`
 	File      *BucketFile `json:"file,omitzero"`

@@ -26,11 +26,9 @@ func (s *AnalyticsService) Generate(ctx context.Context, query AnalyticsQuery) (
 
 // AnalyticsDate is the time to compute something for.
 type AnalyticsDate struct {
-	// Side it comes from.
-	From  string `json:"from"`
-	To    string `json:"to"`
-	Split string `json:"split"`
-	// Offset from UTC, in minutes.
+	From     string         `json:"from"`
+	To       string         `json:"to"`
+	Split    string         `json:"split"`
 	Timezone string         `json:"timezone"`
 	Days     *AnalyticsDays `json:"days,omitzero"`
 }
@@ -62,9 +60,7 @@ type AnalyticsIf struct {
 type AnalyticsPoint struct {
 	Answer `json:"-"`
 
-	// Period.
-	Period string `json:"period,omitzero"`
-	// Value.
+	Period     string `json:"period,omitzero"`
 	Value      int    `json:"value,omitzero"`
 	SplitBy    string `json:"split_by,omitzero"`
 	Hits       int    `json:"hits,omitzero"`
@@ -102,23 +98,19 @@ func (v *AnalyticsPoint) decode(d *payload.Decoder, p payload.Presence) {
 
 // AnalyticsQuery is what to compute.
 type AnalyticsQuery struct {
-	Metric string `json:"metric"`
-	// Type.
-	Type       string      `json:"type"`
-	Aggregator Opt[string] `json:"aggregator,omitzero"`
-	SplitBy    Opt[string] `json:"split_by,omitzero"`
-	// Filter.
-	Filter    any            `json:"filter,omitzero"`
-	Date      AnalyticsDate  `json:"date"`
-	If        *AnalyticsIf   `json:"if,omitzero"`
-	Then      *AnalyticsThen `json:"then,omitzero"`
-	RawExport Opt[bool]      `json:"raw_export,omitzero"`
+	Metric     string         `json:"metric"`
+	Type       string         `json:"type"`
+	Aggregator Opt[string]    `json:"aggregator,omitzero"`
+	SplitBy    Opt[string]    `json:"split_by,omitzero"`
+	Filter     any            `json:"filter,omitzero"`
+	Date       AnalyticsDate  `json:"date"`
+	If         *AnalyticsIf   `json:"if,omitzero"`
+	Then       *AnalyticsThen `json:"then,omitzero"`
+	RawExport  Opt[bool]      `json:"raw_export,omitzero"`
 }
 
 // AnalyticsThen is what to compute if a condition is met.
 type AnalyticsThen struct {
-	// Type.
-	Type Opt[string] `json:"type,omitzero"`
-	// Filter.
-	Filter any `json:"filter,omitzero"`
+	Type   Opt[string] `json:"type,omitzero"`
+	Filter any         `json:"filter,omitzero"`
 }

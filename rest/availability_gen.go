@@ -38,10 +38,9 @@ type OperatorAvailability struct {
 	Answer `json:"-"`
 
 	// Identifier of the operator.
-	UserID string `json:"user_id,omitzero"`
-	// Type.
-	Type string                   `json:"type,omitzero"`
-	Time OperatorAvailabilityTime `json:"time,omitzero"`
+	UserID string                   `json:"user_id,omitzero"`
+	Type   string                   `json:"type,omitzero"`
+	Time   OperatorAvailabilityTime `json:"time,omitzero"`
 }
 
 func (v *OperatorAvailability) decode(d *payload.Decoder, p payload.Presence) {
@@ -93,7 +92,6 @@ func (v *OperatorAvailabilityTime) decode(d *payload.Decoder, p payload.Presence
 type WebsiteAvailability struct {
 	Answer `json:"-"`
 
-	// Status.
 	Status string `json:"status,omitzero"`
 	// Since when. Crisp does not say in which unit; milliseconds and seconds are
 	// told apart. On the wire: milliseconds since 1970.

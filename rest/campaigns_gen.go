@@ -25,13 +25,13 @@ type CampaignsQuery struct {
 	SearchName string
 	// Only campaigns with this tag.
 	FilterTag string
-	// Only those that are sent once.
+	// Only one-shot ones.
 	FilterTypeOneShot bool
 	// Only automated ones.
 	FilterTypeAutomated bool
-	// Only those that are not complete yet.
+	// Only those that are not configured.
 	FilterStatusNotConfigured bool
-	// Only those that can be sent.
+	// Only those that are ready.
 	FilterStatusReady bool
 	// Only paused ones.
 	FilterStatusPaused bool
@@ -78,9 +78,9 @@ func (s *CampaignsService) Tags(ctx context.Context) ([]string, error) {
 // Create creates a campaign, and returns its identifier.
 //
 // The route is POST website/{website_id}/campaign. Token tiers: user.
-func (s *CampaignsService) Create(ctx context.Context, typeName string, name string) (campaignID string, err error) {
+func (s *CampaignsService) Create(ctx context.Context, kind string, name string) (campaignID string, err error) {
 	c := s.call(http.MethodPost, user, "website/{website_id}/campaign")
-	c = c.send(map[string]any{"type": typeName, "name": name})
+	c = c.send(map[string]any{"type": kind, "name": name})
 	return fetchText(ctx, c, "campaign_id")
 }
 
@@ -131,8 +131,7 @@ func (s *CampaignsService) Remove(ctx context.Context, campaignID string) error 
 	return c.do(ctx)
 }
 
-// Dispatch sends a campaign off, or makes an automated one wait for its
-// event.
+// Dispatch dispatches a campaign.
 //
 // The route is POST website/{website_id}/campaign/{campaign_id}/dispatch.
 // Token tiers: user.
@@ -159,7 +158,7 @@ func (s *CampaignsService) Pause(ctx context.Context, campaignID string) error {
 	return c.do(ctx)
 }
 
-// Test sends a campaign to its sender only.
+// Test sends a test of a campaign.
 //
 // The route is POST website/{website_id}/campaign/{campaign_id}/test. Token
 // tiers: user.
@@ -194,16 +193,13 @@ type Campaign struct {
 
 	// Identifier of the campaign.
 	CampaignID string `json:"campaign_id,omitzero"`
-	// Type. Such as one-shot.
+	// Such as one-shot.
 	Type string `json:"type,omitzero"`
-	// Format. Such as markdown.
-	Format string `json:"format,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Subject.
+	// Such as markdown.
+	Format  string `json:"format,omitzero"`
+	Name    string `json:"name,omitzero"`
 	Subject string `json:"subject,omitzero"`
-	// Tag.
-	Tag string `json:"tag,omitzero"`
+	Tag     string `json:"tag,omitzero"`
 	// Whether it can be sent.
 	Ready bool `json:"ready,omitzero"`
 	// Whether it was sent.
@@ -226,14 +222,11 @@ type Campaign struct {
 	Sender CampaignSender `json:"sender,omitzero"`
 	// Who gets it.
 	Recipients CampaignRecipients `json:"recipients,omitzero"`
-	// When an automated campaign is sent.
-	Flow CampaignFlow `json:"flow,omitzero"`
+	Flow       CampaignFlow       `json:"flow,omitzero"`
 	// Text of the message.
-	Message string `json:"message,omitzero"`
-	// Options.
-	Options CampaignOptions `json:"options,omitzero"`
-	// Counts.
-	Statistics CampaignCounts `json:"statistics,omitzero"`
+	Message    string          `json:"message,omitzero"`
+	Options    CampaignOptions `json:"options,omitzero"`
+	Statistics CampaignCounts  `json:"statistics,omitzero"`
 }
 
 func (v *Campaign) decode(d *payload.Decoder, p payload.Presence) {
@@ -293,25 +286,20 @@ func (v *Campaign) decode(d *payload.Decoder, p payload.Presence) {
 
 // CampaignInput is what can be written of Campaign, a campaign.
 type CampaignInput struct {
-	// Type. Such as one-shot.
+	// Such as one-shot.
 	Type Opt[string] `json:"type,omitzero"`
-	// Format. Such as markdown.
-	Format Opt[string] `json:"format,omitzero"`
-	// Name.
-	Name Opt[string] `json:"name,omitzero"`
-	// Subject.
+	// Such as markdown.
+	Format  Opt[string] `json:"format,omitzero"`
+	Name    Opt[string] `json:"name,omitzero"`
 	Subject Opt[string] `json:"subject,omitzero"`
-	// Tag.
-	Tag Opt[string] `json:"tag,omitzero"`
+	Tag     Opt[string] `json:"tag,omitzero"`
 	// Who sends it.
 	Sender *CampaignSenderInput `json:"sender,omitzero"`
 	// Who gets it.
 	Recipients *CampaignRecipientsInput `json:"recipients,omitzero"`
-	// When an automated campaign is sent.
-	Flow *CampaignFlowInput `json:"flow,omitzero"`
+	Flow       *CampaignFlowInput       `json:"flow,omitzero"`
 	// Text of the message.
-	Message Opt[string] `json:"message,omitzero"`
-	// Options.
+	Message Opt[string]           `json:"message,omitzero"`
 	Options *CampaignOptionsInput `json:"options,omitzero"`
 }
 
@@ -355,16 +343,11 @@ type CampaignExcerpt struct {
 
 	// Identifier of the campaign.
 	CampaignID string `json:"campaign_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Format.
-	Format string `json:"format,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Subject.
-	Subject string `json:"subject,omitzero"`
-	// Tag.
-	Tag string `json:"tag,omitzero"`
+	Type       string `json:"type,omitzero"`
+	Format     string `json:"format,omitzero"`
+	Name       string `json:"name,omitzero"`
+	Subject    string `json:"subject,omitzero"`
+	Tag        string `json:"tag,omitzero"`
 	// Whether it can be sent.
 	Ready bool `json:"ready,omitzero"`
 	// Whether it was sent.
@@ -434,7 +417,7 @@ type CampaignFilter struct {
 	Model string `json:"model,omitzero"`
 	// What is looked at.
 	Criterion string `json:"criterion,omitzero"`
-	// How it goes together or compares.
+	// How it compares.
 	Operator string `json:"operator,omitzero"`
 	// What it is compared with: an object or a list. Libraries of Crisp differ in
 	// it.
@@ -469,7 +452,7 @@ type CampaignFilterInput struct {
 	Model Opt[string] `json:"model,omitzero"`
 	// What is looked at.
 	Criterion Opt[string] `json:"criterion,omitzero"`
-	// How it goes together or compares.
+	// How it compares.
 	Operator Opt[string] `json:"operator,omitzero"`
 	// What it is compared with: an object or a list. Libraries of Crisp differ in
 	// it.
@@ -622,13 +605,11 @@ func (v *CampaignRecipientPerson) decode(d *payload.Decoder, p payload.Presence)
 
 // CampaignRecipients is who gets a campaign.
 type CampaignRecipients struct {
-	// Type. Such as all.
-	Type string `json:"type,omitzero"`
-	// Segments.
-	Segments []string `json:"segments,omitzero"`
-	People   []string `json:"people,omitzero"`
-	// Filter.
-	Filter []CampaignFilter `json:"filter,omitzero"`
+	// Such as all.
+	Type     string           `json:"type,omitzero"`
+	Segments []string         `json:"segments,omitzero"`
+	People   []string         `json:"people,omitzero"`
+	Filter   []CampaignFilter `json:"filter,omitzero"`
 }
 
 func (v *CampaignRecipients) decode(d *payload.Decoder, p payload.Presence) {
@@ -655,13 +636,11 @@ func (v *CampaignRecipients) decode(d *payload.Decoder, p payload.Presence) {
 // CampaignRecipientsInput is what can be written of CampaignRecipients, who
 // gets a campaign.
 type CampaignRecipientsInput struct {
-	// Type. Such as all.
-	Type Opt[string] `json:"type,omitzero"`
-	// Segments.
-	Segments []string `json:"segments,omitzero"`
-	People   []string `json:"people,omitzero"`
-	// Filter.
-	Filter []CampaignFilterInput `json:"filter,omitzero"`
+	// Such as all.
+	Type     Opt[string]           `json:"type,omitzero"`
+	Segments []string              `json:"segments,omitzero"`
+	People   []string              `json:"people,omitzero"`
+	Filter   []CampaignFilterInput `json:"filter,omitzero"`
 }
 
 // CampaignSender is who sends a campaign.
@@ -696,7 +675,6 @@ type CampaignSenderInput struct {
 type CampaignStatistic struct {
 	Answer `json:"-"`
 
-	// Type.
 	Type    string                   `json:"type,omitzero"`
 	Profile CampaignStatisticProfile `json:"profile,omitzero"`
 	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.

@@ -46,7 +46,7 @@ func (s *ConversationService) Message(ctx context.Context, fingerprint int64) (*
 	return fetchMessage(ctx, c)
 }
 
-// SetOpen says whether an operator has the conversation open.
+// SetOpen changes whether the conversation is open.
 //
 // A library of Crisp sends opened as blocked, which is an error.
 //
@@ -490,22 +490,18 @@ type CallRequest struct {
 
 // CallSignal is what a call's connection is made with.
 type CallSignal struct {
-	// Type. Such as sdp.
-	Type Opt[string] `json:"type,omitzero"`
-	// What is passed on.
-	Payload any `json:"payload,omitzero"`
+	// Such as sdp.
+	Type    Opt[string] `json:"type,omitzero"`
+	Payload any         `json:"payload,omitzero"`
 }
 
 // ConversationFile is a file of a conversation.
 type ConversationFile struct {
 	Answer `json:"-"`
 
-	// Name.
 	Name string `json:"name,omitzero"`
-	// Type.
 	Type string `json:"type,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
+	URL  string `json:"url,omitzero"`
 	// Fingerprint of the message.
 	Fingerprint int64 `json:"fingerprint,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
@@ -544,13 +540,10 @@ type OriginalMessage struct {
 	// Identifier of the conversation.
 	SessionID string `json:"session_id,omitzero"`
 	// Identifier of the original.
-	OriginalID string `json:"original_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Headers. Numbers are float64; the event's Meta.Raw has them exactly.
-	Headers map[string]any `json:"headers,omitzero"`
-	// Content.
-	Content string `json:"content,omitzero"`
+	OriginalID string         `json:"original_id,omitzero"`
+	Type       string         `json:"type,omitzero"`
+	Headers    map[string]any `json:"headers,omitzero"`
+	Content    string         `json:"content,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
@@ -620,9 +613,9 @@ func (v *PageVisit) decode(d *payload.Decoder, p payload.Presence) {
 // ParticipantInput is one who takes part in a conversation beside the
 // visitor.
 type ParticipantInput struct {
-	// Type. Such as email.
+	// Such as email.
 	Type Opt[string] `json:"type,omitzero"`
-	// Where it leads.
+	// Address of the participant.
 	Target Opt[string] `json:"target,omitzero"`
 }
 
@@ -687,7 +680,6 @@ func (v *RelatedConversations) decode(d *payload.Decoder, p payload.Presence) {
 type Relations struct {
 	Answer `json:"-"`
 
-	// Related conversations.
 	Conversations RelatedConversations `json:"conversations,omitzero"`
 }
 
@@ -743,9 +735,7 @@ func (v *RoutingInfo) decode(d *payload.Decoder, p payload.Presence) {
 
 // ScreenPoint is a point on the screen.
 type ScreenPoint struct {
-	// From the left, in pixels.
 	X Opt[int] `json:"x,omitzero"`
-	// From the top, in pixels.
 	Y Opt[int] `json:"y,omitzero"`
 }
 
@@ -753,7 +743,6 @@ type ScreenPoint struct {
 type StateInfo struct {
 	Answer `json:"-"`
 
-	// State.
 	State crisp.SessionState `json:"state,omitzero"`
 }
 
@@ -790,9 +779,8 @@ type TranscriptRequest struct {
 
 // UserInput is who does something.
 type UserInput struct {
-	// Type.
 	Type Opt[string] `json:"type,omitzero"`
-	// Identifier of the operator.
+	// Identifier of the user.
 	UserID Opt[string] `json:"user_id,omitzero"`
 	// Name that is shown.
 	Nickname Opt[string] `json:"nickname,omitzero"`
@@ -804,8 +792,7 @@ type UserInput struct {
 type VerificationRedemption struct {
 	// What is verified. One of email, phone, the URN of a plugin.
 	Identity Opt[string] `json:"identity,omitzero"`
-	// Token.
-	Token Opt[string] `json:"token,omitzero"`
+	Token    Opt[string] `json:"token,omitzero"`
 	// Who gets it.
 	Recipient Opt[string] `json:"recipient,omitzero"`
 }
@@ -824,12 +811,11 @@ type VerificationRequest struct {
 type VisitorEvent struct {
 	Answer `json:"-"`
 
-	// Text.
+	// What was done.
 	Text string `json:"text,omitzero"`
 	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
-	Data map[string]any `json:"data,omitzero"`
-	// Color.
-	Color string `json:"color,omitzero"`
+	Data  map[string]any `json:"data,omitzero"`
+	Color string         `json:"color,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
@@ -911,9 +897,7 @@ func (v *WidgetAction) decode(d *payload.Decoder, p payload.Presence) {
 
 // WidgetActionStrategy is how long to wait for an action.
 type WidgetActionStrategy struct {
-	// How often it is tried.
-	Attempts int `json:"attempts,omitzero"`
-	// After how long it is given up.
+	Attempts   int `json:"attempts,omitzero"`
 	Exhaustion int `json:"exhaustion,omitzero"`
 }
 
@@ -954,7 +938,7 @@ type WidgetFetch struct {
 	ItemID string `json:"item_id"`
 	// What to do.
 	Action Opt[string] `json:"action,omitzero"`
-	// The custom data: texts, numbers and booleans by key.
+	// What to fetch.
 	Data any `json:"data"`
 }
 
@@ -964,7 +948,7 @@ type WidgetPress struct {
 	SectionID string `json:"section_id"`
 	// The item of the section.
 	ItemID string `json:"item_id"`
-	// The custom data: texts, numbers and booleans by key.
+	// What the button is about.
 	Data any `json:"data"`
 	// The value.
 	Value any `json:"value,omitzero"`

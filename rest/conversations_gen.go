@@ -92,19 +92,16 @@ type SpamContent struct {
 
 	// Identifier of what was taken for spam.
 	SpamID string `json:"spam_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
+	Type   string `json:"type,omitzero"`
 	// Why.
 	Reason string `json:"reason,omitzero"`
 	// What is known of it. Numbers are float64; the event's Meta.Raw has them
 	// exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
-	// Headers. Numbers are float64; the event's Meta.Raw has them exactly.
-	Headers map[string]any `json:"headers,omitzero"`
+	Headers  map[string]any `json:"headers,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
-	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Content. Numbers are float64; the event's Meta.Raw has them exactly.
-	Content map[string]any `json:"content,omitzero"`
+	Timestamp time.Time      `json:"timestamp,omitzero"`
+	Content   map[string]any `json:"content,omitzero"`
 }
 
 func (v *SpamContent) decode(d *payload.Decoder, p payload.Presence) {
@@ -140,15 +137,13 @@ type SpamMessage struct {
 
 	// Identifier of what was taken for spam.
 	SpamID string `json:"spam_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
+	Type   string `json:"type,omitzero"`
 	// Why.
 	Reason string `json:"reason,omitzero"`
 	// What is known of it. Numbers are float64; the event's Meta.Raw has them
 	// exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
-	// Headers. Numbers are float64; the event's Meta.Raw has them exactly.
-	Headers map[string]any `json:"headers,omitzero"`
+	Headers  map[string]any `json:"headers,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }

@@ -287,7 +287,7 @@ func (s *HelpdeskService) Change(ctx context.Context, changeID string) (*Helpdes
 	return fetch[HelpdeskChange](ctx, c)
 }
 
-// CancelChange undoes a change of contents.
+// CancelChange cancels a change of contents.
 //
 // The route is DELETE
 // website/{website_id}/helpdesk/history/change/{change_id}. Token tiers:
@@ -298,7 +298,7 @@ func (s *HelpdeskService) CancelChange(ctx context.Context, changeID string, act
 	return c.do(ctx)
 }
 
-// Refresh asks for a kind of content to be made anew.
+// Refresh asks for a kind of content to be refreshed.
 //
 // What is answered is not known.
 //
@@ -491,13 +491,9 @@ func (s *HelpdeskService) DomainSetup(ctx context.Context, custom string) (*Help
 type Feedback struct {
 	Answer `json:"-"`
 
-	// Rating.
-	Rating string `json:"rating,omitzero"`
-	// Comment.
-	Comment string `json:"comment,omitzero"`
-	// What it is about.
+	Rating  string          `json:"rating,omitzero"`
+	Comment string          `json:"comment,omitzero"`
 	Article FeedbackArticle `json:"article,omitzero"`
-	// Whose it is.
 	Session FeedbackSession `json:"session,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -529,10 +525,8 @@ func (v *Feedback) decode(d *payload.Decoder, p payload.Presence) {
 // FeedbackArticle is the content that a reader has spoken of.
 type FeedbackArticle struct {
 	ArticleID string `json:"article_id,omitzero"`
-	// Title.
-	Title string `json:"title,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
+	Title     string `json:"title,omitzero"`
+	URL       string `json:"url,omitzero"`
 }
 
 func (v *FeedbackArticle) decode(d *payload.Decoder, p payload.Presence) {
@@ -583,7 +577,6 @@ func (v *FeedbackCounts) decode(d *payload.Decoder, p payload.Presence) {
 type FeedbackRatings struct {
 	Answer `json:"-"`
 
-	// Counts.
 	Ratings FeedbackCounts `json:"ratings,omitzero"`
 }
 
@@ -647,10 +640,8 @@ func (v *FeedbackSession) decode(d *payload.Decoder, p payload.Presence) {
 type Helpdesk struct {
 	Answer `json:"-"`
 
-	// Name.
 	Name string `json:"name,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
+	URL  string `json:"url,omitzero"`
 }
 
 func (v *Helpdesk) decode(d *payload.Decoder, p payload.Presence) {
@@ -705,15 +696,12 @@ type HelpdeskChange struct {
 	// Identifier of the change.
 	ChangeID string `json:"change_id,omitzero"`
 	// Text of the message.
-	Message string `json:"message,omitzero"`
-	// Who wrote it.
-	Author HelpdeskChangeAuthor `json:"author,omitzero"`
-	// How much was changed.
-	Edits HelpdeskChangeEdits `json:"edits,omitzero"`
+	Message string               `json:"message,omitzero"`
+	Author  HelpdeskChangeAuthor `json:"author,omitzero"`
+	Edits   HelpdeskChangeEdits  `json:"edits,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
-	CreatedAt time.Time `json:"created_at,omitzero"`
-	// What was changed.
-	Files []HelpdeskChangeFile `json:"files,omitzero"`
+	CreatedAt time.Time            `json:"created_at,omitzero"`
+	Files     []HelpdeskChangeFile `json:"files,omitzero"`
 }
 
 func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
@@ -745,8 +733,7 @@ func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
 type HelpdeskChangeAuthor struct {
 	// Email address.
 	Email string `json:"email,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
+	Name  string `json:"name,omitzero"`
 }
 
 func (v *HelpdeskChangeAuthor) decode(d *payload.Decoder, p payload.Presence) {
@@ -768,10 +755,8 @@ func (v *HelpdeskChangeAuthor) decode(d *payload.Decoder, p payload.Presence) {
 
 // HelpdeskChangeEdits is how much a change has changed.
 type HelpdeskChangeEdits struct {
-	// Lines that were added.
 	Insertions int `json:"insertions,omitzero"`
-	// Lines that were taken away.
-	Deletions int `json:"deletions,omitzero"`
+	Deletions  int `json:"deletions,omitzero"`
 }
 
 func (v *HelpdeskChangeEdits) decode(d *payload.Decoder, p payload.Presence) {
@@ -794,12 +779,10 @@ func (v *HelpdeskChangeEdits) decode(d *payload.Decoder, p payload.Presence) {
 // HelpdeskChangeFile is a file that was changed.
 type HelpdeskChangeFile struct {
 	Change string `json:"change,omitzero"`
-	// Path.
-	Path string `json:"path,omitzero"`
+	Path   string `json:"path,omitzero"`
 	// What is known of it.
 	Metadata HelpdeskMetadata `json:"metadata,omitzero"`
-	// Content.
-	Content string `json:"content,omitzero"`
+	Content  string           `json:"content,omitzero"`
 }
 
 func (v *HelpdeskChangeFile) decode(d *payload.Decoder, p payload.Presence) {
@@ -825,10 +808,8 @@ func (v *HelpdeskChangeFile) decode(d *payload.Decoder, p payload.Presence) {
 
 // HelpdeskCounts is the number of contents of a kind.
 type HelpdeskCounts struct {
-	// How many entries.
 	Entries int `json:"entries,omitzero"`
-	// How many groups.
-	Groups int `json:"groups,omitzero"`
+	Groups  int `json:"groups,omitzero"`
 }
 
 func (v *HelpdeskCounts) decode(d *payload.Decoder, p payload.Presence) {
@@ -893,13 +874,10 @@ type HelpdeskDomainChange struct {
 
 // HelpdeskDomainRecord is a DNS record that a domain needs.
 type HelpdeskDomainRecord struct {
-	// Type.
 	Type string `json:"type,omitzero"`
 	// What it is compared with.
 	Query string `json:"query,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Value.
+	Name  string `json:"name,omitzero"`
 	Value string `json:"value,omitzero"`
 }
 
@@ -926,7 +904,6 @@ func (v *HelpdeskDomainRecord) decode(d *payload.Decoder, p payload.Presence) {
 
 // HelpdeskDomainRecords is the DNS records that a domain needs.
 type HelpdeskDomainRecords struct {
-	// DNS records.
 	Records []HelpdeskDomainRecord `json:"records,omitzero"`
 }
 
@@ -950,9 +927,8 @@ type HelpdeskDomainSetup struct {
 	Answer `json:"-"`
 
 	// Domain of your own.
-	Custom string `json:"custom,omitzero"`
-	// What to set up.
-	Setup HelpdeskDomainRecords `json:"setup,omitzero"`
+	Custom string                `json:"custom,omitzero"`
+	Setup  HelpdeskDomainRecords `json:"setup,omitzero"`
 }
 
 func (v *HelpdeskDomainSetup) decode(d *payload.Decoder, p payload.Presence) {
@@ -976,13 +952,9 @@ func (v *HelpdeskDomainSetup) decode(d *payload.Decoder, p payload.Presence) {
 type HelpdeskEntry struct {
 	Answer `json:"-"`
 
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Last part of the path.
-	Slug string `json:"slug,omitzero"`
-	// Title.
-	Title string `json:"title,omitzero"`
-	// State.
+	Type  string        `json:"type,omitzero"`
+	Slug  string        `json:"slug,omitzero"`
+	Title string        `json:"title,omitzero"`
 	State HelpdeskState `json:"state,omitzero"`
 	// What belongs to it.
 	Children []HelpdeskEntry `json:"children,omitzero"`
@@ -1016,12 +988,9 @@ type HelpdeskLocale struct {
 	Answer `json:"-"`
 
 	// Identifier of the language.
-	LocaleID string `json:"locale_id,omitzero"`
-	// Language.
-	Locale string `json:"locale,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
-	// Counts.
+	LocaleID   string                   `json:"locale_id,omitzero"`
+	Locale     string                   `json:"locale,omitzero"`
+	URL        string                   `json:"url,omitzero"`
 	Statistics HelpdeskLocaleStatistics `json:"statistics,omitzero"`
 }
 
@@ -1079,20 +1048,14 @@ func (v *HelpdeskLocaleStatistics) decode(d *payload.Decoder, p payload.Presence
 type HelpdeskMetadata struct {
 	Answer `json:"-"`
 
-	// Format.
-	Format string `json:"format,omitzero"`
-	// Title.
-	Title string `json:"title,omitzero"`
-	// Description.
-	Description string `json:"description,omitzero"`
-	// State.
-	State HelpdeskState `json:"state,omitzero"`
+	Format      string        `json:"format,omitzero"`
+	Title       string        `json:"title,omitzero"`
+	Description string        `json:"description,omitzero"`
+	State       HelpdeskState `json:"state,omitzero"`
 	// Who wrote it.
 	Author HelpdeskAuthor `json:"author,omitzero"`
-	// Color.
-	Color string `json:"color,omitzero"`
-	// URL of the image.
-	Image string `json:"image,omitzero"`
+	Color  string         `json:"color,omitzero"`
+	Image  string         `json:"image,omitzero"`
 }
 
 func (v *HelpdeskMetadata) decode(d *payload.Decoder, p payload.Presence) {
@@ -1125,20 +1088,14 @@ func (v *HelpdeskMetadata) decode(d *payload.Decoder, p payload.Presence) {
 // HelpdeskMetadataInput is what can be written of HelpdeskMetadata, what is
 // known of a content.
 type HelpdeskMetadataInput struct {
-	// Format.
-	Format Opt[string] `json:"format,omitzero"`
-	// Title.
-	Title Opt[string] `json:"title,omitzero"`
-	// Description.
-	Description Opt[string] `json:"description,omitzero"`
-	// State.
-	State *HelpdeskStateInput `json:"state,omitzero"`
+	Format      Opt[string]         `json:"format,omitzero"`
+	Title       Opt[string]         `json:"title,omitzero"`
+	Description Opt[string]         `json:"description,omitzero"`
+	State       *HelpdeskStateInput `json:"state,omitzero"`
 	// Who wrote it.
 	Author *HelpdeskAuthorInput `json:"author,omitzero"`
-	// Color.
-	Color Opt[string] `json:"color,omitzero"`
-	// URL of the image.
-	Image Opt[string] `json:"image,omitzero"`
+	Color  Opt[string]          `json:"color,omitzero"`
+	Image  Opt[string]          `json:"image,omitzero"`
 }
 
 // HelpdeskPage is a page of a helpdesk.
@@ -1147,12 +1104,10 @@ type HelpdeskPage struct {
 
 	// Identifier of the page.
 	EntityID string `json:"entity_id,omitzero"`
-	// Title.
-	Title string `json:"title,omitzero"`
+	Title    string `json:"title,omitzero"`
 	// Path in the tree.
 	TreePath string `json:"tree_path,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
+	URL      string `json:"url,omitzero"`
 }
 
 func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
@@ -1180,10 +1135,8 @@ func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
 type HelpdeskPageLink struct {
 	Answer `json:"-"`
 
-	// Title.
 	Title string `json:"title,omitzero"`
-	// URL.
-	URL string `json:"url,omitzero"`
+	URL   string `json:"url,omitzero"`
 }
 
 func (v *HelpdeskPageLink) decode(d *payload.Decoder, p payload.Presence) {
@@ -1211,9 +1164,8 @@ type HelpdeskPathTarget struct {
 // HelpdeskPathUpdate is a change of a path.
 type HelpdeskPathUpdate struct {
 	// What to do.
-	Action string `json:"action"`
-	// Path.
-	Path *HelpdeskPathTarget `json:"path,omitzero"`
+	Action string              `json:"action"`
+	Path   *HelpdeskPathTarget `json:"path,omitzero"`
 	// Place among its siblings.
 	Position Opt[int] `json:"position,omitzero"`
 }
@@ -1224,10 +1176,8 @@ type HelpdeskRedirection struct {
 
 	// Identifier of the redirection.
 	RedirectionID string `json:"redirection_id,omitzero"`
-	// Path.
-	Path string `json:"path,omitzero"`
-	// Where it leads.
-	Target string `json:"target,omitzero"`
+	Path          string `json:"path,omitzero"`
+	Target        string `json:"target,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// When it was changed last. On the wire: milliseconds since 1970.
@@ -1261,7 +1211,6 @@ func (v *HelpdeskRedirection) decode(d *payload.Decoder, p payload.Presence) {
 type HelpdeskSettings struct {
 	Answer `json:"-"`
 
-	// Name.
 	Name         string                       `json:"name,omitzero"`
 	Appearance   HelpdeskSettingsAppearance   `json:"appearance,omitzero"`
 	Localization HelpdeskSettingsLocalization `json:"localization,omitzero"`
@@ -1304,7 +1253,6 @@ func (v *HelpdeskSettings) decode(d *payload.Decoder, p payload.Presence) {
 // HelpdeskSettingsInput is what can be written of HelpdeskSettings, the
 // settings of a helpdesk.
 type HelpdeskSettingsInput struct {
-	// Name.
 	Name         Opt[string]                        `json:"name,omitzero"`
 	Appearance   *HelpdeskSettingsAppearanceInput   `json:"appearance,omitzero"`
 	Localization *HelpdeskSettingsLocalizationInput `json:"localization,omitzero"`
@@ -1351,7 +1299,6 @@ type HelpdeskSettingsAccessInput struct {
 
 // HelpdeskSettingsAppearance is the part appearance of HelpdeskSettings.
 type HelpdeskSettingsAppearance struct {
-	// Color.
 	Color  HelpdeskSettingsAppearanceColor `json:"color,omitzero"`
 	Logos  HelpdeskSettingsAppearanceLogos `json:"logos,omitzero"`
 	Banner string                          `json:"banner,omitzero"`
@@ -1379,7 +1326,6 @@ func (v *HelpdeskSettingsAppearance) decode(d *payload.Decoder, p payload.Presen
 // HelpdeskSettingsAppearanceInput is what can be written of
 // HelpdeskSettingsAppearance, the part appearance of HelpdeskSettings.
 type HelpdeskSettingsAppearanceInput struct {
-	// Color.
 	Color  *HelpdeskSettingsAppearanceColorInput `json:"color,omitzero"`
 	Logos  *HelpdeskSettingsAppearanceLogosInput `json:"logos,omitzero"`
 	Banner Opt[string]                           `json:"banner,omitzero"`
@@ -1705,7 +1651,6 @@ type HelpdeskStateInput struct {
 type HelpdeskText struct {
 	Answer `json:"-"`
 
-	// Content.
 	Content string `json:"content,omitzero"`
 }
 

@@ -88,10 +88,8 @@ type Inbox struct {
 
 	// Identifier of the inbox.
 	InboxID string `json:"inbox_id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Emoji.
-	Emoji string `json:"emoji,omitzero"`
+	Name    string `json:"name,omitzero"`
+	Emoji   string `json:"emoji,omitzero"`
 	// Place in the list.
 	Order int `json:"order,omitzero"`
 	// Identifiers of the operators.
@@ -102,7 +100,7 @@ type Inbox struct {
 	TeamOperators []string `json:"team_operators,omitzero"`
 	// What a conversation has to meet to be in it.
 	Conditions []InboxCondition `json:"conditions,omitzero"`
-	// How it goes together or compares. Such as and.
+	// How the conditions go together. Such as and.
 	Operator string `json:"operator,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
@@ -147,9 +145,7 @@ func (v *Inbox) decode(d *payload.Decoder, p payload.Presence) {
 
 // InboxInput is what can be written of Inbox, an inbox.
 type InboxInput struct {
-	// Name.
-	Name Opt[string] `json:"name,omitzero"`
-	// Emoji.
+	Name  Opt[string] `json:"name,omitzero"`
 	Emoji Opt[string] `json:"emoji,omitzero"`
 	// Place in the list.
 	Order Opt[int] `json:"order,omitzero"`
@@ -161,7 +157,7 @@ type InboxInput struct {
 	TeamOperators []string `json:"team_operators,omitzero"`
 	// What a conversation has to meet to be in it.
 	Conditions []InboxConditionInput `json:"conditions,omitzero"`
-	// How it goes together or compares. Such as and.
+	// How the conditions go together. Such as and.
 	Operator Opt[string] `json:"operator,omitzero"`
 }
 
@@ -171,7 +167,7 @@ type InboxCondition struct {
 	Model string `json:"model,omitzero"`
 	// What is looked at. Such as segments.
 	Criterion string `json:"criterion,omitzero"`
-	// How it goes together or compares. One of eq, neq, gte, lte, gt, lt.
+	// How it compares. One of eq, neq, gte, lte, gt, lt.
 	Operator string `json:"operator,omitzero"`
 	// What it is compared with.
 	Query []string `json:"query,omitzero"`
@@ -205,7 +201,7 @@ type InboxConditionInput struct {
 	Model Opt[string] `json:"model,omitzero"`
 	// What is looked at. Such as segments.
 	Criterion Opt[string] `json:"criterion,omitzero"`
-	// How it goes together or compares. One of eq, neq, gte, lte, gt, lt.
+	// How it compares. One of eq, neq, gte, lte, gt, lt.
 	Operator Opt[string] `json:"operator,omitzero"`
 	// What it is compared with.
 	Query []string `json:"query,omitzero"`

@@ -132,29 +132,24 @@ type OperatorEmail struct {
 	// Who gets it. Such as owners.
 	Recipient Opt[string] `json:"recipient,omitzero"`
 	// Identifier of the operator.
-	UserID Opt[string] `json:"user_id,omitzero"`
-	// Subject.
+	UserID  Opt[string] `json:"user_id,omitzero"`
 	Subject Opt[string] `json:"subject,omitzero"`
 	// Text of the message.
-	Message Opt[string] `json:"message,omitzero"`
-	// Where it leads.
-	Target *OperatorEmailTarget `json:"target,omitzero"`
+	Message Opt[string]          `json:"message,omitzero"`
+	Target  *OperatorEmailTarget `json:"target,omitzero"`
 }
 
 // OperatorEmailTarget is a button in an email to operators.
 type OperatorEmailTarget struct {
 	Label Opt[string] `json:"label,omitzero"`
-	// URL.
-	URL Opt[string] `json:"url,omitzero"`
+	URL   Opt[string] `json:"url,omitzero"`
 }
 
 // OperatorEntry is an entry in the list of operators.
 type OperatorEntry struct {
 	Answer `json:"-"`
 
-	// Type.
-	Type string `json:"type,omitzero"`
-	// The operator.
+	Type    string       `json:"type,omitzero"`
 	Details OperatorInfo `json:"details,omitzero"`
 }
 
@@ -189,18 +184,14 @@ type OperatorInfo struct {
 	FirstName string `json:"first_name,omitzero"`
 	// Last name.
 	LastName string `json:"last_name,omitzero"`
-	// Role.
-	Role string `json:"role,omitzero"`
-	// Title.
-	Title string `json:"title,omitzero"`
+	Role     string `json:"role,omitzero"`
+	Title    string `json:"title,omitzero"`
 	// Whether it is available.
 	Availability string `json:"availability,omitzero"`
 	// Whether there is a token.
-	HasToken bool `json:"has_token,omitzero"`
-	// Identifier.
+	HasToken   bool   `json:"has_token,omitzero"`
 	Identifier string `json:"identifier,omitzero"`
-	// Key.
-	Key string `json:"key,omitzero"`
+	Key        string `json:"key,omitzero"`
 }
 
 func (v *OperatorInfo) decode(d *payload.Decoder, p payload.Presence) {

@@ -286,13 +286,13 @@ func (s *PeopleService) Subscription(ctx context.Context, peopleID string) (*Ema
 //
 // The route is PATCH website/{website_id}/people/subscription/{people_id}.
 // Token tiers: user, plugin.
-func (s *PeopleService) UpdateSubscription(ctx context.Context, peopleID string, subscription EmailSubscriptionUpdate) error {
+func (s *PeopleService) UpdateSubscription(ctx context.Context, peopleID string, subscription EmailSubscriptionInput) error {
 	c := s.call(http.MethodPatch, user|plugin, "website/{website_id}/people/subscription/{people_id}", peopleID)
 	c = c.send(subscription)
 	return c.do(ctx)
 }
 
-// Export asks for a copy of all contacts, which is sent by email.
+// Export asks for a copy of all contacts.
 //
 // The route is POST website/{website_id}/people/export/profiles. Token tiers:
 // user.
@@ -315,18 +315,13 @@ func (s *PeopleService) Import(ctx context.Context, setup ImportSetup) (importID
 
 // CompanyInput is what can be written of a company.
 type CompanyInput struct {
-	// Name.
 	Name Opt[string] `json:"name,omitzero"`
 	// Legal name.
-	LegalName Opt[string] `json:"legal_name,omitzero"`
-	// Domain.
-	Domain Opt[string] `json:"domain,omitzero"`
-	// URL.
-	URL Opt[string] `json:"url,omitzero"`
-	// Description.
+	LegalName   Opt[string] `json:"legal_name,omitzero"`
+	Domain      Opt[string] `json:"domain,omitzero"`
+	URL         Opt[string] `json:"url,omitzero"`
 	Description Opt[string] `json:"description,omitzero"`
-	// Offset from UTC, in minutes.
-	Timezone Opt[int] `json:"timezone,omitzero"`
+	Timezone    Opt[int]    `json:"timezone,omitzero"`
 	// Phone numbers.
 	Phones []string `json:"phones,omitzero"`
 	// Email addresses.
@@ -335,8 +330,7 @@ type CompanyInput struct {
 	Geolocation *GeolocationInput `json:"geolocation,omitzero"`
 	// Numbers of the company.
 	Metrics *MetricsInput `json:"metrics,omitzero"`
-	// Tags.
-	Tags []string `json:"tags,omitzero"`
+	Tags    []string      `json:"tags,omitzero"`
 }
 
 // CoordinatesInput is coordinates.
@@ -370,22 +364,19 @@ func (v *EmailSubscription) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-// EmailSubscriptionUpdate is a change of whether a contact gets emails.
-type EmailSubscriptionUpdate struct {
+// EmailSubscriptionInput is what can be written of EmailSubscription, whether
+// a contact gets emails.
+type EmailSubscriptionInput struct {
 	// Whether emails are sent to the contact.
 	Email Opt[bool] `json:"email,omitzero"`
 }
 
 // EmploymentInput is what can be written of an employment.
 type EmploymentInput struct {
-	// Name.
-	Name Opt[string] `json:"name,omitzero"`
-	// Domain.
+	Name   Opt[string] `json:"name,omitzero"`
 	Domain Opt[string] `json:"domain,omitzero"`
-	// Title.
-	Title Opt[string] `json:"title,omitzero"`
-	// Role.
-	Role Opt[string] `json:"role,omitzero"`
+	Title  Opt[string] `json:"title,omitzero"`
+	Role   Opt[string] `json:"role,omitzero"`
 	// Seniority.
 	Seniority Opt[string] `json:"seniority,omitzero"`
 }
@@ -397,8 +388,7 @@ type GeolocationInput struct {
 	// Code of the region.
 	Region Opt[string] `json:"region,omitzero"`
 	// Name of the city.
-	City Opt[string] `json:"city,omitzero"`
-	// Coordinates.
+	City        Opt[string]       `json:"city,omitzero"`
 	Coordinates *CoordinatesInput `json:"coordinates,omitzero"`
 }
 
@@ -420,12 +410,9 @@ type ImportOptions struct {
 
 // ImportSetup is a file of contacts, and how to read it.
 type ImportSetup struct {
-	// URL.
-	URL Opt[string] `json:"url,omitzero"`
-	// Which column is for which field.
+	URL     Opt[string]     `json:"url,omitzero"`
 	Mapping []ImportMapping `json:"mapping,omitzero"`
-	// Options.
-	Options *ImportOptions `json:"options,omitzero"`
+	Options *ImportOptions  `json:"options,omitzero"`
 }
 
 // MetricsInput is numbers of a company.
@@ -469,22 +456,19 @@ type PersonInput struct {
 	Nickname Opt[string] `json:"nickname,omitzero"`
 	// URL of the picture.
 	Avatar Opt[string] `json:"avatar,omitzero"`
-	// Gender.
 	Gender Opt[string] `json:"gender,omitzero"`
 	// Phone number.
 	Phone Opt[string] `json:"phone,omitzero"`
 	// Postal address.
-	Address Opt[string] `json:"address,omitzero"`
-	// Description.
+	Address     Opt[string] `json:"address,omitzero"`
 	Description Opt[string] `json:"description,omitzero"`
-	// The website.
+	// URL of the website.
 	Website Opt[string] `json:"website,omitzero"`
-	// Offset from UTC, in minutes.
+	// Offset from UTC in minutes, as JavaScript counts it: positive to the west.
 	Timezone Opt[int] `json:"timezone,omitzero"`
 	// Profiles elsewhere.
-	Profiles []SocialProfileInput `json:"profiles,omitzero"`
-	// Employment.
-	Employment *EmploymentInput `json:"employment,omitzero"`
+	Profiles   []SocialProfileInput `json:"profiles,omitzero"`
+	Employment *EmploymentInput     `json:"employment,omitzero"`
 	// Where it is.
 	Geolocation *GeolocationInput `json:"geolocation,omitzero"`
 	// Languages, the preferred one first.
@@ -500,9 +484,8 @@ type Profile struct {
 	// The person.
 	Person crisp.Person `json:"person,omitzero"`
 	// The company.
-	Company crisp.Company `json:"company,omitzero"`
-	// Segments.
-	Segments []string `json:"segments,omitzero"`
+	Company  crisp.Company `json:"company,omitzero"`
+	Segments []string      `json:"segments,omitzero"`
 	// Notes of the operators.
 	Notepad string `json:"notepad,omitzero"`
 	// When the contact was active.
@@ -556,10 +539,8 @@ type ProfileCampaign struct {
 
 	// Identifier of the campaign.
 	CampaignID string `json:"campaign_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
+	Type       string `json:"type,omitzero"`
+	Name       string `json:"name,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// When it was changed last. On the wire: milliseconds since 1970.
@@ -568,7 +549,7 @@ type ProfileCampaign struct {
 	DispatchedAt time.Time `json:"dispatched_at,omitzero"`
 	// When it happened. On the wire: milliseconds since 1970.
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
-	// Counts.
+	// What the contact has done.
 	Statistics []string `json:"statistics,omitzero"`
 }
 
@@ -608,9 +589,8 @@ type ProfileCard struct {
 	// The person.
 	Person *PersonInput `json:"person,omitzero"`
 	// The company.
-	Company *CompanyInput `json:"company,omitzero"`
-	// Segments.
-	Segments []string `json:"segments,omitzero"`
+	Company  *CompanyInput `json:"company,omitzero"`
+	Segments []string      `json:"segments,omitzero"`
 	// Notes of the operators.
 	Notepad Opt[string] `json:"notepad,omitzero"`
 	// When the contact was active last.
@@ -644,11 +624,11 @@ func (v *ProfileData) decode(d *payload.Decoder, p payload.Presence) {
 type ProfileEvent struct {
 	Answer `json:"-"`
 
-	// Text.
+	// What was done.
 	Text string `json:"text,omitzero"`
 	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
 	Data map[string]any `json:"data,omitzero"`
-	// Color. Such as red.
+	// Such as red.
 	Color string `json:"color,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.
 	Timestamp time.Time `json:"timestamp,omitzero"`
@@ -678,11 +658,11 @@ func (v *ProfileEvent) decode(d *payload.Decoder, p payload.Presence) {
 // ProfileEventInput is what can be written of ProfileEvent, something that a
 // contact did.
 type ProfileEventInput struct {
-	// Text.
+	// What was done.
 	Text Opt[string] `json:"text,omitzero"`
 	// Data by key.
 	Data map[string]any `json:"data,omitzero"`
-	// Color. Such as red.
+	// Such as red.
 	Color Opt[string] `json:"color,omitzero"`
 	// When it was.
 	Timestamp Opt[time.Time] `json:"timestamp,omitzero"`
@@ -694,7 +674,7 @@ type ProfileFilter struct {
 	Model Opt[string] `json:"model,omitzero"`
 	// What is looked at.
 	Criterion Opt[string] `json:"criterion,omitzero"`
-	// How it goes together or compares.
+	// How it compares.
 	Operator Opt[string] `json:"operator,omitzero"`
 	// What it is compared with.
 	Query []string `json:"query,omitzero"`
@@ -702,19 +682,16 @@ type ProfileFilter struct {
 
 // SocialProfileInput is a profile elsewhere.
 type SocialProfileInput struct {
-	// Type.
 	Type Opt[string] `json:"type,omitzero"`
 	// Name there.
 	Handle Opt[string] `json:"handle,omitzero"`
-	// URL.
-	URL Opt[string] `json:"url,omitzero"`
+	URL    Opt[string] `json:"url,omitzero"`
 }
 
 // SuggestedEvent is an event that is suggested.
 type SuggestedEvent struct {
 	Answer `json:"-"`
 
-	// Text.
 	Text string `json:"text,omitzero"`
 	// How often it is used.
 	Count int `json:"count,omitzero"`

@@ -53,7 +53,7 @@ func TestAProfileHasWhatCrispAnswered(t *testing.T) {
 	assert.Equal(t, []request{{"GET", "/website/w1/people/profile/ada@example.com", "", ""}}, got())
 	assert.Equal(t, "p1", p.PeopleID)
 	assert.Equal(t, "Ada", p.Person.Nickname)
-	assert.Equal(t, 51.5, p.Person.Geolocation.Coordinates.Latitude)
+	assert.InDelta(t, 51.5, p.Person.Geolocation.Coordinates.Latitude, 0)
 	assert.True(t, p.Active.Now)
 	assert.Equal(t, int64(1893456000000), p.CreatedAt.UnixMilli())
 	assert.Contains(t, string(p.Raw), "new_field")

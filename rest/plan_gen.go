@@ -14,8 +14,7 @@ import (
 // Its calls begin with rest.Plan(client).
 type PlanService struct{ place }
 
-// Subscriptions lists the plans that the websites of the account have
-// subscribed to.
+// Subscriptions lists all active subscriptions to plans.
 //
 // The route is GET plans/subscription. Token tiers: user.
 func (s *PlanService) Subscriptions(ctx context.Context) ([]*PlanSubscription, error) {
@@ -84,10 +83,8 @@ func (s *PlanService) RedeemCoupon(ctx context.Context, websiteID string, code s
 type PlanSubscription struct {
 	Answer `json:"-"`
 
-	ID string `json:"id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Price.
+	ID    string  `json:"id,omitzero"`
+	Name  string  `json:"name,omitzero"`
 	Price float64 `json:"price,omitzero"`
 	// Since when.
 	Since string `json:"since,omitzero"`
@@ -101,11 +98,10 @@ type PlanSubscription struct {
 	BillPeriod string `json:"bill_period,omitzero"`
 	// Until when it is paid for.
 	BillValidUntil string `json:"bill_valid_until,omitzero"`
-	// When the contact was active.
+	// Whether it is active.
 	Active bool `json:"active,omitzero"`
 	// Whether it is for tests.
-	Sandbox bool `json:"sandbox,omitzero"`
-	// The website.
+	Sandbox bool                    `json:"sandbox,omitzero"`
 	Website PlanSubscriptionWebsite `json:"website,omitzero"`
 	// Whether a coupon was redeemed.
 	CouponRedeemed bool `json:"coupon_redeemed,omitzero"`
@@ -215,7 +211,7 @@ func (v *PlanSubscriptionCouponPolicy) decode(d *payload.Decoder, p payload.Pres
 
 // PlanSubscriptionOwner is who pays for a plan.
 type PlanSubscriptionOwner struct {
-	// Identifier of the operator.
+	// Identifier of the user.
 	UserID string `json:"user_id,omitzero"`
 	// Email address.
 	Email string `json:"email,omitzero"`
@@ -248,10 +244,8 @@ func (v *PlanSubscriptionOwner) decode(d *payload.Decoder, p payload.Presence) {
 
 // PlanSubscriptionWebsite is a website that has subscribed to a plan.
 type PlanSubscriptionWebsite struct {
-	ID string `json:"id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Domain.
+	ID     string `json:"id,omitzero"`
+	Name   string `json:"name,omitzero"`
 	Domain string `json:"domain,omitzero"`
 	// URL of the logo.
 	Logo string `json:"logo,omitzero"`

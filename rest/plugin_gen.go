@@ -62,8 +62,7 @@ func (s *PluginService) WebsitesSince(ctx context.Context, dateSince time.Time, 
 	return fetchList[ConnectedWebsite](ctx, c)
 }
 
-// Subscriptions lists the plugins that the websites of the account have
-// subscribed to.
+// Subscriptions lists all active subscriptions to plugins.
 //
 // The route is GET plugins/subscription. Token tiers: user.
 func (s *PluginService) Subscriptions(ctx context.Context) ([]*PluginSubscription, error) {
@@ -190,12 +189,9 @@ func (s *PluginService) DispatchEvent(ctx context.Context, websiteID string, plu
 
 // ChannelMessage is data for a channel of a plugin.
 type ChannelMessage struct {
-	// Namespace.
-	Namespace Opt[string] `json:"namespace,omitzero"`
-	// Identifier.
-	Identifier Opt[string] `json:"identifier,omitzero"`
-	// What is passed on.
-	Payload map[string]any `json:"payload,omitzero"`
+	Namespace  Opt[string]    `json:"namespace,omitzero"`
+	Identifier Opt[string]    `json:"identifier,omitzero"`
+	Payload    map[string]any `json:"payload,omitzero"`
 }
 
 // ConnectedWebsite is a website that has subscribed to a plugin.
@@ -203,13 +199,10 @@ type ConnectedWebsite struct {
 	Answer `json:"-"`
 
 	// Identifier of the website.
-	WebsiteID string `json:"website_id,omitzero"`
-	// Price.
-	Price float64 `json:"price,omitzero"`
-	// Token.
-	Token string `json:"token,omitzero"`
-	// Settings. Numbers are float64; the event's Meta.Raw has them exactly.
-	Settings map[string]any `json:"settings,omitzero"`
+	WebsiteID string         `json:"website_id,omitzero"`
+	Price     float64        `json:"price,omitzero"`
+	Token     string         `json:"token,omitzero"`
+	Settings  map[string]any `json:"settings,omitzero"`
 	// The plan.
 	Plan ConnectedWebsitePlan `json:"plan,omitzero"`
 	// What happened to the website.
@@ -243,8 +236,7 @@ func (v *ConnectedWebsite) decode(d *payload.Decoder, p payload.Presence) {
 
 // ConnectedWebsitePlan is the plan of a website.
 type ConnectedWebsitePlan struct {
-	ID string `json:"id,omitzero"`
-	// Name.
+	ID   string `json:"id,omitzero"`
 	Name string `json:"name,omitzero"`
 	// Whether the trial goes on.
 	Trialing bool `json:"trialing,omitzero"`
@@ -271,7 +263,6 @@ func (v *ConnectedWebsitePlan) decode(d *payload.Decoder, p payload.Presence) {
 
 // EventDispatch is an event of a plugin.
 type EventDispatch struct {
-	// Name.
 	Name Opt[string] `json:"name,omitzero"`
 	// Data by key.
 	Data map[string]any `json:"data,omitzero"`
@@ -307,14 +298,10 @@ type PluginSettings struct {
 	// Identifier of the plugin.
 	PluginID string `json:"plugin_id,omitzero"`
 	// Identifier of the website.
-	WebsiteID string `json:"website_id,omitzero"`
-	// Token.
-	Token string `json:"token,omitzero"`
-	// Schema of the settings. Numbers are float64; the event's Meta.Raw has them
-	// exactly.
-	Schema map[string]any `json:"schema,omitzero"`
-	// Settings. Numbers are float64; the event's Meta.Raw has them exactly.
-	Settings map[string]any `json:"settings,omitzero"`
+	WebsiteID string         `json:"website_id,omitzero"`
+	Token     string         `json:"token,omitzero"`
+	Schema    map[string]any `json:"schema,omitzero"`
+	Settings  map[string]any `json:"settings,omitzero"`
 	// URL of the form for the settings.
 	SettingsFormURL string `json:"settings_form_url,omitzero"`
 	// URL that is called.
@@ -352,15 +339,12 @@ func (v *PluginSettings) decode(d *payload.Decoder, p payload.Presence) {
 type PluginSubscription struct {
 	Answer `json:"-"`
 
-	ID  string `json:"id,omitzero"`
-	URN string `json:"urn,omitzero"`
-	// Type.
-	Type     string `json:"type,omitzero"`
-	Category string `json:"category,omitzero"`
-	// Name.
-	Name    string `json:"name,omitzero"`
-	Summary string `json:"summary,omitzero"`
-	// Price.
+	ID           string                   `json:"id,omitzero"`
+	URN          string                   `json:"urn,omitzero"`
+	Type         string                   `json:"type,omitzero"`
+	Category     string                   `json:"category,omitzero"`
+	Name         string                   `json:"name,omitzero"`
+	Summary      string                   `json:"summary,omitzero"`
 	Price        float64                  `json:"price,omitzero"`
 	Plans        []PluginSubscriptionPlan `json:"plans,omitzero"`
 	Icon         string                   `json:"icon,omitzero"`
@@ -373,7 +357,7 @@ type PluginSubscription struct {
 	Configurable bool                     `json:"configurable,omitzero"`
 	// Since when.
 	Since string `json:"since,omitzero"`
-	// When the contact was active.
+	// Whether it is active.
 	Active bool `json:"active,omitzero"`
 	// Identifier of the website.
 	WebsiteID string `json:"website_id,omitzero"`
@@ -444,10 +428,8 @@ func (v *PluginSubscription) decode(d *payload.Decoder, p payload.Presence) {
 
 // PluginSubscriptionPlan is a plan of a plugin.
 type PluginSubscriptionPlan struct {
-	ID string `json:"id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Price.
+	ID    string  `json:"id,omitzero"`
+	Name  string  `json:"name,omitzero"`
 	Price float64 `json:"price,omitzero"`
 }
 
@@ -503,7 +485,6 @@ func (v *Provenance) decode(d *payload.Decoder, p payload.Presence) {
 
 // ProvenancePayload is what the statement states.
 type ProvenancePayload struct {
-	// The website.
 	Website ProvenanceWebsite `json:"website,omitzero"`
 	User    ProvenanceUser    `json:"user,omitzero"`
 	Plugin  ProvenancePlugin  `json:"plugin,omitzero"`
@@ -553,8 +534,7 @@ func (v *ProvenancePlugin) decode(d *payload.Decoder, p payload.Presence) {
 type ProvenanceUser struct {
 	// Identifier of the operator.
 	UserID string `json:"user_id,omitzero"`
-	// Role.
-	Role string `json:"role,omitzero"`
+	Role   string `json:"role,omitzero"`
 }
 
 func (v *ProvenanceUser) decode(d *payload.Decoder, p payload.Presence) {
@@ -599,11 +579,9 @@ func (v *ProvenanceWebsite) decode(d *payload.Decoder, p payload.Presence) {
 type UsageBill struct {
 	Answer `json:"-"`
 
-	// Name.
 	Name string `json:"name,omitzero"`
 	// How many units.
-	Units int `json:"units,omitzero"`
-	// Price.
+	Units int     `json:"units,omitzero"`
 	Price float64 `json:"price,omitzero"`
 }
 
@@ -628,10 +606,8 @@ func (v *UsageBill) decode(d *payload.Decoder, p payload.Presence) {
 
 // UsageReport is what is to be billed for the use of a plugin.
 type UsageReport struct {
-	// Name.
 	Name Opt[string] `json:"name,omitzero"`
 	// How many units.
-	Units Opt[int] `json:"units,omitzero"`
-	// Price.
+	Units Opt[int]     `json:"units,omitzero"`
 	Price Opt[float64] `json:"price,omitzero"`
 }

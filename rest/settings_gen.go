@@ -60,50 +60,48 @@ type SettingsAuditInput struct {
 
 // SettingsChatbox is settings of the chatbox.
 type SettingsChatbox struct {
-	Tile string `json:"tile,omitzero"`
-	// Related conversations.
-	Conversations       bool   `json:"conversations,omitzero"`
-	WaitGame            bool   `json:"wait_game,omitzero"`
-	WebsiteLogo         bool   `json:"website_logo,omitzero"`
-	LastOperatorFace    bool   `json:"last_operator_face,omitzero"`
-	OngoingOperatorFace bool   `json:"ongoing_operator_face,omitzero"`
-	ActivityMetrics     bool   `json:"activity_metrics,omitzero"`
-	OperatorPrivacy     bool   `json:"operator_privacy,omitzero"`
-	VisitorPrivacy      bool   `json:"visitor_privacy,omitzero"`
-	AvailabilityTooltip bool   `json:"availability_tooltip,omitzero"`
-	HideVacation        bool   `json:"hide_vacation,omitzero"`
-	HideOnAway          bool   `json:"hide_on_away,omitzero"`
-	HideOnMobile        bool   `json:"hide_on_mobile,omitzero"`
-	PositionReverse     bool   `json:"position_reverse,omitzero"`
-	EmailVisitors       bool   `json:"email_visitors,omitzero"`
-	PhoneVisitors       bool   `json:"phone_visitors,omitzero"`
-	ForceIdentify       bool   `json:"force_identify,omitzero"`
-	IgnorePrivacy       bool   `json:"ignore_privacy,omitzero"`
-	VisitorCompose      bool   `json:"visitor_compose,omitzero"`
-	FileTransfer        bool   `json:"file_transfer,omitzero"`
-	AudioRecord         bool   `json:"audio_record,omitzero"`
-	GuardLevel          string `json:"guard_level,omitzero"`
-	ModeInitial         string `json:"mode_initial,omitzero"`
-	Home                bool   `json:"home,omitzero"`
-	OverlaySearch       bool   `json:"overlay_search,omitzero"`
-	OverlayMode         bool   `json:"overlay_mode,omitzero"`
-	HelpdeskLink        bool   `json:"helpdesk_link,omitzero"`
-	HelpdeskOnly        bool   `json:"helpdesk_only,omitzero"`
-	HelpdeskNavigate    string `json:"helpdesk_navigate,omitzero"`
-	StatusHealthDead    bool   `json:"status_health_dead,omitzero"`
-	CheckDomain         bool   `json:"check_domain,omitzero"`
-	ColorTheme          string `json:"color_theme,omitzero"`
-	ColorMode           string `json:"color_mode,omitzero"`
-	LayoutTheme         string `json:"layout_theme,omitzero"`
-	TextTheme           string `json:"text_theme,omitzero"`
-	WelcomeMessage      string `json:"welcome_message,omitzero"`
-	// Language.
-	Locale           string   `json:"locale,omitzero"`
-	AllowedPages     []string `json:"allowed_pages,omitzero"`
-	BlockedPages     []string `json:"blocked_pages,omitzero"`
-	BlockedCountries []string `json:"blocked_countries,omitzero"`
-	BlockedLocales   []string `json:"blocked_locales,omitzero"`
-	BlockedIPs       []string `json:"blocked_ips,omitzero"`
+	Tile                string   `json:"tile,omitzero"`
+	Conversations       bool     `json:"conversations,omitzero"`
+	WaitGame            bool     `json:"wait_game,omitzero"`
+	WebsiteLogo         bool     `json:"website_logo,omitzero"`
+	LastOperatorFace    bool     `json:"last_operator_face,omitzero"`
+	OngoingOperatorFace bool     `json:"ongoing_operator_face,omitzero"`
+	ActivityMetrics     bool     `json:"activity_metrics,omitzero"`
+	OperatorPrivacy     bool     `json:"operator_privacy,omitzero"`
+	VisitorPrivacy      bool     `json:"visitor_privacy,omitzero"`
+	AvailabilityTooltip bool     `json:"availability_tooltip,omitzero"`
+	HideVacation        bool     `json:"hide_vacation,omitzero"`
+	HideOnAway          bool     `json:"hide_on_away,omitzero"`
+	HideOnMobile        bool     `json:"hide_on_mobile,omitzero"`
+	PositionReverse     bool     `json:"position_reverse,omitzero"`
+	EmailVisitors       bool     `json:"email_visitors,omitzero"`
+	PhoneVisitors       bool     `json:"phone_visitors,omitzero"`
+	ForceIdentify       bool     `json:"force_identify,omitzero"`
+	IgnorePrivacy       bool     `json:"ignore_privacy,omitzero"`
+	VisitorCompose      bool     `json:"visitor_compose,omitzero"`
+	FileTransfer        bool     `json:"file_transfer,omitzero"`
+	AudioRecord         bool     `json:"audio_record,omitzero"`
+	GuardLevel          string   `json:"guard_level,omitzero"`
+	ModeInitial         string   `json:"mode_initial,omitzero"`
+	Home                bool     `json:"home,omitzero"`
+	OverlaySearch       bool     `json:"overlay_search,omitzero"`
+	OverlayMode         bool     `json:"overlay_mode,omitzero"`
+	HelpdeskLink        bool     `json:"helpdesk_link,omitzero"`
+	HelpdeskOnly        bool     `json:"helpdesk_only,omitzero"`
+	HelpdeskNavigate    string   `json:"helpdesk_navigate,omitzero"`
+	StatusHealthDead    bool     `json:"status_health_dead,omitzero"`
+	CheckDomain         bool     `json:"check_domain,omitzero"`
+	ColorTheme          string   `json:"color_theme,omitzero"`
+	ColorMode           string   `json:"color_mode,omitzero"`
+	LayoutTheme         string   `json:"layout_theme,omitzero"`
+	TextTheme           string   `json:"text_theme,omitzero"`
+	WelcomeMessage      string   `json:"welcome_message,omitzero"`
+	Locale              string   `json:"locale,omitzero"`
+	AllowedPages        []string `json:"allowed_pages,omitzero"`
+	BlockedPages        []string `json:"blocked_pages,omitzero"`
+	BlockedCountries    []string `json:"blocked_countries,omitzero"`
+	BlockedLocales      []string `json:"blocked_locales,omitzero"`
+	BlockedIPs          []string `json:"blocked_ips,omitzero"`
 }
 
 func (v *SettingsChatbox) decode(d *payload.Decoder, p payload.Presence) {
@@ -206,8 +204,7 @@ func (v *SettingsChatbox) decode(d *payload.Decoder, p payload.Presence) {
 // SettingsChatboxInput is what can be written of SettingsChatbox, settings of
 // the chatbox.
 type SettingsChatboxInput struct {
-	Tile Opt[string] `json:"tile,omitzero"`
-	// Related conversations.
+	Tile                Opt[string] `json:"tile,omitzero"`
 	Conversations       Opt[bool]   `json:"conversations,omitzero"`
 	WaitGame            Opt[bool]   `json:"wait_game,omitzero"`
 	WebsiteLogo         Opt[bool]   `json:"website_logo,omitzero"`
@@ -243,13 +240,12 @@ type SettingsChatboxInput struct {
 	LayoutTheme         Opt[string] `json:"layout_theme,omitzero"`
 	TextTheme           Opt[string] `json:"text_theme,omitzero"`
 	WelcomeMessage      Opt[string] `json:"welcome_message,omitzero"`
-	// Language.
-	Locale           Opt[string] `json:"locale,omitzero"`
-	AllowedPages     []string    `json:"allowed_pages,omitzero"`
-	BlockedPages     []string    `json:"blocked_pages,omitzero"`
-	BlockedCountries []string    `json:"blocked_countries,omitzero"`
-	BlockedLocales   []string    `json:"blocked_locales,omitzero"`
-	BlockedIPs       []string    `json:"blocked_ips,omitzero"`
+	Locale              Opt[string] `json:"locale,omitzero"`
+	AllowedPages        []string    `json:"allowed_pages,omitzero"`
+	BlockedPages        []string    `json:"blocked_pages,omitzero"`
+	BlockedCountries    []string    `json:"blocked_countries,omitzero"`
+	BlockedLocales      []string    `json:"blocked_locales,omitzero"`
+	BlockedIPs          []string    `json:"blocked_ips,omitzero"`
 }
 
 // SettingsContact is how to reach a website.
@@ -308,7 +304,6 @@ type SettingsContactInput struct {
 
 // SettingsEmails is settings of emails.
 type SettingsEmails struct {
-	// Rating.
 	Rating     bool `json:"rating,omitzero"`
 	Transcript bool `json:"transcript,omitzero"`
 	// Whether emails are tracked.
@@ -344,7 +339,6 @@ func (v *SettingsEmails) decode(d *payload.Decoder, p payload.Presence) {
 // SettingsEmailsInput is what can be written of SettingsEmails, settings of
 // emails.
 type SettingsEmailsInput struct {
-	// Rating.
 	Rating     Opt[bool] `json:"rating,omitzero"`
 	Transcript Opt[bool] `json:"transcript,omitzero"`
 	// Whether emails are tracked.
@@ -354,10 +348,9 @@ type SettingsEmailsInput struct {
 
 // SettingsInbox is settings of the inbox.
 type SettingsInbox struct {
-	LockRemoval        bool `json:"lock_removal,omitzero"`
-	ForceOperatorToken bool `json:"force_operator_token,omitzero"`
-	// Language.
-	Locale string `json:"locale,omitzero"`
+	LockRemoval        bool   `json:"lock_removal,omitzero"`
+	ForceOperatorToken bool   `json:"force_operator_token,omitzero"`
+	Locale             string `json:"locale,omitzero"`
 }
 
 func (v *SettingsInbox) decode(d *payload.Decoder, p payload.Presence) {
@@ -382,10 +375,9 @@ func (v *SettingsInbox) decode(d *payload.Decoder, p payload.Presence) {
 // SettingsInboxInput is what can be written of SettingsInbox, settings of the
 // inbox.
 type SettingsInboxInput struct {
-	LockRemoval        Opt[bool] `json:"lock_removal,omitzero"`
-	ForceOperatorToken Opt[bool] `json:"force_operator_token,omitzero"`
-	// Language.
-	Locale Opt[string] `json:"locale,omitzero"`
+	LockRemoval        Opt[bool]   `json:"lock_removal,omitzero"`
+	ForceOperatorToken Opt[bool]   `json:"force_operator_token,omitzero"`
+	Locale             Opt[string] `json:"locale,omitzero"`
 }
 
 // WebsiteSettings is the settings of a website.
@@ -393,10 +385,8 @@ type WebsiteSettings struct {
 	Answer `json:"-"`
 
 	// Identifier of the website.
-	WebsiteID string `json:"website_id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Domain.
+	WebsiteID        string   `json:"website_id,omitzero"`
+	Name             string   `json:"name,omitzero"`
 	Domain           string   `json:"domain,omitzero"`
 	DomainAlternates []string `json:"domain_alternates,omitzero"`
 	// URL of the logo.
@@ -445,9 +435,7 @@ func (v *WebsiteSettings) decode(d *payload.Decoder, p payload.Presence) {
 // WebsiteSettingsInput is what can be written of WebsiteSettings, the
 // settings of a website.
 type WebsiteSettingsInput struct {
-	// Name.
-	Name Opt[string] `json:"name,omitzero"`
-	// Domain.
+	Name             Opt[string] `json:"name,omitzero"`
 	Domain           Opt[string] `json:"domain,omitzero"`
 	DomainAlternates []string    `json:"domain_alternates,omitzero"`
 	// URL of the logo.

@@ -78,10 +78,8 @@ type Team struct {
 
 	// Identifier of the team.
 	TeamID string `json:"team_id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Emoji.
-	Emoji string `json:"emoji,omitzero"`
+	Name   string `json:"name,omitzero"`
+	Emoji  string `json:"emoji,omitzero"`
 	// Identifiers of the operators.
 	Operators []string `json:"operators,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
@@ -117,9 +115,7 @@ func (v *Team) decode(d *payload.Decoder, p payload.Presence) {
 
 // TeamInput is what can be written of Team, a team of operators.
 type TeamInput struct {
-	// Name.
-	Name Opt[string] `json:"name,omitzero"`
-	// Emoji.
+	Name  Opt[string] `json:"name,omitzero"`
 	Emoji Opt[string] `json:"emoji,omitzero"`
 	// Identifiers of the operators.
 	Operators []string `json:"operators,omitzero"`

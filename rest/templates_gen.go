@@ -21,9 +21,9 @@ type TemplatesService struct{ place }
 type TemplatesQuery struct {
 	// Only those with this in their name.
 	SearchName string
-	// Only those that Crisp made.
+	// Only static ones.
 	FilterTypeStatic bool
-	// Only your own.
+	// Only custom ones.
 	FilterTypeCustom bool
 }
 
@@ -112,18 +112,15 @@ type Template struct {
 
 	// Identifier of the template.
 	TemplateID string `json:"template_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Format. Such as html.
+	Type       string `json:"type,omitzero"`
+	Name       string `json:"name,omitzero"`
+	// Such as html.
 	Format string `json:"format,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// When it was changed last. On the wire: milliseconds since 1970.
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
-	// Content.
-	Content string `json:"content,omitzero"`
+	Content   string    `json:"content,omitzero"`
 }
 
 func (v *Template) decode(d *payload.Decoder, p payload.Presence) {
@@ -155,11 +152,9 @@ func (v *Template) decode(d *payload.Decoder, p payload.Presence) {
 
 // TemplateInput is what can be written of Template, a template of campaigns.
 type TemplateInput struct {
-	// Name.
 	Name Opt[string] `json:"name,omitzero"`
-	// Format. Such as html.
-	Format Opt[string] `json:"format,omitzero"`
-	// Content.
+	// Such as html.
+	Format  Opt[string] `json:"format,omitzero"`
 	Content Opt[string] `json:"content,omitzero"`
 }
 
@@ -169,12 +164,9 @@ type TemplateExcerpt struct {
 
 	// Identifier of the template.
 	TemplateID string `json:"template_id,omitzero"`
-	// Type.
-	Type string `json:"type,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Format.
-	Format string `json:"format,omitzero"`
+	Type       string `json:"type,omitzero"`
+	Name       string `json:"name,omitzero"`
+	Format     string `json:"format,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// When it was changed last. On the wire: milliseconds since 1970.

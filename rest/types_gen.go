@@ -34,7 +34,6 @@ func (v *AssignedTo) decode(d *payload.Decoder, p payload.Presence) {
 type Proof struct {
 	// How. Such as password.
 	Method Opt[string] `json:"method,omitzero"`
-	// Secret.
 	Secret Opt[string] `json:"secret,omitzero"`
 }
 
@@ -42,7 +41,6 @@ type Proof struct {
 type SuggestedDataKey struct {
 	Answer `json:"-"`
 
-	// Key.
 	Key string `json:"key,omitzero"`
 	// How often it is used.
 	Count int `json:"count,omitzero"`
@@ -69,7 +67,6 @@ func (v *SuggestedDataKey) decode(d *payload.Decoder, p payload.Presence) {
 type SuggestedSegment struct {
 	Answer `json:"-"`
 
-	// Segment.
 	Segment string `json:"segment,omitzero"`
 	// How often it is used.
 	Count int `json:"count,omitzero"`
@@ -98,10 +95,8 @@ type WebsiteInfo struct {
 
 	// Identifier of the website.
 	WebsiteID string `json:"website_id,omitzero"`
-	// Name.
-	Name string `json:"name,omitzero"`
-	// Domain.
-	Domain string `json:"domain,omitzero"`
+	Name      string `json:"name,omitzero"`
+	Domain    string `json:"domain,omitzero"`
 	// URL of the logo.
 	Logo string `json:"logo,omitzero"`
 	// Whether it is verified.

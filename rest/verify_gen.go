@@ -55,7 +55,6 @@ func (s *VerifyService) RollKey(ctx context.Context) error {
 type VerifyKey struct {
 	Answer `json:"-"`
 
-	// Secret.
 	Secret string `json:"secret,omitzero"`
 }
 

@@ -96,7 +96,7 @@ func (s *VisitorsService) BlockedBy(ctx context.Context, rule string) (*BlockedV
 	return fetch[BlockedVisitors](ctx, c)
 }
 
-// ClearBlocked sets the count of a rule to zero.
+// ClearBlocked clears the visitors that a rule kept out.
 //
 // The route is DELETE website/{website_id}/visitors/blocked/{rule}. Token
 // tiers: user.
@@ -136,7 +136,6 @@ func (v *BlockedVisitors) decode(d *payload.Decoder, p payload.Presence) {
 type MapPoint struct {
 	Answer `json:"-"`
 
-	// The visitors there.
 	Visitors MapVisitors `json:"visitors,omitzero"`
 	// Where it is.
 	Geolocation crisp.Geolocation `json:"geolocation,omitzero"`
@@ -171,14 +170,12 @@ type MapVisitor struct {
 	Avatar string `json:"avatar,omitzero"`
 	// Whether there is a conversation.
 	Initiated bool `json:"initiated,omitzero"`
-	// When the contact was active.
+	// Whether the visitor is active.
 	Active bool `json:"active,omitzero"`
 	// Page that the visitor is on.
-	LastPage VisitedPage `json:"last_page,omitzero"`
-	// Offset from UTC, in minutes.
-	Timezone int `json:"timezone,omitzero"`
-	// What the chatbox can do.
-	Capabilities []string `json:"capabilities,omitzero"`
+	LastPage     VisitedPage `json:"last_page,omitzero"`
+	Timezone     int         `json:"timezone,omitzero"`
+	Capabilities []string    `json:"capabilities,omitzero"`
 	// Languages, the preferred one first.
 	Locales []string `json:"locales,omitzero"`
 }
@@ -218,12 +215,10 @@ func (v *MapVisitor) decode(d *payload.Decoder, p payload.Presence) {
 
 // MapVisitors is the visitors at a place.
 type MapVisitors struct {
-	// How often it is used.
-	Count int `json:"count,omitzero"`
-	// Most visitors that are listed.
-	Threshold int `json:"threshold,omitzero"`
-	// Identifiers of the conversations.
-	Sessions []MapVisitor `json:"sessions,omitzero"`
+	// How many there are.
+	Count     int          `json:"count,omitzero"`
+	Threshold int          `json:"threshold,omitzero"`
+	Sessions  []MapVisitor `json:"sessions,omitzero"`
 }
 
 func (v *MapVisitors) decode(d *payload.Decoder, p payload.Presence) {
@@ -288,16 +283,14 @@ type Visitor struct {
 	Useragent string `json:"useragent,omitzero"`
 	// Whether there is a conversation.
 	Initiated bool `json:"initiated,omitzero"`
-	// When the contact was active.
+	// Whether the visitor is active.
 	Active bool `json:"active,omitzero"`
 	// Page that the visitor is on.
 	LastPage VisitedPage `json:"last_page,omitzero"`
 	// Where it is.
-	Geolocation crisp.Geolocation `json:"geolocation,omitzero"`
-	// Offset from UTC, in minutes.
-	Timezone int `json:"timezone,omitzero"`
-	// What the chatbox can do.
-	Capabilities []string `json:"capabilities,omitzero"`
+	Geolocation  crisp.Geolocation `json:"geolocation,omitzero"`
+	Timezone     int               `json:"timezone,omitzero"`
+	Capabilities []string          `json:"capabilities,omitzero"`
 	// Languages, the preferred one first.
 	Locales []string `json:"locales,omitzero"`
 }
@@ -345,11 +338,10 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 type VisitorCount struct {
 	Answer `json:"-"`
 
-	// How often it is used.
+	// How many there are.
 	Count int `json:"count,omitzero"`
-	// When the contact was active.
-	Active int `json:"active,omitzero"`
-	// Whether there are more than are counted.
+	// How many are active.
+	Active  int  `json:"active,omitzero"`
 	Limited bool `json:"limited,omitzero"`
 }
 

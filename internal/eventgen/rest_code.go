@@ -101,7 +101,7 @@ func withoutComments(code []byte) []byte {
 	return bytes.Join(left, nil)
 }
 
-var texts = regexp.MustCompile(`"[^"]*"|`+"`[^`]*`")
+var texts = regexp.MustCompile(`"[^"]*"|` + "`[^`]*`")
 
 func (g *restPrinter) service(m *restModel, s *service) {
 	g.line("")

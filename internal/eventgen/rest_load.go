@@ -1,7 +1,6 @@
 package main
 
 import (
-	"go/token"
 	"slices"
 	"strings"
 )
@@ -210,8 +209,8 @@ func goArgument(name string) string {
 		upper-- // the last capital begins a word
 	}
 	name = strings.ToLower(name[:upper]) + name[upper:]
-	if token.IsKeyword(name) {
-		return name + "Name"
+	if name == "type" { // which is a keyword
+		return "kind"
 	}
 	return name
 }
