@@ -20,10 +20,15 @@ type Answer struct {
 }
 
 func (a *Answer) set(raw json.RawMessage, problems []payload.Problem) {
-	a.Raw = raw
+	a.Raw, a.Problems = raw, fieldProblems(problems)
+}
+
+func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
+	var all []crisp.FieldProblem
 	for _, p := range problems {
-		a.Problems = append(a.Problems, crisp.FieldProblem{Path: p.Path, Wanted: p.Wanted, Got: p.Got})
+		all = append(all, crisp.FieldProblem{Path: p.Path, Wanted: p.Wanted, Got: p.Got})
 	}
+	return all
 }
 
 // answerType is a pointer to a type of answers.

@@ -191,7 +191,7 @@ type BatchConversations struct {
 type BatchMove struct {
 	// Identifiers of the conversations.
 	Sessions []string `json:"sessions"`
-	// Identifier of the inbox; null for the main one.
+	// Identifier of the inbox; empty for the main one.
 	InboxID Opt[string] `json:"inbox_id"`
 }
 

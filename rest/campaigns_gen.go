@@ -677,7 +677,7 @@ type CampaignStatistic struct {
 
 	Type    string                   `json:"type,omitzero"`
 	Profile CampaignStatisticProfile `json:"profile,omitzero"`
-	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
+	// Data by key. Numbers are float64; the answer's Raw has them exactly.
 	Data map[string]any `json:"data,omitzero"`
 	// When it was created. On the wire: milliseconds since 1970.
 	CreatedAt time.Time `json:"created_at,omitzero"`

@@ -813,7 +813,7 @@ type VisitorEvent struct {
 
 	// What was done.
 	Text string `json:"text,omitzero"`
-	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
+	// Data by key. Numbers are float64; the answer's Raw has them exactly.
 	Data  map[string]any `json:"data,omitzero"`
 	Color string         `json:"color,omitzero"`
 	// When it was. On the wire: milliseconds since 1970.

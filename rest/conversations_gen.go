@@ -95,7 +95,7 @@ type SpamContent struct {
 	Type   string `json:"type,omitzero"`
 	// Why.
 	Reason string `json:"reason,omitzero"`
-	// What is known of it. Numbers are float64; the event's Meta.Raw has them
+	// What is known of it. Numbers are float64; the answer's Raw has them
 	// exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
 	Headers  map[string]any `json:"headers,omitzero"`
@@ -140,7 +140,7 @@ type SpamMessage struct {
 	Type   string `json:"type,omitzero"`
 	// Why.
 	Reason string `json:"reason,omitzero"`
-	// What is known of it. Numbers are float64; the event's Meta.Raw has them
+	// What is known of it. Numbers are float64; the answer's Raw has them
 	// exactly.
 	Metadata map[string]any `json:"metadata,omitzero"`
 	Headers  map[string]any `json:"headers,omitzero"`

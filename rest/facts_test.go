@@ -238,6 +238,9 @@ func fill(v reflect.Value, text string, number int) {
 	case *rest.Opt[float64]:
 		*p = rest.Set(float64(number) + 0.5)
 		return
+	case *rest.Opt[time.Duration]:
+		*p = rest.Set(time.Hour)
+		return
 	case *rest.Opt[time.Time]:
 		*p = rest.Set(someTime)
 		return

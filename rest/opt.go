@@ -20,7 +20,7 @@ const (
 )
 
 // Set returns an Opt that sends a value, also if that is zero. A [time.Time] is sent
-// in milliseconds since 1970.
+// in milliseconds since 1970, a [time.Duration] in minutes.
 func Set[T any](value T) Opt[T] { return Opt[T]{value: value, state: given} }
 
 // Null returns an Opt that sends null, by which Crisp clears some fields. Crisp does
@@ -38,8 +38,11 @@ func (o Opt[T]) MarshalJSON() ([]byte, error) {
 	if o.state != given {
 		return []byte("null"), nil
 	}
-	if at, ok := any(o.value).(time.Time); ok {
-		return json.Marshal(at.UnixMilli())
+	switch v := any(o.value).(type) {
+	case time.Time:
+		return json.Marshal(v.UnixMilli())
+	case time.Duration:
+		return json.Marshal(int64(v / time.Minute))
 	}
 	return json.Marshal(o.value)
 }

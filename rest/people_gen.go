@@ -321,7 +321,8 @@ type CompanyInput struct {
 	Domain      Opt[string] `json:"domain,omitzero"`
 	URL         Opt[string] `json:"url,omitzero"`
 	Description Opt[string] `json:"description,omitzero"`
-	Timezone    Opt[int]    `json:"timezone,omitzero"`
+	// Offset of the timezone. On the wire: minutes.
+	Timezone Opt[time.Duration] `json:"timezone,omitzero"`
 	// Phone numbers.
 	Phones []string `json:"phones,omitzero"`
 	// Email addresses.
@@ -464,8 +465,8 @@ type PersonInput struct {
 	Description Opt[string] `json:"description,omitzero"`
 	// URL of the website.
 	Website Opt[string] `json:"website,omitzero"`
-	// Offset from UTC in minutes, as JavaScript counts it: positive to the west.
-	Timezone Opt[int] `json:"timezone,omitzero"`
+	// Offset of the timezone. On the wire: minutes.
+	Timezone Opt[time.Duration] `json:"timezone,omitzero"`
 	// Profiles elsewhere.
 	Profiles   []SocialProfileInput `json:"profiles,omitzero"`
 	Employment *EmploymentInput     `json:"employment,omitzero"`
@@ -593,7 +594,7 @@ type ProfileCard struct {
 	Segments []string      `json:"segments,omitzero"`
 	// Notes of the operators.
 	Notepad Opt[string] `json:"notepad,omitzero"`
-	// When the contact was active last.
+	// When the contact was active last. On the wire: milliseconds since 1970.
 	Active Opt[time.Time] `json:"active,omitzero"`
 }
 
@@ -601,7 +602,7 @@ type ProfileCard struct {
 type ProfileData struct {
 	Answer `json:"-"`
 
-	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
+	// Data by key. Numbers are float64; the answer's Raw has them exactly.
 	Data map[string]any `json:"data,omitzero"`
 }
 
@@ -626,7 +627,7 @@ type ProfileEvent struct {
 
 	// What was done.
 	Text string `json:"text,omitzero"`
-	// Data by key. Numbers are float64; the event's Meta.Raw has them exactly.
+	// Data by key. Numbers are float64; the answer's Raw has them exactly.
 	Data map[string]any `json:"data,omitzero"`
 	// Such as red.
 	Color string `json:"color,omitzero"`
@@ -664,7 +665,7 @@ type ProfileEventInput struct {
 	Data map[string]any `json:"data,omitzero"`
 	// Such as red.
 	Color Opt[string] `json:"color,omitzero"`
-	// When it was.
+	// When it was. On the wire: milliseconds since 1970.
 	Timestamp Opt[time.Time] `json:"timestamp,omitzero"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"time"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/internal/payload"
@@ -173,9 +174,10 @@ type MapVisitor struct {
 	// Whether the visitor is active.
 	Active bool `json:"active,omitzero"`
 	// Page that the visitor is on.
-	LastPage     VisitedPage `json:"last_page,omitzero"`
-	Timezone     int         `json:"timezone,omitzero"`
-	Capabilities []string    `json:"capabilities,omitzero"`
+	LastPage VisitedPage `json:"last_page,omitzero"`
+	// Offset of the timezone. On the wire: minutes.
+	Timezone     time.Duration `json:"timezone,omitzero"`
+	Capabilities []string      `json:"capabilities,omitzero"`
 	// Languages, the preferred one first.
 	Locales []string `json:"locales,omitzero"`
 }
@@ -202,7 +204,7 @@ func (v *MapVisitor) decode(d *payload.Decoder, p payload.Presence) {
 		case "last_page":
 			v.LastPage.decode(d, payload.Optional)
 		case "timezone":
-			v.Timezone = d.Int(payload.Optional)
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "capabilities":
 			v.Capabilities = d.Strings(payload.Optional)
 		case "locales":
@@ -288,9 +290,10 @@ type Visitor struct {
 	// Page that the visitor is on.
 	LastPage VisitedPage `json:"last_page,omitzero"`
 	// Where it is.
-	Geolocation  crisp.Geolocation `json:"geolocation,omitzero"`
-	Timezone     int               `json:"timezone,omitzero"`
-	Capabilities []string          `json:"capabilities,omitzero"`
+	Geolocation crisp.Geolocation `json:"geolocation,omitzero"`
+	// Offset of the timezone. On the wire: minutes.
+	Timezone     time.Duration `json:"timezone,omitzero"`
+	Capabilities []string      `json:"capabilities,omitzero"`
 	// Languages, the preferred one first.
 	Locales []string `json:"locales,omitzero"`
 }
@@ -323,7 +326,7 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 		case "geolocation":
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		case "timezone":
-			v.Timezone = d.Int(payload.Optional)
+			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "capabilities":
 			v.Capabilities = d.Strings(payload.Optional)
 		case "locales":

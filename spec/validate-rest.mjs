@@ -20,6 +20,7 @@ const OPERATION_EXTENSIONS = {
 const SCHEMA_EXTENSIONS = {
   'x-go-name': /^[A-Za-z][A-Za-z0-9]*$/,
   'x-crisp-time': /^ms$/,
+  'x-crisp-duration': /^min$/,
   'x-crisp-type': /^(map|raw|message)$/,
 };
 

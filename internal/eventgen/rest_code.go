@@ -373,7 +373,7 @@ func (g *restPrinter) answerType(s *structType) {
 	}
 	for _, f := range s.fields {
 		if f.doc != "" {
-			g.comment(f.goDoc())
+			g.comment(strings.Replace(f.goDoc(), "the event's Meta.Raw", "the answer's Raw", 1))
 		}
 		g.line("%s %s `json:%q`", f.name, f.typ, f.wire+",omitzero")
 	}
@@ -406,9 +406,7 @@ func (g *restPrinter) bodyType(s *structType) {
 		if f.readOnly {
 			continue
 		}
-		if f.doc != "" {
-			g.comment(f.doc)
-		}
+		g.bodyFieldDoc(f)
 		tag := f.wire
 		if f.presence == optional {
 			tag += ",omitzero"
@@ -416,6 +414,17 @@ func (g *restPrinter) bodyType(s *structType) {
 		g.line("%s %s `json:%q`", f.name, g.bodyFieldType(f), tag)
 	}
 	g.line("}")
+}
+
+// bodyFieldDoc says in what unit a time is sent, which its Go type doesn't show.
+func (g *restPrinter) bodyFieldDoc(f *field) {
+	switch {
+	case f.doc == "":
+	case f.typ.kind == kindMap:
+		g.comment(f.doc)
+	default:
+		g.comment(f.goDoc())
+	}
 }
 
 func (g *restPrinter) bodyFieldType(f *field) string {
