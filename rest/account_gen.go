@@ -59,6 +59,7 @@ func (s *AccountService) HasWebsite(ctx context.Context, domain string) (bool, e
 	c := s.call(http.MethodHead, user|plugin, "website")
 	q := make(params)
 	q.text("domain", domain)
+	c = c.needs(q, "domain")
 	c = c.with(q)
 	return c.exists(ctx)
 }

@@ -69,6 +69,14 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
+// needs refuses the call if a parameter is missing that the route can't do without.
+func (c call) needs(query params, key string) call {
+	if c.err == nil && query[key] == nil {
+		c.err = &crisp.InvalidError{Field: key, Reason: "missing"}
+	}
+	return c
+}
+
 func (c call) with(query params) call {
 	c.query = url.Values(query)
 	return c

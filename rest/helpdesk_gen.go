@@ -483,6 +483,7 @@ func (s *HelpdeskService) DomainSetup(ctx context.Context, custom string) (*Help
 	c := s.call(http.MethodGet, user, "website/{website_id}/helpdesk/domain/setup")
 	q := make(params)
 	q.text("custom", custom)
+	c = c.needs(q, "custom")
 	c = c.with(q)
 	return fetch[HelpdeskDomainSetup](ctx, c)
 }

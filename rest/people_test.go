@@ -135,6 +135,12 @@ func TestAnEmptyIdentifierIsInvalid(t *testing.T) {
 	for _, err := range rest.Website(client, "w1").People.Events(t.Context(), "") {
 		assert.ErrorAs(t, err, &invalid)
 	}
+	_, err = rest.Account(client).HasWebsite(t.Context(), "")
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "domain", invalid.Field)
+	_, err = rest.Website(client, "w1").Conversation("s1").Message(t.Context(), 0)
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "fingerprint", invalid.Field)
 	assert.Empty(t, got())
 }
 

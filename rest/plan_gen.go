@@ -65,6 +65,7 @@ func (s *PlanService) Coupon(ctx context.Context, websiteID string, code string)
 	c := s.call(http.MethodGet, user, "plans/subscription/{website_id}/coupon", websiteID)
 	q := make(params)
 	q.text("code", code)
+	c = c.needs(q, "code")
 	c = c.with(q)
 	return fetch[PlanSubscriptionCoupon](ctx, c)
 }

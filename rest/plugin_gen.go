@@ -55,9 +55,9 @@ func (q WebsitesSinceQuery) params() params {
 // The route is GET plugin/connect/websites/since. Token tiers: plugin.
 func (s *PluginService) WebsitesSince(ctx context.Context, dateSince time.Time, query WebsitesSinceQuery) ([]*ConnectedWebsite, error) {
 	c := s.call(http.MethodGet, plugin, "plugin/connect/websites/since")
-	q := make(params)
-	q = query.params()
+	q := query.params()
 	q.time("date_since", dateSince)
+	c = c.needs(q, "date_since")
 	c = c.with(q)
 	return fetchList[ConnectedWebsite](ctx, c)
 }

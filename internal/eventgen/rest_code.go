@@ -230,12 +230,14 @@ func (g *restPrinter) queryValues(c *restCall) {
 	}
 	switch {
 	case len(needed) > 0:
-		g.line("q := make(params)")
+		values := "make(params)"
 		if c.query != nil {
-			g.line("q = query.params()")
+			values = "query.params()"
 		}
+		g.line("q := %s", values)
 		for _, a := range needed {
 			g.line("q.%s(%q, %s)", paramMethod(a.typ), a.wire, a.name)
+			g.line("c = c.needs(q, %q)", a.wire)
 		}
 		g.line("c = c.with(q)")
 	case c.query != nil:

@@ -34,6 +34,7 @@ func loadREST(spec, eventSpec []byte) (*restModel, error) {
 	l.services()
 	l.paths()
 	l.checkCalls()
+	l.checkAnswers()
 	l.collect()
 	if err := events.err(); err != nil {
 		return nil, err
@@ -429,7 +430,11 @@ func (l *restLoader) isMessage(data value) bool {
 	return ok && schema.textOf("x-crisp-type") == "message"
 }
 
-// checkCalls reports methods of a service that have the same name.
+// taken are names that mean something else in a generated method.
+var taken = []string{"s", "c", "q", "ctx", "user", "plugin", "anyTier", "params", "number", "fetch", "pages"}
+
+// checkCalls reports methods of a service that have the same name, and arguments that
+// hide something.
 func (l *restLoader) checkCalls() {
 	seen := map[string]string{}
 	for _, r := range l.model.routes {
@@ -439,6 +444,22 @@ func (l *restLoader) checkCalls() {
 				l.doc.fail("%s %s and %s are both %s", r.method, r.path, other, name)
 			}
 			seen[name] = r.method + " " + r.path
+			for _, a := range c.args {
+				if slices.Contains(taken, a.name) || a.name == "query" && c.query != nil {
+					l.doc.fail("an argument of %s can't be named %s: give it an x-go-name", name, a.name)
+				}
+			}
+		}
+	}
+}
+
+// checkAnswers reports fields that can only be written.
+func (l *restLoader) checkAnswers() {
+	for s := range newUsage(l.model).answers {
+		for _, f := range s.fields {
+			if f.typ.kind == kindDate {
+				l.doc.fail("%s.%s: dates in answers are not supported", s.name, f.wire)
+			}
 		}
 	}
 }
