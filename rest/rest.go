@@ -6,7 +6,7 @@
 //	}
 //	id, err := site.People.CreateProfile(ctx, rest.ProfileCard{
 //		Email:  rest.Set("ada@example.com"),
-//		Person: &rest.PersonCard{Nickname: rest.Set("Ada")},
+//		Person: &rest.PersonInput{Nickname: rest.Set("Ada")},
 //	})
 //
 // Messages, what is done to a conversation most often, and a plugin's websites are
