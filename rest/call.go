@@ -52,8 +52,11 @@ func fill(template string, values []string) (string, error) {
 			return path.String(), nil
 		}
 		name, after, _ := strings.Cut(after, "}")
-		if values[0] == "" {
+		switch values[0] {
+		case "":
 			return "", &crisp.InvalidError{Field: name, Reason: "missing"}
+		case ".", "..":
+			return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
 		}
 		path.WriteString(before)
 		path.WriteString(url.PathEscape(values[0]))

@@ -125,8 +125,14 @@ func TestAnAnswerThatIsOfNoUseIsToldSo(t *testing.T) {
 			assert.Equal(t, http.MethodPost, unusable.Method)
 		}
 	}
-	client, _ := crispAnswering(t, userToken, `{"not":"a list"}`)
-	_, err := rest.Website(client, "w1").Operators.List(t.Context())
+	client, _ := crispAnswering(t, userToken, `["spring",7]`, `[7]`)
+	_, err := rest.Website(client, "w1").Campaigns.Tags(t.Context())
+	require.ErrorContains(t, err, "an element of the list is no text")
+	for _, err := range rest.Website(client, "w1").People.Conversations(t.Context(), "p1", rest.PeopleConversationsQuery{}) {
+		require.ErrorContains(t, err, "an element of the list is no text")
+	}
+	client, _ = crispAnswering(t, userToken, `{"not":"a list"}`)
+	_, err = rest.Website(client, "w1").Operators.List(t.Context())
 	var unusable *crisp.AnswerError
 	assert.ErrorAs(t, err, &unusable)
 }

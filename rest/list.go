@@ -23,7 +23,7 @@ func fetchRaws(ctx context.Context, c call) (whole json.RawMessage, elements []j
 
 // fetchList makes a call that is answered by a list of objects.
 func fetchList[T any, P answerType[T]](ctx context.Context, c call) ([]*T, error) {
-	return fetchAll(ctx, c, decode[T, P])
+	return fetchAll(ctx, c, object[T, P])
 }
 
 // fetchTexts makes a call that is answered by a list of texts.
@@ -31,26 +31,39 @@ func fetchTexts(ctx context.Context, c call) ([]string, error) {
 	return fetchAll(ctx, c, text)
 }
 
-func fetchAll[E any](ctx context.Context, c call, decode func(json.RawMessage) E) ([]E, error) {
+// element reads an element of a list, and reports whether it is of use.
+type element[E any] func(json.RawMessage) (E, bool)
+
+func fetchAll[E any](ctx context.Context, c call, read element[E]) ([]E, error) {
 	_, raws, err := fetchRaws(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]E, len(raws))
 	for i, raw := range raws {
-		list[i] = decode(raw)
+		var ok bool
+		if list[i], ok = read(raw); !ok {
+			return nil, c.notText()
+		}
 	}
 	return list, nil
 }
 
-// text is an element that is a text, empty if it is none.
-func text(raw json.RawMessage) string {
-	return payload.NewDecoder(raw).String(payload.Required)
+// object reads an object, which has a place for its problems.
+func object[T any, P answerType[T]](raw json.RawMessage) (*T, bool) {
+	return decode[T, P](raw), true
 }
+
+func text(raw json.RawMessage) (string, bool) {
+	d := payload.NewDecoder(raw)
+	return d.String(payload.Required), len(d.Problems()) == 0
+}
+
+func (c call) notText() error { return c.unusable("an element of the list is no text") }
 
 // pages iterates over the objects of a list in pages.
 func pages[T any, P answerType[T]](ctx context.Context, c call) iter.Seq2[*T, error] {
-	return eachPage(ctx, c, decode[T, P])
+	return eachPage(ctx, c, object[T, P])
 }
 
 // textPages iterates over the texts of a list in pages.
@@ -58,7 +71,7 @@ func textPages(ctx context.Context, c call) iter.Seq2[string, error] {
 	return eachPage(ctx, c, text)
 }
 
-func eachPage[E any](ctx context.Context, c call, decode func(json.RawMessage) E) iter.Seq2[E, error] {
+func eachPage[E any](ctx context.Context, c call, read element[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		var none E
 		var last json.RawMessage
@@ -77,7 +90,12 @@ func eachPage[E any](ctx context.Context, c call, decode func(json.RawMessage) E
 				return
 			}
 			for _, raw := range raws {
-				if !yield(decode(raw), nil) {
+				v, ok := read(raw)
+				if !ok {
+					yield(none, numbered.notText())
+					return
+				}
+				if !yield(v, nil) {
 					return
 				}
 			}

@@ -135,6 +135,9 @@ func TestAnEmptyIdentifierIsInvalid(t *testing.T) {
 	for _, err := range rest.Website(client, "w1").People.Events(t.Context(), "") {
 		assert.ErrorAs(t, err, &invalid)
 	}
+	_, err = rest.Website(client, "..").People.Statistics(t.Context())
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "website_id", invalid.Field)
 	_, err = rest.Account(client).HasWebsite(t.Context(), "")
 	require.ErrorAs(t, err, &invalid)
 	assert.Equal(t, "domain", invalid.Field)

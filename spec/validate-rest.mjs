@@ -21,7 +21,7 @@ const SCHEMA_EXTENSIONS = {
   'x-go-name': /^[A-Za-z][A-Za-z0-9]*$/,
   'x-crisp-time': /^ms$/,
   'x-crisp-duration': /^min$/,
-  'x-crisp-type': /^(map|raw|message)$/,
+  'x-crisp-type': /^(map|raw)$/,
 };
 
 const problems = new Set();

@@ -402,7 +402,7 @@ func (l *restLoader) data(data value, c *restCall) {
 		c.answer = answerRaw
 		return
 	}
-	if l.isMessage(data) {
+	if isMessage(data) {
 		c.answer = answerMessage
 		return
 	}
@@ -420,14 +420,12 @@ func (l *restLoader) data(data value, c *restCall) {
 	}
 }
 
-// isMessage reports whether data are what package crisp has a type for.
-func (l *restLoader) isMessage(data value) bool {
+// message is the schema of what package crisp has a type for, ConversationMessage.
+const message = eventsPrefix + schemaPrefix + "MessageSend"
+
+func isMessage(data value) bool {
 	ref, ok := data.get("$ref")
-	if !ok || l.isEvents(ref) {
-		return false
-	}
-	schema, ok := l.schemas.get(refName(ref))
-	return ok && schema.textOf("x-crisp-type") == "message"
+	return ok && ref.text() == message
 }
 
 // taken are names that mean something else in a generated method.
