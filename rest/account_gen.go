@@ -8,9 +8,9 @@ import (
 	"net/http"
 )
 
-// AccountService is what belongs to no website yet.
+// AccountService makes the calls for what belongs to no website yet.
 //
-// Its calls begin with rest.Account(client).
+// They begin with rest.Account(client).
 type AccountService struct{ place }
 
 // GenerateBucketURL asks for a URL to upload a file to. It comes by an event,

@@ -9,9 +9,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// AnalyticsService is numbers of a website.
+// AnalyticsService makes the calls for numbers of a website.
 //
-// Its calls begin with site.Analytics.
+// They begin with site.Analytics.
 type AnalyticsService struct{ place }
 
 // Generate computes a number of a website over time.

@@ -10,9 +10,10 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// AvailabilityService is whether somebody is there to answer.
+// AvailabilityService makes the calls for whether somebody is there to
+// answer.
 //
-// Its calls begin with site.Availability.
+// They begin with site.Availability.
 type AvailabilityService struct{ place }
 
 // Status gets whether a website is online.

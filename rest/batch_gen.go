@@ -8,9 +8,10 @@ import (
 	"net/http"
 )
 
-// BatchService is changes of many conversations or contacts at once.
+// BatchService makes the calls for changes of many conversations or contacts
+// at once.
 //
-// Its calls begin with site.Batch.
+// They begin with site.Batch.
 type BatchService struct{ place }
 
 // Resolve resolves conversations.

@@ -13,9 +13,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// CampaignsService is the campaigns of a website.
+// CampaignsService makes the calls for the campaigns of a website.
 //
-// Its calls begin with site.Campaigns.
+// They begin with site.Campaigns.
 type CampaignsService struct{ place }
 
 // CampaignsQuery says what [CampaignsService.List] asks for; zero fields say

@@ -13,9 +13,10 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// ConversationService is a conversation.
+// ConversationService makes the calls for a conversation, where package crisp
+// has none.
 //
-// Its calls begin with site.Conversation(sessionID).
+// They begin with site.Conversation(sessionID).
 type ConversationService struct{ place }
 
 // Exists reports whether the conversation exists.

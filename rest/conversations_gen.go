@@ -11,10 +11,10 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// ConversationsService is what conversations of a website have in common, and
-// those that were taken for spam.
+// ConversationsService makes the calls for what conversations of a website
+// have in common, and those that were taken for spam.
 //
-// Its calls begin with site.Conversations.
+// They begin with site.Conversations.
 type ConversationsService struct{ place }
 
 // Segments lists the segments that are suggested for conversations.

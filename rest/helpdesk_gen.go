@@ -13,9 +13,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// HelpdeskService is the helpdesk of a website.
+// HelpdeskService makes the calls for the helpdesk of a website.
 //
-// Its calls begin with site.Helpdesk.
+// They begin with site.Helpdesk.
 type HelpdeskService struct{ place }
 
 // Exists reports whether the website has a helpdesk.

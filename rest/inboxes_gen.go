@@ -11,9 +11,10 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// InboxesService is the inboxes of a website, beside its main one.
+// InboxesService makes the calls for the inboxes of a website, beside its
+// main one.
 //
-// Its calls begin with site.Inboxes.
+// They begin with site.Inboxes.
 type InboxesService struct{ place }
 
 // List lists the inboxes.

@@ -10,9 +10,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// OperatorsService is the people who answer for a website.
+// OperatorsService makes the calls for the people who answer for a website.
 //
-// Its calls begin with site.Operators.
+// They begin with site.Operators.
 type OperatorsService struct{ place }
 
 // List lists the operators.

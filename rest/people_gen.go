@@ -12,9 +12,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// PeopleService is the contacts of a website.
+// PeopleService makes the calls for the contacts of a website.
 //
-// Its calls begin with site.People.
+// They begin with site.People.
 type PeopleService struct{ place }
 
 // Statistics counts the contacts.

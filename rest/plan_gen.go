@@ -9,9 +9,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// PlanService is the plans that websites have subscribed to.
+// PlanService makes the calls for the plans that websites have subscribed to.
 //
-// Its calls begin with rest.Plan(client).
+// They begin with rest.Plan(client).
 type PlanService struct{ place }
 
 // Subscriptions lists all active subscriptions to plans.

@@ -10,9 +10,10 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// PluginService is plugins, and what websites have subscribed to.
+// PluginService makes the calls for plugins, and what websites have
+// subscribed to.
 //
-// Its calls begin with rest.Plugin(client).
+// They begin with rest.Plugin(client).
 type PluginService struct{ place }
 
 // Account gets the account of the plugin, by which its token can be tested.

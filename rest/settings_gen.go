@@ -9,9 +9,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// SettingsService is the settings of a website.
+// SettingsService makes the calls for the settings of a website.
 //
-// Its calls begin with site.Settings.
+// They begin with site.Settings.
 type SettingsService struct{ place }
 
 // Get gets the settings.

@@ -7,9 +7,9 @@ import (
 	"net/http"
 )
 
-// SiteService is the website itself.
+// SiteService makes the calls for the website itself.
 //
-// Its calls begin with site.
+// They begin with site.
 type SiteService struct{ place }
 
 // Get gets the website.

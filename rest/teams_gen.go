@@ -11,9 +11,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// TeamsService is teams of operators.
+// TeamsService makes the calls for teams of operators.
 //
-// Its calls begin with site.Teams.
+// They begin with site.Teams.
 type TeamsService struct{ place }
 
 // List lists the teams.

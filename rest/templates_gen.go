@@ -11,9 +11,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// TemplatesService is the templates of campaigns.
+// TemplatesService makes the calls for the templates of campaigns.
 //
-// Its calls begin with site.Templates.
+// They begin with site.Templates.
 type TemplatesService struct{ place }
 
 // TemplatesQuery says what [TemplatesService.List] asks for; zero fields say

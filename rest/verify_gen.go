@@ -9,9 +9,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// VerifyService is how the identity of visitors is verified.
+// VerifyService makes the calls for how the identity of visitors is verified.
 //
-// Its calls begin with site.Verify.
+// They begin with site.Verify.
 type VerifyService struct{ place }
 
 // Settings gets whether identities are verified.

@@ -12,9 +12,9 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// VisitorsService is who is on a website now.
+// VisitorsService makes the calls for who is on a website now.
 //
-// Its calls begin with site.Visitors.
+// They begin with site.Visitors.
 type VisitorsService struct{ place }
 
 // Count counts the visitors.

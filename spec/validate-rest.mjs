@@ -78,9 +78,12 @@ function checkExamples(where, path, operation, check) {
     ['responses/200', operation.responses['200']],
   ].filter(([, part]) => part?.content);
   for (const [key, part] of contents) {
-    const { example } = part.content['application/json'];
-    expect(example !== undefined, where, `${key} has no example`);
-    check(`${where}, example of ${key}`, [...path, ...key.split('/'), 'content', 'application/json', 'schema'], example);
+    const { example, examples = {}, schema } = part.content['application/json'];
+    const values = example === undefined ? Object.values(examples).map(({ value }) => value) : [example];
+    expect(values.length === (operation['x-go-names'] && schema.anyOf ? schema.anyOf.length : 1), where, `${key} needs an example of each form`);
+    for (const value of values) {
+      check(`${where}, example of ${key}`, [...path, ...key.split('/'), 'content', 'application/json', 'schema'], value);
+    }
   }
 }
 

@@ -105,7 +105,7 @@ var texts = regexp.MustCompile(`"[^"]*"|` + "`[^`]*`")
 
 func (g *restPrinter) service(m *restModel, s *service) {
 	g.line("")
-	g.comment(s.name+"Service is "+lowerFirst(s.doc), "Its calls begin with "+s.reach+".")
+	g.comment(s.name+"Service makes the calls for "+lowerFirst(s.doc), "They begin with "+s.reach+".")
 	g.line("type %sService struct{ place }", s.name)
 	for _, r := range m.routes {
 		if r.service != s {

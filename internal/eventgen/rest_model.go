@@ -14,7 +14,7 @@ type restModel struct {
 // service is a tag: a group of routes that share their first identifiers.
 type service struct {
 	name  string // without "Service"
-	doc   string // continues "<name>Service is "
+	doc   string // continues "<name>Service makes the calls for "
 	reach string // how a program gets it, such as site.People
 	bound []string
 }
