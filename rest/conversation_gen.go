@@ -13,8 +13,7 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// ConversationService makes the calls for a conversation, where package crisp
-// has none.
+// ConversationService makes the calls for a conversation.
 //
 // They begin with site.Conversation(sessionID).
 type ConversationService struct{ place }

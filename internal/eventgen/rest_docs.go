@@ -18,34 +18,25 @@ methods of a client, the others are of package `+"`rest`"+`, with
 
 `+"```go"+`
 site := rest.Website(client, websiteID)
-conversation := site.Conversation(sessionID)
-account, plan, plugin := rest.Account(client), rest.Plan(client), rest.Plugin(client)
 `+"```"+`
 
-*Tiers*: the kinds of token that may call the route, as far as Crisp says. A call with a token of another kind is a
-`+"`*rest.TierError`"+`, and nothing is sent; where tokens of a website may call a route is for Crisp to decide.
+*Tiers*: the kinds of token that may call the route, as far as Crisp says. A call of package `+"`rest`"+` with a token of another
+kind is a `+"`*rest.TierError`"+`, and nothing is sent; where tokens of a website may call a route is for Crisp to decide.
 `, restSpecFile, len(m.routes))
 	for _, s := range m.services {
-		fmt.Fprintf(&buf, "\n## %s\n\n%s Calls begin with `%s`.\n\n", s.name, s.doc, s.reach)
-		routeRows(&buf, m, s)
+		fmt.Fprintf(&buf, "\n## %s\n\n%s\n\n", s.name, s.doc)
+		buf.WriteString("| Route | Go call | Package | It | Tiers |\n|---|---|---|---|---|\n")
+		for _, r := range m.routes {
+			if r.service == s {
+				buf.WriteString(routeRow(r))
+			}
+		}
 	}
-	fmt.Fprintf(&buf, "\n## Package crisp\n\n")
-	routeRows(&buf, m, nil)
 	return buf.Bytes()
 }
 
-func routeRows(buf *bytes.Buffer, m *restModel, s *service) {
-	buf.WriteString("| Route | Call | It | Tiers |\n|---|---|---|---|\n")
-	for _, r := range m.routes {
-		if r.service != s {
-			continue
-		}
-		calls := strings.ReplaceAll(r.goCall(), ", ", "`, `")
-		if s != nil {
-			calls = strings.ReplaceAll(calls, s.reach+".", "")
-		}
-		tiers := strings.Join(r.tiers, ", ")
-		row := fmt.Sprintf("| `%s %s` | `%s` | %s | %s |", r.method, r.path, calls, r.summary, tiers)
-		buf.WriteString(strings.ReplaceAll(row, "|  |", "| |") + "\n")
-	}
+func routeRow(r *route) string {
+	calls := strings.ReplaceAll(r.goCall(), ", ", "`, `")
+	row := fmt.Sprintf("| `%s %s` | `%s` | %s | %s | %s |", r.method, r.path, calls, r.goPackage(), r.summary, strings.Join(r.tiers, ", "))
+	return strings.ReplaceAll(row, "|  |", "| |") + "\n"
 }

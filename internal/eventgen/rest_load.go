@@ -113,15 +113,15 @@ func (l *restLoader) operation(path, op member) {
 	tag, name, _ := strings.Cut(op.needText("operationId"), ".")
 	l.model.routes = append(l.model.routes, r)
 	if r.root != "" {
+		r.service = l.tagged(op)
 		return
 	}
-	for _, s := range l.model.services {
-		if s.name == tag {
-			r.service = s
-		}
+	if r.service = l.tagged(op); r.service == nil {
+		return
 	}
-	if r.service == nil || !exported(name) {
-		op.fail("operationId is a tag, a dot and a Go name, not %s.%s", tag, name)
+	if r.service.name != tag || !exported(name) {
+		op.fail("operationId is the tag, a dot and a Go name, not %s.%s", tag, name)
+		r.service = nil
 		return
 	}
 	if names := r.names(); len(names) < len(r.service.bound) || !slices.Equal(names[:len(r.service.bound)], r.service.bound) {
@@ -135,6 +135,18 @@ func (l *restLoader) operation(path, op member) {
 	for i, name := range names {
 		r.calls = append(r.calls, l.call(path, op, r, name, i, len(names)))
 	}
+}
+
+// tagged returns the service that an operation's tag is.
+func (l *restLoader) tagged(op member) *service {
+	tags := op.textsOf("tags")
+	for _, s := range l.model.services {
+		if slices.Equal(tags, []string{s.name}) {
+			return s
+		}
+	}
+	op.fail("wanted one tag, which is described")
+	return nil
 }
 
 // call makes the Go method for one of the alternatives of an operation's body.

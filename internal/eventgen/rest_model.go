@@ -21,8 +21,8 @@ type service struct {
 
 // route is an operation.
 type route struct {
-	service *service
-	method  string // in capitals
+	service *service // nil after a mistake
+	method  string   // in capitals
 	path    string // below the base URL, with names in braces
 	summary string // continues a sentence that begins with the Go name
 	notes   string
