@@ -23,8 +23,8 @@ type service struct {
 type route struct {
 	service *service // nil after a mistake
 	method  string   // in capitals
-	path    string // below the base URL, with names in braces
-	summary string // continues a sentence that begins with the Go name
+	path    string   // below the base URL, with names in braces
+	summary string   // continues a sentence that begins with the Go name
 	notes   string
 	tiers   []string
 	paged   bool

@@ -78,7 +78,7 @@ func TestMistakesInTheRESTSpecAreToldWithTheirPlace(t *testing.T) {
 		"no summary":           {"summary: lists tags.", "description: tags", "summary is missing"},
 		"no tiers":             {"      x-crisp-tiers: [plugin]\n", "", "x-crisp-tiers is missing"},
 		"paged":                {"      x-crisp-paged: true\n", "", "go together"},
-		"bound":                {"operationId: Account.Tags", "operationId: Shop.Tags", "the path does not begin with the identifiers of Shop"},
+		"bound":                {"operationId: Account.Tags\n      tags: [Account]", "operationId: Shop.Tags\n      tags: [Shop]", "the path does not begin with the identifiers of Shop"},
 		"parameter":            {"- {name: kind, in: path", "- {name: sort, in: path", "the parameter kind is not described"},
 		"no such parameter":    {"      - {$ref: '#/components/parameters/website_id'}\n      - {name: fingerprint", "      - {$ref: '#/components/parameters/website'}\n      - {name: fingerprint", "parameters: website is missing"},
 		"parameter elsewhere":  {"- {name: per_page, in: query", "- {name: per_page, in: header", "is in query, not header"},
