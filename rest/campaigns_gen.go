@@ -329,14 +329,6 @@ func (v *CampaignCounts) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-// CampaignCountsInput is what can be written of CampaignCounts, what
-// recipients have done, in numbers.
-type CampaignCountsInput struct {
-	Opened       Opt[int] `json:"opened,omitzero"`
-	Clicked      Opt[int] `json:"clicked,omitzero"`
-	Unsubscribed Opt[int] `json:"unsubscribed,omitzero"`
-}
-
 // CampaignExcerpt is a campaign in short.
 type CampaignExcerpt struct {
 	Answer `json:"-"`

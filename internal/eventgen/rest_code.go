@@ -445,6 +445,7 @@ func (g *restPrinter) bodyFieldType(f *field) string {
 		return f.typ.String()
 	case kindRaw:
 		return "any"
+	default: // a scalar
 	}
 	if f.presence == required {
 		return f.typ.String()

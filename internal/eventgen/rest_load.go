@@ -34,8 +34,8 @@ func loadREST(spec, eventSpec []byte) (*restModel, error) {
 	l.services()
 	l.paths()
 	l.checkCalls()
-	l.checkAnswers()
 	l.collect()
+	l.checkFields()
 	if err := events.err(); err != nil {
 		return nil, err
 	}
@@ -463,16 +463,23 @@ func (l *restLoader) checkCalls() {
 	}
 }
 
-// checkAnswers reports fields that can only be written.
-func (l *restLoader) checkAnswers() {
-	for s := range newUsage(l.model).answers {
+// checkFields reports fields that can only be written, or only be read.
+func (l *restLoader) checkFields() {
+	use := newUsage(l.model)
+	for _, s := range slices.Concat(l.model.structs, l.model.imported) {
 		for _, f := range s.fields {
-			if f.typ.kind == kindDate {
+			if use.answers[s] != nil && f.typ.kind == kindDate {
 				l.doc.fail("%s.%s: dates in answers are not supported", s.name, f.wire)
+			}
+			if use.bodies[s] != nil && !f.readOnly && (s.home != "" || slices.Contains(readOnlyKinds, f.typ.kind)) {
+				l.doc.fail("%s.%s can't be in a body: give the body a schema of its own", s.name, f.wire)
 			}
 		}
 	}
 }
+
+// readOnlyKinds are those that bodies can't have.
+var readOnlyKinds = []kind{kindContent, kindReceipt, kindStructMap, kindRawObject}
 
 // collect adds the types to the model, in the order of their documents, so that the
 // output is always the same.

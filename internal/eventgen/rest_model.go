@@ -149,16 +149,16 @@ func newUsage(m *restModel) *usage {
 		for _, c := range r.calls {
 			if c.answer == answerObject || c.answer == answerList {
 				u.whole[c.typ.ref] = true
-				mark(u.answers, c.typ.ref, r.service)
+				mark(u.answers, c.typ.ref, r.service, everything)
 			}
 			for _, a := range c.args {
 				if a.body != nil {
-					mark(u.bodies, a.body, r.service)
+					mark(u.bodies, a.body, r.service, written)
 				}
 			}
 			if c.query != nil {
 				for _, s := range c.query.filters {
-					mark(u.bodies, s, r.service)
+					mark(u.bodies, s, r.service, written)
 				}
 			}
 		}
@@ -166,8 +166,13 @@ func newUsage(m *restModel) *usage {
 	return u
 }
 
-// mark notes that a service uses a struct and its parts.
-func mark(uses map[*structType]map[*service]bool, s *structType, by *service) {
+func everything(*field) bool { return true }
+
+func written(f *field) bool { return !f.readOnly }
+
+// mark notes that a service uses a struct and those of its parts that are in fields of
+// which that holds.
+func mark(uses map[*structType]map[*service]bool, s *structType, by *service, holds func(*field) bool) {
 	if uses[s][by] {
 		return
 	}
@@ -176,8 +181,8 @@ func mark(uses map[*structType]map[*service]bool, s *structType, by *service) {
 	}
 	uses[s][by] = true
 	for _, f := range s.fields {
-		if part := f.typ.structOf(); part != nil {
-			mark(uses, part, by)
+		if part := f.typ.structOf(); part != nil && holds(f) {
+			mark(uses, part, by, holds)
 		}
 	}
 }

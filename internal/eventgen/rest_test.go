@@ -92,6 +92,7 @@ func TestMistakesInTheRESTSpecAreToldWithTheirPlace(t *testing.T) {
 		"answer of two":        {"{order_id: {type: string}}", "{order_id: {type: string}, n: {type: string}}", "has one text, which counts"},
 		"answer of numbers":    {"data: {type: array, items: {type: string}}", "data: {type: integer}", "answers of int are not supported"},
 		"taken name":           {"{name: kind, in: path, required: true,", "{name: kind, x-go-name: q, in: path, required: true,", "an argument of Shop.Orders can't be named q"},
+		"events in a body":     {"place: {$ref: 'asyncapi.yaml#/components/schemas/Place', readOnly: true}", "place: {$ref: 'asyncapi.yaml#/components/schemas/Place'}", "Place.latitude can't be in a body"},
 		"date in an answer":    {"paid: {type: boolean}", "paid: {type: string, format: date-time}", "Order.paid: dates in answers are not supported"},
 		"dangling events":      {"asyncapi.yaml#/components/schemas/Place", "asyncapi.yaml#/components/schemas/None", "there is no schema None"},
 		"dangling":             {"schema: {$ref: '#/components/schemas/Order'}", "schema: {$ref: '#/components/schemas/None'}", "there is no schema None"},
