@@ -164,6 +164,14 @@ func TestWhereTheTierIsNotKnownCrispDecides(t *testing.T) {
 	assert.Empty(t, got())
 }
 
+func TestAConversationIsReachedByItsReference(t *testing.T) {
+	client, got := crispAnswering(t, pluginToken, `{"state":"pending"}`)
+	state, err := rest.Conversation(client, crisp.SessionRef{WebsiteID: "w1", SessionID: "s1"}).State(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, crisp.SessionStatePending, state.State)
+	assert.Equal(t, "/website/w1/conversation/s1/state", got()[0].path)
+}
+
 var websiteToken = crisp.WebsiteToken("w1", "identifier", "key")
 
 func TestTheEndOfALoopIsTheEndOfItsCalls(t *testing.T) {

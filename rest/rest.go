@@ -19,7 +19,8 @@
 // So a POST, PATCH, PUT or DELETE is sent once only, unless Crisp refused it for the
 // rate, or the context is from [crisp.Idempotent]. Before anything is sent, an
 // identifier that is empty is a [*crisp.InvalidError], and a route that Crisp keeps
-// for tokens of other tiers a [*TierError].
+// for tokens of other tiers a [*TierError]. A call that asks whether something exists
+// takes the status 404 for a no.
 //
 // # Lists
 //
@@ -87,6 +88,12 @@ func Website(client *crisp.Client, websiteID string) *Site {
 // Conversation returns the calls for a conversation of the website. It does no I/O.
 func (s *Site) Conversation(sessionID string) *ConversationService {
 	return &ConversationService{place{client: s.client, ids: []string{s.ids[0], sessionID}}}
+}
+
+// Conversation returns the calls for a conversation, such as that of an event. It does
+// no I/O.
+func Conversation(client *crisp.Client, ref crisp.SessionRef) *ConversationService {
+	return Website(client, ref.WebsiteID).Conversation(ref.SessionID)
 }
 
 // Account returns the calls that belong to no website yet. It does no I/O.
