@@ -240,6 +240,9 @@ func isLoopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
+// Tier returns the tier of the client's token.
+func (c *Client) Tier() Tier { return c.token().Tier }
+
 // CloseIdleConnections closes the connections that are kept for the next REST
 // call. The client stays usable.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }

@@ -32,6 +32,14 @@ const (
 
 var testToken = crisp.PluginToken("plugin-id", testKey)
 
+func TestAClientTellsItsTier(t *testing.T) {
+	for _, token := range []crisp.Token{testToken, crisp.UserToken("id", testKey), crisp.WebsiteToken("w1", "id", testKey)} {
+		client, err := crisp.New(token)
+		require.NoError(t, err)
+		assert.Equal(t, token.Tier, client.Tier())
+	}
+}
+
 // mockedClient is a client whose calls end in a mock, without any network.
 func mockedClient(t *testing.T, opts ...crisp.Option) (*crisp.Client, *httpmock.MockTransport) {
 	t.Helper()

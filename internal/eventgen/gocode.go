@@ -29,12 +29,13 @@ var scalars = map[kind]scalar{
 	kindStruct:    {"", "", "%s.isZero()"},
 	kindSlice:     {"", "", "len(%s) == 0"},
 	kindStructMap: {"", "", "len(%s) == 0"},
+	kindDate:      {"time.Time", "", "%s.IsZero()"},
 }
 
 // goCode returns the file of the event types.
 func goCode(m *model) ([]byte, error) {
 	var g printer
-	g.line(marker)
+	g.line("%s", marker(specFile))
 	g.line("")
 	g.line("package crisp")
 	g.line("")
@@ -253,10 +254,14 @@ func (g *printer) marshalers(s *structType, unmarshal string) {
 // not: it is new, and its Meta is already set.
 func (g *printer) decoder(s *structType, params string) {
 	presence := "payload.Required"
-	g.line("\nfunc (v *%s) decode(d *payload.Decoder%s) {", s.name, params)
+	if s.home == "" {
+		g.line("\nfunc (v *%s) decode(d *payload.Decoder%s) {", s.name, params)
+	} else {
+		g.line("\nfunc %s(v *%s%s, d *payload.Decoder%s) {", s.decodeFunc(), s.home, s.name, params)
+	}
 	if params != "" {
 		presence = "p"
-		g.line("*v = %s{}", s.name)
+		g.line("*v = %s%s{}", s.home, s.name)
 	}
 	content := contentOf(s)
 	if content != nil {
@@ -277,6 +282,15 @@ func (g *printer) decoder(s *structType, params string) {
 		g.line("v.%s = decodeContent(d, content, %s)", content.name, contentType(s))
 	}
 	g.line("}")
+}
+
+// decodeFunc returns the Go expression for the function that decodes a struct: a
+// method, where the struct is of the same package.
+func (s *structType) decodeFunc() string {
+	if s.home != "" {
+		return "decode" + s.name
+	}
+	return "(*" + s.name + ").decode"
 }
 
 // contentOf returns the field for the content of a message, nil if there is none.
@@ -322,17 +336,22 @@ func decodeStatement(t goType, target string, p presence) string {
 	method := scalars[t.kind].method
 	switch t.kind {
 	case kindEnum:
-		return fmt.Sprintf("%s = %s(d.String(%s))", target, t.enum.name, p)
+		return fmt.Sprintf("%s = %s(d.String(%s))", target, t, p)
 	case kindDuration:
 		return fmt.Sprintf("%s = d.Duration(%s, %s)", target, p, t.unit)
 	case kindRaw:
 		return fmt.Sprintf("%s = d.Raw()", target)
-	case kindReceipt, kindStruct:
+	case kindStruct:
+		if t.ref.home != "" {
+			return fmt.Sprintf("%s(&%s, d, %s)", t.ref.decodeFunc(), target, p)
+		}
+		fallthrough
+	case kindReceipt:
 		return fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindSlice:
 		return decodeSlice(*t.elem, target, p)
 	case kindStructMap:
-		return fmt.Sprintf("%s = payload.Map(d, %s, (*%s).decode)", target, p, t.elem.ref.name)
+		return fmt.Sprintf("%s = payload.Map(d, %s, %s)", target, p, t.elem.ref.decodeFunc())
 	default:
 		return fmt.Sprintf("%s = d.%s(%s)", target, method, p)
 	}
@@ -340,7 +359,7 @@ func decodeStatement(t goType, target string, p presence) string {
 
 func decodeSlice(elem goType, target string, p presence) string {
 	if elem.kind == kindStruct {
-		return fmt.Sprintf("%s = payload.Slice(d, %s, (*%s).decode)", target, p, elem.ref.name)
+		return fmt.Sprintf("%s = payload.Slice(d, %s, %s)", target, p, elem.ref.decodeFunc())
 	}
 	return fmt.Sprintf("%s = d.%ss(%s)", target, scalars[elem.kind].method, p)
 }

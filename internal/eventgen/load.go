@@ -7,17 +7,22 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// loader resolves the schemas that the events refer to.
+// loader resolves the schemas that the events or the routes refer to.
 type loader struct {
 	schemas value
 	structs map[string]*structType
 	enums   map[string]*enumType
+	// home is the package of the types, with a dot, where it is not that of the output.
+	home string
+	// events is the loader of the document of the events, in which the routes' may
+	// refer to schemas.
+	events *loader
 }
 
 // load reads the spec. The error has every mistake in it, and everything that
 // the generator doesn't understand.
 func load(spec []byte) (*model, error) {
-	doc, err := parse(spec)
+	doc, err := parse(specFile, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -163,12 +168,12 @@ func (l *loader) structNamed(ref value, name string) *structType {
 		ref.fail("there is no schema %s", name)
 		return nil
 	}
-	schema.only("type", "description", "required", "properties")
+	schema.only("type", "description", "required", "properties", "x-go-input")
 	if jsonType(schema) != "object" {
 		schema.fail("wanted type: object")
 		return nil
 	}
-	s := &structType{name: name, doc: schema.needText("description")}
+	s := &structType{name: name, home: l.home, doc: schema.needText("description")}
 	l.structs[name] = s
 	l.fields(s, schema)
 	return s
@@ -199,7 +204,10 @@ func (l *loader) fields(s *structType, schema value) {
 }
 
 func (l *loader) field(property member, needed bool) *field {
-	f := &field{wire: property.key, name: camel(property.key), doc: property.needText("description")}
+	f := &field{wire: property.key, name: camel(property.key), doc: l.fieldDoc(property)}
+	if readOnly, ok := property.get("readOnly"); ok {
+		f.readOnly = readOnly.boolean()
+	}
 	if override, ok := property.get("x-go-name"); ok {
 		if override.text() == f.name {
 			override.fail("needless: the derived name is the same")
@@ -209,12 +217,16 @@ func (l *loader) field(property member, needed bool) *field {
 	if !exported(f.name) {
 		property.fail("%q is no exported Go name", f.name)
 	}
-	f.presence = l.presenceOf(property.value, needed)
+	schema, null := l.orNull(property.value)
+	f.presence = l.presenceOf(schema, needed)
+	if null && needed {
+		f.presence = nullable
+	}
 	var ok bool
 	if _, wrapped := property.get("x-crisp-wrapped"); wrapped {
 		ok = l.wrapped(f, property.value)
 	} else {
-		f.typ, ok = l.typeOf(property.value)
+		f.typ, ok = l.typeOf(schema)
 	}
 	if !ok {
 		return nil
@@ -225,8 +237,31 @@ func (l *loader) field(property member, needed bool) *field {
 	return f
 }
 
+// orNull returns the schema of a property of a route without the alternative that it is
+// null, if that is the second of two.
+func (l *loader) orNull(property value) (schema value, null bool) {
+	forms, ok := property.get("anyOf")
+	if !ok || l.events == nil {
+		return property, false
+	}
+	all := forms.list()
+	if len(all) != 2 || !slices.Equal(typeNames(all[1]), []string{"null"}) {
+		return property, false
+	}
+	property.only("anyOf", "description", "readOnly")
+	return all[0], true
+}
+
+// fieldDoc returns the description of a property, which only the routes' may lack.
+func (l *loader) fieldDoc(property member) string {
+	if l.events != nil {
+		return property.textOf("description")
+	}
+	return property.needText("description")
+}
+
 func (l *loader) presenceOf(v value, needed bool) presence {
-	if ref, ok := v.get("$ref"); ok {
+	if ref, ok := v.get("$ref"); ok && !l.isEvents(ref) {
 		if schema, ok := l.schemas.get(refName(ref)); ok {
 			v = schema
 		}
@@ -301,13 +336,13 @@ func jsonType(v value) string {
 // typeOf returns the Go type of an inline schema or a reference.
 func (l *loader) typeOf(v value) (goType, bool) {
 	if ref, ok := v.get("$ref"); ok {
-		v.only("$ref", "description", "x-go-name")
+		v.only("$ref", "description", "x-go-name", "readOnly")
 		return l.refType(ref)
 	}
 	if special, ok := v.get("x-crisp-type"); ok {
 		return l.specialType(v, special)
 	}
-	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration")
+	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration", "readOnly")
 	if unit, ok := v.get("x-crisp-duration"); ok {
 		return durationType(unit, jsonType(v))
 	}
@@ -317,7 +352,21 @@ func (l *loader) typeOf(v value) (goType, bool) {
 	return l.plainType(v, jsonType(v))
 }
 
+// eventsPrefix begins a reference to the document of the events, which is beside that
+// of the routes.
+const eventsPrefix = "asyncapi.yaml"
+
+func (l *loader) isEvents(ref value) bool {
+	return l.events != nil && strings.HasPrefix(ref.text(), eventsPrefix)
+}
+
 func (l *loader) refType(ref value) (goType, bool) {
+	if l.isEvents(ref) {
+		node := *ref.node
+		node.Value = strings.TrimPrefix(node.Value, eventsPrefix)
+		ref.node = &node
+		return l.events.refType(ref)
+	}
 	name := refName(ref)
 	if schema, ok := l.schemas.get(name); ok && jsonType(schema) == "string" {
 		return goType{kind: kindEnum, enum: l.enumNamed(schema, name)}, true
@@ -331,7 +380,7 @@ func (l *loader) enumNamed(schema value, name string) *enumType {
 		return e
 	}
 	schema.only("type", "description", "enum")
-	e := &enumType{name: name, doc: schema.needText("description")}
+	e := &enumType{name: name, home: l.home, doc: schema.needText("description")}
 	if values, ok := schema.need("enum"); ok {
 		e.values = values.texts()
 	}
@@ -416,6 +465,8 @@ func (l *loader) plainType(v value, typ string) (goType, bool) {
 	switch {
 	case typ == "integer" && format == "int64":
 		return goType{kind: kindInt64}, true
+	case typ == "string" && format == "date-time" && l.events != nil:
+		return goType{kind: kindDate}, true
 	case format != "":
 		v.fail("format %q of type %q is not understood", format, typ)
 		return goType{}, false
@@ -456,9 +507,9 @@ func (l *loader) sliceOf(items value) (goType, bool) {
 func (t goType) String() string {
 	switch t.kind {
 	case kindEnum:
-		return t.enum.name
+		return t.enum.home + t.enum.name
 	case kindStruct:
-		return t.ref.name
+		return t.ref.home + t.ref.name
 	case kindSlice:
 		return "[]" + t.elem.String()
 	case kindStructMap:

@@ -1,10 +1,11 @@
 // Command eventgen generates the event types, their documentation and their
-// samples from spec/asyncapi.yaml.
+// samples from spec/asyncapi.yaml, and package rest from spec/openapi.yaml.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -27,6 +28,15 @@ func run(root string) error {
 	if err != nil {
 		return err
 	}
+	restSpec, err := os.ReadFile(filepath.Join(root, restSpecFile))
+	if err != nil {
+		return err
+	}
+	restFiles, err := generateREST(restSpec, spec)
+	if err != nil {
+		return err
+	}
+	maps.Copy(files, restFiles)
 	for name, text := range files {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // everybody may read sources

@@ -63,7 +63,10 @@ func TestRunWritesTheFiles(t *testing.T) {
 
 	require.NoError(t, os.Mkdir(filepath.Join(root, "spec"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, specFile), []byte(fixture(t)), 0o644))
+	require.ErrorIs(t, run(root), os.ErrNotExist)
+	require.NoError(t, os.WriteFile(filepath.Join(root, restSpecFile), []byte(restFixture(t)), 0o644))
 	require.NoError(t, run(root))
+	assert.FileExists(t, filepath.Join(root, "rest", "shop_gen.go"))
 	for _, name := range []string{"events_gen.go", "docs/events.md", "crisptest/samples_gen.go"} {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)

@@ -24,6 +24,7 @@ type event struct {
 // structType is an object with known properties.
 type structType struct {
 	name   string
+	home   string // the package with a dot, where it is not that of the output
 	doc    string // continues "<name> is "
 	fields []*field
 	// mayBeZero means that a field of this type is null or absent when zero.
@@ -39,6 +40,7 @@ type field struct {
 	typ      goType
 	wrapKey  string // the value may be in an object under this key
 	wrap     bool   // the value is written in such an object
+	readOnly bool   // of a route: bodies don't have it
 }
 
 func (s *structType) field(wire string) *field {
@@ -128,11 +130,13 @@ const (
 	kindStruct
 	kindSlice
 	kindStructMap
+	kindDate // of a route: text in the form of RFC 3339
 )
 
 // enumType is a string type with constants.
 type enumType struct {
 	name   string
+	home   string // as of a structType
 	doc    string
 	values []string
 }

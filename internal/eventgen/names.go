@@ -8,8 +8,8 @@ import (
 
 // initialisms are written in capitals in Go names.
 var initialisms = map[string]string{
-	"arr": "ARR", "asn": "ASN", "id": "ID", "ids": "IDs", "ip": "IP", "isp": "ISP",
-	"os": "OS", "url": "URL", "urn": "URN",
+	"arr": "ARR", "asn": "ASN", "html": "HTML", "id": "ID", "ids": "IDs", "ip": "IP", "ips": "IPs", "isp": "ISP",
+	"jwt": "JWT", "mcp": "MCP", "os": "OS", "url": "URL", "urn": "URN",
 }
 
 // camel returns the Go name for a name on the wire, such as VisitorID for

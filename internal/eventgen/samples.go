@@ -125,7 +125,7 @@ func jsonOf(scalar any) []byte {
 // sampleCode returns the file of the samples.
 func sampleCode(m *model) ([]byte, error) {
 	var g printer
-	g.line(marker)
+	g.line("%s", marker(specFile))
 	g.line("")
 	g.line("package crisptest")
 	g.line("")

@@ -13,6 +13,7 @@ import (
 // value of the wrong kind and go on with the zero value, so that one run finds
 // all mistakes.
 type value struct {
+	file string // that the node is in
 	node *yaml.Node
 	path string
 	errs *[]error
@@ -24,19 +25,19 @@ type member struct {
 	value
 }
 
-func parse(text []byte) (value, error) {
+func parse(file string, text []byte) (value, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return value{}, fmt.Errorf("%s: %w", specFile, err)
+		return value{}, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(doc.Content) != 1 {
-		return value{}, errors.New(specFile + ": no document")
+		return value{}, errors.New(file + ": no document")
 	}
-	return value{node: doc.Content[0], path: "spec", errs: new([]error)}, nil
+	return value{file: file, node: doc.Content[0], path: "spec", errs: new([]error)}, nil
 }
 
 func (v value) fail(format string, args ...any) {
-	err := fmt.Errorf("%s:%d: %s: %s", specFile, v.node.Line, v.path, fmt.Sprintf(format, args...))
+	err := fmt.Errorf("%s:%d: %s: %s", v.file, v.node.Line, v.path, fmt.Sprintf(format, args...))
 	*v.errs = append(*v.errs, err)
 }
 
@@ -47,7 +48,7 @@ func (v value) child(node *yaml.Node, path string) value {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	return value{node: node, path: path, errs: v.errs}
+	return value{file: v.file, node: node, path: path, errs: v.errs}
 }
 
 // members returns the members of a mapping, in their order.

@@ -1,0 +1,84 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/payload"
+)
+
+// Answer is what each answer, and each element of a list that is one, has beside its
+// fields. It is empty where a type is a part of another's answer.
+type Answer struct {
+	// Raw is the answer as it came, with what has no field. Strings share its memory:
+	// read it, don't write to it.
+	Raw json.RawMessage
+	// Problems lists fields whose JSON type was not the expected one, which were
+	// left zero.
+	Problems []crisp.FieldProblem
+}
+
+func (a *Answer) set(raw json.RawMessage, problems []payload.Problem) {
+	a.Raw, a.Problems = raw, fieldProblems(problems)
+}
+
+func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
+	var all []crisp.FieldProblem
+	for _, p := range problems {
+		all = append(all, crisp.FieldProblem{Path: p.Path, Wanted: p.Wanted, Got: p.Got})
+	}
+	return all
+}
+
+// answerType is a pointer to a type of answers.
+type answerType[T any] interface {
+	*T
+	decode(d *payload.Decoder, p payload.Presence)
+	set(raw json.RawMessage, problems []payload.Problem)
+}
+
+func decode[T any, P answerType[T]](raw json.RawMessage) *T {
+	v := P(new(T))
+	d := payload.NewDecoder(raw)
+	v.decode(d, payload.Required)
+	v.set(raw, d.Problems())
+	return (*T)(v)
+}
+
+// fetch makes a call that is answered by an object.
+func fetch[T any, P answerType[T]](ctx context.Context, c call) (*T, error) {
+	raw, err := c.raw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return decode[T, P](raw), nil
+}
+
+// fetchText makes a call that is answered by an object of which one member counts, such
+// as the identifier of what was made.
+func fetchText(ctx context.Context, c call, member string) (string, error) {
+	var data map[string]json.RawMessage
+	if err := c.answer(ctx, &data); err != nil {
+		return "", err
+	}
+	d := payload.NewDecoder(data[member])
+	text := d.String(payload.Optional)
+	if text == "" {
+		return "", c.unusable("the call succeeded, but " + member + " is missing from the answer")
+	}
+	return text, nil
+}
+
+// fetchMessage makes a call that is answered by a message.
+func fetchMessage(ctx context.Context, c call) (*crisp.ConversationMessage, error) {
+	raw, err := c.raw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := new(crisp.ConversationMessage)
+	if err := m.UnmarshalJSON(raw); err != nil {
+		return nil, c.unusable("the data are no message")
+	}
+	return m, nil
+}

@@ -1,0 +1,135 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/crisp-go/crisp"
+)
+
+// place is what all calls of a service have in common.
+type place struct {
+	client *crisp.Client
+	ids    []string // the first identifiers of each path
+}
+
+// call is a REST call that is about to be made.
+type call struct {
+	client *crisp.Client
+	method string
+	path   string // escaped; the number of a page is still {page}
+	query  url.Values
+	body   any
+	err    error // why it can't be made
+}
+
+// call makes a call by the template of its path, in which the service's and the given
+// identifiers take the places of the names in braces.
+func (p place) call(method string, allowed tiers, template string, args ...string) call {
+	c := call{client: p.client, method: method}
+	if !allowed.has(p.client.Tier()) {
+		c.err = &TierError{Method: method, Route: template, Tier: p.client.Tier(), Tiers: allowed.list()}
+		return c
+	}
+	args = append(p.ids[:len(p.ids):len(p.ids)], args...)
+	c.path, c.err = fill(template, args)
+	return c
+}
+
+// fill returns the path for a template, its last name left as it is if that has no
+// value.
+func fill(template string, values []string) (string, error) {
+	var path strings.Builder
+	for rest := template; ; {
+		before, after, found := strings.Cut(rest, "{")
+		if !found || len(values) == 0 {
+			path.WriteString(rest)
+			return path.String(), nil
+		}
+		name, after, _ := strings.Cut(after, "}")
+		switch values[0] {
+		case "":
+			return "", &crisp.InvalidError{Field: name, Reason: "missing"}
+		case ".", "..":
+			return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
+		}
+		path.WriteString(before)
+		path.WriteString(url.PathEscape(values[0]))
+		rest, values = after, values[1:]
+	}
+}
+
+// number is an integer as an element of a path: missing unless it is positive.
+func number(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// needs refuses the call if a parameter is missing that the route can't do without.
+func (c call) needs(query params, key string) call {
+	if c.err == nil && query[key] == nil {
+		c.err = &crisp.InvalidError{Field: key, Reason: "missing"}
+	}
+	return c
+}
+
+func (c call) with(query params) call {
+	c.query = url.Values(query)
+	return c
+}
+
+func (c call) send(body any) call {
+	c.body = body
+	return c
+}
+
+// page is the call for a page of a list.
+func (c call) page(n int) call {
+	c.path = strings.Replace(c.path, "{page}", strconv.Itoa(n), 1)
+	return c
+}
+
+// answer makes the call, and reads the data of the answer into out, unless that is
+// nil.
+func (c call) answer(ctx context.Context, out any) error {
+	if c.err != nil {
+		return c.err
+	}
+	path := c.path
+	if len(c.query) > 0 {
+		path += "?" + c.query.Encode()
+	}
+	return c.client.Do(ctx, c.method, path, c.body, out)
+}
+
+// do makes a call whose answer has nothing of use.
+func (c call) do(ctx context.Context) error { return c.answer(ctx, nil) }
+
+// exists makes a call that is answered by its status alone.
+func (c call) exists(ctx context.Context) (bool, error) {
+	err := c.do(ctx)
+	var refusal *crisp.APIError
+	if errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// raw makes a call whose answer has no known form.
+func (c call) raw(ctx context.Context) (json.RawMessage, error) {
+	var data json.RawMessage
+	err := c.answer(ctx, &data)
+	return data, err
+}
+
+// unusable is the error of an answer that is of no use.
+func (c call) unusable(why string) error {
+	return &crisp.AnswerError{Method: c.method, Route: c.path, StatusCode: http.StatusOK, Err: errors.New(why)}
+}

@@ -1,0 +1,28 @@
+package rest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// maxGrowth is by how many bytes a program may grow that makes three calls.
+const maxGrowth = 150_000
+
+func TestAProgramGrowsByLittle(t *testing.T) {
+	size := func(program string) int64 {
+		binary := filepath.Join(t.TempDir(), program)
+		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "./testdata/size/"+program).CombinedOutput()
+		require.NoError(t, err, string(out))
+		info, err := os.Stat(binary)
+		require.NoError(t, err)
+		return info.Size()
+	}
+	root, all := size("root"), size("rest")
+	assert.Less(t, all-root, int64(maxGrowth))
+	t.Logf("a program of %d bytes grows by %d", root, all-root)
+}
