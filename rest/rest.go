@@ -16,7 +16,7 @@
 // # Calls
 //
 // All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs.
-// So a POST, PATCH, PUT or DELETE is sent once only, unless Crisp refused it for the
+// So a POST is sent once only, and so is a PATCH, PUT or DELETE unless Crisp refused it for the
 // rate, or the context is from [crisp.Idempotent]. Before anything is sent, an
 // identifier that is empty is a [*crisp.InvalidError], and a route that Crisp keeps
 // for tokens of other tiers a [*TierError]. A call that asks whether something exists

@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"math/rand/v2"
-	"time"
 
 	"github.com/crisp-go/crisp/crisptest"
 )
@@ -14,11 +13,11 @@ import (
 // do run, so that what is longer than a heartbeat is seen as silence.
 //
 // It is longer than what the client takes for a delay of the network, of which a gap
-// knows nothing: a quarter of Crisp's patience, and half a second at most.
+// knows nothing.
 func (r *round) freeze(ctx context.Context, rng *rand.Rand) {
 	longest := pick(rng, 5, 20, 300)
 	r.network.setFrozen(true)
-	_ = sleep(ctx, min(r.heartbeatTimeout()/4, time.Second/2)+r.unit+r.upTo(rng, longest))
+	_ = sleep(ctx, r.unnoticed()+r.unit+r.upTo(rng, longest))
 	if rng.IntN(4) > 0 {
 		r.server.DropConnections(pick(rng, crisptest.DropClose, crisptest.DropCut))
 		_ = sleep(ctx, r.upTo(rng, longest))

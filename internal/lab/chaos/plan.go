@@ -76,10 +76,14 @@ func (p plan) String() string {
 
 // most is the largest delay of a chunk on the network, which is what an event
 // takes from Crisp to the client at most, give or take how many chunks wait. Where
-// the process is frozen it is short, or would excuse what is lost by that.
+// the process is frozen it is what the client still takes for a delay.
 func (p plan) most() time.Duration {
 	if p.freezes {
-		return p.unit / 10
+		return p.unnoticed()
 	}
 	return 2 * p.unit
 }
+
+// unnoticed is for how long the process can be frozen without the client's noticing: a
+// quarter of Crisp's patience, and half a second at most.
+func (p plan) unnoticed() time.Duration { return min(p.heartbeatTimeout()/4, time.Second/2) }
