@@ -288,11 +288,6 @@ func (f *fill) handWhole(w *waiting, t *target, last bool) bool {
 	return f.hand(w, t.ID, whole, end)
 }
 
-// ending is the end of a conversation's messages.
-type ending struct {
-	after func() // to be called when the last was handled; nil = nothing
-}
-
 // hand waits until so much of what was recovered is handled that there is room
 // for more. It reports false if the handlers were ended. end is nil if there may be
 // more.

@@ -95,6 +95,11 @@ func (w *waiting) CaughtUp() {
 	w.endIfOver()
 }
 
+// ending is the end of a conversation's messages.
+type ending struct {
+	after func() // to be called when the last was handled; nil = nothing
+}
+
 // found lines up what a conversation has missed, and the live events that waited;
 // behind the last of it, later ones need not wait.
 //
