@@ -404,7 +404,7 @@ const timeOfDay = "15:04:05.000000"
 // onlyStopped reports whether nothing kept a backfill from being complete but the end of
 // the client.
 func onlyStopped(err error) bool {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // it is this one that may say more
+	joined, ok := err.(interface{ Unwrap() []error })
 	return errors.Is(err, crisp.ErrClosed) && (!ok || len(joined.Unwrap()) == 1)
 }
 
