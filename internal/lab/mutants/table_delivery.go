@@ -154,7 +154,7 @@ var deliveryMutants = []mutant{
 		removed: "the queue has a bound",
 		in:      "internal/delivery Queue.Fits",
 		old:     "if cost <= q.fits {",
-		new:     "if cost <= q.fits || q.cfg.MaxBytes > 0 {",
+		new:     "if cost <= q.fits || cost > 0 {",
 		tests:   "TestOverflowBlockLosesNothing TestOverflowDropTellsOfTheLoss",
 	},
 	{

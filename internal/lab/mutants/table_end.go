@@ -63,7 +63,7 @@ var endMutants = []mutant{
 		removed: "Close returns at once, inside a handler too",
 		in:      "RTM.Close",
 		old:     "\tt.abandon(ErrClosed)\n",
-		new:     "\tif t.isRunning() {\n\t\t<-t.ended\n\t}\n",
+		new:     "\tif t.hasStarted() {\n\t\t<-t.ended\n\t}\n",
 		tests:   "TestCloseInsideAHandler",
 	},
 	{
