@@ -340,6 +340,9 @@ func (t *RTM) Run(ctx context.Context) error {
 		t.saveSoon()
 		err = t.supervise(last)
 	}
+	if t.stopped.Err() == nil { // else somebody has asked for the end
+		t.client.logger.Error("crisp: RTM ended", slog.Any("error", err))
+	}
 	t.stop(err)
 	t.drain()
 	stopSaving()
@@ -417,7 +420,6 @@ func (t *RTM) supervise(last Position) error {
 			return context.Cause(t.stopped)
 		}
 		if fatal(err, missed != nil) {
-			t.client.logger.Error("crisp: RTM ended", slog.Any("error", err))
 			return err
 		}
 		if err := t.pause(&tries, err); err != nil {

@@ -95,6 +95,9 @@ func (t *RTM) Ready(ctx context.Context) error {
 		case <-changed:
 		case <-t.stopped.Done():
 		case <-ctx.Done():
+			if state == StateNew {
+				return fmt.Errorf("crisp: RTM client not connected: nobody has called RTM.Run: %w", context.Cause(ctx))
+			}
 			if last == nil {
 				return fmt.Errorf("crisp: RTM client not connected (%s): %w", state, context.Cause(ctx))
 			}

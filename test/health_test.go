@@ -111,7 +111,7 @@ func TestReady(t *testing.T) {
 		}
 		err = short()
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, "not connected (new)")
+		assert.ErrorContains(t, err, "nobody has called RTM.Run")
 
 		srv.FailREST(503, 3)
 		ready := make(chan error, 1)

@@ -254,6 +254,7 @@ func TestNewcomersMistakes(t *testing.T) {
 				return ended(t, srv.Client(), crisp.WithPosition(crisp.FilePosition(filepath.Join(t.TempDir(), "missing", "position"))))
 			},
 			says: "is it there, and may this program write to it?",
+			logs: "RTM ended",
 		},
 		"two programs with one position": {
 			make: func(t *testing.T, srv *crisptest.Server) error {

@@ -66,7 +66,9 @@ func readmeRTM(identifier, key string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Print(rtm.Run(ctx)) // connects, authenticates, dispatches, reconnects; until a signal
+	if err := rtm.Run(ctx); ctx.Err() == nil { // connects, dispatches, reconnects; until a signal
+		log.Fatal(err)
+	}
 }
 
 func readmeWebhook(secret string) {
@@ -251,13 +253,16 @@ func botsGuards(client *crisp.Client, router *crisp.Router) {
 
 func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pauses, ref crisp.SessionRef, operatorID string) error {
 	pauses.Pause(ref, time.Now())
-	_, noted := client.SendMessage(ctx, ref, crisp.Message{
+	pending := client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
+	assigned := client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
+	if err := errors.Join(pending, assigned); err != nil {
+		return err // before the note, which Retry would send again
+	}
+	_, err := client.SendMessage(ctx, ref, crisp.Message{
 		Content:  crisp.NoteContent("Order 1234 is late; the visitor wants to talk to a person."),
 		Mentions: []string{operatorID},
 	})
-	pending := client.SetState(ctx, ref, crisp.StateChange{State: crisp.SessionStatePending})
-	assigned := client.Assign(ctx, ref, crisp.Assignment{UserID: operatorID})
-	return errors.Join(noted, pending, assigned)
+	return err
 }
 
 func botsRetry(router *crisp.Router) {
