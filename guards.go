@@ -43,7 +43,7 @@ func IgnoreAutomated() func(Handler) Handler {
 // it has returned. The client remembers the last 16,384.
 func IgnoreSelf(client *Client) func(Handler) Handler {
 	return ignoring(func(ctx context.Context, m *ConversationMessage) bool {
-		return client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint})
+		return client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint}, false)
 	})
 }
 

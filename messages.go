@@ -234,11 +234,15 @@ func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fi
 	if err := check.err(); err != nil {
 		return 0, err
 	}
+	if err := refusal(ctx, ref); err != nil { // before a check that counts
+		return 0, err
+	}
 	if err := checkSend(ctx, ref); err != nil {
 		return 0, err
 	}
-	c.sent.begin(ref.SessionID)
-	defer func() { c.sent.end(ref.SessionID, fingerprint) }()
+	automated := !m.NotAutomated
+	c.sent.begin(ref.SessionID, automated)
+	defer func() { c.sent.end(ref.SessionID, fingerprint, automated) }()
 	return c.postMessage(ctx, ref, m.body())
 }
 
@@ -254,6 +258,26 @@ func withSendCheck(ctx context.Context, check sendCheck) context.Context {
 	return context.WithValue(ctx, sendChecksKey{}, append(slices.Clip(checks), check))
 }
 
+// sendRefusalsKey is where a handler's context has the checks that apply each time that
+// a message is about to go out, which may be long after it was given to be sent.
+type sendRefusalsKey struct{}
+
+// withSendRefusal has a check applied whenever something goes out with the context.
+func withSendRefusal(ctx context.Context, check sendCheck) context.Context {
+	checks, _ := ctx.Value(sendRefusalsKey{}).([]sendCheck)
+	return context.WithValue(ctx, sendRefusalsKey{}, append(slices.Clip(checks), check))
+}
+
+func refusal(ctx context.Context, ref SessionRef) error {
+	checks, _ := ctx.Value(sendRefusalsKey{}).([]sendCheck)
+	for _, check := range checks {
+		if err := check(ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func checkSend(ctx context.Context, ref SessionRef) error {
 	checks, _ := ctx.Value(sendChecksKey{}).([]sendCheck)
 	for _, check := range checks {
@@ -267,7 +291,8 @@ func checkSend(ctx context.Context, ref SessionRef) error {
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
 	path := ref.path("message")
 	var raw json.RawMessage
-	if err := c.Do(ctx, http.MethodPost, path, body, &raw); err != nil {
+	how := policy{allow: func() error { return refusal(ctx, ref) }} // it may have waited for its turn
+	if err := c.do(ctx, how, http.MethodPost, path, body, &raw); err != nil {
 		return 0, err
 	}
 	if fingerprint = sentFingerprint(raw); fingerprint == 0 {

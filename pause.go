@@ -147,7 +147,7 @@ func (p *Pauses) arrived(ev Event) {
 		return
 	}
 	id := messageID{strings.Clone(m.SessionID), m.Fingerprint}
-	own, underway := p.client.sent.look(id)
+	own, underway := p.client.sent.look(id, true)
 	switch {
 	case own:
 	case underway == nil:
@@ -155,7 +155,7 @@ func (p *Pauses) arrived(ev Event) {
 	default:
 		arrival := arrivalOf(ev)
 		go func() {
-			if !p.client.sent.has(context.Background(), id) {
+			if !p.client.sent.has(context.Background(), id, true) {
 				p.answered(m, arrival)
 			}
 		}()
@@ -170,10 +170,10 @@ func (p *Pauses) decided(ctx context.Context, ev Event) {
 		return
 	}
 	id := messageID{m.SessionID, m.Fingerprint}
-	if own, underway := p.client.sent.look(id); own || underway == nil {
+	if own, underway := p.client.sent.look(id, true); own || underway == nil {
 		return
 	}
-	if !p.client.sent.has(ctx, id) {
+	if !p.client.sent.has(ctx, id, true) {
 		p.answered(m, arrivalOf(ev))
 	}
 }

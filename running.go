@@ -36,7 +36,7 @@ func (r *running) do(ctx context.Context, ref SessionRef, arrival uint64, began 
 	this := &turn{arrival: arrival, end: end}
 	r.begin(ref, this, began)
 	defer r.finish(ref, this)
-	err := handle(withSendCheck(inner, func(of SessionRef) error { return r.refusal(this, of == ref) }))
+	err := handle(withSendRefusal(inner, func(of SessionRef) error { return r.refusal(this, of == ref) }))
 	if err != nil && ctx.Err() == nil && r.refusal(this, true) != nil {
 		return nil
 	}

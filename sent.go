@@ -34,6 +34,7 @@ type sentMessages struct {
 // underway are the messages that are on their way into a conversation.
 type underway struct {
 	count   int
+	persons int           // of these, those not marked as automated
 	changed chan struct{} // closed when one of them has got its answer
 }
 
@@ -41,8 +42,9 @@ func newSentMessages() *sentMessages {
 	return &sentMessages{known: fifo.New[messageID, struct{}](maxSent), underway: make(map[string]*underway)}
 }
 
-// begin announces a message that is about to be sent into a conversation.
-func (s *sentMessages) begin(sessionID string) {
+// begin announces a message that is about to be sent into a conversation, marked as
+// automated or not.
+func (s *sentMessages) begin(sessionID string, automated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.underway[sessionID]
@@ -51,10 +53,13 @@ func (s *sentMessages) begin(sessionID string) {
 		s.underway[strings.Clone(sessionID)] = u // it may share an event's memory
 	}
 	u.count++
+	if !automated {
+		u.persons++
+	}
 }
 
 // end notes the fingerprint of a message that was begun; 0 if it wasn't sent.
-func (s *sentMessages) end(sessionID string, fingerprint int64) {
+func (s *sentMessages) end(sessionID string, fingerprint int64, automated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fingerprint != 0 {
@@ -63,18 +68,22 @@ func (s *sentMessages) end(sessionID string, fingerprint int64) {
 	u := s.underway[sessionID]
 	close(u.changed)
 	u.changed = make(chan struct{})
+	if !automated {
+		u.persons--
+	}
 	if u.count--; u.count == 0 {
 		delete(s.underway, sessionID)
 	}
 }
 
 // has reports whether a message was sent by this client. It waits for the answers
-// to those on their way into the conversation, as long as they may tell.
-func (s *sentMessages) has(ctx context.Context, id messageID) bool {
+// to those on their way into the conversation, as long as they may tell. With
+// asPerson it is known that the message is not marked as automated.
+func (s *sentMessages) has(ctx context.Context, id messageID, asPerson bool) bool {
 	patience := time.NewTimer(sentPatience)
 	defer patience.Stop()
 	for {
-		known, changed := s.look(id)
+		known, changed := s.look(id, asPerson)
 		if known || changed == nil {
 			return known
 		}
@@ -90,13 +99,13 @@ func (s *sentMessages) has(ctx context.Context, id messageID) bool {
 
 // look reports whether a message is known to be sent; if not, changed is closed
 // when that may have changed, and nil if it can't.
-func (s *sentMessages) look(id messageID) (known bool, changed <-chan struct{}) {
+func (s *sentMessages) look(id messageID, asPerson bool) (known bool, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known = s.known.Get(id); known {
 		return true, nil
 	}
-	if u := s.underway[id.sessionID]; u != nil {
+	if u := s.underway[id.sessionID]; u != nil && (!asPerson || u.persons > 0) {
 		changed = u.changed
 	}
 	return false, changed

@@ -166,6 +166,96 @@ func TestOnesOwnMessagesInterruptNobody(t *testing.T) {
 	})
 }
 
+// A person answers while a bot is at the first of many messages, each of which takes a
+// while: no other follows.
+func TestABotOfManyMessagesStopsAtAPersonsAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := srv.Client()
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		crisp.PauseOnHuman(router, client)
+		router.Use(crisp.IgnoreAutomated())
+		crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+			for n := range 20 {
+				if _, err := client.Reply(ctx, ev, crisp.TextContent(fmt.Sprint(n))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		runClient(t, client, router)
+		authenticated(t, srv)
+		srv.SlowREST(time.Second)
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		v.Say("1")
+		pass(500 * time.Millisecond)
+		person.Say(v, "I take over")
+		pass(time.Minute)
+		over, after := 0, false
+		for _, m := range v.Conversation().Messages {
+			if m.Text() == "I take over" {
+				after = true
+			} else if after && m.Automated {
+				over++
+			}
+		}
+		assert.LessOrEqual(t, over, 1, "sent over a person's head")
+	})
+}
+
+// A message that waits to be sent again, since Crisp has refused it for the rate, is not
+// sent over the head of a person who answers meanwhile.
+func TestWhatWaitsForTheRateIsRefusedToo(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		first := true
+		refuse := func(r *http.Request) *http.Response {
+			if r.Method != http.MethodPost || !first {
+				return nil
+			}
+			first = false
+			resp := reply(http.StatusTooManyRequests, `{"error":true,"reason":"too_many_requests","data":{}}`)
+			resp.Header.Set("Retry-After", "10")
+			return resp
+		}
+		client := srv.Client(crisp.WithHTTPClient(&http.Client{Transport: &intercepted{srv.HTTPClient().Transport, refuse}}))
+		router, _ := thinking(client, time.Second)
+		crisp.PauseOnHuman(router, client)
+		router.Use(crisp.IgnoreAutomated())
+		runClient(t, client, router)
+		authenticated(t, srv)
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		v.Say("1")
+		pass(3 * time.Second)
+		person.Say(v, "I take over")
+		pass(2 * time.Minute)
+		assert.Empty(t, answersOf(v))
+	})
+}
+
+// A person's answer can't be a bot's message that is on its way, since that is marked as
+// automated: nobody waits for its end.
+func TestAnAnswerBesideABotsMessagePausesAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := srv.Client()
+		router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+		crisp.PauseOnHuman(router, client)
+		router.Use(crisp.IgnoreAutomated())
+		crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+			_, err := client.Reply(ctx, ev, crisp.TextContent(fmt.Sprint("re: ", ev.Content)))
+			return err
+		})
+		receive(t, srv, client, router, "web hooks")
+		srv.SlowREST(3 * time.Second)
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		v.Say("1")
+		pass(time.Second)
+		person.Say(v, "I take over")
+		pass(time.Second)
+		v.Say("2")
+		pass(time.Minute)
+		assert.NotContains(t, answersOf(v), "re: 2")
+	})
+}
+
 // TestRecoveredConversationsAreLookedAtWhole lets things happen while RTM is down.
 func TestRecoveredConversationsAreLookedAtWhole(t *testing.T) {
 	for name, tt := range map[string]struct {
