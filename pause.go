@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -116,7 +115,7 @@ func (p *Pauses) middleware(next Handler) Handler {
 		if p.Paused(ref) {
 			return nil
 		}
-		return p.running.do(ctx, ref, arrivalOf(ev), func(this *turn) {
+		return p.running.do(ctx, ref, placeOf(m, ev), func(this *turn) {
 			if p.Paused(ref) { // since just now
 				this.interrupt(ErrPaused)
 			}
@@ -186,7 +185,7 @@ func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 	}
 	ref := refOf(m)
 	p.pause(ref, since, arrival)
-	p.running.interrupt(ref, math.MaxUint64, ErrPaused)
+	p.running.interrupt(ref, func(*turn) bool { return true }, ErrPaused)
 }
 
 // recovered keeps the bot out of what was missed of a conversation in a state that ends

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 )
 
 // running are the handlers that are at a conversation's messages, so that what arrives
@@ -15,9 +16,26 @@ type running struct {
 
 // turn is what runs for one message.
 type turn struct {
-	arrival uint64 // of the message
-	end     context.CancelCauseFunc
-	ended   error // by what it was interrupted; nil = it wasn't
+	place // of the message
+	end   context.CancelCauseFunc
+	ended error // by what it was interrupted; nil = it wasn't
+}
+
+// place is that of a message in its conversation.
+type place struct {
+	sent    time.Time // zero if the message doesn't say
+	arrival uint64
+}
+
+func placeOf(m *ConversationMessage, ev Event) place { return place{m.Timestamp, arrivalOf(ev)} }
+
+// before reports whether a message comes before another: the same may come again later,
+// by another transport, and one that was missed comes behind newer ones.
+func (p place) before(other place) bool {
+	if p.sent.IsZero() || other.sent.IsZero() || p.sent.Equal(other.sent) {
+		return p.arrival < other.arrival
+	}
+	return p.sent.Before(other.sent)
 }
 
 func newRunning() *running { return &running{byConversation: make(map[SessionRef][]*turn)} }
@@ -30,10 +48,10 @@ func refOf(m *ConversationMessage) SessionRef {
 // do runs a handler for a message in a way that interrupt can end: its context ends,
 // and what it sends is refused. What it returns then is no failure. began is called
 // first, in one step with the beginning.
-func (r *running) do(ctx context.Context, ref SessionRef, arrival uint64, began func(*turn), handle func(context.Context) error) error {
+func (r *running) do(ctx context.Context, ref SessionRef, at place, began func(*turn), handle func(context.Context) error) error {
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	this := &turn{arrival: arrival, end: end}
+	this := &turn{place: at, end: end}
 	r.begin(ref, this, began)
 	defer r.finish(ref, this)
 	err := handle(withSendRefusal(inner, func(of SessionRef) error { return r.refusal(this, of == ref) }))
@@ -76,12 +94,12 @@ func (r *running) refusal(this *turn, own bool) error {
 	return this.ended
 }
 
-// interrupt ends what runs for a conversation's messages that had arrived before one.
-func (r *running) interrupt(ref SessionRef, before uint64, cause error) {
+// interrupt ends what runs for those of a conversation's messages that are concerned.
+func (r *running) interrupt(ref SessionRef, concerned func(*turn) bool, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, this := range r.byConversation[ref] {
-		if this.arrival < before {
+		if concerned(this) {
 			this.interrupt(cause)
 		}
 	}

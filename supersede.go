@@ -30,27 +30,31 @@ type superseding struct {
 }
 
 type latestMessage struct {
-	arrival     uint64
+	place
 	fingerprint int64
 }
 
-// observe interrupts what runs for older messages. The same message may come again, by
-// another transport: that supersedes nothing.
+// is reports whether it is the same message, which may come again by another transport.
+func (m latestMessage) is(other latestMessage) bool {
+	return m.fingerprint != 0 && m.fingerprint == other.fingerprint
+}
+
+// observe interrupts what runs for older messages.
 func (s *superseding) observe(ev Event) {
 	m, ok := messageOf(ev)
 	if !ok || m.From != FromUser {
 		return
 	}
-	ref, arrival := refOf(m), arrivalOf(ev)
+	ref, this := refOf(m), latestMessage{placeOf(m, ev), m.Fingerprint}
 	s.running.mu.Lock()
 	last, known := s.latest.Get(ref)
-	news := !known || last.arrival < arrival && (m.Fingerprint == 0 || last.fingerprint != m.Fingerprint)
+	news := !known || last.before(this.place) && !last.is(this)
 	if news {
-		s.latest.Put(ref, latestMessage{arrival, m.Fingerprint})
+		s.latest.Put(ref, this)
 	}
 	s.running.mu.Unlock()
 	if news {
-		s.running.interrupt(ref, arrival, ErrSuperseded)
+		s.running.interrupt(ref, func(t *turn) bool { return t.before(this.place) }, ErrSuperseded)
 	}
 }
 
@@ -60,10 +64,10 @@ func (s *superseding) middleware(next Handler) Handler {
 		if !ok || m.From != FromUser {
 			return next(ctx, ev)
 		}
-		ref := refOf((*ConversationMessage)(m))
-		return s.running.do(ctx, ref, arrivalOf(ev), func(this *turn) {
+		ref, at := refOf((*ConversationMessage)(m)), placeOf((*ConversationMessage)(m), ev)
+		return s.running.do(ctx, ref, at, func(this *turn) {
 			last, known := s.latest.Get(ref)
-			if known && this.arrival < last.arrival && m.Fingerprint != last.fingerprint {
+			if known && at.before(last.place) && m.Fingerprint != last.fingerprint {
 				this.interrupt(ErrSuperseded)
 			}
 		}, func(ctx context.Context) error { return next(ctx, ev) })

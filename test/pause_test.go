@@ -358,6 +358,59 @@ func TestWhatAVisitorAddsSupersedes(t *testing.T) {
 	}
 }
 
+// answeredLate is a client to which the server's answers to some requests take a while.
+func answeredLate(srv *crisptest.Server, takes time.Duration, match func(*http.Request) bool) *crisp.Client {
+	inner := srv.HTTPClient().Transport
+	return srv.Client(crisp.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := inner.RoundTrip(r)
+		if match(r) {
+			time.Sleep(takes)
+		}
+		return resp, err
+	})}))
+}
+
+// A message that was missed is recovered when a newer one has come.
+func TestWhatWasMissedSupersedesNothingNewer(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := answeredLate(srv, 5*time.Second, isMessages)
+		router, _ := thinking(client, time.Second)
+		crisp.Supersede(router)
+		runClient(t, client, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v := srv.Visitor()
+		outage(t, srv, func() { v.Say("1") })
+		pass(2 * time.Second) // while the answer is on its way
+		v.Say("2")
+		pass(time.Minute)
+		assert.Equal(t, []string{"re: 2"}, answersOf(v))
+	})
+}
+
+// A copy of an older message comes by web hook when a newer one has come by the RTM API.
+func TestALateCopySupersedesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := srv.Client()
+		router, _ := thinking(client, 5*time.Second)
+		router.Use(crisp.Once(crisp.NewMemoryClaims(0)))
+		crisp.Supersede(router)
+		runClient(t, client, router)
+		authenticated(t, srv)
+		hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(srv.SigningSecret()))
+		require.NoError(t, err)
+		srv.AddPluginHook(srv.Serve(sideBySide(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(2 * time.Second)
+			hook.ServeHTTP(w, r)
+		}))))
+		v := srv.Visitor()
+		v.Say("1")
+		pass(time.Second)
+		v.Say("2")
+		pass(time.Minute)
+		assert.Equal(t, []string{"re: 2"}, answersOf(v))
+	})
+}
+
 // To have more of them: go test ./test -run ManyConversationsWithPersons -args -conversations=10000
 var conversing = flag.Int("conversations", 500, "how many conversations TestManyConversationsWithPersons has")
 
