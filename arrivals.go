@@ -1,6 +1,9 @@
 package crisp
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // An arrival is when an event comes, which may be long before it has its turn: other
 // events of its conversation are handled before it. What has to be known at once, such
@@ -16,10 +19,17 @@ type arrivals struct {
 }
 
 // recoveredWatcher hears of a conversation whose missed messages were fetched, after
-// their arrivals and before the first is handled. state is what the conversation is in
-// now; empty if that is not known. after, unless it is nil, is called when the last of
-// them was handled.
-type recoveredWatcher func(ref SessionRef, state SessionState) (after func())
+// their arrivals and before the first is handled. after, unless it is nil, is called
+// when the last of them was handled.
+type recoveredWatcher func(recovered) (after func())
+
+// recovered is a conversation of which messages were missed.
+type recovered struct {
+	SessionRef
+	state   SessionState // in which it was when it was listed; empty if that is not known
+	changed time.Time    // when it had changed last by then, by Crisp's clock
+	missed  []Event      // the messages
+}
 
 func newArrivals() arrivals { return arrivals{byName: make(map[string][]func(Event))} }
 
@@ -58,13 +68,13 @@ func (r *Router) arrived(ev Event) {
 func (r *Router) looksAtRecovered() bool { return len(r.arrivals.byName) > 0 }
 
 // recoveredAll tells of all missed messages of a conversation.
-func (r *Router) recoveredAll(ref SessionRef, state SessionState, events []Event) (after func()) {
-	for _, ev := range events {
+func (r *Router) recoveredAll(of recovered) (after func()) {
+	for _, ev := range of.missed {
 		r.arrived(ev)
 	}
 	var then []func()
 	for _, w := range r.arrivals.recovered {
-		if f := w(ref, state); f != nil {
+		if f := w(of); f != nil {
 			then = append(then, f)
 		}
 	}

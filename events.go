@@ -103,8 +103,9 @@ func (m *Meta) EventMeta() *Meta { return m }
 
 // identity is what an event is known by that brings no message, and when it came.
 type identity struct {
-	body    []byte // of the web hook that it came by; nil = it did not
-	arrival uint64 // see arrivalOf; guarded by identities
+	body    []byte    // of the web hook that it came by; nil = it did not
+	arrival uint64    // see arrivalOf; guarded by identities
+	settled []*Pauses // whose rules say that somebody has dealt with it; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
@@ -122,7 +123,7 @@ func (i *identity) get() [sha256.Size]byte {
 	return i.key
 }
 
-var identities sync.Mutex // guards Meta.identity of all events, and arrival in it
+var identities sync.Mutex // guards Meta.identity of all events, and arrival and settled in it
 
 // identityOf returns the identity of an event, which it gets when it is asked for.
 func identityOf(m *Meta) *identity {

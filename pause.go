@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +26,9 @@ type Pauses struct {
 	states  []func(ev *SessionSetState) bool // that end one
 	running *running
 
-	mu     sync.Mutex // guards paused
-	paused *fifo.Map[SessionRef, pause]
+	mu      sync.Mutex // guards what follows
+	paused  *fifo.Map[SessionRef, pause]
+	answers *fifo.Map[messageID, struct{}] // of persons, that have come
 }
 
 // pause is what is known of a conversation that the bot keeps out of.
@@ -93,7 +95,7 @@ func ResumeOn[T any, E interface {
 // program: one that must outlive it keeps [Pauses.All] and puts it back with
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
-	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[SessionRef, pause](maxPauses)}
+	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[SessionRef, pause](maxPauses), answers: fifo.New[messageID, struct{}](maxSent)}
 	name := (*MessageReceived)(nil).EventName()
 	r.onArrival(name, p.arrived)
 	r.watch(name, p.decided)
@@ -112,7 +114,7 @@ func (p *Pauses) middleware(next Handler) Handler {
 			return next(ctx, ev)
 		}
 		ref := refOf(m)
-		if p.Paused(ref) {
+		if p.Paused(ref) || p.settled(ev) {
 			return nil
 		}
 		return p.running.do(ctx, ref, placeOf(m, ev), func(this *turn) {
@@ -148,7 +150,7 @@ func (p *Pauses) arrived(ev Event) {
 	id := messageID{strings.Clone(m.SessionID), m.Fingerprint}
 	own, underway := p.client.sent.look(id, true)
 	switch {
-	case own:
+	case own || p.repeats(id):
 	case underway == nil:
 		p.answered(m, arrivalOf(ev))
 	default:
@@ -159,6 +161,21 @@ func (p *Pauses) arrived(ev Event) {
 			}
 		}()
 	}
+}
+
+// repeats reports whether a person's answer has come before: by another transport, or
+// live when it is recovered. It pauses nothing that has gone on since.
+func (p *Pauses) repeats(id messageID) bool {
+	if id.fingerprint == 0 {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.answers.Get(id); known {
+		return true
+	}
+	p.answers.Put(id, struct{}{})
+	return false
 }
 
 // decided waits, in the turn of an operator's message, until it is known whether it is
@@ -189,15 +206,41 @@ func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 }
 
 // recovered keeps the bot out of what was missed of a conversation in a state that ends
-// a pause: somebody has dealt with it.
-func (p *Pauses) recovered(ref SessionRef, state SessionState) (after func()) {
+// a pause: somebody has dealt with it. What has come since it was in that state is no
+// part of that, nor is a pause of an answer since.
+func (p *Pauses) recovered(of recovered) (after func()) {
 	for _, ends := range p.states {
-		if state != "" && ends(&SessionSetState{WebsiteID: ref.WebsiteID, SessionID: ref.SessionID, State: state}) {
-			p.pause(ref, p.client.clock.Now(), 0)
-			return func() { p.Resume(ref) }
+		if of.state != "" && ends(&SessionSetState{WebsiteID: of.WebsiteID, SessionID: of.SessionID, State: of.state}) {
+			for _, ev := range of.missed {
+				p.settle(ev)
+			}
+			return func() { p.resumeAnswered(of.SessionRef, p.client.clock.OfCrisp(of.changed)) }
 		}
 	}
 	return nil
+}
+
+func (p *Pauses) settle(ev Event) {
+	i := identityOf(ev.EventMeta())
+	identities.Lock()
+	defer identities.Unlock()
+	i.settled = append(i.settled, p)
+}
+
+func (p *Pauses) settled(ev Event) bool {
+	identities.Lock()
+	defer identities.Unlock()
+	i := ev.EventMeta().identity
+	return i != nil && slices.Contains(i.settled, p)
+}
+
+// resumeAnswered ends a pause unless a person has answered after a time.
+func (p *Pauses) resumeAnswered(ref SessionRef, upTo clock.Moment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if by, _ := p.paused.Get(ref); by.since <= upTo {
+		p.paused.Delete(ref)
+	}
 }
 
 // Pause keeps the bot out of a conversation, as if an operator had answered at

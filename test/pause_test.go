@@ -411,6 +411,96 @@ func TestALateCopySupersedesNothing(t *testing.T) {
 	})
 }
 
+// While what was missed of a resolved conversation is fetched, a person answers: that
+// pauses.
+func TestAnAnswerAfterAMissedStatePauses(t *testing.T) {
+	for name, match := range map[string]func(*http.Request) bool{"answer not in the page": isMessages, "in the page": isList} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				client := answeredLate(srv, 5*time.Second, match)
+				router, _ := thinking(client, time.Second)
+				pauses := crisp.PauseOnHuman(router, client, resolvedEnds)
+				router.Use(crisp.IgnoreAutomated())
+				runClient(t, client, router, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v, person := srv.Visitor(), srv.Operator("Ada")
+				outage(t, srv, func() { v.Say("1"); person.Resolve(v) })
+				pass(2 * time.Second)
+				person.Say(v, "One more thing")
+				pass(time.Minute)
+				assert.True(t, pauses.Paused(v.Session()))
+				v.Say("2")
+				pass(time.Minute)
+				assert.Empty(t, answersOf(v), "over a person's head")
+			})
+		})
+	}
+}
+
+// While it is fetched, the visitor says more: nobody has dealt with that.
+func TestAMessageAfterAMissedStateIsAnswered(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := answeredLate(srv, 5*time.Second, isList)
+		router, _ := thinking(client, time.Second)
+		crisp.PauseOnHuman(router, client, resolvedEnds)
+		router.Use(crisp.IgnoreAutomated())
+		runClient(t, client, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		outage(t, srv, func() { v.Say("1"); person.Resolve(v) })
+		pass(2 * time.Second)
+		v.Say("2")
+		pass(time.Minute)
+		assert.Equal(t, []string{"re: 2"}, answersOf(v))
+	})
+}
+
+// A person's answer that comes again, by web hook, pauses nothing that was resolved.
+func TestALateCopyOfAnAnswerPausesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := srv.Client()
+		router, _ := thinking(client, 5*time.Second)
+		router.Use(crisp.Once(crisp.NewMemoryClaims(0)))
+		pauses := crisp.PauseOnHuman(router, client, resolvedEnds)
+		runClient(t, client, router)
+		authenticated(t, srv)
+		hook, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(srv.SigningSecret()))
+		require.NoError(t, err)
+		late := sideBySide(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(5 * time.Second)
+			hook.ServeHTTP(w, r)
+		}))
+		srv.AddPluginHook(srv.Serve(late), "message:received")
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		person.Say(v, "Hello")
+		pass(time.Second)
+		person.Resolve(v)
+		pass(time.Second)
+		assert.False(t, pauses.Paused(v.Session()))
+		pass(time.Hour)
+		assert.False(t, pauses.Paused(v.Session()), "again")
+	})
+}
+
+// An answer that came live is recovered, too, before the state behind it has its turn.
+func TestARecoveredCopyOfAnAnswerPausesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		client := answeredLate(srv, 5*time.Second, isList)
+		router, _ := thinking(client, time.Second)
+		pauses := crisp.PauseOnHuman(router, client, resolvedEnds)
+		router.Use(crisp.IgnoreAutomated())
+		runClient(t, client, router, crisp.WithBackfill(crisp.Backfill{}))
+		authenticated(t, srv)
+		v, person := srv.Visitor(), srv.Operator("Ada")
+		outage(t, srv, func() { v.Say("1") })
+		pass(2 * time.Second)
+		person.Say(v, "Hello") // live, while the list is on its way
+		person.Resolve(v)      // live
+		pass(time.Minute)
+		assert.False(t, pauses.Paused(v.Session()), "resolved after the answer")
+	})
+}
+
 // To have more of them: go test ./test -run ManyConversationsWithPersons -args -conversations=10000
 var conversing = flag.Int("conversations", 500, "how many conversations TestManyConversationsWithPersons has")
 
