@@ -67,6 +67,10 @@ func (c *Conn) tickIn(now int64, d time.Duration) {
 	c.heartbeat.timer.Reset(d)
 }
 
+// pongPatience is how long the answer to such a ping is waited for: longer than the
+// WebSocket library takes to give up writing, which ends the connection.
+const pongPatience = 20 * time.Second
+
 // keepAlive sends a ping if the connection is idle for too long, and returns how soon
 // to look again.
 func (c *Conn) keepAlive(now int64) time.Duration {
@@ -80,6 +84,10 @@ func (c *Conn) keepAlive(now int64) time.Duration {
 		return every - idle
 	}
 	hb.kept = now
-	go func() { _ = c.ws.Ping(context.Background()) }() // until the answer, or the connection's end
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), pongPatience)
+		defer cancel()
+		_ = c.ws.Ping(ctx) // it is traffic, whether it is answered or not
+	}()
 	return every
 }
