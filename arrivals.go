@@ -105,3 +105,18 @@ func setArrival(ev Event, arrival uint64) {
 	defer identities.Unlock()
 	i.arrival = arrival
 }
+
+// settle notes that somebody has dealt with what an event tells.
+func settle(ev Event) {
+	i := identityOf(ev.EventMeta())
+	identities.Lock()
+	defer identities.Unlock()
+	i.settled = true
+}
+
+func settled(ev Event) bool {
+	identities.Lock()
+	defer identities.Unlock()
+	i := ev.EventMeta().identity
+	return i != nil && i.settled
+}

@@ -103,12 +103,13 @@ func (m *Meta) EventMeta() *Meta { return m }
 
 // identity is what an event is known by that brings no message, and when it came.
 type identity struct {
-	body    []byte    // of the web hook that it came by; nil = it did not
-	arrival uint64    // see arrivalOf; guarded by identities
-	settled []*Pauses // whose rules say that somebody has dealt with it; guarded by identities
+	body    []byte // of the web hook that it came by; nil = it did not
+	arrival uint64 // see arrivalOf; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
+
+	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
 }
 
 // get returns the SHA-256 of the body, else a random key, always the same.

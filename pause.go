@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -114,7 +113,7 @@ func (p *Pauses) middleware(next Handler) Handler {
 			return next(ctx, ev)
 		}
 		ref := refOf(m)
-		if p.Paused(ref) || p.settled(ev) {
+		if p.Paused(ref) || settled(ev) {
 			return nil
 		}
 		return p.running.do(ctx, ref, placeOf(m, ev), func(this *turn) {
@@ -212,26 +211,12 @@ func (p *Pauses) recovered(of recovered) (after func()) {
 	for _, ends := range p.states {
 		if of.state != "" && ends(&SessionSetState{WebsiteID: of.WebsiteID, SessionID: of.SessionID, State: of.state}) {
 			for _, ev := range of.missed {
-				p.settle(ev)
+				settle(ev)
 			}
 			return func() { p.resumeAnswered(of.SessionRef, p.client.clock.OfCrisp(of.changed)) }
 		}
 	}
 	return nil
-}
-
-func (p *Pauses) settle(ev Event) {
-	i := identityOf(ev.EventMeta())
-	identities.Lock()
-	defer identities.Unlock()
-	i.settled = append(i.settled, p)
-}
-
-func (p *Pauses) settled(ev Event) bool {
-	identities.Lock()
-	defer identities.Unlock()
-	i := ev.EventMeta().identity
-	return i != nil && slices.Contains(i.settled, p)
 }
 
 // resumeAnswered ends a pause unless a person has answered after a time.
