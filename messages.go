@@ -234,7 +234,7 @@ func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fi
 	if err := check.err(); err != nil {
 		return 0, err
 	}
-	if err := refusal(ctx, ref); err != nil { // before a check that counts
+	if err := checkGoing(ctx, ref); err != nil { // before a check that counts
 		return 0, err
 	}
 	if err := checkSend(ctx, ref); err != nil {
@@ -268,7 +268,7 @@ func withSendRefusal(ctx context.Context, check sendCheck) context.Context {
 	return context.WithValue(ctx, sendRefusalsKey{}, append(slices.Clip(checks), check))
 }
 
-func refusal(ctx context.Context, ref SessionRef) error {
+func checkGoing(ctx context.Context, ref SessionRef) error {
 	checks, _ := ctx.Value(sendRefusalsKey{}).([]sendCheck)
 	for _, check := range checks {
 		if err := check(ref); err != nil {
@@ -291,7 +291,7 @@ func checkSend(ctx context.Context, ref SessionRef) error {
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
 	path := ref.path("message")
 	var raw json.RawMessage
-	how := policy{allow: func() error { return refusal(ctx, ref) }} // it may have waited for its turn
+	how := policy{allow: func() error { return checkGoing(ctx, ref) }} // it may have waited for its turn
 	if err := c.do(ctx, how, http.MethodPost, path, body, &raw); err != nil {
 		return 0, err
 	}
