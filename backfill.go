@@ -199,6 +199,7 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 			err = fmt.Errorf("%w: %w", errFillStopped, err)
 		default:
 			open.close()
+			t.saveSoon() // what was missed need not be looked for again
 		}
 		if err != nil && !errors.Is(err, ErrClosed) { // the end is no trouble
 			t.client.logger.Warn("crisp: backfill incomplete", "error", err)

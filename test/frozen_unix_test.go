@@ -44,6 +44,7 @@ type frozenReport struct {
 	Handled    string           `json:",omitempty"`
 	Gap        *crisp.Gap       `json:",omitempty"`
 	Backfilled *crisp.GapReason `json:",omitempty"` // of a gap that was filled whole
+	Incomplete string           `json:",omitempty"` // why one was not
 }
 
 func (f frozenClient) run() error {
@@ -57,6 +58,8 @@ func (f frozenClient) run() error {
 		Backfilled: func(b crisp.Backfilled) {
 			if b.Complete {
 				_ = out.Encode(frozenReport{Backfilled: &b.Gap.Reason})
+			} else {
+				_ = out.Encode(frozenReport{Incomplete: fmt.Sprint(b.Err, b.Requests)})
 			}
 		},
 	}

@@ -59,6 +59,9 @@ func TestKilledProcess(t *testing.T) {
 			if r.Handled != "" {
 				handled[r.Handled]++
 			}
+			if r.Incomplete != "" {
+				t.Logf("life %d: %s", life, r.Incomplete)
+			}
 		}
 		for range 3 { // nobody listens
 			visitor.Say(fmt.Sprint(said))

@@ -70,7 +70,7 @@ var positionMutants = []mutant{
 		promise: "position",
 		removed: "it keeps a gap whose backfill was cut short",
 		in:      "RTM.fill",
-		old:     "\t\tdefault:\n\t\t\topen.close()\n\t\t}\n",
+		old:     "\t\tdefault:\n\t\t\topen.close()\n\t\t\tt.saveSoon() // what was missed need not be looked for again\n\t\t}\n",
 		new:     "\t\t}\n\t\topen.close()\n",
 		tests:   "TestBackfillThatTheEndOfTheProgramCutsShort",
 	},
