@@ -118,7 +118,8 @@ func (f *filePosition) prepare() error {
 	if info, err := os.Stat(f.path); err == nil && info.IsDir() {
 		return fmt.Errorf("crisp: FilePosition: %s is a folder: needs the path of a file", f.path)
 	}
-	probe, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".*")
+	// Named as the new file of a save, so that one that stays is removed as such.
+	probe, err := os.OpenFile(newTempName(f.path), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("crisp: FilePosition: no file can be made in the folder of %s: is it there, and may this program write to it? %w", f.path, err)
 	}
