@@ -60,8 +60,10 @@
 // creates something never is.
 //
 // A bot that is left running needs guards: [IgnoreOperators], [IgnoreAutomated],
-// [IgnoreSelf], [PauseOnHuman], [LimitReplies], [Typing]. [Retry] runs handlers
-// again that have failed.
+// [IgnoreSelf], [PauseOnHuman], [Supersede], [LimitReplies], [Typing]. [Retry] runs
+// handlers again that have failed. Where an event comes more than once, by both
+// transports or to several processes, [Once] has it handled once; [Lead] lets one of
+// several processes work.
 //
 // # Errors
 //
@@ -69,8 +71,8 @@
 // the REST API are [*APIError], arguments that it would refuse [*InvalidError];
 // what a handler returned comes to the router's error handler as
 // [*HandlerError]. Trouble that nobody is told of otherwise goes to [slog.Default],
-// unless [WithLogger] says where. Neither errors nor logs show keys, secrets or what messages
-// say.
+// unless [WithLogger] says where. Neither errors nor logs show keys, secrets or what
+// messages say.
 //
 // # Testing
 //

@@ -24,11 +24,13 @@ import (
 // when that is lost. What it reads it puts into a queue (internal/delivery), whose
 // sequencer decides what may pass and what has to wait, and whose handlers run
 // beside it, up to WithConcurrency conversations at a time. Callbacks (Hooks) run
-// on a goroutine of their own, one at a time (internal/serial), a backfill on two
-// (internal/backfill), the position is saved by another.
+// on a goroutine of their own, one at a time (internal/serial), a backfill on two, with
+// others for its REST calls (internal/backfill), the position is saved by another, and
+// so are binds sent (subscription.go).
 //
-// No user code runs, and nothing is waited for, while a lock is held. Locks nest only
-// as episode.mu or missed.mu, then resuming, then a backfill's, then any one other.
+// No user code runs, and nothing is waited for, while a lock is held. The client's locks
+// nest only as episode.mu or missed.mu, then resuming, then a backfill's, then any one
+// other.
 // docs/architecture.md has all of it as a picture.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
@@ -738,8 +740,9 @@ func (t *RTM) end() {
 // Shutdown stops receiving, waits until handlers are done with what was
 // received, and ends [RTM.Run] with [ErrClosed]. If ctx ends first, what is
 // left is dropped (Hooks.Dropped has the number), also what handlers return an error
-// for because their context has ended, and Shutdown returns ctx's cause. A handler or hook must not wait for Shutdown, which waits for
-// the handler or hook; it can call [RTM.Close].
+// for because their context has ended, and Shutdown returns ctx's cause. A handler or
+// hook must not wait for Shutdown, which waits for the handler or hook; it can call
+// [RTM.Close].
 func (t *RTM) Shutdown(ctx context.Context) error {
 	t.used.Store(true)
 	t.stop(ErrClosed)
