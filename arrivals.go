@@ -50,12 +50,15 @@ func (r *Router) hearsOf(name string) bool {
 
 // arrived tells of an event that has just come. A transport that doesn't leave that to
 // Dispatch has to call it once for each event, in their order.
-func (r *Router) arrived(ev Event) {
+func (r *Router) arrived(ev Event) { r.arrivedAs(ev, &r.arrivals.count) }
+
+// arrivedAs tells of an event, whose place in the order is the next of a count.
+func (r *Router) arrivedAs(ev Event, count *atomic.Uint64) {
 	hearers := r.arrivals.byName[canonicalName(ev.EventName())]
 	if len(hearers) == 0 {
 		return
 	}
-	setArrival(ev, r.arrivals.count.Add(1))
+	setArrival(ev, count.Add(1))
 	for _, hear := range hearers {
 		if hear != nil {
 			hear(ev)
@@ -67,10 +70,20 @@ func (r *Router) arrived(ev Event) {
 // known before the first of them is handled.
 func (r *Router) looksAtRecovered() bool { return len(r.arrivals.byName) > 0 }
 
-// recoveredAll tells of all missed messages of a conversation.
-func (r *Router) recoveredAll(of recovered) (after func()) {
+// missedArrivals are the places in the order that are kept for what is missed in a gap.
+const missedArrivals = 1 << 32
+
+// keepArrivals keeps places for what was missed up to now, before all that comes from
+// now on, and returns the last one before them.
+func (r *Router) keepArrivals() uint64 {
+	return r.arrivals.count.Add(missedArrivals) - missedArrivals
+}
+
+// recoveredAll tells of all missed messages of a conversation. count has the places
+// that were kept for them.
+func (r *Router) recoveredAll(of recovered, count *atomic.Uint64) (after func()) {
 	for _, ev := range of.missed {
-		r.arrived(ev)
+		r.arrivedAs(ev, count)
 	}
 	var then []func()
 	for _, w := range r.arrivals.recovered {

@@ -153,7 +153,7 @@ func (t *RTM) recoveredAll(c backfill.Conversation, messages []backfill.Message)
 		}
 	}
 	ref := SessionRef{WebsiteID: c.Website, SessionID: c.ID}
-	return t.router.recoveredAll(recovered{ref, SessionState(c.State), c.Changed, events})
+	return t.router.recoveredAll(recovered{ref, SessionState(c.State), c.Changed, events}, &t.recovered)
 }
 
 // itemFingerprint is that of the message, 0 if the item is none.

@@ -33,7 +33,7 @@ type Pauses struct {
 // pause is what is known of a conversation that the bot keeps out of.
 type pause struct {
 	since   clock.Moment // when a person has answered last
-	arrival uint64       // of that answer; 0 if the program has asked for the pause
+	arrival uint64       // of the last such answer that has come; 0 if there is none
 }
 
 // ResumeRule says when a paused conversation goes on: see [ResumeAfter] and
@@ -240,7 +240,8 @@ func (p *Pauses) pause(ref SessionRef, since clock.Moment, arrival uint64) {
 	ref = SessionRef{WebsiteID: strings.Clone(ref.WebsiteID), SessionID: strings.Clone(ref.SessionID)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.paused.Put(ref, pause{since, arrival})
+	by, _ := p.paused.Get(ref) // what is recovered may have been known before
+	p.paused.Put(ref, pause{since, max(arrival, by.arrival)})
 }
 
 // Resume lets the bot into a conversation again.

@@ -73,6 +73,8 @@ type RTM struct {
 	missed   missed     // events that came, but could not be read
 	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
 
+	recovered atomic.Uint64 // the last place among arrivals that was given to what was missed in the latest gap
+
 	used *atomic.Bool // Run or an end was called; outlives the RTM, for whoever forgets it
 
 	received, dropped, reconnects atomic.Uint64
@@ -484,6 +486,7 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
 		return
 	}
+	t.recovered.Store(t.router.keepArrivals())
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
 	t.fill(gap, open, told)

@@ -335,6 +335,35 @@ func TestAnOldAnswerDoesNotPauseAgain(t *testing.T) {
 	})
 }
 
+// What comes live while a person's answer is being fetched has come after it.
+func TestAStateThatComesDuringTheBackfillResumes(t *testing.T) {
+	for after := time.Second; after <= 10*time.Second; after += time.Second {
+		t.Run(after.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, srv *crisptest.Server) {
+				client := srv.Client()
+				router, _ := thinking(client, time.Second)
+				pauses := crisp.PauseOnHuman(router, client, resolvedEnds)
+				router.Use(crisp.IgnoreAutomated())
+				runClient(t, client, router, crisp.WithBackfill(crisp.Backfill{}))
+				authenticated(t, srv)
+				v, person := srv.Visitor(), srv.Operator("Ada")
+				srv.SlowREST(2 * time.Second)
+				outage(t, srv, func() {
+					v.Say("1")
+					person.Say(v, "Hello")
+				})
+				pass(after)
+				person.Resolve(v)
+				pass(time.Minute)
+				assert.False(t, pauses.Paused(v.Session()))
+				v.Say("2")
+				pass(time.Minute)
+				assert.Equal(t, []string{"re: 2"}, answersOf(v))
+			})
+		})
+	}
+}
+
 // TestWhatAVisitorAddsSupersedes has a visitor say three things while the bot thinks.
 func TestWhatAVisitorAddsSupersedes(t *testing.T) {
 	for _, transport := range []string{"RTM", "web hooks"} {

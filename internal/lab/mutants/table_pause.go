@@ -66,4 +66,12 @@ var pauseMutants = []mutant{
 		new:     "!ok || key != 0",
 		tests:   "TestAnOldAnswerDoesNotPauseAgain",
 	},
+	{
+		promise: "a person answers while the bot thinks, or while RTM is down",
+		removed: "what was missed has come before what is live since",
+		in:      "RTM.resume",
+		old:     "\tt.recovered.Store(t.router.keepArrivals())\n",
+		new:     "\tt.recovered.Store(1 << 62)\n",
+		tests:   "TestAStateThatComesDuringTheBackfillResumes",
+	},
 }
