@@ -60,12 +60,9 @@ func hear(ctx context.Context, handle func(ctx context.Context, err error), err 
 
 // logUnheard logs what an error handler was to hear of, and how that failed.
 func logUnheard(ctx context.Context, errs ...error) {
-	_ = callUser("slog.Default", func() error { // nobody is left to be told
-		for _, err := range errs {
-			errorLog{newSparing()}.log(ctx, err) // each time: a handler that fails is a bug
-		}
-		return nil
-	})
+	for _, err := range errs {
+		errorLog{newSparing()}.log(ctx, err) // each time: a handler that fails is a bug
+	}
 }
 
 // HandlerError is what the router's error handler hears when a handler or a

@@ -48,8 +48,13 @@ func (s *sparing) due(thing string) (suppressed int, ok bool) {
 	return last.suppressed, true
 }
 
-// log passes a record on to slog.Default, if it is due.
+// log passes a record on to slog.Default, if it is due. That may fail as any code of
+// users.
 func (s *sparing) log(ctx context.Context, thing string, record slog.Record) error {
+	return callUser("slog.Default", func() error { return s.pass(ctx, thing, record) })
+}
+
+func (s *sparing) pass(ctx context.Context, thing string, record slog.Record) error {
 	handler := slog.Default().Handler()
 	if !handler.Enabled(ctx, record.Level) {
 		return nil

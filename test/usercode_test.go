@@ -243,3 +243,27 @@ func TestAWebhookOutlivesItsStore(t *testing.T) {
 		})
 	}
 }
+
+// What nobody has set a logger for goes to slog.Default, which may be broken, too.
+func TestAClientOutlivesTheDefaultLogger(t *testing.T) {
+	for how, die := range deaths {
+		t.Run(how, func(t *testing.T) {
+			before := slog.Default()
+			t.Cleanup(func() { slog.SetDefault(before) })
+			slog.SetDefault(slog.New(brokenLog{before.Handler(), die}))
+			client, err := crisp.New(crisp.PluginToken("identifier", "key"))
+			require.NoError(t, err)
+			router := crisp.NewRouter()
+			router.OnName("no:such:event", func(context.Context, crisp.Event) error { return nil })
+			returned := make(chan error, 1)
+			go func() {
+				defer close(returned)
+				rtm, err := client.NewRTM(router) // which warns of the name
+				returned <- errors.Join(err, rtm.Close())
+			}()
+			err, ok := <-returned
+			assert.NoError(t, err)
+			assert.True(t, ok, "its goroutine was ended")
+		})
+	}
+}

@@ -66,4 +66,12 @@ var userCodeMutants = []mutant{
 		new:     "\tp, err := t.cfg.position.Load(t.stopped)\n",
 		tests:   "TestAPositionThatCanNotBeLoadedEndsRun",
 	},
+	{
+		promise: "other code of users panics, or ends its goroutine",
+		removed: "slog.Default ends nothing",
+		in:      "sparing.log",
+		old:     "callUser(\"slog.Default\", func() error { return s.pass(ctx, thing, record) })",
+		new:     "s.pass(ctx, thing, record)",
+		tests:   "TestAClientOutlivesTheDefaultLogger",
+	},
 }
