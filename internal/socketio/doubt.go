@@ -14,25 +14,31 @@ import (
 // from reading.
 //
 // The doubt is over when the server has answered pings that were sent after it
-// arose, since whatever the server had written before has been read then.
+// arose, since whatever the server had written before has been read then. A server
+// that answers none is asked for as long as it may be silent: if the connection lives
+// still, whole packets have come since.
 type doubt struct {
 	began    atomic.Int64 // in the tap's time; 0 = there is none
 	lateTime atomic.Int64 // how long the network may be silent before what comes is late; 0 = maxLateTime
 
-	mu     sync.Mutex    // guards what follows, and writing began
-	asking bool          // the server is being asked
-	later  int64         // when a doubt arose that the answer won't settle; 0 = none
-	travel time.Duration // the shortest that a ping has taken so far; 0 = none has yet
+	mu      sync.Mutex    // guards what follows, and writing began
+	asking  bool          // the server is being asked
+	later   int64         // when a doubt arose that the answer won't settle; 0 = none
+	travel  time.Duration // the shortest that a ping has taken so far; 0 = none has yet
+	silence time.Duration // for how long a living server may send nothing; 0 = not known
 }
 
 // maxLateTime is longer than a peer that has more to send would pause, and longer
 // than TCP takes to send a lost segment again.
 const maxLateTime = 500 * time.Millisecond
 
-// setPatience notes how long the server waits for the answer to a ping: it gives nobody
-// up for less.
-func (d *doubt) setPatience(p time.Duration) {
-	d.lateTime.Store(int64(min(maxLateTime, p/4)))
+// setPatience notes how often the server pings, and how long it waits for the answer:
+// it gives nobody up for less.
+func (d *doubt) setPatience(interval, timeout time.Duration) {
+	d.lateTime.Store(int64(min(maxLateTime, timeout/4)))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.silence = interval + timeout
 }
 
 // arise notes that what is read from now on may have been sent at any time since a
@@ -82,9 +88,21 @@ func (d *doubt) settle(ping func(context.Context) error) {
 // ask sends two pings, one after the other: the answer to the first may overtake what
 // waits in the server above its socket.
 func (d *doubt) ask(ping func(context.Context) error) error {
+	d.mu.Lock()
+	silence := d.silence
+	d.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	if silence > 0 {
+		ctx, cancel = context.WithTimeout(ctx, silence)
+	}
+	defer cancel()
 	for range 2 {
 		sent := time.Now()
-		if err := ping(context.Background()); err != nil {
+		err := ping(ctx)
+		if err != nil && ctx.Err() != nil {
+			return nil // nor has the watchdog ended the connection
+		}
+		if err != nil {
 			return err
 		}
 		d.measure(time.Since(sent))

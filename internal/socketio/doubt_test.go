@@ -56,3 +56,23 @@ func TestWhatComesLateMayBeOld(t *testing.T) {
 		})
 	}
 }
+
+// A server that answers no WebSocket pings is in order as long as its own packets come.
+func TestAServerWithoutPongsIsNotInDoubtForever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startBuffered(t, func(p *peer) {
+			p.handshake()
+			for range 100 {
+				time.Sleep(2 * time.Second)
+				p.send(`42["event"]`)
+			}
+			p.send(`41`)
+			time.Sleep(time.Second)
+		})
+		c := open(t, client, Options{})
+		for range 100 {
+			assert.Equal(t, "event", nextName(t, c))
+		}
+		assert.Less(t, time.Since(c.PassedOn()), 2*(interval+timeout))
+	})
+}

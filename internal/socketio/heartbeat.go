@@ -34,7 +34,7 @@ func (c *Conn) startHeartbeat() {
 		hb.every, hb.packet = h.PingInterval+h.PingTimeout/2, []byte("3")
 	}
 	hb.watchdog = newWatchdog(h.PingInterval + h.PingTimeout)
-	c.tap.doubt.setPatience(h.PingTimeout)
+	c.tap.doubt.setPatience(h.PingInterval, h.PingTimeout)
 	now := c.tap.now()
 	hb.last.Store(now)
 	c.tickIn(now, min(hb.every, hb.watchdog.limit-hb.watchdog.grace, c.keepAlive(now)))

@@ -116,6 +116,14 @@ var gapMutants = []mutant{
 	},
 	{
 		promise: "the process is frozen, or a gateway, for longer than the server's patience",
+		removed: "a server that answers no pings is not in doubt forever",
+		in:      "internal/socketio doubt.ask",
+		old:     "if silence > 0 {",
+		new:     "if silence < 0 {",
+		tests:   "TestAServerWithoutPongsIsNotInDoubtForever",
+	},
+	{
+		promise: "the process is frozen, or a gateway, for longer than the server's patience",
 		removed: "the position stays before what came late and is not handled",
 		in:      "RTM.read",
 		old:     "it.SentAfter = int64(t.client.clock.At(c.lastLive))",
