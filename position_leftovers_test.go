@@ -3,6 +3,7 @@ package crisp_test
 import (
 	"bufio"
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,6 +62,7 @@ func killASave(t *testing.T, path string) {
 	require.NoError(t, child.Start())
 	_, err = bufio.NewReader(out).ReadString('\n')
 	assert.NoError(t, err)
+	<-time.After(rand.N(30 * time.Millisecond)) // else it is always at the same of what a save does
 	require.NoError(t, child.Process.Kill())
 	_ = child.Wait()
 }
