@@ -31,6 +31,8 @@ func TestKilledProcess(t *testing.T) {
 		Position:   filepath.Join(t.TempDir(), "position"),
 	}
 	visitor := srv.Visitor()
+	pace := time.NewTicker(5 * time.Millisecond)
+	defer pace.Stop()
 	said, handled := 0, make(map[string]int)
 	for life := range *kills + 1 {
 		client := startFrozen(t, is)
@@ -42,7 +44,7 @@ func TestKilledProcess(t *testing.T) {
 		}
 		for until := time.Now().Add(lives); time.Now().Before(until); said++ {
 			visitor.Say(fmt.Sprint(said))
-			time.Sleep(5 * time.Millisecond) // what is said has no better reason to wait
+			<-pace.C
 		}
 		if life == *kills {
 			last := fmt.Sprint(said)
@@ -68,9 +70,8 @@ func TestKilledProcess(t *testing.T) {
 			said++
 		}
 		cancel()
-		for len(srv.Sessions()) > 0 {
-			time.Sleep(time.Millisecond) // until the server has noticed, too
-		}
+		gone := func() bool { return len(srv.Sessions()) == 0 }
+		require.Eventually(t, gone, 20*time.Second, time.Millisecond, "the server notices, too")
 	}
 	for n := range said - 3 {
 		assert.NotZero(t, handled[fmt.Sprint(n)], "%d is lost", n)
