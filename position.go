@@ -123,7 +123,16 @@ func (f *filePosition) prepare() error {
 	if err != nil {
 		return fmt.Errorf("crisp: FilePosition: no file can be made in the folder of %s: is it there, and may this program write to it? %w", f.path, err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return errors.Join(probe.Close(), removeIfThere(probe.Name()))
+}
+
+// removeIfThere removes a new file, which another start may take for a leftover and
+// remove first.
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // checkOwner returns an error if somebody else has saved a position meanwhile, and
@@ -201,7 +210,7 @@ func tryReplaceFile(path string, data []byte) error {
 		}
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
+		return errors.Join(err, removeIfThere(tmp.Name()))
 	}
 	return syncDir(filepath.Dir(path))
 }
