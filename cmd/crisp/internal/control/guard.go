@@ -31,7 +31,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (g *guard) check(r *http.Request) error {
 	if !isLoopback(hostOf(r.RemoteAddr)) && !g.hasKey(r) {
-		return errors.New("from another machine this needs the header Authorization: Bearer, with the key of the server")
+		return errors.New("from another machine this needs the header Authorization: Bearer, with the key that the server was given")
 	}
 	if host := hostOf(r.Host); !isLoopback(host) && !slices.Contains(g.hosts, host) && !g.hasKey(r) {
 		return errors.New("the host that the request names is not this machine")
