@@ -43,6 +43,7 @@ func (a *app) rootCommand() *cobra.Command {
 
 	root.AddCommand(
 		a.eventsCommand(),
+		a.listenCommand(),
 		a.serveCommand(),
 		a.versionCommand(),
 	)
