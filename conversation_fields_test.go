@@ -51,6 +51,24 @@ func TestNullInRESTData(t *testing.T) {
 	}
 }
 
+// The website is known, whatever the answer says of it.
+func TestAConversationHasItsWebsite(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"session_id":"session_1"}`:       testRef.WebsiteID,
+		`{"website_id":null}`:              testRef.WebsiteID,
+		`{"website_id":7}`:                 testRef.WebsiteID,
+		`{"website_id":"another"}`:         "another",
+		`{"website_id":"","status":"two"}`: testRef.WebsiteID,
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"reason":"resolved","data":`+data+`}`))
+		got, err := client.Conversation(t.Context(), testRef)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.WebsiteID, data)
+		assert.JSONEq(t, data, string(got.Raw))
+	}
+}
+
 func TestPluginWebsites(t *testing.T) {
 	client, mock := mockedClient(t)
 	paged(t, client, mock, "plugin/connect/websites/all",

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-
-	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Conversation gets a conversation. A field of it that came in an unexpected
@@ -351,9 +349,7 @@ func (c *Client) ConversationMeta(ctx context.Context, ref SessionRef) (*Convers
 	if err := c.Do(ctx, http.MethodGet, ref.path("meta"), nil, &raw); err != nil {
 		return nil, err
 	}
-	meta := &ConversationMeta{Raw: raw}
-	meta.Problems = decodeData(raw, func(d *payload.Decoder) { meta.decode(d, payload.Required) })
-	return meta, nil
+	return decodeConversationMeta(raw), nil
 }
 
 // MetaUpdate is what [Client.UpdateConversationMeta] changes. Zero fields stay

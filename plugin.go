@@ -57,8 +57,8 @@ func (c *Client) PluginSettings(ctx context.Context, websiteID, pluginID string)
 	return settings, nil
 }
 
-func (s *PluginSettings) decode(d *payload.Decoder) {
-	if !d.Object(payload.Required) {
+func (s *PluginSettings) decode(d *payload.Decoder, p payload.Presence) {
+	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {

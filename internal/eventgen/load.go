@@ -17,6 +17,8 @@ type loader struct {
 	// events is the loader of the document of the events, in which the routes' may
 	// refer to schemas.
 	events *loader
+	// inCrisp means that the types of the routes are those of package crisp.
+	inCrisp bool
 }
 
 // load reads the spec. The error has every mistake in it, and everything that
@@ -168,12 +170,15 @@ func (l *loader) structNamed(ref value, name string) *structType {
 		ref.fail("there is no schema %s", name)
 		return nil
 	}
-	schema.only("type", "description", "required", "properties", "x-go-input")
+	schema.only("type", "description", "required", "properties", "x-go-input", "x-go-crisp")
 	if jsonType(schema) != "object" {
 		schema.fail("wanted type: object")
 		return nil
 	}
 	s := &structType{name: name, home: l.home, doc: schema.needText("description")}
+	if l.inCrisp {
+		s.name = schema.needText("x-go-crisp")
+	}
 	l.structs[name] = s
 	l.fields(s, schema)
 	return s
@@ -223,9 +228,14 @@ func (l *loader) field(property member, needed bool) *field {
 		f.presence = nullable
 	}
 	var ok bool
-	if _, wrapped := property.get("x-crisp-wrapped"); wrapped {
+	_, wrapped := property.get("x-crisp-wrapped")
+	member, hasMember := property.get("x-go-member")
+	switch {
+	case wrapped:
 		ok = l.wrapped(f, property.value)
-	} else {
+	case hasMember && l.inCrisp:
+		ok = l.memberOf(f, schema, member)
+	default:
 		f.typ, ok = l.typeOf(schema)
 	}
 	if !ok {
@@ -314,6 +324,29 @@ func (l *loader) wrapped(f *field, v value) bool {
 	return true
 }
 
+// memberOf makes a field of a text that is all that matters of an object.
+func (l *loader) memberOf(f *field, object, name value) bool {
+	ref, ok := object.need("$ref")
+	if !ok {
+		return false
+	}
+	schema, ok := l.schemas.need(refName(ref))
+	if !ok {
+		return false
+	}
+	properties, ok := schema.need("properties")
+	if !ok {
+		return false
+	}
+	text, ok := properties.get(name.text())
+	if !ok || jsonType(text) != "string" {
+		name.fail("%s has no text %s", refName(ref), name.text())
+		return false
+	}
+	f.typ, f.member = goType{kind: kindString}, name.text()
+	return true
+}
+
 // typeNames returns the JSON types of a schema, including null.
 func typeNames(v value) []string {
 	typ, ok := v.get("type")
@@ -336,7 +369,7 @@ func jsonType(v value) string {
 // typeOf returns the Go type of an inline schema or a reference.
 func (l *loader) typeOf(v value) (goType, bool) {
 	if ref, ok := v.get("$ref"); ok {
-		v.only("$ref", "description", "x-go-name", "readOnly")
+		v.only("$ref", "description", "x-go-name", "x-go-member", "readOnly")
 		return l.refType(ref)
 	}
 	if special, ok := v.get("x-crisp-type"); ok {

@@ -40,6 +40,7 @@ type field struct {
 	typ      goType
 	wrapKey  string // the value may be in an object under this key
 	wrap     bool   // the value is written in such an object
+	member   string // the value is an object, of which this member is all that is read
 	readOnly bool   // of a route: bodies don't have it
 }
 

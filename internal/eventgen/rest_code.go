@@ -15,8 +15,8 @@ const (
 	restFolder   = "rest/"
 )
 
-// generateREST returns the content of the files of package rest and of its
-// documentation, by path below the root folder.
+// generateREST returns the content of the files of package rest, of its documentation
+// and of what package crisp reads of REST, by path below the root folder.
 func generateREST(spec, eventSpec []byte) (map[string][]byte, error) {
 	m, err := loadREST(spec, eventSpec)
 	if err != nil {
@@ -43,7 +43,12 @@ func generateREST(spec, eventSpec []byte) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return files, nil
+	structs, err := loadCrispData(spec, eventSpec)
+	if err != nil {
+		return nil, err
+	}
+	files[crispDataFile], err = crispData(structs)
+	return files, err
 }
 
 // snake returns plan_service for PlanService.
