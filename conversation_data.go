@@ -182,30 +182,6 @@ func (w PluginWebsite) GoString() string { return w.String() }
 // LogValue is String, for log/slog.
 func (w PluginWebsite) LogValue() slog.Value { return slog.StringValue(w.String()) }
 
-func (w *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
-	if !d.Object(p) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "website_id":
-			w.WebsiteID = d.String(payload.Required)
-		case "settings":
-			w.Settings = d.RawObject(payload.Optional)
-		case "token":
-			w.Token = d.String(payload.Optional)
-		case "price":
-			w.Price = d.Float64(payload.Optional)
-		case "plan":
-			w.Plan.decode(d, payload.Optional)
-		case "difference":
-			w.Difference = d.String(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
 // decodeData reads the data of an answer, which is valid JSON, tolerantly.
 func decodeData(raw json.RawMessage, decode func(*payload.Decoder, payload.Presence)) []FieldProblem {
 	d := payload.NewDecoder(raw)

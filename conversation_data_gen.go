@@ -8,6 +8,31 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
+func (v *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
+	*v = PluginWebsite{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "website_id":
+			v.WebsiteID = d.String(payload.Required)
+		case "price":
+			v.Price = d.Float64(payload.Optional)
+		case "token":
+			v.Token = d.String(payload.Optional)
+		case "settings":
+			v.Settings = d.RawObject(payload.Optional)
+		case "plan":
+			v.Plan.decode(d, payload.Optional)
+		case "difference":
+			v.Difference = d.String(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
 func (v *Conversation) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Conversation{}
 	if !d.Object(p) {
@@ -199,6 +224,33 @@ func (v *Device) decode(d *payload.Decoder, p payload.Presence) {
 			v.Timezone = d.Duration(payload.Optional, time.Minute)
 		case "locales":
 			v.Locales = d.Strings(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *PluginSettings) decode(d *payload.Decoder, p payload.Presence) {
+	*v = PluginSettings{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "plugin_id":
+			v.PluginID = d.String(payload.Optional)
+		case "website_id":
+			v.WebsiteID = d.String(payload.Optional)
+		case "token":
+			v.Token = d.String(payload.Optional)
+		case "schema":
+			v.Schema = d.RawObject(payload.Optional)
+		case "settings":
+			v.Settings = d.RawObject(payload.Optional)
+		case "settings_form_url":
+			v.FormURL = d.String(payload.Optional)
+		case "callback_url":
+			v.CallbackURL = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}

@@ -413,8 +413,9 @@ func websitePages(ctx context.Context, get getter) iter.Seq2[[]*PluginWebsite, e
 		get:  get,
 		path: func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) },
 		decode: func(raw json.RawMessage) *PluginWebsite {
-			website := &PluginWebsite{Raw: raw}
+			website := new(PluginWebsite)
 			website.Problems = decodeData(raw, website.decode)
+			website.Raw = raw
 			return website
 		},
 		id: func(w *PluginWebsite) string { return w.WebsiteID },

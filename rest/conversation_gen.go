@@ -5,7 +5,9 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -439,6 +441,20 @@ type Browsing struct {
 	Useragent string `json:"useragent,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v Browsing) String() string {
+	type plain Browsing
+	v.Raw = nil
+	v.BrowsingToken = hidden(v.BrowsingToken)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v Browsing) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v Browsing) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 func (v *Browsing) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Browsing{}
 	if !d.Object(p) {
@@ -796,6 +812,19 @@ type VerificationRedemption struct {
 	// Who gets it.
 	Recipient Opt[string] `json:"recipient,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v VerificationRedemption) String() string {
+	type plain VerificationRedemption
+	v.Token = hidden(v.Token)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v VerificationRedemption) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v VerificationRedemption) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // VerificationRequest is what the visitor is to verify.
 type VerificationRequest struct {

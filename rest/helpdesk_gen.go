@@ -5,7 +5,9 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -1222,6 +1224,19 @@ type HelpdeskSettings struct {
 	Access       HelpdeskSettingsAccess       `json:"access,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettings) String() string {
+	type plain HelpdeskSettings
+	v.Raw = nil
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v HelpdeskSettings) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettings) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 func (v *HelpdeskSettings) decode(d *payload.Decoder, p payload.Presence) {
 	*v = HelpdeskSettings{}
 	if !d.Object(p) {
@@ -1264,12 +1279,38 @@ type HelpdeskSettingsInput struct {
 	Access       *HelpdeskSettingsAccessInput       `json:"access,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsInput) String() string {
+	type plain HelpdeskSettingsInput
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v HelpdeskSettingsInput) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsInput) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 // HelpdeskSettingsAccess is the part access of HelpdeskSettings.
 type HelpdeskSettingsAccess struct {
 	RestrictMode string `json:"restrict_mode,omitzero"`
 	Password     string `json:"password,omitzero"`
 	JWTSecret    string `json:"jwt_secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsAccess) String() string {
+	type plain HelpdeskSettingsAccess
+	v.Password = hidden(v.Password)
+	v.JWTSecret = hidden(v.JWTSecret)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v HelpdeskSettingsAccess) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsAccess) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *HelpdeskSettingsAccess) decode(d *payload.Decoder, p payload.Presence) {
 	*v = HelpdeskSettingsAccess{}
@@ -1297,6 +1338,20 @@ type HelpdeskSettingsAccessInput struct {
 	Password     Opt[string] `json:"password,omitzero"`
 	JWTSecret    Opt[string] `json:"jwt_secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsAccessInput) String() string {
+	type plain HelpdeskSettingsAccessInput
+	v.Password = hidden(v.Password)
+	v.JWTSecret = hidden(v.JWTSecret)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v HelpdeskSettingsAccessInput) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsAccessInput) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // HelpdeskSettingsAppearance is the part appearance of HelpdeskSettings.
 type HelpdeskSettingsAppearance struct {

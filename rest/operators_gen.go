@@ -4,6 +4,8 @@ package rest
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -153,6 +155,19 @@ type OperatorEntry struct {
 	Details OperatorInfo `json:"details,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v OperatorEntry) String() string {
+	type plain OperatorEntry
+	v.Raw = nil
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v OperatorEntry) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v OperatorEntry) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 func (v *OperatorEntry) decode(d *payload.Decoder, p payload.Presence) {
 	*v = OperatorEntry{}
 	if !d.Object(p) {
@@ -193,6 +208,20 @@ type OperatorInfo struct {
 	Identifier string `json:"identifier,omitzero"`
 	Key        string `json:"key,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v OperatorInfo) String() string {
+	type plain OperatorInfo
+	v.Raw = nil
+	v.Key = hidden(v.Key)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v OperatorInfo) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v OperatorInfo) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *OperatorInfo) decode(d *payload.Decoder, p payload.Presence) {
 	*v = OperatorInfo{}

@@ -4,6 +4,8 @@ package rest
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/crisp-go/crisp/internal/payload"
@@ -57,6 +59,20 @@ type VerifyKey struct {
 
 	Secret string `json:"secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v VerifyKey) String() string {
+	type plain VerifyKey
+	v.Raw = nil
+	v.Secret = hidden(v.Secret)
+	return fmt.Sprintf("%+v", plain(v))
+}
+
+// GoString is String, for %#v.
+func (v VerifyKey) GoString() string { return v.String() }
+
+// LogValue is String, for log/slog.
+func (v VerifyKey) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *VerifyKey) decode(d *payload.Decoder, p payload.Presence) {
 	*v = VerifyKey{}

@@ -213,6 +213,7 @@ func (l *loader) field(property member, needed bool) *field {
 	if readOnly, ok := property.get("readOnly"); ok {
 		f.readOnly = readOnly.boolean()
 	}
+	_, f.secret = property.get("x-crisp-secret")
 	if override, ok := property.get("x-go-name"); ok {
 		if override.text() == f.name {
 			override.fail("needless: the derived name is the same")
@@ -375,7 +376,7 @@ func (l *loader) typeOf(v value) (goType, bool) {
 	if special, ok := v.get("x-crisp-type"); ok {
 		return l.specialType(v, special)
 	}
-	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration", "readOnly")
+	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration", "x-crisp-secret", "readOnly")
 	if unit, ok := v.get("x-crisp-duration"); ok {
 		return durationType(unit, jsonType(v))
 	}
@@ -422,7 +423,7 @@ func (l *loader) enumNamed(schema value, name string) *enumType {
 }
 
 func (l *loader) specialType(v, special value) (goType, bool) {
-	v.only("type", "x-crisp-type", "description", "x-go-name", "anyOf", "additionalProperties")
+	v.only("type", "x-crisp-type", "description", "x-go-name", "anyOf", "additionalProperties", "x-crisp-secret")
 	types := jsonType(v)
 	switch name := special.text(); {
 	case name == "content":

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // model is what the spec says of the events, validated and resolved.
 type model struct {
 	events  []*event
@@ -42,6 +44,7 @@ type field struct {
 	wrap     bool   // the value is written in such an object
 	member   string // the value is an object, of which this member is all that is read
 	readOnly bool   // of a route: bodies don't have it
+	secret   bool   // not to be printed
 }
 
 func (s *structType) field(wire string) *field {
@@ -51,6 +54,14 @@ func (s *structType) field(wire string) *field {
 		}
 	}
 	return nil
+}
+
+// secretive reports whether a struct has a secret, or a part that has one.
+func (s *structType) secretive() bool {
+	return slices.ContainsFunc(s.fields, func(f *field) bool {
+		part := f.typ.structOf()
+		return f.secret || part != nil && part != s && part.secretive()
+	})
 }
 
 // comparable reports whether Go's == can compare values of the type.

@@ -79,7 +79,7 @@ func (g *restPrinter) file() []byte {
 	head.line("import (")
 	text := g.buf.Bytes()
 	code := withoutComments(text)
-	for _, path := range []string{"context", "encoding/json", "iter", "net/http", "net/url", "time"} {
+	for _, path := range []string{"context", "encoding/json", "fmt", "iter", "log/slog", "net/http", "net/url", "time"} {
 		if bytes.Contains(code, []byte(path[strings.LastIndex(path, "/")+1:]+".")) {
 			head.line("%q", path)
 		}
@@ -385,7 +385,32 @@ func (g *restPrinter) answerType(s *structType) {
 		g.line("%s %s `json:%q`", f.name, f.typ, f.wire+",omitzero")
 	}
 	g.line("}")
+	if s.secretive() {
+		g.printing(s.name, s.fields, g.usage.whole[s])
+	}
 	g.decoder(optionalFields(s), ", p payload.Presence")
+}
+
+// printing writes the methods that print a struct without its secrets.
+func (g *restPrinter) printing(name string, fields []*field, hasRaw bool) {
+	g.line("")
+	g.comment("String returns all fields but the secret ones; so does all of fmt.")
+	g.line("func (v %[1]s) String() string {\ntype plain %[1]s", name)
+	if hasRaw {
+		g.line("v.Raw = nil")
+	}
+	for _, f := range fields {
+		if f.secret {
+			g.line("v.%[1]s = hidden(v.%[1]s)", f.name)
+		}
+	}
+	g.line("return fmt.Sprintf(\"%%+v\", plain(v))\n}")
+	g.line("")
+	g.comment("GoString is String, for %#v.")
+	g.line("func (v %s) GoString() string { return v.String() }", name)
+	g.line("")
+	g.comment("LogValue is String, for log/slog.")
+	g.line("func (v %s) LogValue() slog.Value { return slog.StringValue(v.String()) }", name)
 }
 
 // optionalFields returns the struct with all fields optional: of an answer, anything
@@ -421,6 +446,9 @@ func (g *restPrinter) bodyType(s *structType) {
 		g.line("%s %s `json:%q`", f.name, g.bodyFieldType(f), tag)
 	}
 	g.line("}")
+	if s.secretive() {
+		g.printing(g.usage.inputName(s), s.fields, false)
+	}
 }
 
 // bodyFieldDoc says in what unit a time is sent, which its Go type doesn't show.
