@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -79,6 +80,10 @@ func fetchMessage(ctx context.Context, c call) (*crisp.ConversationMessage, erro
 	m := new(crisp.ConversationMessage)
 	if err := m.UnmarshalJSON(raw); err != nil {
 		return nil, c.unusable("the data are no message")
+	}
+	if len(c.at.ids) == 2 { // whatever the answer says of it, the conversation is known
+		m.WebsiteID, m.SessionID = cmp.Or(m.WebsiteID, c.at.ids[0]), cmp.Or(m.SessionID, c.at.ids[1])
+		m.Meta.WebsiteID = m.WebsiteID
 	}
 	return m, nil
 }

@@ -24,17 +24,26 @@ type request struct {
 // empty lists.
 func crispAnswering(t *testing.T, token crisp.Token, answers ...string) (*crisp.Client, func() []request) {
 	t.Helper()
+	return crispServing(t, token, func() string {
+		if len(answers) == 0 {
+			return "[]"
+		}
+		data := answers[0]
+		answers = answers[1:]
+		return data
+	})
+}
+
+// crispServing is crispAnswering with a function for the next answer.
+func crispServing(t *testing.T, token crisp.Token, next func() string) (*crisp.Client, func() []request) {
+	t.Helper()
 	var got []request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
 		got = append(got, request{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body)})
-		data := "[]"
-		if len(answers) > 0 {
-			data, answers = answers[0], answers[1:]
-		}
 		w.Header().Set("Content-Type", "application/json")
-		_, err = io.WriteString(w, `{"error":false,"reason":"resolved","data":`+data+`}`)
+		_, err = io.WriteString(w, `{"error":false,"reason":"resolved","data":`+next()+`}`)
 		assert.NoError(t, err)
 	}))
 	t.Cleanup(server.Close)
