@@ -47,7 +47,10 @@ func generateREST(spec, eventSpec []byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files[crispDataFile], err = crispData(structs)
+	if files[crispDataFile], err = crispData(structs); err != nil {
+		return nil, err
+	}
+	files[restExamplesFile], err = restExamples(spec, eventSpec)
 	return files, err
 }
 
