@@ -120,6 +120,21 @@ func TestEveryCallOfTheCatalogIsThere(t *testing.T) {
 	assert.Equal(t, map[string]int{"crisp": 21, "rest": 204}, count)
 }
 
+// The first screen of go doc is the services.
+func TestThePackageCommentNamesEveryService(t *testing.T) {
+	text, err := os.ReadFile("rest.go")
+	require.NoError(t, err)
+	comment, _, _ := strings.Cut(string(text), "\npackage rest")
+	for _, r := range rest.Routes() {
+		if r.Package == "rest" {
+			call, _, _ := strings.Cut(r.Call, ", ")
+			reach := strings.Replace(call[:strings.LastIndex(call, ".")], "(sessionID)", "(id)", 1)
+			assert.Contains(t, comment, "\n//\t"+reach+" ", r.Path)
+		}
+	}
+	assert.Less(t, strings.Count(comment, "\n"), 48)
+}
+
 var userToken = crisp.UserToken("identifier", "key")
 
 // The identifiers of a service: each needs escaping.
