@@ -403,6 +403,8 @@ func (v *CampaignExcerpt) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *CampaignExcerpt) identity() string { return v.CampaignID }
+
 // CampaignFilter is what recipients have to meet.
 type CampaignFilter struct {
 	// What has the criterion.
@@ -569,6 +571,8 @@ func (v *CampaignRecipient) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (v *CampaignRecipient) identity() string { return v.PeopleID }
 
 // CampaignRecipientPerson is the person of a recipient.
 type CampaignRecipientPerson struct {

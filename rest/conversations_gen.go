@@ -172,3 +172,5 @@ func (v *SpamMessage) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (v *SpamMessage) identity() string { return v.SpamID }

@@ -172,6 +172,51 @@ func method(client *crisp.Client, call string) reflect.Value {
 	return reflect.ValueOf(service).MethodByName(name)
 }
 
+// An identifier that names nothing, or leads elsewhere, is refused by every call.
+func TestIdentifiersThatNameNothingAreRefused(t *testing.T) {
+	routes := routesByFact(t)
+	names := regexp.MustCompile(`\{(\w+)\}`)
+	user, sentByUser := crispAnswering(t, userToken)
+	plugin, sentByPlugin := crispAnswering(t, pluginToken)
+	clients := map[crisp.Tier]*crisp.Client{crisp.TierUser: user, crisp.TierPlugin: plugin}
+	checked := 0
+	for _, f := range facts(t) {
+		r := routes[f.String()]
+		if r.Package != "rest" {
+			continue
+		}
+		bound := 0
+		for _, prefix := range []string{"website/{website_id}", "website/{website_id}/conversation/{session_id}"} {
+			if strings.HasPrefix(f.path, prefix) {
+				bound++
+			}
+		}
+		for i, name := range names.FindAllStringSubmatch(f.path, -1)[bound:] {
+			if name[1] == "page" && f.answer != "any" {
+				continue
+			}
+			for _, id := range []string{"", ".", ".."} {
+				checked++
+				call, _, _ := strings.Cut(r.Call, ", ")
+				m := method(clients[tokenFor(r).Tier], call)
+				args := arguments(m.Type())
+				args[i].SetZero()
+				if args[i].Kind() == reflect.String {
+					args[i].SetString(id)
+				}
+				_, err := results(m, args)
+				var invalid *crisp.InvalidError
+				if assert.ErrorAs(t, err, &invalid, "%s: %q", f, id) {
+					assert.Equal(t, name[1], invalid.Field, f)
+				}
+			}
+		}
+	}
+	assert.Greater(t, checked, 200)
+	assert.Empty(t, sentByUser())
+	assert.Empty(t, sentByPlugin())
+}
+
 // ---- What is sent -----------------------------------------------------------------
 
 // unsent are fields that bodies don't have, because they are Crisp's to write.
@@ -233,7 +278,7 @@ func arguments(method reflect.Type) []reflect.Value {
 	var args []reflect.Value
 	for i := 1; i < method.NumIn(); i++ {
 		v := reflect.New(method.In(i)).Elem()
-		fill(v, fmt.Sprintf("text/%d ü", i), 7+i)
+		fill(v, fmt.Sprintf("text/%d ü?#%%&+{page}", i), 7+i)
 		args = append(args, v)
 	}
 	return args

@@ -732,6 +732,8 @@ func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *HelpdeskChange) identity() string { return v.ChangeID }
+
 // HelpdeskChangeAuthor is who made a change.
 type HelpdeskChangeAuthor struct {
 	// Email address.
@@ -1018,6 +1020,8 @@ func (v *HelpdeskLocale) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *HelpdeskLocale) identity() string { return v.LocaleID }
+
 // HelpdeskLocaleStatistics is the number of contents in a language, by kind.
 type HelpdeskLocaleStatistics struct {
 	Articles   HelpdeskCounts `json:"articles,omitzero"`
@@ -1134,6 +1138,8 @@ func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *HelpdeskPage) identity() string { return v.EntityID }
+
 // HelpdeskPageLink is the page that a content is shown on.
 type HelpdeskPageLink struct {
 	Answer `json:"-"`
@@ -1209,6 +1215,8 @@ func (v *HelpdeskRedirection) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (v *HelpdeskRedirection) identity() string { return v.RedirectionID }
 
 // HelpdeskSettings is the settings of a helpdesk.
 type HelpdeskSettings struct {

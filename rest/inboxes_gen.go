@@ -144,6 +144,8 @@ func (v *Inbox) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *Inbox) identity() string { return v.InboxID }
+
 // InboxInput is what can be written of Inbox, an inbox.
 type InboxInput struct {
 	Name  Opt[string] `json:"name,omitzero"`

@@ -1,24 +1,24 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"hash/maphash"
 	"iter"
 
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // fetchRaws makes a call that is answered by a list.
-func fetchRaws(ctx context.Context, c call) (whole json.RawMessage, elements []json.RawMessage, err error) {
-	whole, err = c.raw(ctx)
+func fetchRaws(ctx context.Context, c call) (elements []json.RawMessage, err error) {
+	whole, err := c.raw(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if json.Unmarshal(whole, &elements) != nil || len(whole) == 0 || whole[0] != '[' {
-		return nil, nil, c.unusable("the data are no list")
+		return nil, c.unusable("the data are no list")
 	}
-	return whole, elements, nil
+	return elements, nil
 }
 
 // fetchList makes a call that is answered by a list of objects.
@@ -35,7 +35,7 @@ func fetchTexts(ctx context.Context, c call) ([]string, error) {
 type element[E any] func(json.RawMessage) (E, bool)
 
 func fetchAll[E any](ctx context.Context, c call, read element[E]) ([]E, error) {
-	_, raws, err := fetchRaws(ctx, c)
+	raws, err := fetchRaws(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -71,17 +71,19 @@ func textPages(ctx context.Context, c call) iter.Seq2[string, error] {
 	return eachPage(ctx, c, text)
 }
 
+// maxStale is how many pages in a row may have nothing new. A server that does not heed
+// their numbers would be asked without end; but what is added to the front of a list
+// moves its end to another page, once.
+const maxStale = 2
+
 func eachPage[E any](ctx context.Context, c call, read element[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		var none E
-		var last json.RawMessage
+		seen := sightings{seed: maphash.MakeSeed(), hashes: make(map[uint64]bool)}
+		stale := 0 // pages in a row with nothing new
 		for n := 1; ; n++ {
 			numbered := c.page(n)
-			page, raws, err := fetchRaws(ctx, numbered)
-			if err == nil && len(raws) > 0 && bytes.Equal(page, last) {
-				// A server that does not heed the number would be asked without end.
-				err = numbered.unusable("the page is the same as the one before: its number is not heeded")
-			}
+			raws, err := fetchRaws(ctx, numbered)
 			if err != nil {
 				yield(none, err)
 				return
@@ -89,17 +91,47 @@ func eachPage[E any](ctx context.Context, c call, read element[E]) iter.Seq2[E, 
 			if len(raws) == 0 {
 				return
 			}
-			for _, raw := range raws {
-				v, ok := read(raw)
-				if !ok {
+			page, fresh := make([]E, len(raws)), false
+			for i, raw := range raws {
+				var ok bool
+				if page[i], ok = read(raw); !ok {
 					yield(none, numbered.notText())
 					return
 				}
+				fresh = seen.add(page[i], raw) || fresh
+			}
+			if stale++; fresh {
+				stale = 0
+			}
+			if stale == maxStale {
+				yield(none, numbered.unusable("the page has nothing that was not on one before: its number is not heeded"))
+				return
+			}
+			if stale > 0 {
+				continue
+			}
+			for _, v := range page {
 				if !yield(v, nil) {
 					return
 				}
 			}
-			last = page
 		}
 	}
+}
+
+// sightings are the elements that have come, by a hash of what they are known by.
+type sightings struct {
+	seed   maphash.Seed
+	hashes map[uint64]bool
+}
+
+// add reports whether the element is new.
+func (s sightings) add(v any, raw json.RawMessage) bool {
+	hash := maphash.Bytes(s.seed, raw)
+	if known, ok := v.(interface{ identity() string }); ok && known.identity() != "" {
+		hash = maphash.String(s.seed, known.identity())
+	}
+	before := s.hashes[hash]
+	s.hashes[hash] = true
+	return !before
 }

@@ -534,6 +534,8 @@ func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *Profile) identity() string { return v.PeopleID }
+
 // ProfileCampaign is a campaign that a contact has got.
 type ProfileCampaign struct {
 	Answer `json:"-"`
@@ -582,6 +584,8 @@ func (v *ProfileCampaign) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (v *ProfileCampaign) identity() string { return v.CampaignID }
 
 // ProfileCard is what can be written of a contact.
 type ProfileCard struct {

@@ -30,7 +30,7 @@
 // of [crisp.Client]. [Routes] and docs/rest.md list the call of each route.
 //
 // A list in pages is an iterator that fetches them as the loop goes on; an error is the
-// last that the loop gets. A field of an answer that came as something else is zero and
+// last that the loop gets, such as a [*crisp.AnswerError] if pages have nothing new. A field of an answer that came as something else is zero and
 // in the Problems of its [Answer], and Raw has all. A field of a body that may be left
 // out is an [Opt], or a pointer, list or map, which nil leaves out. What has secrets in it
 // is printed and logged without; its JSON has them.

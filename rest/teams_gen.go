@@ -113,6 +113,8 @@ func (v *Team) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *Team) identity() string { return v.TeamID }
+
 // TeamInput is what can be written of Team, a team of operators.
 type TeamInput struct {
 	Name  Opt[string] `json:"name,omitzero"`

@@ -197,3 +197,5 @@ func (v *TemplateExcerpt) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (v *TemplateExcerpt) identity() string { return v.TemplateID }

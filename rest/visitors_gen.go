@@ -337,6 +337,8 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (v *Visitor) identity() string { return v.SessionID }
+
 // VisitorCount is the number of visitors.
 type VisitorCount struct {
 	Answer `json:"-"`

@@ -392,6 +392,10 @@ func (g *restPrinter) answerType(s *structType) {
 		g.printing(s.name, s.fields, g.usage.whole[s])
 	}
 	g.decoder(optionalFields(s), ", p payload.Presence")
+	isID := func(f *field) bool { return f.typ.kind == kindString && strings.HasSuffix(f.wire, "_id") }
+	if i := slices.IndexFunc(s.fields, isID); i >= 0 && g.usage.paged[s] {
+		g.line("\nfunc (v *%s) identity() string { return v.%s }", s.name, s.fields[i].name)
+	}
 }
 
 // printing writes the methods that print a struct without its secrets.
