@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"hash/maphash"
@@ -10,15 +11,29 @@ import (
 )
 
 // fetchRaws makes a call that is answered by a list.
-func fetchRaws(ctx context.Context, c call) (elements []json.RawMessage, err error) {
+func fetchRaws(ctx context.Context, c call) ([]json.RawMessage, error) {
 	whole, err := c.raw(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if json.Unmarshal(whole, &elements) != nil || len(whole) == 0 || whole[0] != '[' {
+	raws, ok := elements(whole)
+	if !ok {
 		return nil, c.unusable("the data are no list")
 	}
-	return elements, nil
+	return raws, nil
+}
+
+// elements splits a list, which is valid JSON, and reports whether it is one. Each
+// element has memory of its own, so that who keeps one does not keep the page.
+func elements(list json.RawMessage) (raws []json.RawMessage, ok bool) {
+	d := payload.NewDecoder(list)
+	if !d.Array(payload.Required) {
+		return nil, false
+	}
+	for d.More() {
+		raws = append(raws, bytes.Clone(d.Skip()))
+	}
+	return raws, true
 }
 
 // fetchList makes a call that is answered by a list of objects.

@@ -30,15 +30,16 @@
 // of [crisp.Client]. [Routes] and docs/rest.md list the call of each route.
 //
 // A list in pages is an iterator that fetches them as the loop goes on; an error is the
-// last that the loop gets, such as a [*crisp.AnswerError] if pages have nothing new. A field of an answer that came as something else is zero and
-// in the Problems of its [Answer], and Raw has all. A field of a body that may be left
-// out is an [Opt], or a pointer, list or map, which nil leaves out. What has secrets in it
-// is printed and logged without; its JSON has them.
+// last that the loop gets, such as a [*crisp.AnswerError] if pages have nothing new. A
+// field of an answer that came as something else is zero and in the Problems of its
+// [Answer], and Raw has all. A field of a body that may be left out is an [Opt], or a
+// pointer, list or map, which nil leaves out. What has secrets in it is printed and logged
+// without; its JSON has them.
 //
-// All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs. A
-// POST is sent once, others again only if they were refused for the rate, or the context
-// is from [crisp.Idempotent]. Nothing is sent if an identifier is empty or the route is
-// for tokens of other tiers: the error is a [*crisp.InvalidError] or a [*TierError].
+// All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs. After
+// a failure, a POST is never sent again, and a PUT, PATCH or DELETE only with a context
+// from [crisp.Idempotent]. Nothing is sent if an identifier is empty or the route is for
+// tokens of other tiers: the error is a [*crisp.InvalidError] or a [*TierError].
 package rest
 
 import "github.com/crisp-go/crisp"
