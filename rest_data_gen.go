@@ -8,6 +8,55 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
+func (v *Endpoints) decode(d *payload.Decoder, p payload.Presence) {
+	*v = Endpoints{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "socket":
+			v.Socket.decode(d, payload.Optional)
+		case "rescue":
+			v.Rescue.decode(d, payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *RescueEndpoints) decode(d *payload.Decoder, p payload.Presence) {
+	*v = RescueEndpoints{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "socket":
+			v.Socket.decode(d, payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func (v *SocketEndpoints) decode(d *payload.Decoder, p payload.Presence) {
+	*v = SocketEndpoints{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "app":
+			v.App = d.String(payload.Optional)
+		case "stream":
+			v.Stream = d.String(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
 func (v *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
 	*v = PluginWebsite{}
 	if !d.Object(p) {

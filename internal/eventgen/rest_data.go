@@ -3,7 +3,7 @@ package main
 import "go/format"
 
 // crispDataFile has the decoders of what package crisp reads of REST.
-const crispDataFile = "conversation_data_gen.go"
+const crispDataFile = "rest_data_gen.go"
 
 // loadCrispData returns the structs that have types in package crisp, in the order of
 // the document of the routes.
