@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -176,8 +177,8 @@ type PluginWebsite struct {
 // String returns the website's identifier and no secret; so does all of fmt.
 func (w PluginWebsite) String() string { return "plugin website " + w.WebsiteID }
 
-// GoString is String, for %#v.
-func (w PluginWebsite) GoString() string { return w.String() }
+// Format writes String, for every verb.
+func (w PluginWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, w.String()) }
 
 // LogValue is String, for log/slog.
 func (w PluginWebsite) LogValue() slog.Value { return slog.StringValue(w.String()) }

@@ -108,7 +108,7 @@ func TestPluginWebsites(t *testing.T) {
 	var printed strings.Builder
 	logger := slog.New(slog.NewJSONHandler(&printed, nil))
 	logger.Info("website", "value", website, "pointer", &website)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		fmt.Fprintf(&printed, verb+verb+verb, website, &website, struct{ W crisp.PluginWebsite }{website})
 	}
 	assert.Contains(t, printed.String(), "site-1")

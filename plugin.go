@@ -34,8 +34,8 @@ func (s PluginSettings) String() string {
 	return "settings of plugin " + s.PluginID + " for website " + s.WebsiteID
 }
 
-// GoString is String, for %#v.
-func (s PluginSettings) GoString() string { return s.String() }
+// Format writes String, for every verb.
+func (s PluginSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // LogValue is String, for log/slog.
 func (s PluginSettings) LogValue() slog.Value { return slog.StringValue(s.String()) }

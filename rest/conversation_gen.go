@@ -449,8 +449,8 @@ func (v Browsing) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v Browsing) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v Browsing) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v Browsing) LogValue() slog.Value { return slog.StringValue(v.String()) }
@@ -820,8 +820,8 @@ func (v VerificationRedemption) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v VerificationRedemption) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v VerificationRedemption) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v VerificationRedemption) LogValue() slog.Value { return slog.StringValue(v.String()) }

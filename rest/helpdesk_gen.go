@@ -1239,8 +1239,8 @@ func (v HelpdeskSettings) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v HelpdeskSettings) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v HelpdeskSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v HelpdeskSettings) LogValue() slog.Value { return slog.StringValue(v.String()) }
@@ -1293,8 +1293,8 @@ func (v HelpdeskSettingsInput) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v HelpdeskSettingsInput) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v HelpdeskSettingsInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v HelpdeskSettingsInput) LogValue() slog.Value { return slog.StringValue(v.String()) }
@@ -1314,8 +1314,8 @@ func (v HelpdeskSettingsAccess) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v HelpdeskSettingsAccess) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v HelpdeskSettingsAccess) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v HelpdeskSettingsAccess) LogValue() slog.Value { return slog.StringValue(v.String()) }
@@ -1355,8 +1355,8 @@ func (v HelpdeskSettingsAccessInput) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v HelpdeskSettingsAccessInput) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v HelpdeskSettingsAccessInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v HelpdeskSettingsAccessInput) LogValue() slog.Value { return slog.StringValue(v.String()) }

@@ -162,8 +162,8 @@ func (v OperatorEntry) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v OperatorEntry) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v OperatorEntry) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v OperatorEntry) LogValue() slog.Value { return slog.StringValue(v.String()) }
@@ -217,8 +217,8 @@ func (v OperatorInfo) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v OperatorInfo) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v OperatorInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v OperatorInfo) LogValue() slog.Value { return slog.StringValue(v.String()) }

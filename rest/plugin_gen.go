@@ -217,8 +217,8 @@ func (v ConnectedWebsite) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v ConnectedWebsite) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v ConnectedWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v ConnectedWebsite) LogValue() slog.Value { return slog.StringValue(v.String()) }

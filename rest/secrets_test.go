@@ -126,12 +126,13 @@ func checkHidden(t *testing.T, what string, v any) {
 	for _, v := range []any{element.Interface(), pointer.Interface()} {
 		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
 		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 			fmt.Fprintf(&out, verb+verb, v, struct{ Part any }{v})
 		}
 	}
 	assert.NotContains(t, out.String(), "hush", what)
 	assert.NotContains(t, out.String(), strings.Trim(fmt.Sprintf("%d", []byte("hush")), "[]"), what+": in Raw")
+	assert.NotContains(t, out.String(), fmt.Sprintf("%x", "hush"), what+": in hexadecimal")
 	assert.NotContains(t, out.String(), "0x68, 0x75, 0x73, 0x68", what+": in Raw")
 	if element.Type().PkgPath() == reflect.TypeFor[rest.Answer]().PkgPath() {
 		assert.Contains(t, out.String(), "[secret]", what+": that there is one is told")

@@ -46,8 +46,8 @@ func (v Proof) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v Proof) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v Proof) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v Proof) LogValue() slog.Value { return slog.StringValue(v.String()) }

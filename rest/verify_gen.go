@@ -68,8 +68,8 @@ func (v VerifyKey) String() string {
 	return fmt.Sprintf("%+v", plain(v))
 }
 
-// GoString is String, for %#v.
-func (v VerifyKey) GoString() string { return v.String() }
+// Format writes String, for every verb.
+func (v VerifyKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 
 // LogValue is String, for log/slog.
 func (v VerifyKey) LogValue() slog.Value { return slog.StringValue(v.String()) }

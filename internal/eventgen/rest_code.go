@@ -413,8 +413,8 @@ func (g *restPrinter) printing(name string, fields []*field, hasRaw bool) {
 	}
 	g.line("return fmt.Sprintf(\"%%+v\", plain(v))\n}")
 	g.line("")
-	g.comment("GoString is String, for %#v.")
-	g.line("func (v %s) GoString() string { return v.String() }", name)
+	g.comment("Format writes String, for every verb.")
+	g.line("func (v %s) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }", name)
 	g.line("")
 	g.comment("LogValue is String, for log/slog.")
 	g.line("func (v %s) LogValue() slog.Value { return slog.StringValue(v.String()) }", name)

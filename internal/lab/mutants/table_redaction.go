@@ -4,6 +4,38 @@ package main
 var redactionMutants = []mutant{
 	{
 		promise: "tokens and errors are printed, logged or encoded",
+		removed: "a secret that REST answers, or that is sent, is not printed",
+		in:      "rest hidden",
+		old:     "*v = shown\n",
+		new:     "*v += shown\n",
+		tests:   "TestAnswersWithSecretsPrintWithoutThem",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
+		removed: "an optional secret that is sent is not printed",
+		in:      "rest hidden",
+		old:     "*v = Set(shown)",
+		new:     "*v = Set(text + shown)",
+		tests:   "TestBodiesWithSecretsPrintWithoutThem",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
+		removed: "no verb prints the JSON of an answer with secrets",
+		in:      "rest VerifyKey.String",
+		old:     "v.Raw = nil\n",
+		new:     "",
+		tests:   "TestAnswersWithSecretsPrintWithoutThem",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
+		removed: "no verb prints a plugin's token",
+		in:      "PluginWebsite.Format",
+		old:     "func (w PluginWebsite) Format(",
+		new:     "func (w PluginWebsite) format(",
+		tests:   "TestPluginWebsites",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
 		removed: "a handler's error is encoded without its event",
 		in:      "HandlerError.MarshalText",
 		old:     "func (e HandlerError) MarshalText() ([]byte, error) {",
