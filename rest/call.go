@@ -52,11 +52,13 @@ func fill(template string, values []string) (string, error) {
 			return path.String(), nil
 		}
 		name, after, _ := strings.Cut(after, "}")
-		switch values[0] {
-		case "":
+		if values[0] == "" {
 			return "", &crisp.InvalidError{Field: name, Reason: "missing"}
-		case ".", "..":
-			return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
+		}
+		for element := range strings.SplitSeq(values[0], "/") { // some servers unescape slashes first
+			if element == "." || element == ".." {
+				return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
+			}
 		}
 		path.WriteString(before)
 		path.WriteString(url.PathEscape(values[0]))

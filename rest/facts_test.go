@@ -21,7 +21,7 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// What testdata holds was written down without the document that the package is
+// What the tables and bodies of testdata hold was written down without the document that the package is
 // generated from: what Crisp's own libraries send, and what they read. A form is
 // s, i, n or b for a text, an integer, a number or a boolean; a type of types.csv;
 // []form, map[…], {key:form …}, any, or several with | between them.
@@ -195,7 +195,7 @@ func TestIdentifiersThatNameNothingAreRefused(t *testing.T) {
 			if name[1] == "page" && f.answer != "any" {
 				continue
 			}
-			for _, id := range []string{"", ".", ".."} {
+			for _, id := range []string{"", ".", "..", "a/../b"} {
 				checked++
 				call, _, _ := strings.Cut(r.Call, ", ")
 				m := method(clients[tokenFor(r).Tier], call)

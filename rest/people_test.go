@@ -134,6 +134,20 @@ func TestAServerThatHeedsNoPageNumberIsNotAskedForever(t *testing.T) {
 	}
 }
 
+func TestAListCanBeReadAgain(t *testing.T) {
+	client, got := crispAnswering(t, pluginToken, `[{"people_id":"p1"}]`, `[]`, `[{"people_id":"p1"}]`, `[]`)
+	list := rest.Website(client, "w1").People.Profiles(t.Context(), rest.ProfilesQuery{})
+	for range 2 {
+		var ids []string
+		for p, err := range list {
+			require.NoError(t, err)
+			ids = append(ids, p.PeopleID)
+		}
+		assert.Equal(t, []string{"p1"}, ids)
+	}
+	assert.Len(t, got(), 4)
+}
+
 // What is added to the front while the loop goes on moves the last to another page.
 func TestAnElementThatMovesToThePageBehindIsNoError(t *testing.T) {
 	client, got := crispAnswering(t, pluginToken, `[{"people_id":"p2"},{"people_id":"p1"}]`, `[{"people_id":"p1"}]`)
