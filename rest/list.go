@@ -23,8 +23,8 @@ func fetchRaws(ctx context.Context, c call) ([]json.RawMessage, error) {
 	return raws, nil
 }
 
-// elements splits a list, which is valid JSON, and reports whether it is one. Each
-// element has memory of its own, so that who keeps one does not keep the page.
+// elements splits a list, and reports whether it is one. Each element has memory of its
+// own, so that who keeps one does not keep the page.
 func elements(list json.RawMessage) (raws []json.RawMessage, ok bool) {
 	d := payload.NewDecoder(list)
 	if !d.Array(payload.Required) {
@@ -33,7 +33,7 @@ func elements(list json.RawMessage) (raws []json.RawMessage, ok bool) {
 	for d.More() {
 		raws = append(raws, bytes.Clone(d.Skip()))
 	}
-	return raws, true
+	return raws, d.End() == nil
 }
 
 // fetchList makes a call that is answered by a list of objects.
