@@ -24,6 +24,9 @@ func (a *Answer) set(raw json.RawMessage, problems []payload.Problem) {
 	a.Raw, a.Problems = raw, fieldProblems(problems)
 }
 
+// identifier is the member that an element of a list in pages is known by, if any is.
+func (a *Answer) identifier() string { return "" }
+
 func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
 	var all []crisp.FieldProblem
 	for _, p := range problems {
@@ -37,6 +40,7 @@ type answerType[T any] interface {
 	*T
 	decode(d *payload.Decoder, p payload.Presence)
 	set(raw json.RawMessage, problems []payload.Problem)
+	identifier() string
 }
 
 func decode[T any, P answerType[T]](raw json.RawMessage) *T {
@@ -59,12 +63,11 @@ func fetch[T any, P answerType[T]](ctx context.Context, c call) (*T, error) {
 // fetchText makes a call that is answered by an object of which one member counts, such
 // as the identifier of what was made.
 func fetchText(ctx context.Context, c call, member string) (string, error) {
-	var data map[string]json.RawMessage
-	if err := c.answer(ctx, &data); err != nil {
+	raw, err := c.raw(ctx)
+	if err != nil {
 		return "", err
 	}
-	d := payload.NewDecoder(data[member])
-	text := d.String(payload.Optional)
+	text := textOf(raw, member)
 	if text == "" {
 		return "", c.unusable("the call succeeded, but " + member + " is missing from the answer")
 	}
@@ -86,4 +89,20 @@ func fetchMessage(ctx context.Context, c call) (*crisp.ConversationMessage, erro
 		m.Meta.WebsiteID = m.WebsiteID
 	}
 	return m, nil
+}
+
+// textOf returns a text of an object; empty if there is none.
+func textOf(raw json.RawMessage, name string) (text string) {
+	d := payload.NewDecoder(raw)
+	if name == "" || !d.Object(payload.Optional) {
+		return ""
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		if key == name {
+			text = d.String(payload.Optional)
+		} else {
+			d.Skip()
+		}
+	}
+	return text
 }

@@ -20,7 +20,7 @@ type place struct {
 
 // call is a REST call that is about to be made.
 type call struct {
-	at     place
+	at     *place
 	method string
 	path   string // escaped; the number of a page is still {page}
 	query  url.Values
@@ -30,7 +30,7 @@ type call struct {
 
 // call makes a call by the template of its path, in which the service's and the given
 // identifiers take the places of the names in braces.
-func (p place) call(method string, allowed tiers, template string, args ...string) call {
+func (p *place) call(method string, allowed tiers, template string, args ...string) call {
 	c := call{at: p, method: method}
 	if !allowed.has(p.client.Tier()) {
 		c.err = &TierError{Method: method, Route: template, Tier: p.client.Tier(), Tiers: allowed.list()}
@@ -55,7 +55,7 @@ func fill(template string, values []string) (string, error) {
 		if values[0] == "" {
 			return "", &crisp.InvalidError{Field: name, Reason: "missing"}
 		}
-		for element := range strings.SplitSeq(values[0], "/") { // some servers unescape slashes first
+		for _, element := range strings.Split(values[0], "/") { // some servers unescape slashes first
 			if element == "." || element == ".." {
 				return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
 			}

@@ -16,7 +16,7 @@ import (
 // CampaignsService makes the calls for the campaigns of a website.
 //
 // They begin with site.Campaigns.
-type CampaignsService struct{ place }
+type CampaignsService struct{ *place }
 
 // CampaignsQuery says what [CampaignsService.List] asks for; zero fields say
 // nothing.
@@ -403,7 +403,7 @@ func (v *CampaignExcerpt) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *CampaignExcerpt) identity() string { return v.CampaignID }
+func (*CampaignExcerpt) identifier() string { return "campaign_id" }
 
 // CampaignFilter is what recipients have to meet.
 type CampaignFilter struct {
@@ -572,7 +572,7 @@ func (v *CampaignRecipient) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *CampaignRecipient) identity() string { return v.PeopleID }
+func (*CampaignRecipient) identifier() string { return "people_id" }
 
 // CampaignRecipientPerson is the person of a recipient.
 type CampaignRecipientPerson struct {

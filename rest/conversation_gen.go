@@ -18,7 +18,7 @@ import (
 // ConversationService makes the calls for a conversation.
 //
 // They begin with site.Conversation(sessionID).
-type ConversationService struct{ place }
+type ConversationService struct{ *place }
 
 // Exists reports whether the conversation exists.
 //
@@ -442,12 +442,7 @@ type Browsing struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v Browsing) String() string {
-	type plain Browsing
-	v.Raw = nil
-	v.BrowsingToken = hidden(v.BrowsingToken)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v Browsing) String() string { return printed(v, "BrowsingToken") }
 
 // Format writes String, for every verb.
 func (v Browsing) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
@@ -814,11 +809,7 @@ type VerificationRedemption struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v VerificationRedemption) String() string {
-	type plain VerificationRedemption
-	v.Token = hidden(v.Token)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v VerificationRedemption) String() string { return printed(v, "Token") }
 
 // Format writes String, for every verb.
 func (v VerificationRedemption) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

@@ -18,7 +18,7 @@ import (
 // HelpdeskService makes the calls for the helpdesk of a website.
 //
 // They begin with site.Helpdesk.
-type HelpdeskService struct{ place }
+type HelpdeskService struct{ *place }
 
 // Exists reports whether the website has a helpdesk.
 //
@@ -732,7 +732,7 @@ func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *HelpdeskChange) identity() string { return v.ChangeID }
+func (*HelpdeskChange) identifier() string { return "change_id" }
 
 // HelpdeskChangeAuthor is who made a change.
 type HelpdeskChangeAuthor struct {
@@ -1020,7 +1020,7 @@ func (v *HelpdeskLocale) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *HelpdeskLocale) identity() string { return v.LocaleID }
+func (*HelpdeskLocale) identifier() string { return "locale_id" }
 
 // HelpdeskLocaleStatistics is the number of contents in a language, by kind.
 type HelpdeskLocaleStatistics struct {
@@ -1138,7 +1138,7 @@ func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *HelpdeskPage) identity() string { return v.EntityID }
+func (*HelpdeskPage) identifier() string { return "entity_id" }
 
 // HelpdeskPageLink is the page that a content is shown on.
 type HelpdeskPageLink struct {
@@ -1216,7 +1216,7 @@ func (v *HelpdeskRedirection) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *HelpdeskRedirection) identity() string { return v.RedirectionID }
+func (*HelpdeskRedirection) identifier() string { return "redirection_id" }
 
 // HelpdeskSettings is the settings of a helpdesk.
 type HelpdeskSettings struct {
@@ -1233,11 +1233,7 @@ type HelpdeskSettings struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v HelpdeskSettings) String() string {
-	type plain HelpdeskSettings
-	v.Raw = nil
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v HelpdeskSettings) String() string { return printed(v) }
 
 // Format writes String, for every verb.
 func (v HelpdeskSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
@@ -1288,10 +1284,7 @@ type HelpdeskSettingsInput struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v HelpdeskSettingsInput) String() string {
-	type plain HelpdeskSettingsInput
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v HelpdeskSettingsInput) String() string { return printed(v) }
 
 // Format writes String, for every verb.
 func (v HelpdeskSettingsInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
@@ -1307,12 +1300,7 @@ type HelpdeskSettingsAccess struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v HelpdeskSettingsAccess) String() string {
-	type plain HelpdeskSettingsAccess
-	v.Password = hidden(v.Password)
-	v.JWTSecret = hidden(v.JWTSecret)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v HelpdeskSettingsAccess) String() string { return printed(v, "Password", "JWTSecret") }
 
 // Format writes String, for every verb.
 func (v HelpdeskSettingsAccess) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
@@ -1348,12 +1336,7 @@ type HelpdeskSettingsAccessInput struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v HelpdeskSettingsAccessInput) String() string {
-	type plain HelpdeskSettingsAccessInput
-	v.Password = hidden(v.Password)
-	v.JWTSecret = hidden(v.JWTSecret)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v HelpdeskSettingsAccessInput) String() string { return printed(v, "Password", "JWTSecret") }
 
 // Format writes String, for every verb.
 func (v HelpdeskSettingsAccessInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

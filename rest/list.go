@@ -78,54 +78,33 @@ func (c call) notText() error { return c.unusable("an element of the list is no 
 
 // pages iterates over the objects of a list in pages.
 func pages[T any, P answerType[T]](ctx context.Context, c call) iter.Seq2[*T, error] {
-	return eachPage(ctx, c, object[T, P])
+	return eachPage(ctx, c, P(new(T)).identifier(), object[T, P])
 }
 
 // textPages iterates over the texts of a list in pages.
 func textPages(ctx context.Context, c call) iter.Seq2[string, error] {
-	return eachPage(ctx, c, text)
+	return eachPage(ctx, c, "", text)
 }
 
-// maxStale is how many pages in a row may have nothing new. A server that does not heed
-// their numbers would be asked without end; but what is added to the front of a list
-// moves its end to another page, once.
-const maxStale = 2
-
-func eachPage[E any](ctx context.Context, c call, read element[E]) iter.Seq2[E, error] {
+func eachPage[E any](ctx context.Context, c call, identifier string, read element[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		var none E
-		seen := sightings{seed: maphash.MakeSeed(), hashes: make(map[uint64]bool)}
-		stale := 0 // pages in a row with nothing new
-		for n := 1; ; n++ {
-			numbered := c.page(n)
-			raws, err := fetchRaws(ctx, numbered)
+		p := pager{call: c, identifier: identifier, seed: maphash.MakeSeed(), seen: make(map[uint64]bool)}
+		for {
+			page, err := p.next(ctx)
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			if len(raws) == 0 {
+			if len(page) == 0 {
 				return
 			}
-			page, fresh := make([]E, len(raws)), false
-			for i, raw := range raws {
-				var ok bool
-				if page[i], ok = read(raw); !ok {
-					yield(none, numbered.notText())
+			for _, raw := range page {
+				v, ok := read(raw)
+				if !ok {
+					yield(none, p.call.page(p.number).notText())
 					return
 				}
-				fresh = seen.add(page[i], raw) || fresh
-			}
-			if stale++; fresh {
-				stale = 0
-			}
-			if stale == maxStale {
-				yield(none, numbered.unusable("the page has nothing that was not on one before: its number is not heeded"))
-				return
-			}
-			if stale > 0 {
-				continue
-			}
-			for _, v := range page {
 				if !yield(v, nil) {
 					return
 				}
@@ -134,19 +113,46 @@ func eachPage[E any](ctx context.Context, c call, read element[E]) iter.Seq2[E, 
 	}
 }
 
-// sightings are the elements that have come, by a hash of what they are known by.
-type sightings struct {
-	seed   maphash.Seed
-	hashes map[uint64]bool
+// maxStale is how many pages in a row may have nothing new. A server that does not heed
+// their numbers would be asked without end; but what is added to the front of a list
+// moves its end to another page, once.
+const maxStale = 2
+
+// pager fetches the pages of a list.
+type pager struct {
+	call       call
+	identifier string // the member that elements are known by; empty = all that is in them
+	number     int    // of the last page
+	seed       maphash.Seed
+	seen       map[uint64]bool // hashes of what the elements are known by
 }
 
-// add reports whether the element is new.
-func (s sightings) add(v any, raw json.RawMessage) bool {
-	hash := maphash.Bytes(s.seed, raw)
-	if known, ok := v.(interface{ identity() string }); ok && known.identity() != "" {
-		hash = maphash.String(s.seed, known.identity())
+// next returns the elements of the next page that has something new; none at the end of
+// the list.
+func (p *pager) next(ctx context.Context) ([]json.RawMessage, error) {
+	for stale := 0; ; {
+		p.number++
+		c := p.call.page(p.number)
+		page, err := fetchRaws(ctx, c)
+		if err != nil || len(page) == 0 || p.fresh(page) {
+			return page, err
+		}
+		if stale++; stale == maxStale {
+			return nil, c.unusable("the page has nothing that was not on one before: its number is not heeded")
+		}
 	}
-	before := s.hashes[hash]
-	s.hashes[hash] = true
-	return !before
+}
+
+// fresh reports whether a page has something new.
+func (p *pager) fresh(page []json.RawMessage) bool {
+	fresh := false
+	for _, raw := range page {
+		hash := maphash.Bytes(p.seed, raw)
+		if id := textOf(raw, p.identifier); id != "" {
+			hash = maphash.String(p.seed, id)
+		}
+		fresh = fresh || !p.seen[hash]
+		p.seen[hash] = true
+	}
+	return fresh
 }

@@ -15,7 +15,7 @@ import (
 // OperatorsService makes the calls for the people who answer for a website.
 //
 // They begin with site.Operators.
-type OperatorsService struct{ place }
+type OperatorsService struct{ *place }
 
 // List lists the operators.
 //
@@ -156,11 +156,7 @@ type OperatorEntry struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v OperatorEntry) String() string {
-	type plain OperatorEntry
-	v.Raw = nil
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v OperatorEntry) String() string { return printed(v) }
 
 // Format writes String, for every verb.
 func (v OperatorEntry) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
@@ -210,12 +206,7 @@ type OperatorInfo struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v OperatorInfo) String() string {
-	type plain OperatorInfo
-	v.Raw = nil
-	v.Key = hidden(v.Key)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v OperatorInfo) String() string { return printed(v, "Key") }
 
 // Format writes String, for every verb.
 func (v OperatorInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

@@ -15,7 +15,7 @@ import (
 // PeopleService makes the calls for the contacts of a website.
 //
 // They begin with site.People.
-type PeopleService struct{ place }
+type PeopleService struct{ *place }
 
 // Statistics counts the contacts.
 //
@@ -534,7 +534,7 @@ func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *Profile) identity() string { return v.PeopleID }
+func (*Profile) identifier() string { return "people_id" }
 
 // ProfileCampaign is a campaign that a contact has got.
 type ProfileCampaign struct {
@@ -585,7 +585,7 @@ func (v *ProfileCampaign) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *ProfileCampaign) identity() string { return v.CampaignID }
+func (*ProfileCampaign) identifier() string { return "campaign_id" }
 
 // ProfileCard is what can be written of a contact.
 type ProfileCard struct {

@@ -18,7 +18,7 @@ import (
 // subscribed to.
 //
 // They begin with rest.Plugin(client).
-type PluginService struct{ place }
+type PluginService struct{ *place }
 
 // Account gets the account of the plugin, by which its token can be tested.
 //
@@ -209,13 +209,7 @@ type ConnectedWebsite struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v ConnectedWebsite) String() string {
-	type plain ConnectedWebsite
-	v.Raw = nil
-	v.Token = hidden(v.Token)
-	v.Settings = hidden(v.Settings)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v ConnectedWebsite) String() string { return printed(v, "Token", "Settings") }
 
 // Format writes String, for every verb.
 func (v ConnectedWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

@@ -66,7 +66,7 @@ type Site struct {
 
 // Website returns the services of a website. It does no I/O.
 func Website(client *crisp.Client, websiteID string) *Site {
-	at := place{client: client, ids: []string{websiteID}}
+	at := &place{client: client, ids: []string{websiteID}}
 	return &Site{
 		Analytics:     &AnalyticsService{at},
 		Availability:  &AvailabilityService{at},
@@ -88,7 +88,7 @@ func Website(client *crisp.Client, websiteID string) *Site {
 
 // Conversation returns the calls for a conversation of the website. It does no I/O.
 func (s *Site) Conversation(sessionID string) *ConversationService {
-	return &ConversationService{place{client: s.client, ids: []string{s.ids[0], sessionID}}}
+	return &ConversationService{&place{client: s.client, ids: []string{s.ids[0], sessionID}}}
 }
 
 // Conversation returns the calls for a conversation, such as that of an event. It does
@@ -98,11 +98,11 @@ func Conversation(client *crisp.Client, ref crisp.SessionRef) *ConversationServi
 }
 
 // Account returns the calls that belong to no website yet. It does no I/O.
-func Account(client *crisp.Client) *AccountService { return &AccountService{place{client: client}} }
+func Account(client *crisp.Client) *AccountService { return &AccountService{&place{client: client}} }
 
 // Plan returns the calls for the plans of websites. It does no I/O.
-func Plan(client *crisp.Client) *PlanService { return &PlanService{place{client: client}} }
+func Plan(client *crisp.Client) *PlanService { return &PlanService{&place{client: client}} }
 
 // Plugin returns the calls for plugins: those of the plugin whose token the client
 // has, and those for what a website has subscribed to. It does no I/O.
-func Plugin(client *crisp.Client) *PluginService { return &PluginService{place{client: client}} }
+func Plugin(client *crisp.Client) *PluginService { return &PluginService{&place{client: client}} }

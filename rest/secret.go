@@ -1,20 +1,26 @@
 package rest
 
-// hidden returns a secret as it is printed: whether there is one, and not what it is.
-func hidden[T any](secret T) T {
-	const shown = "[secret]"
-	var none T
-	switch v := any(&secret).(type) {
-	case *string:
-		if *v != "" {
-			*v = shown
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// printed returns a struct as %+v has it, but without its JSON, and of its secrets only
+// that there are any.
+func printed(v any, secrets ...string) string {
+	s := reflect.ValueOf(v)
+	fields := make([]string, 0, s.NumField())
+	for i := range s.NumField() {
+		name, value := s.Type().Field(i).Name, s.Field(i).Interface()
+		if answer, ok := value.(Answer); ok {
+			value = answer.Problems
 		}
-	case *Opt[string]:
-		if text, ok := v.Get(); ok && text != "" {
-			*v = Set(shown)
+		if slices.Contains(secrets, name) && !s.Field(i).IsZero() {
+			value = "[secret]"
 		}
-	default:
-		return none
+		fields = append(fields, fmt.Sprintf("%s:%+v", name, value))
 	}
-	return secret
+	return "{" + strings.Join(fields, " ") + "}"
 }

@@ -40,11 +40,7 @@ type Proof struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v Proof) String() string {
-	type plain Proof
-	v.Secret = hidden(v.Secret)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v Proof) String() string { return printed(v, "Secret") }
 
 // Format writes String, for every verb.
 func (v Proof) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

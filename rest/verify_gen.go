@@ -14,7 +14,7 @@ import (
 // VerifyService makes the calls for how the identity of visitors is verified.
 //
 // They begin with site.Verify.
-type VerifyService struct{ place }
+type VerifyService struct{ *place }
 
 // Settings gets whether identities are verified.
 //
@@ -61,12 +61,7 @@ type VerifyKey struct {
 }
 
 // String returns all fields but the secret ones; so does all of fmt.
-func (v VerifyKey) String() string {
-	type plain VerifyKey
-	v.Raw = nil
-	v.Secret = hidden(v.Secret)
-	return fmt.Sprintf("%+v", plain(v))
-}
+func (v VerifyKey) String() string { return printed(v, "Secret") }
 
 // Format writes String, for every verb.
 func (v VerifyKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }

@@ -15,7 +15,7 @@ import (
 // VisitorsService makes the calls for who is on a website now.
 //
 // They begin with site.Visitors.
-type VisitorsService struct{ place }
+type VisitorsService struct{ *place }
 
 // Count counts the visitors.
 //
@@ -337,7 +337,7 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
-func (v *Visitor) identity() string { return v.SessionID }
+func (*Visitor) identifier() string { return "session_id" }
 
 // VisitorCount is the number of visitors.
 type VisitorCount struct {

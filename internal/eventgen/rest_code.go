@@ -114,7 +114,7 @@ var texts = regexp.MustCompile(`"[^"]*"|` + "`[^`]*`")
 func (g *restPrinter) service(m *restModel, s *service) {
 	g.line("")
 	g.comment(s.name+"Service makes the calls for "+lowerFirst(s.doc), "They begin with "+s.reach+".")
-	g.line("type %sService struct{ place }", s.name)
+	g.line("type %sService struct{ *place }", s.name)
 	for _, r := range m.routes {
 		if r.service != s {
 			continue
@@ -389,29 +389,26 @@ func (g *restPrinter) answerType(s *structType) {
 	}
 	g.line("}")
 	if s.secretive() {
-		g.printing(s.name, s.fields, g.usage.whole[s])
+		g.printing(s.name, s.fields)
 	}
 	g.decoder(optionalFields(s), ", p payload.Presence")
 	isID := func(f *field) bool { return f.typ.kind == kindString && strings.HasSuffix(f.wire, "_id") }
 	if i := slices.IndexFunc(s.fields, isID); i >= 0 && g.usage.paged[s] {
-		g.line("\nfunc (v *%s) identity() string { return v.%s }", s.name, s.fields[i].name)
+		g.line("\nfunc (*%s) identifier() string { return %q }", s.name, s.fields[i].wire)
 	}
 }
 
 // printing writes the methods that print a struct without its secrets.
-func (g *restPrinter) printing(name string, fields []*field, hasRaw bool) {
+func (g *restPrinter) printing(name string, fields []*field) {
 	g.line("")
 	g.comment("String returns all fields but the secret ones; so does all of fmt.")
-	g.line("func (v %[1]s) String() string {\ntype plain %[1]s", name)
-	if hasRaw {
-		g.line("v.Raw = nil")
-	}
+	secrets := ""
 	for _, f := range fields {
 		if f.secret {
-			g.line("v.%[1]s = hidden(v.%[1]s)", f.name)
+			secrets += fmt.Sprintf(", %q", f.name)
 		}
 	}
-	g.line("return fmt.Sprintf(\"%%+v\", plain(v))\n}")
+	g.line("func (v %s) String() string { return printed(v%s) }", name, secrets)
 	g.line("")
 	g.comment("Format writes String, for every verb.")
 	g.line("func (v %s) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }", name)
@@ -454,7 +451,7 @@ func (g *restPrinter) bodyType(s *structType) {
 	}
 	g.line("}")
 	if s.secretive() {
-		g.printing(g.usage.inputName(s), s.fields, false)
+		g.printing(g.usage.inputName(s), s.fields)
 	}
 }
 

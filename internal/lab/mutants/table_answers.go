@@ -109,17 +109,17 @@ var answerMutants = []mutant{
 	{
 		promise: "page numbers that are not heeded",
 		removed: "pages with nothing new end a list of package rest",
-		in:      "rest eachPage",
-		old:     "if stale == maxStale {",
-		new:     "if stale == 50*maxStale {",
+		in:      "rest pager.next",
+		old:     "stale == maxStale",
+		new:     "stale == 50*maxStale",
 		tests:   "TestAServerThatHeedsNoPageNumberIsNotAskedForever",
 	},
 	{
 		promise: "page numbers that are not heeded",
 		removed: "an element is known by its identifier, whatever else is in it",
-		in:      "rest sightings.add",
-		old:     `known.identity() != ""`,
-		new:     `known.identity() == ""`,
+		in:      "rest pager.fresh",
+		old:     `id != ""`,
+		new:     `id == ""`,
 		tests:   "TestAServerThatHeedsNoPageNumberIsNotAskedForever/another_time",
 	},
 	{
