@@ -43,6 +43,8 @@ func (a *app) rootCommand() *cobra.Command {
 
 	root.AddCommand(
 		a.eventsCommand(),
+		a.loginCommand(),
+		a.profileCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
@@ -91,8 +93,11 @@ func (a *app) printer() (*output.Printer, error) {
 func (a *app) credentials() (credentials.Credentials, error) {
 	found, err := credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
 	var missing *credentials.MissingError
-	if errors.As(err, &missing) {
-		return found, coded{err, exitCredentials}
+	switch {
+	case errors.As(err, &missing):
+		err = coded{err, exitCredentials}
+	case errors.Is(err, credentials.ErrUsage):
+		err = usageError(err)
 	}
 	return found, err
 }
