@@ -73,4 +73,3 @@ func busSilent(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Defer(func() { _ = listener.Close() })
 	ts.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
 }
-

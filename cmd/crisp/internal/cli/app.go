@@ -44,6 +44,8 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.eventsCommand(),
 		a.loginCommand(),
+		a.mcpCommand(),
+
 		a.profileCommand(),
 		a.versionCommand(),
 	)
