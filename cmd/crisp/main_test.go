@@ -1,13 +1,23 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crisp-go/crisp"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"crisp": main})
+	testscript.Main(m, map[string]func(){"crisp": main, "bot": bot})
 }
 
 // TestScripts runs the scripts in testdata/script, each in an empty folder and
@@ -18,5 +28,77 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+		},
 	})
+}
+
+// exits CODE PROGRAM ARGUMENTS… runs a program that must end with a code.
+func exits(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENTS…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := err.(interface{ ExitCode() int })
+		if !ok {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != want {
+		ts.Fatalf("it ended with code %d, not %d", code, want)
+	}
+}
+
+// bot is a program under work: it answers the first visitor who says something, and
+// ends once they have said thanks. It knows of the server what the environment says.
+func bot() {
+	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")), crisp.WithBaseURL(os.Getenv("CRISP_BASE_URL")))
+	if err != nil {
+		fail(err)
+	}
+	router := crisp.NewRouter()
+	ctx, end := context.WithTimeout(context.Background(), 30*time.Second)
+	defer end()
+	said := 0
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		said++
+		if said == 3 {
+			end()
+			return nil
+		}
+		_, err := client.Reply(ctx, ev, crisp.TextContent("Yes, we do."))
+		return err
+	})
+	rtm, err := client.NewRTM(router)
+	if err != nil {
+		fail(err)
+	}
+	_ = rtm.Run(ctx)
+	if ctx.Err() != context.Canceled {
+		fail(fmt.Errorf("it has heard %d messages, not 3", said))
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bot:", err)
+	os.Exit(1)
+}
+
+// A program that waits for crisp serve must not wait long. Other programs on the
+// machine may hold up one start, but not the fastest of ten.
+func TestServeIsReadyAtOnce(t *testing.T) {
+	fastest := time.Hour
+	for range 10 {
+		began := time.Now()
+		output, err := exec.CommandContext(t.Context(), "crisp", "serve", "--addr", "127.0.0.1:0", "--exec", "exit 0").CombinedOutput()
+		require.NoError(t, err, "%s", output)
+		fastest = min(fastest, time.Since(began))
+	}
+	t.Logf("from its start to its end: %s", fastest)
+	assert.Less(t, fastest, 200*time.Millisecond)
 }

@@ -150,8 +150,7 @@ func TestBadDayIsSurvived(t *testing.T) {
 		"drop", "duplicate-hooks", "reorder-hooks", "fail-rest", "slow-rest", "limit-rest", "gateway", "rtm-down",
 		"move-endpoint", "ignore-auth", "drop", "silence",
 	}, faults)
-	require.NotEmpty(t, p.srv.PastSessions())
-	assert.GreaterOrEqual(t, len(p.srv.PastSessions()), 5, "the program has come back each time")
+	assert.GreaterOrEqual(t, len(p.srv.PastSessions()), 3, "the program has come back, and was cut off again")
 }
 
 // The same seed makes each conversation the same, whatever its neighbours do.
