@@ -141,7 +141,7 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 		return coded{err, exitFailed}
 	}
 	var beside sync.WaitGroup
-	show := serve.Show{All: f.verbose, Item: printer.Print, Note: a.note}
+	show := serve.Show{All: f.verbose, Item: printer.Print, Note: a.note, Lost: a.tell}
 	beside.Go(func() {
 		if err := show.Run(ctx, srv); err != nil {
 			end(err)
