@@ -44,7 +44,7 @@ type block struct {
 	keyword string
 	line    int
 	steps   []step
-	close   func(steps []step) step
+	closed  func(steps []step) step
 }
 
 // maxDepth is how many blocks may be in one another.
@@ -91,11 +91,11 @@ func (p *parser) add(s step) {
 }
 
 // open begins a block.
-func (p *parser) open(keyword string, close func([]step) step) error {
+func (p *parser) open(keyword string, closed func([]step) step) error {
 	if len(p.blocks) == maxDepth {
 		return fmt.Errorf("there are more than %d blocks in one another", maxDepth)
 	}
-	p.blocks = append(p.blocks, &block{keyword: keyword, line: p.line, close: close})
+	p.blocks = append(p.blocks, &block{keyword: keyword, line: p.line, closed: closed})
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (p *parser) end() error {
 	if len(b.steps) == 0 {
 		return fmt.Errorf("there is nothing between %s and its end", b.keyword)
 	}
-	p.add(b.close(b.steps))
+	p.add(b.closed(b.steps))
 	return nil
 }
 

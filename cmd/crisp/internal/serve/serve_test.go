@@ -27,6 +27,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
 )
 
 func TestMain(m *testing.M) { leakcheck.Main(m) }
@@ -201,7 +202,7 @@ type shown struct {
 func (s *shown) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes = append(s.notes, fmt.Sprintf(format, args...))
+	s.notes = append(s.notes, terminal.Line(fmt.Sprintf(format, args...))) // as the command does
 }
 
 func (s *shown) String() string {
@@ -253,6 +254,8 @@ func TestNothingHostileIsShown(t *testing.T) {
 	_, err := client.SendMessage(t.Context(), crisp.SessionRef{WebsiteID: "w", SessionID: "session_1"}, crisp.Message{Content: crisp.TextContent(hostile)})
 	require.NoError(t, err)
 	_ = client.Do(t.Context(), http.MethodGet, "a%1b%5b2J%c2%85", nil, nil) // there is no such route
+	_, err = srv.WaitDelivery(t.Context(), func(d crisptest.Delivery) bool { return d.Event == hostile })
+	require.NoError(t, err)
 	stop()
 	text := s.String()
 	for _, want := range []string{"message:send", "message ", "request ", `\x1b[2J`} {
