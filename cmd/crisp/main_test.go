@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -101,4 +102,29 @@ func TestServeIsReadyAtOnce(t *testing.T) {
 	}
 	t.Logf("from its start to its end: %s", fastest)
 	assert.Less(t, fastest, 200*time.Millisecond)
+}
+
+// Whoever does not read stdout can still end the server.
+func TestServeEndsThoughNobodyReadsStdout(t *testing.T) {
+	play := t.TempDir() + "/many.scenario"
+	require.NoError(t, os.WriteFile(play, []byte("visitor ada\nrepeat 5000\nada says \"What nobody reads fills the pipe.\"\nend\n"), 0o600))
+	unread, stdout, err := os.Pipe()
+	require.NoError(t, err)
+	defer unread.Close() //nolint:errcheck // nothing was read
+	cmd := exec.CommandContext(t.Context(), "crisp", "serve", "--addr", "127.0.0.1:0", "--scenario", play)
+	cmd.Stdout = stdout
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, stdout.Close())
+	var told string
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		told = lines.Text()
+		if told == "the scenario "+play+" has ended" {
+			require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		}
+	}
+	_ = cmd.Wait() // how it ended is below
+	assert.Equal(t, 1, cmd.ProcessState.ExitCode())
+	assert.Equal(t, "crisp: not everything could be shown: nobody reads stdout", told)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -133,6 +134,9 @@ func loadScenario(f serveFlags) (*scenario.Scenario, error) {
 	return loaded, nil
 }
 
+// showPatience is how long the end of what is shown may take once all else has ended.
+const showPatience = 2 * time.Second
+
 // serveUntilEnd tells that the server is ready, and runs what goes on beside it.
 func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, play *scenario.Scenario, printer *output.Printer) error {
 	ctx, end := context.WithCancelCause(parent)
@@ -142,11 +146,13 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 	}
 	var beside sync.WaitGroup
 	show := serve.Show{All: f.verbose, Item: printer.Print, Note: a.note, Lost: a.tell}
-	beside.Go(func() {
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
 		if err := show.Run(ctx, srv); err != nil {
 			end(err)
 		}
-	})
+	}()
 	if play != nil {
 		beside.Go(func() {
 			_ = play.Run(ctx, srv.Server, scenario.Options{ // it ends when it is over or ctx ends
@@ -163,6 +169,11 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 	}
 	<-ctx.Done()
 	beside.Wait()
+	select {
+	case <-shown:
+	case <-time.After(showPatience):
+		return coded{errors.New("not everything could be shown: nobody reads stdout"), exitFailed}
+	}
 	if err := context.Cause(ctx); parent.Err() == nil && !errors.Is(err, context.Canceled) {
 		return coded{err, exitFailed}
 	}
