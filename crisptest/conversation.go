@@ -96,6 +96,7 @@ type liveConversation struct {
 	server     *Server
 	number     int   // in the order they were created, from 1; 0 if it is not kept yet
 	latestTime int64 // the latest timestamp that a message ever had
+	forgotten  int   // at most so many places of forgotten messages are before those in Messages
 }
 
 // Conversation returns a conversation as it is now, or false if there is none.

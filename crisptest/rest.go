@@ -91,6 +91,8 @@ func (s *Server) recordStatus(number, status int) {
 	defer s.mu.Unlock()
 	if request := s.requests.get(number); request != nil {
 		request.Status = status
+		answered := *request
+		s.note(Entry{Request: &answered})
 	}
 	s.changes.announce()
 }
@@ -244,6 +246,6 @@ type rescue struct {
 	Socket socketURL `json:"socket"`
 }
 
-func (s *Server) getEndpoints(restCall) restReply {
-	return success("resolved", s.announced())
+func (s *Server) getEndpoints(call restCall) restReply {
+	return success("resolved", s.announced(call.Host))
 }

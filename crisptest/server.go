@@ -2,13 +2,11 @@ package crisptest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +31,7 @@ type TB interface {
 // safe for concurrent use.
 type Server struct {
 	config
+	began   websiteSet   // the websites that existed when it started, for Reset
 	client  *http.Client // over the server's network
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -42,6 +41,7 @@ type Server struct {
 	rest    *httpServer
 	mux     *http.ServeMux          // the REST routes
 	custom  *http.ServeMux          // the REST routes that HandleREST added
+	others  *http.ServeMux          // what Handle added beside REST
 	tiers   map[string][]crisp.Tier // by event name; all tiers receive other events
 	rtmOnly []string                // events that are never sent by web hook
 
@@ -60,6 +60,7 @@ type Server struct {
 	model       model
 	plugin      plugin
 	faults      faults
+	journal     journal
 }
 
 // NewServer starts a server and closes it at the end of the test. It fails the
@@ -84,7 +85,9 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		config:     c,
+		began:      c.websites,
 		custom:     http.NewServeMux(),
+		others:     http.NewServeMux(),
 		tiers:      tiersByEvent(),
 		rtmOnly:    rtmOnlyEvents(),
 		engines:    make(map[*engine]struct{}),
@@ -94,13 +97,14 @@ func Start(opts ...Option) (*Server, error) {
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
 		model:      newModel(c.history),
+		journal:    newJournal(c.journal),
 		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
-	if s.rtm, err = s.openRTM(); err == nil { // first, because REST announces it
-		s.rest, err = s.serveAt(c.addr, http.HandlerFunc(s.serveREST))
+	if s.rtm, err = s.firstRTM(); err == nil { // first, because REST announces it
+		s.rest, err = s.serveAt(c.addr, http.HandlerFunc(s.serveFront))
 	}
 	if err != nil {
 		s.Close()
@@ -208,7 +212,7 @@ func (s *Server) serveAt(addr string, handler http.Handler) (*httpServer, error)
 		return nil, err
 	}
 	server := &httpServer{
-		url: "http://" + l.Addr().String(),
+		url: "http://" + fromHere(l.Addr()),
 		http: &http.Server{
 			Handler:           s.tracked(handler),
 			ReadHeaderTimeout: time.Minute,
@@ -251,23 +255,6 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// openRTM starts the RTM API at an address and a random path of its own: Crisp's
-// path changes, too, and is not /socket.io/.
-func (s *Server) openRTM() (*httpServer, error) {
-	path := "/rtm/" + strings.ToLower(rand.Text()[:8]) + "/"
-	mux := http.NewServeMux()
-	mux.HandleFunc(path+"{$}", s.serveRTM)
-	server, err := s.serve(mux)
-	if err != nil {
-		return nil, err
-	}
-	server.path = path
-	return server, nil
-}
-
-// rtmURL returns the URL of the RTM endpoint.
-func (h *httpServer) rtmURL() string { return h.url + h.path }
-
 func (h *httpServer) run(l net.Listener) {
 	defer close(h.done)
 	_ = h.http.Serve(l)
@@ -275,6 +262,9 @@ func (h *httpServer) run(l net.Listener) {
 
 // drop closes a server that is no longer needed.
 func (s *Server) drop(server *httpServer) {
+	if server.shared() {
+		return
+	}
 	server.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"crisp": main})
+	testscript.Main(m, map[string]func(){"crisp": main, "bot": bot})
 }
 
 // TestScripts runs the scripts in testdata/script, each in an empty folder and

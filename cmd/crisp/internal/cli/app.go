@@ -45,8 +45,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.eventsCommand(),
 		a.loginCommand(),
 		a.mcpCommand(),
-
 		a.profileCommand(),
+		a.serveCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
