@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/crisp-go/crisp"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
@@ -212,9 +212,6 @@ func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) e
 		if err != nil {
 			return err
 		}
-		if found.Token.Key == "" {
-			return usageError(errors.New("CRISP_IDENTIFIER is set, but the key is not: set CRISP_KEY, too, or neither"))
-		}
 		identifier, key, o.TokenGiven = found.Token.Identifier, found.Token.Key, true
 		if found.SigningSecret != "" {
 			o.SigningSecret, o.SecretGiven = found.SigningSecret, true
@@ -224,14 +221,11 @@ func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) e
 		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	if f.secretFile != "" {
-		text, err := os.ReadFile(f.secretFile)
+		secret, err := credentials.ReadSecretFile(f.secretFile)
 		if err != nil {
 			return usageError(fmt.Errorf("--secret-file: %w", err))
 		}
-		if o.SigningSecret = strings.TrimSpace(string(text)); o.SigningSecret == "" {
-			return usageError(fmt.Errorf("--secret-file: %s is empty", f.secretFile))
-		}
-		o.SecretGiven = true
+		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	token, err := a.serveToken(f, o, identifier, key)
 	o.Token = token
