@@ -125,9 +125,15 @@ var brokenSetups = []struct {
 		check: "events", words: []string{"plugin don't get campaign:progress", "token of tier user"},
 	},
 	{
+		name: "an event that is misspelt",
+		arrange: func(_ *testing.T, _ *crisptest.Server, config *doctor.Config) {
+			config.Events = []string{"mesage:send"}
+		},
+		check: "events", words: []string{"no event is known as mesage:send", "message:send"},
+	},
+	{
 		name: "an event that no web hook brings",
 		arrange: func(t *testing.T, srv *crisptest.Server, config *doctor.Config) {
-			config.Events = []string{"message:send", "session:sync:capabilities"}
 			config.Credentials.Token = srv.TokenFor(crisp.TierUser)
 			config.Events = []string{"message:send", "widget:action:processed"}
 			config.Hook = srv.Serve(webhook(t, srv.SigningSecret(), func() {}))
@@ -254,9 +260,8 @@ var brokenSetups = []struct {
 	{
 		name: "TLS intercepted, by an authority that nobody knows",
 		arrange: func(t *testing.T, srv *crisptest.Server, config *doctor.Config) {
-			interceptor := intercept(t, srv, config)
-			config.Credentials.BaseURL = "https://api.crisp.chat/v1/"
-			_ = interceptor
+			intercept(t, srv, config)
+			config.Credentials.BaseURL = "https://example.com/v1/" // which the certificate is for
 		},
 		check: "rest.tls", words: []string{"Acme Co", "unknown authority", "intercepted", "SSL_CERT_FILE"},
 	},
@@ -270,6 +275,14 @@ var brokenSetups = []struct {
 			config.Network.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 		},
 		check: "rest.tls", status: doctor.Warning, words: []string{"Acme Co", "no public authority", "reads the key"},
+	},
+	{
+		name: "another server's certificate",
+		arrange: func(t *testing.T, srv *crisptest.Server, config *doctor.Config) {
+			intercept(t, srv, config)
+			config.Credentials.BaseURL = "https://api.crisp.chat/v1/"
+		},
+		check: "rest.tls", words: []string{"Acme Co", "not api.crisp.chat", "another server answers", "DNS"},
 	},
 	{
 		name: "clock skewed beyond the tolerance of signatures",

@@ -37,6 +37,8 @@ type Config struct {
 
 	Network Network
 	Limits  Limits
+	// Note is told of what takes long. Nil tells nobody.
+	Note func(format string, args ...any)
 	// Getenv looks up the environment's settings of proxies.
 	Getenv func(string) string
 }
@@ -140,6 +142,9 @@ func newExamination(config Config) *examination {
 	e.Limits = e.Limits.withDefaults()
 	if e.Getenv == nil {
 		e.Getenv = func(string) string { return "" }
+	}
+	if e.Note == nil {
+		e.Note = func(string, ...any) {}
 	}
 	e.witness = &witness{next: e.Network.transport()}
 	return e

@@ -13,6 +13,9 @@ import (
 // longestWatch bounds the wait for a heartbeat, if nobody has set another bound.
 const longestWatch = time.Minute
 
+// tellsOfWaits is how long a wait is that somebody should know of.
+const tellsOfWaits = 2 * time.Second
+
 // watch is what became of the connection while it was watched.
 type watch struct {
 	lasted  time.Duration
@@ -27,6 +30,9 @@ func (e *examination) checkHeartbeat(ctx context.Context) Finding {
 	limit := min(due, longestWatch)
 	if e.HeartbeatFor > 0 {
 		limit = min(due, e.HeartbeatFor)
+	}
+	if limit > tellsOfWaits {
+		e.Note("waiting for the server's heartbeat, %s at most (--for)", rounded(limit))
 	}
 	seen := e.watch(ctx, limit)
 	switch {

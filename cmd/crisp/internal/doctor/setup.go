@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
 )
 
 // setupChecks look at what the program was given, and send nothing.
@@ -71,6 +73,11 @@ func (e *examination) checkEvents(context.Context) Finding {
 	if len(e.Events) == 0 {
 		return skipped("no events were named").do("name those that your program wants: -e message:send -e 'session:*'")
 	}
+	for _, name := range e.Events {
+		if !eventinfo.Known(name) {
+			return wrong("no event is known as %s", name).do("%s", adviceOnName(name))
+		}
+	}
 	tier := cmp.Or(e.Credentials.Token.Tier, crisp.TierPlugin)
 	var forbidden, tiers, rtmOnly []string
 	for _, info := range e.wanted() {
@@ -92,6 +99,13 @@ func (e *examination) checkEvents(context.Context) Finding {
 	default:
 		return ok("tokens of tier %s get all %d wanted", tier, len(e.Events))
 	}
+}
+
+func adviceOnName(name string) string {
+	if names := nearest.To(name, eventinfo.Names()); len(names) > 0 {
+		return "is " + names[0] + " meant? crisp events list has them all"
+	}
+	return "see crisp events list, which has them all"
 }
 
 // wanted returns the catalog's entries of the wanted events.

@@ -87,6 +87,7 @@ func middlebox(t *testing.T, to string, idle time.Duration, swallows bool) (addr
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var work sync.WaitGroup
+	closed, closeAll := context.WithCancel(context.Background())
 	work.Go(func() {
 		for {
 			client, err := listener.Accept()
@@ -102,13 +103,14 @@ func middlebox(t *testing.T, to string, idle time.Duration, swallows bool) (addr
 			box.timer = time.AfterFunc(idle, box.idled)
 			work.Go(func() { box.pass(client, server) })
 			work.Go(func() { box.pass(server, client) })
-			t.Cleanup(box.end)
+			context.AfterFunc(closed, box.end)
 		}
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
+		closeAll()
+		work.Wait()
 	})
-	t.Cleanup(work.Wait) // runs first: the server and the client have ended by then
 	return listener.Addr().String()
 }
 
