@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/restcall"
 )
 
