@@ -3,6 +3,7 @@ module github.com/crisp-go/crisp/cmd/crisp
 go 1.25.0
 
 require (
+	github.com/coder/websocket v1.8.15
 	github.com/crisp-go/crisp v0.0.0
 	github.com/itchyny/gojq v0.12.20
 	github.com/rogpeppe/go-internal v1.16.0
@@ -13,7 +14,6 @@ require (
 )
 
 require (
-	github.com/coder/websocket v1.8.15 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/itchyny/timefmt-go v0.1.9 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
