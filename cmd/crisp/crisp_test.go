@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,7 +17,8 @@ import (
 
 // TestScriptsWithCrisp runs the scripts in testdata/crisp, each beside a Crisp of its
 // own, whose token and secret are in the environment. HOOK is a web hook that does all
-// as it should, OPEN one that verifies nothing.
+// as it should, OPEN one that verifies nothing, TWICE one that runs repeated deliveries
+// again, and writes to runs.log.
 func TestScriptsWithCrisp(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/crisp",
@@ -30,6 +35,21 @@ func TestScriptsWithCrisp(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			// It appends a line to a file each time that its handler runs.
+			runs := filepath.Join(env.WorkDir, "runs.log")
+			router := crisp.NewRouter()
+			crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+				file, err := os.OpenFile(runs, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+				if err != nil {
+					return err
+				}
+				_, err = file.WriteString("run\n")
+				return errors.Join(err, file.Close())
+			})
+			twice, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(srv.SigningSecret()), crisp.WithDedupe(nil))
+			if err != nil {
+				return err
+			}
 			for name, value := range map[string]string{
 				"CRISP_BASE_URL":       srv.URL(),
 				"CRISP_IDENTIFIER":     srv.Token().Identifier,
@@ -37,6 +57,7 @@ func TestScriptsWithCrisp(t *testing.T) {
 				"CRISP_SIGNING_SECRET": srv.SigningSecret(),
 				"CRISP_WEBSITE_ID":     crisptest.WebsiteID,
 				"HOOK":                 srv.Serve(hook),
+				"TWICE":                srv.Serve(twice),
 				"OPEN":                 srv.Serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
 			} {
 				env.Setenv(name, value)

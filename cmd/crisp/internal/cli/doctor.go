@@ -123,10 +123,11 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 			failed = err
 		}
 	})
+	interrupted := ctx.Err() != nil
 	switch {
 	case failed != nil:
 		return failed
-	case ctx.Err() != nil:
+	case interrupted:
 		a.note("ended before all checks were made")
 		return nil
 	case wrong > 0:

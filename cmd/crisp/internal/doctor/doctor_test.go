@@ -96,6 +96,24 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// A website's hook is not signed: the secret is in its URL.
+func TestHealthyHookOfAWebsite(t *testing.T) {
+	srv := onWebsite(t)
+	hook, err := crisp.NewWebhook(crisp.NewRouter(), crisp.WithURLSecrets("key", "the-secret"))
+	require.NoError(t, err)
+	config := healthy(srv)
+	config.Credentials.SigningSecret = ""
+	config.Hook = srv.Serve(hook) + "?key=the-secret"
+	found := examine(t, config)
+	for id, f := range found {
+		assert.Contains(t, []doctor.Status{doctor.OK, doctor.Skipped}, f.Status, id)
+		assert.NotContains(t, f.Saw+f.Advice, "the-secret")
+	}
+	for _, id := range []string{"hook.secret", "hook.unsigned", "hook.forged", "hook.signed", "hook.time"} {
+		assert.Equal(t, doctor.OK, found[id].Status, id)
+	}
+}
+
 // Without a hook or events, nothing is wrong either.
 func TestHealthyOfEachTier(t *testing.T) {
 	for _, tier := range []crisp.Tier{crisp.TierPlugin, crisp.TierUser, crisp.TierWebsite} {

@@ -262,7 +262,7 @@ func (e *examination) checkHookSigned(ctx context.Context) Finding {
 			do("does the program verify by the same secret as CRISP_SIGNING_SECRET here? Over \"[\" timestamp \";\" raw body \"]\", with both headers as they came, and a clock that is right?")
 	case answer.status >= http.StatusInternalServerError:
 		return wrong("%v", answer).
-			do("authentic, but the program's handlers fail: see its log. The event is a sample of %s; --website NAME-ID gives it a website of yours", e.hookEvent())
+			do("authentic, but the program's handlers fail: see its log. The event is a sample of %s, of a conversation that Crisp does not know; --website gives it a website of yours", e.hookEvent())
 	default:
 		return wrong("%v", answer).do("answer 200 to whatever is authentic, also to events that the program does not need")
 	}
