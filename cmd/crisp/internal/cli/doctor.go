@@ -22,10 +22,11 @@ It sends nothing but what reads, and keeps a connection open for as long as
 the server's heartbeat takes (half a minute, or what --for says).
 
 With --url it delivers web hooks, good ones and such as must be refused: the
-program's handlers run, with a sample of the first event that is wanted. Aim it
-at a program under work, not at one that serves customers. Whether a repeated
-delivery runs the handlers twice shows in what they do: --effect is a command
-whose output changes then. Without it, only the time that they take can tell.
+program's handlers run, with a sample of message:send, or of another event if
+that is not wanted. Aim it at a program under work, not at one that serves
+customers. Whether a repeated delivery runs the handlers twice shows in what
+they do: --effect is a command whose output changes then. Without it, only the
+time that they take can tell.
 
 A check is ok, or it warns, or it is wrong, or it can't tell ("--").
 
@@ -123,11 +124,10 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 			failed = err
 		}
 	})
-	interrupted := ctx.Err() != nil
 	switch {
 	case failed != nil:
 		return failed
-	case interrupted:
+	case hasEnded(ctx):
 		a.note("ended before all checks were made")
 		return nil
 	case wrong > 0:
@@ -139,6 +139,8 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	}
 	return nil
 }
+
+func hasEnded(ctx context.Context) bool { return ctx.Err() != nil }
 
 // findingLine is a finding for people: what was seen, and below it what to do.
 func findingLine(f doctor.Finding) func(output.Style) string {
