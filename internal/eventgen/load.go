@@ -38,7 +38,7 @@ func load(spec []byte) (*model, error) {
 		return nil, doc.err()
 	}
 	l := &loader{schemas: schemas, structs: map[string]*structType{}, enums: map[string]*enumType{}}
-	m := new(model)
+	m := &model{schemas: schemas}
 	for _, msg := range messages.members() {
 		if _, ok := msg.get("x-crisp-tiers"); ok {
 			m.events = append(m.events, l.event(msg))

@@ -7,6 +7,7 @@ type model struct {
 	events  []*event
 	structs []*structType // the objects within payloads, in the spec's order
 	enums   []*enumType   // in the spec's order
+	schemas value         // as the spec has them
 }
 
 // event is a message that has x-crisp-tiers.

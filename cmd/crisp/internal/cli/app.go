@@ -47,6 +47,8 @@ func (a *app) rootCommand() *cobra.Command {
 		a.mcpCommand(),
 		a.profileCommand(),
 		a.serveCommand(),
+		a.doctorCommand(),
+		a.apiCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
@@ -89,6 +91,18 @@ func (a *app) printer() (*output.Printer, error) {
 		return nil, usageError(err)
 	}
 	return printer, nil
+}
+
+// preferJSON is for the flag --json of a command, which stands for --format json.
+func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
+	if !asked {
+		return nil
+	}
+	format := cmd.Flag("format")
+	if format.Changed && format.Value.String() != string(output.FormatJSON) {
+		return usageError(fmt.Errorf("--json and --format %s: use one of them", terminal.Line(format.Value.String())))
+	}
+	return format.Value.Set(string(output.FormatJSON))
 }
 
 // credentials returns the credentials to use, and where they come from.
