@@ -54,6 +54,7 @@ type Conversation struct {
 	WebsiteID    string
 	SessionID    string         // identifies the conversation
 	InboxID      string         // empty in the main inbox
+	PeopleID     string         // of the contact who has the visitor's address; empty if there is none
 	State        string         // "pending", "unresolved" or "resolved"
 	Assigned     string         // user ID of the operator it is assigned to; empty if it is unassigned
 	Availability string         // of the visitor: "online" or "offline"
@@ -96,6 +97,7 @@ type liveConversation struct {
 	server     *Server
 	number     int   // in the order they were created, from 1; 0 if it is not kept yet
 	latestTime int64 // the latest timestamp that a message ever had
+	forgotten  int   // at most so many places of forgotten messages are before those in Messages
 }
 
 // Conversation returns a conversation as it is now, or false if there is none.
@@ -430,6 +432,9 @@ func (c *liveConversation) setMeta(changes map[string]any) {
 			c.emit("session:set_"+key, map[string]any{key: c.Meta[key]})
 		}
 	}
+	if _, changed := changes["email"]; changed {
+		c.bindPerson()
+	}
 	c.touch()
 }
 
@@ -493,6 +498,9 @@ func (c *liveConversation) restForm() map[string]any {
 		"meta":         c.Meta,
 		"created_at":   c.Created.UnixMilli(),
 		"updated_at":   c.Updated.UnixMilli(),
+	}
+	if c.PeopleID != "" {
+		w["people_id"] = c.PeopleID
 	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}

@@ -18,6 +18,7 @@ func (s *Server) Reset() {
 	s.handled.forget()
 	s.journal.kept.forget()
 	s.model.forget()
+	s.people.forgetAll()
 	s.websites = s.began
 	s.plugin = plugin{installed: s.began, settings: make(map[string]map[string]any)}
 	s.faults = faults{}
@@ -45,4 +46,11 @@ func (m *model) forget() {
 		m.messages.DeleteOldest()
 	}
 	m.sent.forget()
+}
+
+// forgetAll removes all contacts. What is created next has the next number.
+func (p *people) forgetAll() {
+	created := p.created
+	*p = newPeople(p.limit)
+	p.created = created
 }

@@ -24,6 +24,7 @@ func TestReset(t *testing.T) {
 		srv.FailREST(http.StatusInternalServerError, -1)
 		srv.ReorderHooks(100)
 		e.v.Say("held back")
+		known := srv.AddProfile(map[string]any{"email": "ada@example.com", "person": map[string]any{"nickname": "Ada"}}, "w")
 		before := e.v.Conversation().Messages
 		synctest.Wait()
 
@@ -37,6 +38,8 @@ func TestReset(t *testing.T) {
 		assert.Empty(t, srv.Binds())
 		assert.Empty(t, srv.PastSessions())
 		assert.Empty(t, srv.PluginSettings("w"))
+		assert.Empty(t, srv.Profiles())
+		assert.NotEqual(t, known.PeopleID, srv.AddProfile(map[string]any{"email": "ada@example.com", "person": map[string]any{"nickname": "Ada"}}, "w").PeopleID)
 		assert.Len(t, srv.Sessions(), 1)
 
 		assert.Equal(t, http.StatusNotFound, call(t, srv, srv.Token(), http.MethodGet, "website/another/conversations/1", "").Status)
@@ -58,7 +61,7 @@ func TestResetKnowsAllFields(t *testing.T) {
 		"config", "began", "client", "ctx", "stop", "wg", "changes", "rest", "mux", "custom", "others", "tiers", "rtmOnly", "mu",
 		"closed", "servers", "rtm", "engines", "sessions", "subscribers",
 	}
-	emptied := []string{"past", "binds", "requests", "deliveries", "handled", "model", "plugin", "faults", "journal"}
+	emptied := []string{"past", "binds", "requests", "deliveries", "handled", "model", "people", "plugin", "faults", "journal"}
 	var fields []string
 	all := reflect.TypeFor[crisptest.Server]()
 	for i := range all.NumField() {

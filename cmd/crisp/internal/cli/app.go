@@ -42,10 +42,15 @@ func (a *app) rootCommand() *cobra.Command {
 	a.login.AddTo(flags)
 
 	root.AddCommand(
-		a.eventsCommand(),
+		a.serveCommand(),
 		a.listenCommand(),
 		a.receiveCommand(),
-		a.serveCommand(),
+		a.eventsCommand(),
+		a.doctorCommand(),
+		a.apiCommand(),
+		a.mcpCommand(),
+		a.loginCommand(),
+		a.profileCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
@@ -90,12 +95,27 @@ func (a *app) printer() (*output.Printer, error) {
 	return printer, nil
 }
 
+// preferJSON is for the flag --json of a command, which stands for --format json.
+func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
+	if !asked {
+		return nil
+	}
+	format := cmd.Flag("format")
+	if format.Changed && format.Value.String() != string(output.FormatJSON) {
+		return usageError(fmt.Errorf("--json and --format %s: use one of them", terminal.Line(format.Value.String())))
+	}
+	return format.Value.Set(string(output.FormatJSON))
+}
+
 // credentials returns the credentials to use, and where they come from.
 func (a *app) credentials() (credentials.Credentials, error) {
 	found, err := credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
 	var missing *credentials.MissingError
-	if errors.As(err, &missing) {
-		return found, coded{err, exitCredentials}
+	switch {
+	case errors.As(err, &missing):
+		err = coded{err, exitCredentials}
+	case errors.Is(err, credentials.ErrUsage):
+		err = usageError(err)
 	}
 	return found, err
 }

@@ -5,16 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 )
 
@@ -28,6 +30,9 @@ type serveFlags struct {
 	history     int
 	hooks       []string
 	faults      []string
+	scenario    string
+	speed       float64
+	seed        uint64
 	verbose     bool
 	readyFile   string
 	writeEnv    string
@@ -50,7 +55,7 @@ What is sent to programs, and what they say, is written to stdout.`,
   crisp serve --fault slow-rest,delay=5s --write-env .env
   crisp serve --exec 'go test ./...'`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:7700", "the `address` to serve at")
@@ -61,6 +66,9 @@ What is sent to programs, and what they say, is written to stdout.`,
 	flags.IntVar(&f.history, "history", 10_000, "how much to remember of everything")
 	flags.StringArrayVar(&f.hooks, "hook", nil, "a `URL` to send web hooks to, repeatable")
 	flags.StringArrayVar(&f.faults, "fault", nil, "what goes wrong from the beginning, repeatable: NAME,PARAM=VALUE,… (list says what there is)")
+	flags.StringVar(&f.scenario, "scenario", "", "the `file` of a scenario, or the name of one that ships (list says which)")
+	flags.Float64Var(&f.speed, "speed", 0, "how many `times` faster the scenario goes than its file says (default as it says)")
+	flags.Uint64Var(&f.seed, "seed", 0, "the `number` that makes the scenario's choices the same again")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show requests, connections and deliveries on stdout, too")
 	flags.StringVar(&f.readyFile, "ready-file", "", "a `file` to write the base URL to when the server is ready")
 	flags.StringVar(&f.writeEnv, "write-env", "", "a `file` to write the environment of programs to, for shells and --env-file")
@@ -69,7 +77,7 @@ What is sent to programs, and what they say, is written to stdout.`,
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, f serveFlags) error {
+func (a *app) serve(cmd *cobra.Command, f serveFlags) error {
 	printer, err := a.printer()
 	if err != nil {
 		return err
@@ -80,9 +88,21 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 	if len(f.faults) == 1 && f.faults[0] == "list" {
 		return listFaults(printer)
 	}
-	options, err := a.serveOptions(f)
+	if f.scenario == "list" {
+		return listScenarios(printer)
+	}
+	play, err := loadScenario(f)
 	if err != nil {
 		return err
+	}
+	options, err := a.serveOptions(cmd, f)
+	if err != nil {
+		return err
+	}
+	if f.readyFile != "" { // whoever waits for it must not see that of another time
+		if err := os.Remove(f.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return coded{fmt.Errorf("--ready-file: %w", err), exitFailed}
+		}
 	}
 	srv, err := serve.Start(options)
 	var unfit serve.AddrError
@@ -93,35 +113,74 @@ func (a *app) serve(ctx context.Context, f serveFlags) error {
 		return coded{err, exitFailed}
 	}
 	defer srv.Close()
-	return a.serveUntilEnd(ctx, srv, f, printer)
+	return a.serveUntilEnd(cmd.Context(), srv, f, play, printer)
 }
 
+// loadScenario returns nil if none is wanted.
+func loadScenario(f serveFlags) (*scenario.Scenario, error) {
+	if f.speed != 0 && (f.speed < 0.01 || f.speed > 10_000) {
+		return nil, usageError(fmt.Errorf("--speed is %g; it must be from 0.01 to 10000", f.speed))
+	}
+	if f.scenario == "" {
+		if f.speed != 0 || f.seed != 0 {
+			return nil, usageError(errors.New("--speed and --seed are those of a scenario: --scenario is missing"))
+		}
+		return nil, nil
+	}
+	loaded, err := scenario.Load(f.scenario)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("--scenario: %w", err))
+	}
+	return loaded, nil
+}
+
+// showPatience is how long the end of what is shown may take once all else has ended.
+const showPatience = 2 * time.Second
+
 // serveUntilEnd tells that the server is ready, and runs what goes on beside it.
-func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, printer *output.Printer) error {
+func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, play *scenario.Scenario, printer *output.Printer) error {
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)
 	if err := a.tellReady(srv, f, printer); err != nil {
 		return coded{err, exitFailed}
 	}
 	var beside sync.WaitGroup
-	show := serve.Show{All: f.verbose, Item: printer.Print, Note: a.note}
-	beside.Go(func() {
+	show := serve.Show{All: f.verbose, Item: printer.Print, Note: a.note, Lost: a.tell}
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
 		if err := show.Run(ctx, srv); err != nil {
 			end(err)
 		}
-	})
+	}()
+	if play != nil {
+		beside.Go(func() {
+			_ = play.Run(ctx, srv.Server, scenario.Options{ // it ends when it is over or ctx ends
+				WebsiteID: srv.WebsiteID(),
+				Speed:     f.speed,
+				Seed:      f.seed,
+				Hooks:     len(f.hooks) > 0,
+				Tell:      a.note,
+			})
+		})
+	}
 	if f.exec != "" {
 		beside.Go(func() { end(srv.Exec(ctx, f.exec, a.Stderr)) })
 	}
 	<-ctx.Done()
 	beside.Wait()
+	select {
+	case <-shown:
+	case <-time.After(showPatience):
+		return coded{errors.New("not everything could be shown: nobody reads stdout"), exitFailed}
+	}
 	if err := context.Cause(ctx); parent.Err() == nil && !errors.Is(err, context.Canceled) {
 		return coded{err, exitFailed}
 	}
 	return nil
 }
 
-func (a *app) serveOptions(f serveFlags) (serve.Options, error) {
+func (a *app) serveOptions(cmd *cobra.Command, f serveFlags) (serve.Options, error) {
 	o := serve.Options{Addr: f.addr, AllowRemote: f.allowRemote, Websites: f.websites, History: f.history}
 	if f.history < 1 {
 		return o, usageError(fmt.Errorf("--history is %d; it must be at least 1", f.history))
@@ -139,21 +198,19 @@ func (a *app) serveOptions(f serveFlags) (serve.Options, error) {
 		}
 		o.Faults = append(o.Faults, parsed)
 	}
-	return o, a.serveSecrets(f, &o)
+	err := a.serveSecrets(cmd, f, &o)
+	return o, err
 }
 
 // serveSecrets sets what programs authenticate with: what the user has given, or else
 // what is known to everybody. No keyring is asked.
-func (a *app) serveSecrets(f serveFlags, o *serve.Options) error {
+func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) error {
 	identifier, key := serve.Identifier, serve.Key
 	o.SigningSecret = serve.SigningSecret
-	if a.hasCredentials() {
+	if a.hasCredentials(cmd) {
 		found, err := a.credentials()
 		if err != nil {
 			return err
-		}
-		if found.Token.Key == "" {
-			return usageError(errors.New("CRISP_IDENTIFIER is set, but the key is not: set CRISP_KEY, too, or neither"))
 		}
 		identifier, key, o.TokenGiven = found.Token.Identifier, found.Token.Key, true
 		if found.SigningSecret != "" {
@@ -164,14 +221,11 @@ func (a *app) serveSecrets(f serveFlags, o *serve.Options) error {
 		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	if f.secretFile != "" {
-		text, err := os.ReadFile(f.secretFile)
+		secret, err := credentials.ReadSecretFile(f.secretFile)
 		if err != nil {
 			return usageError(fmt.Errorf("--secret-file: %w", err))
 		}
-		if o.SigningSecret = strings.TrimSpace(string(text)); o.SigningSecret == "" {
-			return usageError(fmt.Errorf("--secret-file: %s is empty", f.secretFile))
-		}
-		o.SecretGiven = true
+		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	token, err := a.serveToken(f, o, identifier, key)
 	o.Token = token
@@ -180,9 +234,13 @@ func (a *app) serveSecrets(f serveFlags, o *serve.Options) error {
 
 // hasCredentials reports whether the user has said by flags or in the environment
 // what programs authenticate with.
-func (a *app) hasCredentials() bool {
-	l := a.login
-	return l.KeyFile != "" || l.KeyIn || l.EnvFile != "" || l.Profile != "" || a.Getenv("CRISP_IDENTIFIER") != "" || a.Getenv("CRISP_KEY") != ""
+func (a *app) hasCredentials(cmd *cobra.Command) bool {
+	for _, flag := range []string{"key-file", "key-stdin", "env-file", "profile"} {
+		if cmd.Flags().Changed(flag) {
+			return true
+		}
+	}
+	return a.Getenv("CRISP_IDENTIFIER") != "" || a.Getenv("CRISP_KEY") != ""
 }
 
 func (a *app) serveToken(f serveFlags, o *serve.Options, identifier, key string) (crisp.Token, error) {
@@ -229,6 +287,19 @@ func (a *app) tellReady(srv *serve.Server, f serveFlags, printer *output.Printer
 	}
 	if err := serve.WriteFile(f.readyFile, []byte(srv.URL()+"\n")); err != nil {
 		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
+
+func listScenarios(printer *output.Printer) error {
+	for _, s := range scenario.Shipped() {
+		err := printer.Print(output.Item{
+			Line:  func(style output.Style) string { return style.Strong(fmt.Sprintf("%-19s", s.Name)) + " " + s.Title },
+			Value: map[string]any{"scenario": s.Name, "title": s.Title, "speed": s.Speed},
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -43,14 +43,14 @@ var kinds = []Kind{
 	},
 	{
 		Name: "refuse-handshake", What: "WebSocket handshakes are answered with a status",
-		Params: []Param{status("503"), count(always), retry},
+		Params: []Param{status("503"), count, retry},
 		apply: func(s *crisptest.Server, v values) {
 			s.RefuseUpgrade(v.number("status"), v.number("count"), v.retryAfter()...)
 		},
 	},
 	{
 		Name: "hang-up", What: "RTM connections end right after they have begun",
-		Params: []Param{count(always)},
+		Params: []Param{count},
 		apply:  func(s *crisptest.Server, v values) { s.HangUp(v.number("count")) },
 	},
 	{
@@ -60,19 +60,19 @@ var kinds = []Kind{
 	},
 	{
 		Name: "ignore-auth", What: "RTM authentications are not answered, as with too many connections",
-		Params: []Param{count(always)},
+		Params: []Param{count},
 		apply:  func(s *crisptest.Server, v values) { s.IgnoreAuth(v.number("count")) },
 	},
 	{
 		Name: "fail-rest", What: "REST requests are answered with a status",
-		Params: []Param{status("500"), count(always), retry},
+		Params: []Param{status("500"), count, retry},
 		apply: func(s *crisptest.Server, v values) {
 			s.FailREST(v.number("status"), v.number("count"), v.retryAfter()...)
 		},
 	},
 	{
 		Name: "gateway", What: "REST requests are answered by a gateway, with a page of its own",
-		Params: []Param{status("502"), count(always), {"body", "<html><body>Bad gateway</body></html>", "the page", anything}},
+		Params: []Param{status("502"), count, {"body", "<html><body>Bad gateway</body></html>", "the page", anything}},
 		apply: func(s *crisptest.Server, v values) {
 			s.GatewayREST(v.number("status"), v["body"], v.number("count"))
 		},
@@ -89,7 +89,7 @@ var kinds = []Kind{
 	},
 	{
 		Name: "duplicate-hooks", What: "web hooks are delivered twice",
-		Params: []Param{count(always)},
+		Params: []Param{count},
 		apply:  func(s *crisptest.Server, v values) { s.DuplicateHooks(v.number("count")) },
 	},
 	{
@@ -111,11 +111,9 @@ func status(byDefault string) Param {
 	}}}
 }
 
-func count(byDefault string) Param {
-	return Param{"count", byDefault, "how many of them", form{"a number from 1, or always", func(text string) bool {
-		return text == always || positive.fits(text)
-	}}}
-}
+var count = Param{"count", always, "how many of them", form{"a number from 1, or always", func(text string) bool {
+	return text == always || positive.fits(text)
+}}}
 
 var retry = Param{"retry", "0s", "when to try again, in a Retry-After header", duration}
 

@@ -17,7 +17,8 @@ import (
 type Show struct {
 	All  bool                             // not only events and what programs say
 	Item func(output.Item) error          // writes data
-	Note func(format string, args ...any) // tells of what the user has to know
+	Note func(format string, args ...any) // tells of what the user may want to know
+	Lost func(format string, args ...any) // tells that something could not be shown
 }
 
 // Run shows what has happened, and what happens until ctx ends.
@@ -25,7 +26,7 @@ func (show Show) Run(ctx context.Context, s *Server) error {
 	last := 0
 	for entry := range s.Follow(ctx, last) {
 		if missed := entry.Number - last - 1; missed > 0 {
-			show.Note("%d entries were forgotten before they could be shown", missed)
+			show.Lost("%d entries were forgotten before they could be shown", missed)
 		}
 		last = entry.Number
 		if err := show.entry(entry); err != nil {

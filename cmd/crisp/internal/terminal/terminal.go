@@ -99,3 +99,16 @@ func JSON(text []byte) []byte {
 func unsafeInJSON(r rune) bool {
 	return unsafe(r) && r != '\n' && r != '\r' && r != '\t'
 }
+
+// Text is Line for text of several lines, whose ends and tabs stay.
+func Text(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		cells := strings.Split(line, "\t")
+		for j, cell := range cells {
+			cells[j] = Line(cell)
+		}
+		lines[i] = strings.Join(cells, "\t")
+	}
+	return strings.Join(lines, "\n")
+}
