@@ -44,6 +44,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(
 		a.eventsCommand(),
 		a.listenCommand(),
+		a.receiveCommand(),
 		a.serveCommand(),
 		a.versionCommand(),
 	)
