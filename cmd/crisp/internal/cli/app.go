@@ -45,6 +45,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.eventsCommand(),
 		a.listenCommand(),
 		a.receiveCommand(),
+		a.secretCommand(),
 		a.serveCommand(),
 		a.versionCommand(),
 	)
