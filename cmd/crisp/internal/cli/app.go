@@ -47,6 +47,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.receiveCommand(),
 		a.secretCommand(),
 		a.serveCommand(),
+		a.verifyCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
