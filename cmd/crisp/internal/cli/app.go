@@ -47,6 +47,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.receiveCommand(),
 		a.secretCommand(),
 		a.serveCommand(),
+		a.triggerCommand(),
 		a.verifyCommand(),
 		a.versionCommand(),
 	)
