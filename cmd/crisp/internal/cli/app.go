@@ -51,6 +51,13 @@ func (a *app) rootCommand() *cobra.Command {
 		a.mcpCommand(),
 		a.loginCommand(),
 		a.profileCommand(),
+		a.eventsCommand(),
+		a.listenCommand(),
+		a.receiveCommand(),
+		a.secretCommand(),
+		a.serveCommand(),
+		a.triggerCommand(),
+		a.verifyCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)
