@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/catalog"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/listen"
 )
@@ -67,9 +67,7 @@ What it writes is told on stderr.`,
 	flags.StringVar(&f.secretFile, "secret-file", "", "the `file` that holds the secret to sign with")
 	flags.StringVar(&f.urlSecret, "url-secret", "", "add a secret to targets' URLs: PARAM=FILE")
 	f.addTo(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("event", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return catalog.Names(), cobra.ShellCompDirectiveNoFileComp
-	})
+	a.completeEvents(cmd, "event")
 	return cmd
 }
 
@@ -123,7 +121,7 @@ func (f *listenFlags) config(tier crisp.Tier, websiteID string) (cfg listen.Conf
 	if len(globs) == 0 {
 		globs = []string{"*"}
 	}
-	if cfg.Filter.Events, err = catalog.Match(globs, tier); err != nil {
+	if cfg.Filter.Events, err = eventinfo.ForTier(globs, string(tier)); err != nil {
 		return cfg, usageError(fmt.Errorf("--event: %w", err))
 	}
 	cfg.Filter.Rooms, cfg.Filter.Inboxes = f.websites, f.inboxes

@@ -22,7 +22,8 @@ type Event struct {
 
 // FromRTM makes the record of an event that came over the RTM API.
 func FromRTM(ev crisp.Event) *Event {
-	return &Event{Event: ev, RTMOnly: isRTMOnly(ev.EventName()), Body: body(ev)}
+	meta := ev.EventMeta()
+	return &Event{Event: ev, RTMOnly: isRTMOnly(ev.EventName()), Body: Body(meta.WebsiteID, ev.EventName(), meta.Raw, meta.Time)}
 }
 
 // FromHook makes the record of an event that came by a web hook.
@@ -84,19 +85,18 @@ func (e *Event) Conversation() string {
 	return e.WebsiteID() + "\x00" + e.SessionID()
 }
 
-// body writes the body of an event's web hook around its payload, which stays as it
+// Body writes the body of an event's web hook around its payload, which stays as it
 // is.
-func body(ev crisp.Event) []byte {
-	meta := ev.EventMeta()
-	b := make([]byte, 0, len(meta.Raw)+200)
+func Body(websiteID, event string, payload []byte, at time.Time) []byte {
+	b := make([]byte, 0, len(payload)+200)
 	b = append(b, `{"website_id":`...)
-	b = appendString(b, meta.WebsiteID)
+	b = appendString(b, websiteID)
 	b = append(b, `,"event":`...)
-	b = appendString(b, ev.EventName())
+	b = appendString(b, event)
 	b = append(b, `,"data":`...)
-	b = append(b, meta.Raw...)
+	b = append(b, payload...)
 	b = append(b, `,"timestamp":`...)
-	b = strconv.AppendInt(b, meta.Time.UnixMilli(), 10)
+	b = strconv.AppendInt(b, at.UnixMilli(), 10)
 	return append(b, '}')
 }
 
