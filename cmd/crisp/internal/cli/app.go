@@ -46,6 +46,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.listenCommand(),
 		a.receiveCommand(),
 		a.triggerCommand(),
+		a.replayCommand(),
 		a.eventsCommand(),
 		a.doctorCommand(),
 		a.apiCommand(),

@@ -80,6 +80,11 @@ type signingFlags struct {
 	urlSecret  string
 }
 
+// readsStdin reports whether a secret comes from stdin.
+func (f *signingFlags) readsStdin() bool {
+	return f.secretFile == "-" || strings.HasSuffix(f.urlSecret, "=-")
+}
+
 // read returns what to sign with. Without flags that is the secret of the
 // environment or the profile.
 func (f *signingFlags) read(a *app, secretFlag, urlFlag string) (signing forward.Signing, err error) {

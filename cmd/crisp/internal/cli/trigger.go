@@ -121,6 +121,9 @@ func (a *app) trigger(cmd *cobra.Command, name string, f triggerFlags) error {
 }
 
 func (f *triggerFlags) check(cmd *cobra.Command, name string) error {
+	if name == "" && f.data == "" {
+		return usageError(errors.New("say which event (crisp events list has them all), or give a whole body with --data"))
+	}
 	if err := f.destination.check(f.print); err != nil {
 		return err
 	}
@@ -132,9 +135,7 @@ func (f *triggerFlags) check(cmd *cobra.Command, name string) error {
 		}
 	}
 	switch {
-	case name == "" && f.data == "":
-		return usageError(errors.New("say which event (crisp events list has them all), or give a whole body with --data"))
-	case f.data == "-" && (f.secretFile == "-" || strings.HasSuffix(f.urlSecret, "=-")):
+	case f.data == "-" && f.readsStdin():
 		return usageError(errors.New("--data and the secret can't both be stdin"))
 	case f.count < 1:
 		return usageError(fmt.Errorf("--count is %d; it must be at least 1", f.count))
