@@ -239,15 +239,15 @@ func (f *replayFlags) deliver(ctx context.Context, a *app, printer *output.Print
 		}
 	}
 	counts, err = replay.Run(ctx, reader, cfg)
-	return counts, f.settle(ctx, forwarder, &shown, err)
+	return counts, settle(ctx, forwarder, &shown, err)
 }
 
 // settle waits for what is under way, and returns the error to end with.
-func (f *replayFlags) settle(ctx context.Context, forwarder *forward.Forwarder, shown *replayShow, err error) error {
+func settle(ctx context.Context, forwarder *forward.Forwarder, shown *replayShow, err error) error {
 	patience, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { // somebody, or something, wants the end
-		if errors.Is(context.Cause(ctx), context.Canceled) {
+	stop := context.AfterFunc(ctx, func() {
+		if shown.failure() == nil { // somebody wants the end, but nothing is wrong
 			time.AfterFunc(settling, cancel)
 		} else {
 			cancel()
@@ -255,11 +255,13 @@ func (f *replayFlags) settle(ctx context.Context, forwarder *forward.Forwarder, 
 	})
 	defer stop()
 	left := forwarder.Close(patience).Left
-	cause := context.Cause(ctx)
+	failure := shown.failure()
 	switch {
-	case cause != nil && !errors.Is(cause, context.Canceled):
-		return coded{cause, exitFailed}
-	case err != nil && !errors.Is(err, context.Canceled):
+	case errors.Is(failure, errFailedFast) && shown.outcomes.Unreachable() != nil:
+		return outcomeError(shown.outcomes)
+	case failure != nil:
+		return coded{failure, exitFailed}
+	case err != nil && ctx.Err() == nil:
 		return coded{err, exitFailed}
 	case left > 0:
 		return coded{fmt.Errorf("%d deliveries were not made", left), exitFailed}
@@ -276,6 +278,14 @@ type replayShow struct {
 	mu       sync.Mutex // guards what is below
 	n        uint64
 	outcomes forward.Outcomes // of the last attempts
+	failed   error            // why the replay has to end
+}
+
+// failure returns why the replay had to end; nil if nothing was wrong.
+func (s *replayShow) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 func (s *replayShow) report(d record.Delivery) {
@@ -286,10 +296,11 @@ func (s *replayShow) report(d record.Delivery) {
 		s.outcomes.Add(d)
 	}
 	err := s.printer.Print(record.Record{N: s.n, At: time.Now(), What: &d}.Item())
-	switch {
-	case err != nil:
+	if err == nil && s.failFast && d.Outcome == record.GivenUp {
+		err = errFailedFast
+	}
+	if err != nil && s.failed == nil {
+		s.failed = err
 		s.end(err)
-	case s.failFast && d.Outcome == record.GivenUp:
-		s.end(errFailedFast)
 	}
 }
