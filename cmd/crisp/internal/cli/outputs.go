@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -123,12 +124,11 @@ func (a *app) signingSecret() string {
 
 // targetsOf makes the targets that the flags name. A website's web hooks, which have
 // no signature, are not attempted again by Crisp.
-func (f *outputFlags) targetsOf(signing forward.Signing, tell func(line string)) (targets []forward.Target, err error) {
+func (f *outputFlags) targetsOf(signing forward.Signing, transport http.RoundTripper, tell func(line string)) (targets []forward.Target, err error) {
 	attempts := f.attempts
 	if signing.Secret == "" && !f.attemptsSet {
 		attempts = 1
 	}
-	transport := forward.NewTransport(f.concurrency)
 	for _, target := range f.targets {
 		sender, err := forward.NewHTTP(target, signing, f.timeout, transport)
 		if err != nil {
@@ -148,6 +148,7 @@ type run struct {
 	stream   *stream.Stream
 	targets  []forward.Target
 	close    func() error // the capture
+	hangUp   func()       // on the targets
 	withdraw func()       // the file that says that events can come
 	ctx      context.Context
 	end      context.CancelCauseFunc
@@ -167,7 +168,9 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		return nil, err
 	}
 	r := &run{close: func() error { return nil }, withdraw: func() {}}
-	r.targets, err = f.targetsOf(signing, func(line string) { r.stream.Tell("%s", line) })
+	transport := forward.NewTransport(f.concurrency)
+	r.hangUp = transport.CloseIdleConnections
+	r.targets, err = f.targetsOf(signing, transport, func(line string) { r.stream.Tell("%s", line) })
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +212,7 @@ func (r *run) finish(err error) error {
 	r.end(nil)
 	r.withdraw()
 	closed := errors.Join(r.stream.Close(), r.close())
+	r.hangUp()
 	wasAsked := cause == nil || errors.Is(cause, context.Canceled) || errors.Is(cause, errTimeOver) || errors.Is(cause, errEnough)
 	switch {
 	case !wasAsked:

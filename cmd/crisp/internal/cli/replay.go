@@ -210,7 +210,9 @@ func (f *replayFlags) deliver(ctx context.Context, a *app, printer *output.Print
 	if err != nil {
 		return counts, err
 	}
-	sender, err := forward.NewHTTP(f.to, signing, f.timeout, forward.NewTransport(f.concurrency))
+	transport := forward.NewTransport(f.concurrency)
+	defer transport.CloseIdleConnections()
+	sender, err := forward.NewHTTP(f.to, signing, f.timeout, transport)
 	if err != nil {
 		return counts, usageError(fmt.Errorf("--to: %w", err))
 	}

@@ -256,7 +256,9 @@ func (f *triggerFlags) deliver(ctx context.Context, a *app, printer *output.Prin
 	if err != nil {
 		return err
 	}
-	sender, err := forward.NewHTTP(f.to, f.delivery.Signing(signing), f.timeout, forward.NewTransport(1))
+	transport := forward.NewTransport(1)
+	defer transport.CloseIdleConnections()
+	sender, err := forward.NewHTTP(f.to, f.delivery.Signing(signing), f.timeout, transport)
 	if err != nil {
 		return usageError(fmt.Errorf("--to: %w", err))
 	}

@@ -3,9 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -13,15 +11,16 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
 )
 
 // verifyFlags are the flags of crisp verify.
 type verifyFlags struct {
-	signing   signingFlags
-	body      string
-	headers   []string
-	tolerance time.Duration
+	secretFile string
+	body       string
+	headers    []string
+	tolerance  time.Duration
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -39,7 +38,7 @@ The program ends with 5 if the signature is not valid, and says why.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.body, "body", "-", "the `file` that holds the body; - is stdin")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "a `header` of the request, \"Name: value\", repeatable")
-	flags.StringVar(&f.signing.secretFile, "secret-file", "", "the `file` that holds the secret")
+	flags.StringVar(&f.secretFile, "secret-file", "", "the `file` that holds the secret")
 	flags.DurationVar(&f.tolerance, "tolerance", 5*time.Minute, "how old, or how far ahead, the signature may be; 0 for any")
 	return cmd
 }
@@ -49,10 +48,10 @@ func (a *app) verify(f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.body == "-" && f.signing.secretFile == "-" {
+	if f.body == "-" && f.secretFile == "-" {
 		return usageError(errors.New("--body and --secret-file can't both be stdin"))
 	}
-	signing, err := f.signing.read(a, "secret-file", "url-secret")
+	secret, err := f.secret(a)
 	if err != nil {
 		return err
 	}
@@ -65,15 +64,25 @@ func (a *app) verify(f verifyFlags) error {
 		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
 	var body []byte
-	if f.body == "-" {
-		body, err = io.ReadAll(a.Stdin)
-	} else {
-		body, err = os.ReadFile(f.body)
-	}
-	if err != nil {
+	if body, err = a.readFile(f.body); err != nil {
 		return usageError(fmt.Errorf("--body: %w", err))
 	}
-	return showVerdict(printer, crisp.Verify(signing.Secret, header, body, f.tolerance))
+	return showVerdict(printer, crisp.Verify(secret, header, body, f.tolerance))
+}
+
+// secret returns what to check with.
+func (f *verifyFlags) secret(a *app) (string, error) {
+	if f.secretFile != "" {
+		secret, err := secrets.Read(f.secretFile, a.Stdin)
+		if err != nil {
+			return "", usageError(fmt.Errorf("--secret-file: %w", err))
+		}
+		return secret, nil
+	}
+	if secret := a.signingSecret(); secret != "" {
+		return secret, nil
+	}
+	return "", usageError(errors.New("there is no secret to check with: set CRISP_SIGNING_SECRET or --secret-file to the one that Crisp, or whoever sent it, signs with"))
 }
 
 // showVerdict writes whether a signature is valid.

@@ -112,7 +112,8 @@ func (p *Printer) text(item Item) ([]byte, error) {
 	case p.format == FormatLine:
 		return append([]byte(item.Line(p.style)), '\n'), nil
 	case p.format == FormatRaw && item.Raw != nil && p.toTerminal:
-		return append(bytes.Clone(terminal.JSON(item.Raw)), '\n'), nil
+		safe := bytes.ReplaceAll(terminal.JSON(item.Raw), []byte("\r"), []byte(" ")) // white space, but it overwrites lines
+		return append(safe, '\n'), nil
 	case p.format == FormatRaw && item.Raw != nil:
 		return append(bytes.Clone(item.Raw), '\n'), nil
 	}
