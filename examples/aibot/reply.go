@@ -73,11 +73,12 @@ func head(text string, characters int) string {
 		_, size := utf8.DecodeRuneInString(text[end:])
 		end += size
 	}
-	window := text[:end]
 	for _, gap := range []string{"\n\n", "\n", ". ", " "} {
-		if i := strings.LastIndex(window, gap); i > len(window)/2 {
-			return strings.TrimSpace(window[:i+len(strings.TrimRight(gap, " \n"))])
+		kept := len(strings.TrimRight(gap, " \n"))
+		window := text[:min(len(text), end+len(gap)-kept)]
+		if i := strings.LastIndex(window, gap); i > end/3 {
+			return strings.TrimSpace(text[:i+kept])
 		}
 	}
-	return window
+	return text[:end]
 }

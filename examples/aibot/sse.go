@@ -30,20 +30,22 @@ func newSSEReader(r io.Reader) *sseReader {
 // split finds lines that end with LF, CR or both. It does not wait for what follows a CR.
 // What the end of the stream has cut off is no line.
 func (s *sseReader) split(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	begin := 0
 	if s.afterCR && len(data) > 0 {
 		s.afterCR = false
 		if data[0] == '\n' {
-			return 1, nil, nil
+			begin = 1
 		}
 	}
-	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
-		s.afterCR = data[i] == '\r'
-		return i + 1, data[:i], nil
+	if i := bytes.IndexAny(data[begin:], "\r\n"); i >= 0 {
+		end := begin + i
+		s.afterCR = data[end] == '\r'
+		return end + 1, data[begin:end], nil
 	}
 	if atEOF {
 		return len(data), nil, nil
 	}
-	return 0, nil, nil
+	return begin, nil, nil
 }
 
 // next returns the data of the next event that has any, or io.EOF.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -62,7 +63,7 @@ type answerReader struct {
 	finish                string
 }
 
-// readAnswer reads a streamed answer. With an error, only what it took is returned:
+// readAnswer reads a streamed answer. With an error, the answer only says what it took:
 // nothing is said that may be half an answer.
 func readAnswer(body io.Reader, alive func()) (answer, error) {
 	r := &answerReader{events: newSSEReader(body), alive: alive}
@@ -71,10 +72,10 @@ func readAnswer(body io.Reader, alive func()) (answer, error) {
 	if r.counted > 0 {
 		a.tokens, a.counted = r.counted, true
 	}
-	if err == nil {
-		err = r.finished(&a)
+	if err != nil {
+		return a, err
 	}
-	return a, err
+	return r.finished(a)
 }
 
 // read reads events until the stream says that it is over. Once the answer has finished,
@@ -133,14 +134,15 @@ func (r *answerReader) add(data []byte) error {
 	return nil
 }
 
-// finished fills in what was said.
-func (r *answerReader) finished(a *answer) error {
+// finished returns the answer with what was said.
+func (r *answerReader) finished(took answer) (answer, error) {
+	a := took
 	a.text = strings.TrimSpace(r.text.String())
 	switch r.finish {
 	case "":
-		return errCut
+		return took, errCut
 	case "content_filter":
-		return errFiltered
+		return took, errFiltered
 	case "length": // max_tokens: what was begun last is half-said
 		a.text = wholeSentences(a.text)
 	}
@@ -152,15 +154,19 @@ func (r *answerReader) finished(a *answer) error {
 		a.handOver, a.reason = true, arguments.Reason
 	}
 	if a.text == "" && !a.handOver {
-		return errEmpty
+		return took, errEmpty
 	}
-	return nil
+	return a, nil
 }
+
+var endOfSentence = regexp.MustCompile(`[.!?](?:\s|$)|[。！？\n]`)
 
 // wholeSentences cuts a text behind its last whole sentence, or else behind its last word.
 func wholeSentences(text string) string {
-	if i := strings.LastIndexAny(text, ".!?\n。！？"); i > len(text)/2 {
-		return strings.TrimSpace(text[:i+len(firstRune(text[i:]))])
+	if ends := endOfSentence.FindAllStringIndex(text, -1); len(ends) > 0 {
+		if end := ends[len(ends)-1][1]; end > len(text)/2 {
+			return strings.TrimSpace(text[:end])
+		}
 	}
 	if i := strings.LastIndexAny(text, " \n"); i > 0 {
 		text = text[:i]
@@ -169,11 +175,4 @@ func wholeSentences(text string) string {
 		return ""
 	}
 	return strings.TrimSpace(text) + " …"
-}
-
-func firstRune(s string) string {
-	for _, r := range s {
-		return string(r)
-	}
-	return ""
 }

@@ -15,7 +15,7 @@ import (
 type stub struct {
 	think   time.Duration // before the first word
 	perWord time.Duration
-	noUsage bool               // it doesn't say what an answer took
+	usage   int                // tokens that each answer is said to take; 0 = as many as words, negative = it doesn't say
 	respond func(string) reply // to the last message; nil = as a shop does
 	began   func()             // hears of each call
 	ended   func(stubCall)     // hears of each call that is over
@@ -143,12 +143,15 @@ func (s *stub) stream(w http.ResponseWriter, r *http.Request, call stubCall, f f
 		finish = f.finish
 	}
 	send(w, map[string]any{}, finish)
-	if !s.noUsage {
-		read := 0
-		for _, m := range call.Messages {
-			read += len(strings.Fields(m.Content))
+	if s.usage >= 0 {
+		usage := map[string]int{"prompt_tokens": s.usage}
+		if s.usage == 0 {
+			usage["completion_tokens"] = len(words)
+			for _, m := range call.Messages {
+				usage["prompt_tokens"] += len(strings.Fields(m.Content))
+			}
 		}
-		event(w, map[string]any{"choices": []any{}, "usage": map[string]int{"prompt_tokens": read, "completion_tokens": len(words)}})
+		event(w, map[string]any{"choices": []any{}, "usage": usage})
 	}
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
 }
