@@ -83,7 +83,10 @@ func (b *bot) message(ctx context.Context, ev *crisp.MessageSend) error {
 		return err
 	}
 	ref := ev.Session()
-	if b.ledger.get(ref).Noted || wantsPerson.MatchString(chat[len(chat)-1].Content) {
+	if b.ledger.get(ref).Noted {
+		return b.handOver(ctx, ref, handover{because: becauseBegun, say: handedOver}, chat)
+	}
+	if wantsPerson.MatchString(chat[len(chat)-1].Content) {
 		return b.handOver(ctx, ref, handover{because: becauseAsked, say: handedOver}, chat)
 	}
 	a, err := b.model.ask(ctx, question{

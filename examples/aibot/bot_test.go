@@ -430,6 +430,20 @@ func TestCrispThatFailsGetsTheAnswerAgain(t *testing.T) {
 	})
 }
 
+// A gateway doesn't know whether Crisp has the message.
+func TestWhatMayHaveBeenSentIsNotSentAgain(t *testing.T) {
+	inWorld(t, settings{}, func(t *testing.T, w *world) {
+		w.model.think = 5 * time.Second
+		visitor := w.srv.Visitor()
+		visitor.Say("Where is 1234?")
+		elapse(4 * time.Second)
+		w.srv.GatewayREST(http.StatusBadGateway, "<html>", 1)
+		elapse(long)
+		assert.Empty(t, texts(visitor))
+		assert.Len(t, w.model.seen(), 1)
+	})
+}
+
 func TestAnEndAnswersWhatIsUnderWay(t *testing.T) {
 	inWorld(t, settings{}, func(t *testing.T, w *world) {
 		w.model.think, w.model.perWord = 5*time.Second, time.Second

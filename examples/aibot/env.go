@@ -60,9 +60,10 @@ func modelFromEnv(getenv func(string) string, log *slog.Logger) (*model, error) 
 		if err != nil {
 			return nil, fmt.Errorf("AIBOT_MODEL_KEY_FILE: %w", err)
 		}
-		key = string(data)
+		if key = strings.TrimSpace(string(data)); key == "" {
+			return nil, errors.New("AIBOT_MODEL_KEY_FILE: the file is empty")
+		}
 	}
-	key = strings.TrimSpace(key)
 	if key != "" && inTheClear(base) {
 		return nil, errors.New("AIBOT_MODEL_URL needs https, or the key is sent in the clear")
 	}

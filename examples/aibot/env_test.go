@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -57,11 +59,17 @@ func TestAMistakenEnvironmentEndsTheBot(t *testing.T) {
 		"AIBOT_MODEL":          {"", "AIBOT_MODEL"},
 		"AIBOT_MODEL_KEY_FILE": {"/nowhere/at/all", "AIBOT_MODEL_KEY_FILE"},
 		"AIBOT_PROMPT_FILE":    {"/nowhere/at/all", "AIBOT_PROMPT_FILE"},
+		"AIBOT_MODEL_KEY":      {"two\nlines", "key"},
 	} {
 		dir := t.TempDir()
 		env := liveEnv(t, srv, &stub{}, dir)
+		if variable == "AIBOT_MODEL_KEY" {
+			delete(env, "AIBOT_MODEL_KEY_FILE")
+		}
 		env[variable] = tt.value
-		err := live(t.Context(), func(key string) string { return env[key] }, filepath.Join(dir, "state"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := live(ctx, func(key string) string { return env[key] }, filepath.Join(dir, "state"))
+		cancel()
 		assert.ErrorContains(t, err, tt.want)
 	}
 	path := filepath.Join(t.TempDir(), "state")

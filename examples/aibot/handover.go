@@ -23,6 +23,7 @@ const (
 	becauseBudget = "the conversation has become too long for the bot"
 	becauseFailed = "the bot could not answer"
 	becauseModel  = "the bot asks for help"
+	becauseBegun  = "it was begun"
 )
 
 const (
@@ -43,24 +44,27 @@ type handover struct {
 
 // handOver leaves a conversation to people. If the visitor adds something before they are
 // told, the turn of that goes on where this one has ended. If a person answers meanwhile,
-// there is nothing left to do. That a part of it fails does not keep the bot in.
+// there is nothing left to do. If nobody could be called, the bot stays for the next try.
 func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef, h handover, chat []chatMessage) error {
 	unnoted := b.leaveNote(ctx, ref, h, chat)
 	unsaid := b.say(ctx, ref, h.say)
 	if unsaid != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	unrouted := b.route(ctx, ref)
+	failures := errors.Join(unnoted, unsaid, unrouted)
+	if unnoted != nil && unrouted != nil {
+		return failures
+	}
 	b.pauses.Pause(ref, time.Now())
 	b.ledger.update(ref, func(e *entry) { e.Noted = false })
-	if errors.Is(context.Cause(ctx), crisp.ErrPaused) {
-		return nil
-	}
 	b.log.InfoContext(ctx, "handed over", "session", ref.SessionID, "because", h.because)
-	return errors.Join(unnoted, unsaid, b.route(ctx, ref))
+	return failures
 }
 
-// route brings a conversation to people. It comes last, since the bot's own message would
-// take the conversation out of the state again, and whatever the visitor adds now.
+// route brings a conversation to people. It comes last, since a message of the bot's would
+// take the conversation out of that state again. The visitor has been told then, so that
+// nothing they add ends it.
 func (b *bot) route(ctx context.Context, ref crisp.SessionRef) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), routingPatience)
 	defer cancel()

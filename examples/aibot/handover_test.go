@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -82,13 +83,13 @@ func TestHandingOver(t *testing.T) {
 func TestAHandOverIsNotLostToAnAddition(t *testing.T) {
 	for name, at := range map[string]time.Duration{
 		"while it is summed up":           5 * time.Second,
-		"while the note is sent":          11500 * time.Millisecond,
-		"while the visitor is being told": 12500 * time.Millisecond,
-		"while the state is set":          13500 * time.Millisecond,
+		"while the note is sent":          12500 * time.Millisecond,
+		"while the visitor is being told": 13500 * time.Millisecond,
+		"while the state is set":          14500 * time.Millisecond,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, settings{}, func(t *testing.T, w *world) {
-				w.srv.SlowREST(time.Second) // typing, history, note, answer, state
+			inWorld(t, settings{operator: "operator-Ada"}, func(t *testing.T, w *world) {
+				w.srv.SlowREST(time.Second) // typing, two pages of history, the note, the answer, the state
 				w.model.think = 9 * time.Second
 				visitor := w.srv.Visitor()
 				visitor.Say("Let me talk to a person")
@@ -101,11 +102,54 @@ func TestAHandOverIsNotLostToAnAddition(t *testing.T) {
 					assert.Equal(t, handedOver, text)
 				}
 				assert.Equal(t, "pending", visitor.Conversation().State)
+				assert.Equal(t, "operator-Ada", visitor.Conversation().Assigned)
 				assert.True(t, w.bot.pauses.Paused(visitor.Session()))
 				assert.False(t, w.bot.ledger.get(visitor.Session()).Noted)
 			})
 		})
 	}
+}
+
+// Operators have been told already: the model can't take it back.
+func TestAHandOverThatWasBegunIsFinished(t *testing.T) {
+	inWorld(t, settings{}, func(t *testing.T, w *world) {
+		w.srv.SlowREST(time.Second) // typing, two pages of history, the note, the answer
+		w.model.respond = func(asked string) reply {
+			if strings.Contains(asked, "never mind") {
+				return reply{text: "Fine."}
+			}
+			return reply{handOver: "beyond me"}
+		}
+		visitor := w.srv.Visitor()
+		visitor.Say("I want something else")
+		elapse(4500 * time.Millisecond)
+		require.Len(t, notes(visitor), 1)
+		require.Empty(t, texts(visitor))
+		visitor.Say("Well, never mind")
+		elapse(long)
+		assert.Equal(t, []string{handedOver}, texts(visitor))
+		assert.Len(t, w.model.seen(), 2, "once, and for the summary")
+		assert.True(t, w.bot.pauses.Paused(visitor.Session()))
+	})
+}
+
+// A bot that keeps out although nobody was called would leave the visitor alone.
+func TestAHandOverOfWhichNobodyHearsIsTriedAgain(t *testing.T) {
+	inWorld(t, settings{}, func(t *testing.T, w *world) {
+		w.model.think = 10 * time.Second
+		visitor := w.srv.Visitor()
+		visitor.Say("I want a refund")
+		elapse(5 * time.Second)
+		w.srv.FailREST(http.StatusServiceUnavailable, -1)
+		elapse(long)
+		assert.Empty(t, notes(visitor))
+		w.srv.Heal()
+		visitor.Say("Hello?")
+		elapse(long)
+		assert.Equal(t, []string{handedOver}, texts(visitor))
+		assert.Len(t, notes(visitor), 1)
+		assert.Equal(t, "pending", visitor.Conversation().State)
+	})
 }
 
 func TestAHandOverEndsWhenAPersonAnswers(t *testing.T) {

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/crisp-go/crisp"
 )
@@ -43,6 +45,9 @@ func newModel(client *http.Client, base, name, key string, log *slog.Logger) (*m
 	}
 	if name == "" {
 		return nil, errors.New("the model has no name")
+	}
+	if strings.ContainsFunc(key, unicode.IsControl) {
+		return nil, errors.New("the model's key has characters that no key has")
 	}
 	m := &model{endpoint: u.JoinPath("chat/completions").String(), name: name, log: log, modelLimits: defaultModelLimits}
 	m.authorize = func(h http.Header) {
@@ -196,7 +201,7 @@ func refusalOf(response *http.Response) error {
 	r := &refusal{status: response.StatusCode}
 	after := response.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(after); err == nil && seconds > 0 {
-		r.retryAfter = min(time.Duration(seconds), 24*60*60) * time.Second
+		r.retryAfter = time.Second * time.Duration(min(seconds, 24*60*60))
 	} else if at, err := http.ParseTime(after); err == nil {
 		r.retryAfter = time.Until(at)
 	}

@@ -95,6 +95,7 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if f.retryAfter > 0 {
 			w.Header().Set("Retry-After", fmt.Sprint(int(f.retryAfter.Seconds())))
 		}
+		w.Header().Set("Location", r.URL.Path) // for those who follow redirections
 		http.Error(w, "no", f.status)
 		return
 	}
@@ -126,7 +127,7 @@ func (s *stub) stream(w http.ResponseWriter, r *http.Request, call stubCall, f f
 			<-r.Context().Done()
 			return
 		}
-		send(w, map[string]any{"content": word}, "")
+		sendDelta(w, map[string]any{"content": word}, "")
 		if flusher.Flush() != nil || !wait(r.Context(), s.perWord) {
 			return
 		}
@@ -135,14 +136,14 @@ func (s *stub) stream(w http.ResponseWriter, r *http.Request, call stubCall, f f
 	if answer.handOver != "" {
 		arguments, _ := json.Marshal(map[string]string{"reason": answer.handOver}) // a map of strings can't fail
 		for _, part := range []map[string]any{{"name": handOverTool, "arguments": ""}, {"arguments": string(arguments)}} {
-			send(w, map[string]any{"tool_calls": []any{map[string]any{"index": 0, "function": part}}}, "")
+			sendDelta(w, map[string]any{"tool_calls": []any{map[string]any{"index": 0, "function": part}}}, "")
 		}
 		finish = "tool_calls"
 	}
 	if f.finish != "" {
 		finish = f.finish
 	}
-	send(w, map[string]any{}, finish)
+	sendDelta(w, map[string]any{}, finish)
 	if s.usage >= 0 {
 		usage := map[string]int{"prompt_tokens": s.usage}
 		if s.usage == 0 {
@@ -156,7 +157,7 @@ func (s *stub) stream(w http.ResponseWriter, r *http.Request, call stubCall, f f
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n")
 }
 
-func send(w http.ResponseWriter, delta map[string]any, finish string) {
+func sendDelta(w http.ResponseWriter, delta map[string]any, finish string) {
 	choice := map[string]any{"index": 0, "delta": delta, "finish_reason": nil}
 	if finish != "" {
 		choice["finish_reason"] = finish
