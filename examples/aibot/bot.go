@@ -83,7 +83,7 @@ func (b *bot) message(ctx context.Context, ev *crisp.MessageSend) error {
 		return err
 	}
 	ref := ev.Session()
-	if b.ledger.get(ref).Noted {
+	if b.ledger.get(ref).handingOver() {
 		return b.handOver(ctx, ref, handover{because: becauseBegun, say: handedOver}, chat)
 	}
 	if wantsPerson.MatchString(chat[len(chat)-1].Content) {

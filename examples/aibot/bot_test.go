@@ -278,6 +278,7 @@ func TestAModelThatFailsForGoodIsNotWaitedFor(t *testing.T) {
 		"the key is refused":    {faults: many(fault{status: 401}), calls: 1, atMost: 0},
 		"not a good question":   {faults: many(fault{status: 400}), calls: 1, atMost: 0},
 		"a redirection":         {faults: many(fault{status: 307}), calls: 1, atMost: 0},
+		"a website":             {faults: many(fault{page: "data: hello"}), calls: 1, atMost: 0},
 		"withheld":              {faults: many(fault{finish: "content_filter"}), calls: 1, atMost: 0},
 		"again in an hour":      {faults: many(fault{status: 429, retryAfter: time.Hour}), calls: 1, atMost: 0},
 		"down":                  {faults: many(fault{status: 502}), atMost: defaultModelLimits.patience},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/crisp-go/crisp"
 )
@@ -57,8 +58,11 @@ type ledger struct {
 type entry struct {
 	Session crisp.SessionRef `json:"session"`
 	Tokens  int              `json:"tokens,omitempty"` // spent
-	Noted   bool             `json:"noted,omitempty"`  // a hand-over was begun: its note is there
+	Noted   time.Time        `json:"noted,omitzero"`   // when the note of a hand-over was left that is not over
 }
+
+// handingOver reports whether a hand-over was begun just now, which a turn has to finish.
+func (e entry) handingOver() bool { return time.Since(e.Noted) < time.Minute }
 
 func newLedger(most int) *ledger {
 	return &ledger{most: most, entries: make(map[crisp.SessionRef]*list.Element), recent: list.New()}

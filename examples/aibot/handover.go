@@ -57,7 +57,7 @@ func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef, h handover, ch
 		return failures
 	}
 	b.pauses.Pause(ref, time.Now())
-	b.ledger.update(ref, func(e *entry) { e.Noted = false })
+	b.ledger.update(ref, func(e *entry) { e.Noted = time.Time{} })
 	b.log.InfoContext(ctx, "handed over", "session", ref.SessionID, "because", h.because)
 	return failures
 }
@@ -78,7 +78,7 @@ func (b *bot) route(ctx context.Context, ref crisp.SessionRef) error {
 
 // leaveNote leaves a note for operators, unless a turn that was ended has left it.
 func (b *bot) leaveNote(ctx context.Context, ref crisp.SessionRef, h handover, chat []chatMessage) error {
-	if b.ledger.get(ref).Noted {
+	if b.ledger.get(ref).handingOver() {
 		return nil
 	}
 	m := crisp.Message{Content: crisp.NoteContent(b.note(ctx, ref, h, chat))}
@@ -88,7 +88,7 @@ func (b *bot) leaveNote(ctx context.Context, ref crisp.SessionRef, h handover, c
 	if err := b.send(ctx, ref, m); err != nil {
 		return err
 	}
-	b.ledger.update(ref, func(e *entry) { e.Noted = true })
+	b.ledger.update(ref, func(e *entry) { e.Noted = time.Now() })
 	return nil
 }
 

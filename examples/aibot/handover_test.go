@@ -104,7 +104,7 @@ func TestAHandOverIsNotLostToAnAddition(t *testing.T) {
 				assert.Equal(t, "pending", visitor.Conversation().State)
 				assert.Equal(t, "operator-Ada", visitor.Conversation().Assigned)
 				assert.True(t, w.bot.pauses.Paused(visitor.Session()))
-				assert.False(t, w.bot.ledger.get(visitor.Session()).Noted)
+				assert.Zero(t, w.bot.ledger.get(visitor.Session()).Noted)
 			})
 		})
 	}
@@ -167,6 +167,22 @@ func TestAHandOverEndsWhenAPersonAnswers(t *testing.T) {
 		assert.Equal(t, []string{"Here I am"}, texts(visitor))
 		assert.Empty(t, notes(visitor))
 		assert.NotEqual(t, "pending", visitor.Conversation().State)
+	})
+}
+
+// What a person has dealt with is not taken up again when the bot is back.
+func TestAHandOverThatAPersonHasEndedIsOver(t *testing.T) {
+	inWorld(t, settings{}, func(t *testing.T, w *world) {
+		w.srv.SlowREST(time.Second) // typing, two pages of history, the note, the answer
+		visitor := w.srv.Visitor()
+		visitor.Say("I want a refund")
+		elapse(4500 * time.Millisecond)
+		require.Len(t, notes(visitor), 1)
+		w.srv.Operator("Ada").Say(visitor, "Here I am")
+		elapse(resumeAfter)
+		visitor.Say("Where is 1234?")
+		elapse(long)
+		assert.Equal(t, []string{"Here I am", orderAnswer}, texts(visitor))
 	})
 }
 

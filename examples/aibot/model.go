@@ -160,6 +160,10 @@ func (m *model) attempt(ctx context.Context, q question) (answer, error) {
 	if response.StatusCode != http.StatusOK {
 		return answer{}, refusalOf(response)
 	}
+	switch kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";"); kind {
+	case "text/html", "application/json":
+		return answer{}, errNoStream
+	}
 	a, err := readAnswer(response.Body, func() { silence.Reset(m.betweenTokens) })
 	if !a.counted {
 		a.tokens += q.promptTokens()
@@ -173,6 +177,9 @@ func (m *model) attempt(ctx context.Context, q question) (answer, error) {
 var (
 	errSilent  = errors.New("the model is silent")
 	errTooLate = errors.New("the model takes too long")
+
+	// errNoStream is what a website answers, and an API that doesn't know of streams.
+	errNoStream = errors.New("the model's server answers without a stream: is AIBOT_MODEL_URL the base URL of its API?")
 )
 
 // failure is why an attempt failed: what ended its context, if that has ended. It does
@@ -214,7 +221,7 @@ func mayHelp(err error) bool {
 	if errors.As(err, &refused) {
 		return refused.status == http.StatusTooManyRequests || refused.status == http.StatusRequestTimeout || refused.status >= 500
 	}
-	return !errors.Is(err, errFiltered) && !errors.Is(err, errTooLong)
+	return !errors.Is(err, errFiltered) && !errors.Is(err, errTooLong) && !errors.Is(err, errNoStream)
 }
 
 // wait waits, and reports whether ctx still goes on then. It does not wait in vain.

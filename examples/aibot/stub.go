@@ -35,6 +35,7 @@ type reply struct{ text, handOver string }
 type fault struct {
 	status     int           // it is answered with this, and …
 	retryAfter time.Duration // … this
+	page       string        // it is answered with a page that says this
 	cutAfter   int           // the connection ends after so many words
 	hangAfter  int           // nothing comes any more after so many words
 	finish     string        // the reason for which the answer ends, instead of "stop"
@@ -97,6 +98,11 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Location", r.URL.Path) // for those who follow redirections
 		http.Error(w, "no", f.status)
+		return
+	}
+	if f.page != "" {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprint(w, f.page)
 		return
 	}
 	s.stream(w, r, call, f)
