@@ -146,7 +146,7 @@ func (s *scene) help(ctx context.Context) error {
 	}
 	for _, m := range s.visitor.Conversation().Messages { // the note was there before the answer
 		if m.Type == string(crisp.MessageTypeNote) {
-			s.line("(note)", strings.ReplaceAll(m.Text(), "\n", " "))
+			s.line("(note)", strings.ReplaceAll(m.Text(), "\n\n", " "))
 		}
 	}
 	_, err := s.srv.WaitRequest(ctx, func(r crisptest.Request) bool { return strings.HasSuffix(r.Path, "/state") && r.Status != 0 })
