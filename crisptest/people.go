@@ -368,7 +368,7 @@ func (p *liveProfile) restForm() map[string]any {
 func (p *liveProfile) conversations() []*liveConversation {
 	var found []*liveConversation
 	for _, c := range p.server.model.conversations.All() {
-		if c.WebsiteID == p.websiteID && c.PeopleID == p.peopleID {
+		if c.PeopleID == p.peopleID {
 			found = append(found, c)
 		}
 	}
