@@ -97,7 +97,7 @@ func Start(opts ...Option) (*Server, error) {
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
 		model:      newModel(c.history),
-		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
+		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any), changes: fifo.New[string, websiteChange](c.history)},
 		sites:      newSites(c.history),
 		dispatches: newRecord[Dispatch](c.history),
 	}
