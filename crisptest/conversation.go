@@ -64,7 +64,7 @@ type Conversation struct {
 	Participants []Participant  // who takes part beside the visitor and the operators
 	Blocked      bool           // what the visitor says goes nowhere
 	Verified     bool           // the visitor is who they say they are
-	Proven       []Verification // the identities that the visitor has proven, in that order
+	Proven       []Verification // what the visitor has proven, in that order, also if it is no longer Verified
 	Reminders    []Reminder     // that were set, in that order, at most 100
 	Composing    []string       // who is typing: "user", "operator"
 	Unread       Unread

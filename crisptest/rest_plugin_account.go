@@ -11,7 +11,7 @@ import (
 
 // The bodies that the routes below take.
 var (
-	usageShape       = object(members{"name": filled, "units": whole, "price": number}, nil)
+	usageShape       = object(members{"name": filled, "units": whole}, members{"price": number})
 	channelShape     = object(members{"namespace": filled, "payload": mapOf(anything)}, members{"identifier": textual})
 	pluginEventShape = object(members{"name": filled}, members{"data": mapOf(anything)})
 	bucketShape      = object(
