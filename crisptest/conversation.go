@@ -514,11 +514,11 @@ func (c *liveConversation) restForm() map[string]any {
 		"created_at":   c.Created.UnixMilli(),
 		"updated_at":   c.Updated.UnixMilli(),
 	}
-	if len(c.Proven) > 0 {
-		w["verifications"] = c.Proven
-	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}
+	}
+	if len(c.Proven) > 0 {
+		w["verifications"] = c.Proven
 	}
 	return w
 }
