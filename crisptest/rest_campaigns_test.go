@@ -100,7 +100,7 @@ func TestCampaignsAreFound(t *testing.T) {
 			{rest.CampaignsQuery{FilterStatusDone: true, FilterStatusReady: true}, "Ready Done"},
 		} {
 			var names []string
-			for _, c := range all(t, campaigns.List(ctx, row.query)) {
+			for _, c := range collect(t, campaigns.List(ctx, row.query)) {
 				assert.Empty(t, c.Problems)
 				names = append(names, c.Name)
 			}
@@ -208,7 +208,7 @@ func TestRecipientsReactToACampaign(t *testing.T) {
 	id := readyCampaign(t, campaigns, "n", "p1", "bob@nova.example")
 	assert.Panics(t, func() { srv.ReactToCampaign("w", id, "p1", crisptest.CampaignOpened) }, "before it is dispatched")
 	var recipients []string
-	for _, one := range all(t, campaigns.Recipients(ctx, id)) {
+	for _, one := range collect(t, campaigns.Recipients(ctx, id)) {
 		assert.True(t, one.Subscribed)
 		recipients = append(recipients, one.PeopleID+one.Email)
 	}
@@ -223,7 +223,7 @@ func TestRecipientsReactToACampaign(t *testing.T) {
 	assert.Equal(t, rest.CampaignCounts{Opened: 2, Clicked: 1}, c.Statistics)
 	for action, want := range map[string]string{"opened": "p1 bob@nova.example", "clicked": "p1", "unsubscribed": ""} {
 		var who []string
-		for _, one := range all(t, campaigns.Statistics(ctx, id, action)) {
+		for _, one := range collect(t, campaigns.Statistics(ctx, id, action)) {
 			assert.Empty(t, one.Problems)
 			assert.Equal(t, action, one.Type)
 			who = append(who, one.Profile.PeopleID+one.Profile.Email)
@@ -253,7 +253,7 @@ func TestTemplates(t *testing.T) {
 		"":                              {FilterTypeStatic: true},
 	} {
 		var names []string
-		for _, excerpt := range all(t, templates.List(ctx, query)) {
+		for _, excerpt := range collect(t, templates.List(ctx, query)) {
 			assert.Empty(t, excerpt.Problems)
 			var raw map[string]any
 			require.NoError(t, json.Unmarshal(excerpt.Raw, &raw))

@@ -99,7 +99,7 @@ func TestEventsAndFilesOfAConversation(t *testing.T) {
 		for i := range 120 {
 			v.Trigger(fmt.Sprint(i), nil)
 		}
-		events := all(t, in.Events(ctx))
+		events := collect(t, in.Events(ctx))
 		require.Len(t, events, 100, "the latest, over all the pages")
 		assert.Empty(t, events[0].Problems)
 		assert.Equal(t, "119", events[0].Text)
@@ -110,7 +110,7 @@ func TestEventsAndFilesOfAConversation(t *testing.T) {
 		for _, name := range []string{"a.png", "b.png"} {
 			sent = append(sent, v.Send("file", &crisp.FileContent{Name: name, URL: "https://nova.example/" + name, Type: "image/png"}))
 		}
-		files := all(t, in.Files(ctx))
+		files := collect(t, in.Files(ctx))
 		require.Len(t, files, 2)
 		assert.Empty(t, files[0].Problems)
 		assert.Equal(t, "b.png image/png https://nova.example/b.png", files[0].Name+" "+files[0].Type+" "+files[0].URL)

@@ -36,7 +36,7 @@ func TestInboxes(t *testing.T) {
 		assert.Equal(t, int64(946684800), inbox.CreatedAt.Unix())
 
 		order := func() (names []string) {
-			for _, one := range all(t, site.Inboxes.List(ctx)) {
+			for _, one := range collect(t, site.Inboxes.List(ctx)) {
 				names = append(names, one.Name)
 			}
 			return names
@@ -76,7 +76,7 @@ func TestTeams(t *testing.T) {
 		ids = append(ids, must[string](t)(teams.Create(ctx, rest.TeamInput{Name: rest.Set(fmt.Sprint(i)), Emoji: rest.Set("📦"), Operators: []string{"ada"}})))
 	}
 	var listed []string
-	for _, team := range all(t, teams.List(ctx)) {
+	for _, team := range collect(t, teams.List(ctx)) {
 		assert.Empty(t, team.Problems)
 		listed = append(listed, team.TeamID)
 	}
@@ -90,5 +90,5 @@ func TestTeams(t *testing.T) {
 	require.NoError(t, teams.Delete(ctx, ids[3]))
 	assert.False(t, must[bool](t)(teams.Has(ctx, ids[3])))
 	assert.True(t, must[bool](t)(teams.Has(ctx, ids[4])))
-	assert.Len(t, all(t, teams.List(ctx)), 44)
+	assert.Len(t, collect(t, teams.List(ctx)), 44)
 }

@@ -29,8 +29,8 @@ func website(t *testing.T, srv *crisptest.Server) *rest.Site {
 	return rest.Website(clientOf(t, srv, crisp.TierUser), "w")
 }
 
-// all returns what a list has, over all its pages.
-func all[T any](t *testing.T, list iter.Seq2[T, error]) []T {
+// collect returns what a list has, over all its pages.
+func collect[T any](t *testing.T, list iter.Seq2[T, error]) []T {
 	t.Helper()
 	var elements []T
 	for one, err := range list {
@@ -191,7 +191,7 @@ func TestSiteRefuses(t *testing.T) {
 	}
 
 	site := website(t, srv)
-	assert.Zero(t, all(t, site.Inboxes.List(t.Context()))[0].Order)
+	assert.Zero(t, collect(t, site.Inboxes.List(t.Context()))[0].Order)
 	assert.Equal(t, "n", must[*rest.Campaign](t)(site.Campaigns.Get(t.Context(), campaign)).Name)
 	assert.Empty(t, srv.Dispatches())
 	c := v.Conversation()
@@ -249,7 +249,7 @@ func TestSitesAreApartAndBounded(t *testing.T) {
 		srv.AddSpam("w1", crisptest.Spam{Reason: name})
 	}
 	names := func(site *rest.Site) (names []string) {
-		for _, team := range all(t, site.Teams.List(ctx)) {
+		for _, team := range collect(t, site.Teams.List(ctx)) {
 			names = append(names, team.Name)
 		}
 		return names
@@ -257,7 +257,7 @@ func TestSitesAreApartAndBounded(t *testing.T) {
 	assert.Equal(t, []string{"b", "c", "d"}, names(first))
 	assert.Len(t, must[[]*rest.OperatorEntry](t)(first.Operators.List(ctx)), 3)
 	assert.Len(t, must[[]*rest.BlockedVisitors](t)(first.Visitors.Blocked(ctx)), 3)
-	assert.Len(t, all(t, first.Conversations.Spams(ctx)), 3)
+	assert.Len(t, collect(t, first.Conversations.Spams(ctx)), 3)
 	assert.Empty(t, names(rest.Website(client, "w2")))
 	assert.Len(t, names(first), 3)
 

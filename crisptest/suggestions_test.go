@@ -19,13 +19,13 @@ func TestSuggestions(t *testing.T) {
 	srv.Visitor("w").SetMeta(map[string]any{"segments": []string{"vip"}, "data": map[string]any{"price": 4}})
 	srv.Visitor("w2").SetMeta(map[string]any{"segments": []string{"other"}})
 	segments := func() (list []string) {
-		for _, one := range all(t, conversations.Segments(ctx)) {
+		for _, one := range collect(t, conversations.Segments(ctx)) {
 			list = append(list, fmt.Sprint(one.Segment, " ", one.Count))
 		}
 		return list
 	}
 	keys := func() (list []string) {
-		for _, one := range all(t, conversations.DataKeys(ctx)) {
+		for _, one := range collect(t, conversations.DataKeys(ctx)) {
 			list = append(list, fmt.Sprint(one.Key, " ", one.Count))
 		}
 		return list
@@ -49,7 +49,7 @@ func TestSpam(t *testing.T) {
 	first := srv.AddSpam("w", crisptest.Spam{Reason: "sender_reputation", Headers: map[string]any{"Subject": "You have won"}, Content: map[string]any{"text": "Click"}})
 	second := srv.AddSpam("w", crisptest.Spam{Type: "chat"})
 	var ids []string
-	for _, one := range all(t, conversations.Spams(ctx)) {
+	for _, one := range collect(t, conversations.Spams(ctx)) {
 		assert.Empty(t, one.Problems)
 		ids = append(ids, one.SpamID)
 	}
@@ -60,7 +60,7 @@ func TestSpam(t *testing.T) {
 	assert.Equal(t, map[string]any{"Subject": "You have won"}, content.Headers)
 
 	require.NoError(t, conversations.DecideSpam(ctx, first, "reject"))
-	assert.Len(t, all(t, conversations.Spams(ctx)), 1)
+	assert.Len(t, collect(t, conversations.Spams(ctx)), 1)
 	events := user.events()
 	require.Len(t, events, 3)
 	assert.Contains(t, events[0], `spam:message {"headers":{"Subject":"You have won"},"metadata":null,"reason":"sender_reputation","spam_id":"`+first)

@@ -39,7 +39,7 @@ func TestVisitorsBrowse(t *testing.T) {
 			count := must[*rest.VisitorCount](t)(visitors.Count(ctx))
 			assert.Equal(t, step.count, fmt.Sprint(count.Count, " ", count.Active), step.name)
 			var listed []string
-			for _, v := range all(t, visitors.List(ctx)) {
+			for _, v := range collect(t, visitors.List(ctx)) {
 				assert.Empty(t, v.Problems)
 				listed = append(listed, v.LastPage.PageURL)
 			}
@@ -72,7 +72,7 @@ func TestVisitorIsListed(t *testing.T) {
 	})
 	v.Visit("Prices", "https://nova.example/prices")
 	v.Say("Hi")
-	list := all(t, visitors.List(ctx))
+	list := collect(t, visitors.List(ctx))
 	require.Len(t, list, 1)
 	one := list[0]
 	assert.Empty(t, one.Problems)
