@@ -12,7 +12,7 @@ import (
 
 // OperatorProfile is what is known of an operator of a website.
 type OperatorProfile struct {
-	UserID    string // "operator-" and the email address if it is empty
+	UserID    string // made if it is empty
 	Email     string
 	FirstName string
 	LastName  string
@@ -25,10 +25,12 @@ type OperatorProfile struct {
 // returns them. It takes the place of an operator with the same user ID, and of an
 // invitation to the same email address.
 func (s *Server) AddOperator(websiteID string, p OperatorProfile) *Operator {
-	p.UserID = cmp.Or(p.UserID, "operator-"+p.Email)
 	p.Role = cmp.Or(p.Role, "member")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.UserID == "" {
+		p.UserID = s.newID()
+	}
 	w := s.site(websiteID)
 	w.invited.Delete(p.Email)
 	w.unlink(p.UserID)

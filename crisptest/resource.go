@@ -1,6 +1,7 @@
 package crisptest
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -43,6 +44,16 @@ func (d document) object(name string) document {
 func (d document) flag(name string) bool {
 	v, _ := d[name].(bool)
 	return v
+}
+
+// plain returns a copy of an object with the types that REST would have decoded. It
+// panics if encoding/json can't encode it.
+func plain(object map[string]any) map[string]any {
+	var decoded map[string]any
+	if err := json.Unmarshal(mustJSON(object), &decoded); err != nil {
+		panic("crisptest: " + err.Error()) // can't be: it has just been encoded
+	}
+	return decoded
 }
 
 // excerpt returns a copy that has only these members.
@@ -184,13 +195,14 @@ func (r resource) get(_ restCall, w *site, d document) restReply {
 	return success("resolved", r.show(w, d))
 }
 
-// save replaces all but what only the server sets.
+// save replaces all but what only the server sets. A type stays as it is unless the
+// body has one.
 func (r resource) save(call restCall, w *site, d document) restReply {
 	body, ok := r.body(call, r.saved)
 	if !ok {
 		return invalid
 	}
-	kept := append([]string{r.name + "_id", "created_at"}, r.own...)
+	kept := append([]string{r.name + "_id", "created_at", "type"}, r.own...)
 	maps.DeleteFunc(d, func(name string, _ any) bool { return !slices.Contains(kept, name) })
 	for name, v := range r.begin() {
 		if _, there := d[name]; !there {

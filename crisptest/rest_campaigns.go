@@ -75,7 +75,6 @@ func (s *Server) campaignRoutes(handle addRoute) {
 
 func beginCampaign() document {
 	return document{
-		"type":       oneShot,
 		"format":     "markdown",
 		"dispatched": false,
 		"running":    false,

@@ -64,6 +64,8 @@ func TestCampaignIsWrittenAndRead(t *testing.T) {
 		assert.Equal(t, id, c.CampaignID)
 		assert.False(t, c.Dispatched || c.Progress > 0 || c.Reached > 0, "these are not for programs to set")
 
+		require.NoError(t, campaigns.Save(ctx, empty, rest.CampaignInput{Name: rest.Set("Hello")}))
+		assert.Equal(t, "automated", must[*rest.Campaign](t)(campaigns.Get(ctx, empty)).Type)
 		require.NoError(t, campaigns.Remove(ctx, id))
 		assert.False(t, must[bool](t)(campaigns.Has(ctx, id)))
 		assert.True(t, must[bool](t)(campaigns.Has(ctx, empty)))

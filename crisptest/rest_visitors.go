@@ -40,6 +40,15 @@ func listVisitors(call restCall, w *site) restReply {
 	return pageReply(call, list)
 }
 
+// mapPoint is a place with the visitors who are there, as REST returns it.
+type mapPoint struct {
+	Visitors struct {
+		Count    int        `json:"count"`
+		Sessions []document `json:"sessions"`
+	} `json:"visitors"`
+	Geolocation document `json:"geolocation"`
+}
+
 // mapVisitors lists the places where visitors are: all, or those within a number of
 // kilometres.
 func mapVisitors(call restCall, w *site) restReply {
@@ -47,23 +56,20 @@ func mapVisitors(call restCall, w *site) restReply {
 	if !ok {
 		return invalid
 	}
-	points := []document{}
-	index := make(map[coordinates]int)
+	points := []*mapPoint{}
+	index := make(map[coordinates]*mapPoint)
 	for _, c := range w.browsing() {
 		at, known := c.place()
 		if !known || !wanted(at) {
 			continue
 		}
-		if _, there := index[at]; !there {
-			index[at] = len(points)
-			points = append(points, document{
-				"geolocation": document(c.Meta).object("device").object("geolocation"),
-				"visitors":    document{"sessions": []document{}},
-			})
+		point := index[at]
+		if point == nil {
+			point = &mapPoint{Geolocation: c.geolocation()}
+			points, index[at] = append(points, point), point
 		}
-		visitors := points[index[at]]["visitors"].(document)
-		visitors["sessions"] = append(visitors["sessions"].([]document), c.visitorForm())
-		visitors["count"] = len(visitors["sessions"].([]document))
+		point.Visitors.Count++
+		point.Visitors.Sessions = append(point.Visitors.Sessions, c.visitorForm())
 	}
 	return success("listed", points)
 }

@@ -2,7 +2,6 @@ package crisptest
 
 import (
 	"cmp"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -21,18 +20,17 @@ type Spam struct {
 // AddSpam adds a message to the spam of a website, sends spam:message, and returns its
 // ID. AddSpam panics if encoding/json can't encode what it has.
 func (s *Server) AddSpam(websiteID string, spam Spam) (spamID string) {
-	mustJSON(spam)
+	d := document{
+		"type":     cmp.Or(spam.Type, "email"),
+		"reason":   spam.Reason,
+		"metadata": plain(spam.Metadata),
+		"headers":  plain(spam.Headers),
+		"content":  plain(spam.Content),
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.site(websiteID)
-	d := document{
-		"type":      cmp.Or(spam.Type, "email"),
-		"reason":    spam.Reason,
-		"metadata":  maps.Clone(spam.Metadata),
-		"headers":   maps.Clone(spam.Headers),
-		"content":   maps.Clone(spam.Content),
-		"timestamp": s.now().UnixMilli(),
-	}
+	d["timestamp"] = s.now().UnixMilli()
 	spamID = w.spams.add(s, d)
 	w.emit("spam:message", d.excerpt("spam_id", "type", "reason", "metadata", "headers", "timestamp"))
 	return spamID

@@ -3,7 +3,6 @@ package crisptest
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 
@@ -26,8 +25,7 @@ const maxEvents = 100
 // what encoding/json can encode; otherwise Trigger panics. It sends
 // session:sync:events.
 func (v *Visitor) Trigger(text string, data map[string]any) {
-	mustJSON(data)
-	data = maps.Clone(data)
+	data = plain(data)
 	v.do(func(c *liveConversation) {
 		ev := VisitorEvent{Text: text, Data: data, Timestamp: c.server.now().UnixMilli()}
 		c.Events = slices.Insert(c.Events[:min(len(c.Events), maxEvents-1)], 0, ev)
@@ -107,10 +105,14 @@ func (c *liveConversation) visitorForm() document {
 // coordinates are a place on the earth, in degrees.
 type coordinates struct{ longitude, latitude float64 }
 
+// geolocation returns what is known of where the visitor is.
+func (c *liveConversation) geolocation() document {
+	return document(c.Meta).object("device").object("geolocation")
+}
+
 // place returns where the visitor is, if that is known.
 func (c *liveConversation) place() (at coordinates, ok bool) {
-	geolocation := document(c.Meta).object("device").object("geolocation")
-	place := geolocation.object("coordinates")
+	place := c.geolocation().object("coordinates")
 	return coordinates{place.number("longitude"), place.number("latitude")}, place != nil
 }
 
