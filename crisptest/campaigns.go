@@ -1,6 +1,7 @@
 package crisptest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,13 @@ func (s *Server) Dispatches() []Dispatch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.dispatches.all()
+}
+
+// WaitDispatch waits for one of [Server.Dispatches] that matches and returns it. It
+// waits as long as [Server.WaitAuthenticated] does; the error lists the campaigns that
+// were dispatched instead.
+func (s *Server) WaitDispatch(ctx context.Context, match func(Dispatch) bool) (Dispatch, error) {
+	return waiter[Dispatch]{what: "a matching campaign to be dispatched", among: s.Dispatches, match: match}.wait(ctx, s)
 }
 
 // The reactions to a campaign that [Server.ReactToCampaign] takes.
