@@ -79,11 +79,8 @@ type campaignRun struct {
 	leg        int              // how often it was started; what advances it ends with the leg
 }
 
-// The progress of a campaign is made in steps.
-const (
-	campaignStep     = 50 * time.Millisecond
-	campaignProgress = 25 // percent of each step
-)
+// campaignStep is the progress that a campaign makes at a time, in percent.
+const campaignStep = 25
 
 const (
 	oneShot   = "one-shot"
@@ -147,7 +144,7 @@ func (w *site) setRunning(campaign document, run *campaignRun, running bool) {
 	w.emit("campaign:running", map[string]any{"campaign_id": id, "running": running})
 	if s, leg := w.server, run.leg; running && campaign.text("type") != automated && !s.closed {
 		s.wg.Go(func() {
-			for sleep(s.ctx, campaignStep) && s.advance(w.id, id, leg) {
+			for sleep(s.ctx, s.campaignPace) && s.advance(w.id, id, leg) {
 			}
 		})
 	}
@@ -163,7 +160,7 @@ func (s *Server) advance(websiteID, id string, leg int) (more bool) {
 	if !kept || !dispatched || run.leg != leg {
 		return false
 	}
-	progress := campaign["progress"].(int) + campaignProgress
+	progress := campaign["progress"].(int) + campaignStep
 	campaign["progress"] = progress
 	campaign["reached"] = len(run.recipients) * progress / 100
 	w.emit("campaign:progress", map[string]any{"campaign_id": id, "progress": progress})

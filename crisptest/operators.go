@@ -81,7 +81,7 @@ type staff struct {
 	members *fifo.Map[string, *member]  // by user ID
 	invited *fifo.Map[string, document] // by email address, as REST returns their details
 	online  bool                        // somebody is
-	since   time.Time                   // when that last changed
+	changed time.Time                   // when that last did
 }
 
 // member is an operator of a website.
@@ -96,7 +96,7 @@ func newStaff(s *Server) staff {
 	return staff{
 		members: fifo.New[string, *member](s.history),
 		invited: fifo.New[string, document](s.history),
-		since:   s.now(),
+		changed: s.now(),
 	}
 }
 
@@ -146,7 +146,7 @@ func (w *site) updateOnline() {
 	if w.online == online {
 		return
 	}
-	w.online, w.staff.since = online, w.server.now()
+	w.online, w.changed = online, w.server.now()
 	w.emit("website:users:available", map[string]any{"available": online})
 }
 

@@ -238,6 +238,3 @@ func (r resource) remove(call restCall, w *site, _ document) restReply {
 
 // asIs is how most documents are shown.
 func asIs(_ *site, d document) document { return d }
-
-// anew begins most documents.
-func anew() document { return document{} }

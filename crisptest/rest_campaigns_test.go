@@ -171,6 +171,16 @@ func TestCampaignIsResumedAtOnce(t *testing.T) {
 	})
 }
 
+func TestCampaignHasAPace(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		campaigns := website(t, srv).Campaigns
+		id := readyCampaign(t, campaigns, "n")
+		require.NoError(t, campaigns.Dispatch(t.Context(), id))
+		<-time.After(2*time.Hour + time.Minute)
+		assert.Equal(t, 50, must[*rest.Campaign](t)(campaigns.Get(t.Context(), id)).Progress)
+	}, crisptest.WithCampaignPace(time.Hour))
+}
+
 func TestAutomatedCampaignWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		ctx, campaigns := t.Context(), website(t, srv).Campaigns

@@ -137,7 +137,7 @@ func getAvailability(_ restCall, w *site) restReply {
 	if w.online {
 		status = crisp.AvailabilityOnline
 	}
-	return success("resolved", map[string]any{"status": status, "since": w.staff.since.UnixMilli()})
+	return success("resolved", map[string]any{"status": status, "since": w.changed.UnixMilli()})
 }
 
 // listAvailabilities lists for how many seconds each operator has been what they

@@ -61,7 +61,7 @@ func (sdk *sdkOfWebsite) refused(reason, method string, args ...any) {
 
 func TestSDKRunsACampaign(t *testing.T) {
 	t.Parallel()
-	srv := crisptest.NewServer(t)
+	srv := crisptest.NewServer(t, crisptest.WithCampaignPace(time.Second)) // slow enough to be paused
 	sdk := startRESTOfSDK(t, srv, crisp.TierUser)
 	ctx, campaigns := t.Context(), sdk.site.Campaigns
 	is := func(id string, wanted func(*rest.Campaign) bool) {
