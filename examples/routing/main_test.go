@@ -182,7 +182,7 @@ func TestAConversationIsRoutedOnce(t *testing.T) {
 
 func TestWhatFailsHalfwayIsMadeGood(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		failures := 2
+		failures := 6 // more than the client gets over by itself
 		b.HandleREST("PATCH website/{website}/conversation/{session}/routing", func(r *http.Request) (int, any) {
 			if failures--; failures >= 0 {
 				return http.StatusInternalServerError, nil
@@ -278,6 +278,7 @@ func TestThanksResolve(t *testing.T) {
 		thanked := say(v, "Thank you!")
 		assert.Equal(t, "resolved", v.Conversation().State)
 
+		ada.Say(v, "You are welcome")
 		say(v, "One more thing")
 		again := &crisp.MessageSend{
 			WebsiteID: v.WebsiteID, SessionID: v.SessionID, From: crisp.FromUser, Type: crisp.MessageTypeText,
