@@ -147,6 +147,7 @@ func (s *Server) restRoutes() *http.ServeMux {
 	handle("GET", "website/{website}/connect/endpoints", requireTier(crisp.TierWebsite, s.requireWebsite(s.getEndpoints)))
 	s.conversationRoutes(handle)
 	s.pluginRoutes(handle)
+	s.siteRoutes(handle)
 	mux.Handle("/", s.authenticated(func(restCall) restReply {
 		return refusal(http.StatusNotFound, "not_found")
 	}))

@@ -18,12 +18,12 @@ const (
 	pagesPerPage         = 20
 )
 
-// conversationRoutes adds the routes of conversations. POST and PATCH create a
+// conversationRoutes adds the routes of conversations. POST, PATCH and PUT create a
 // conversation that doesn't exist, unless strictSessions is set.
 func (s *Server) conversationRoutes(handle func(method, path string, handler restHandler)) {
 	const conversation = "website/{website}/conversation/{session}"
 	in := func(method, path string, answer conversationHandler) {
-		create := method == http.MethodPost || method == http.MethodPatch
+		create := method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 		handle(method, conversation+path, s.requireWebsite(s.withConversation(create, answer)))
 	}
 	handle("POST", "website/{website}/conversation", s.requireWebsite(s.createConversation))
@@ -49,6 +49,9 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 	in("PATCH", "/meta", patchMeta)
 	in("GET", "/pages/{page}", getPages)
 	in("GET", "/original/{original}", getOriginal)
+	s.statusRoutes(in)
+	s.verificationRoutes(in)
+	s.callRoutes(in)
 }
 
 // conversationHandler answers a call of a conversation's route; Server.mu is held.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // WebsiteID is the website of all samples, of the token of tier website that a
@@ -59,6 +60,8 @@ type Server struct {
 	subscribers []*Subscriber
 	model       model
 	plugin      plugin
+	sites       *fifo.Map[string, *site] // the latest that were used
+	dispatches  record[Dispatch]
 	faults      faults
 }
 
@@ -95,6 +98,8 @@ func Start(opts ...Option) (*Server, error) {
 		handled:    newRecord[Handled](c.history),
 		model:      newModel(c.history),
 		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
+		sites:      newSites(c.history),
+		dispatches: newRecord[Dispatch](c.history),
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
