@@ -54,6 +54,7 @@ type Conversation struct {
 	WebsiteID    string
 	SessionID    string         // identifies the conversation
 	InboxID      string         // empty in the main inbox
+	PeopleID     string         // of the contact who has the visitor's address; empty if there is none
 	State        string         // "pending", "unresolved" or "resolved"
 	Assigned     string         // user ID of the operator it is assigned to; empty if it is unassigned
 	Availability string         // of the visitor: "online" or "offline"
@@ -448,6 +449,9 @@ func (c *liveConversation) setMeta(changes map[string]any) {
 			c.emit("session:set_"+key, map[string]any{key: c.Meta[key]})
 		}
 	}
+	if _, changed := changes["email"]; changed {
+		c.bindPerson()
+	}
 	c.touch()
 }
 
@@ -516,6 +520,9 @@ func (c *liveConversation) restForm() map[string]any {
 	}
 	if len(c.Proven) > 0 {
 		w["verifications"] = c.Proven
+	}
+	if c.PeopleID != "" {
+		w["people_id"] = c.PeopleID
 	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}

@@ -54,7 +54,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.Equal(t, "GET plugin/connect/endpoints?a=b: 200", requests[0].String())
 	assert.Equal(t, "a=b", requests[0].Query)
 	assert.Equal(t, "plugin", requests[0].Header.Get("X-Crisp-Tier"))
-	assert.Equal(t, "POST nowhere: 404", requests[1].String())
+	assert.Equal(t, "POST nowhere: 404 (not modelled: see Server.HandleREST)", requests[1].String())
 	assert.JSONEq(t, `{"content":"private"}`, string(requests[1].Body))
 	assert.False(t, requests[0].Time.IsZero())
 }

@@ -24,6 +24,9 @@ const WebsiteID = "f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038"
 // *testing.T, *testing.B and *testing.F implement it. It is an interface of its
 // own in order to keep package testing, with its command line flags, out of
 // programs that use [Start].
+//
+// If it also has the method Logf of testing.TB, the end of the test logs the
+// requests for which the server has no route.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -62,6 +65,7 @@ type Server struct {
 	plugin      plugin
 	sites       *fifo.Map[string, *site] // the latest that were used
 	dispatches  record[Dispatch]
+	people      people
 	faults      faults
 }
 
@@ -73,8 +77,31 @@ func NewServer(tb TB, opts ...Option) *Server {
 	if err != nil {
 		tb.Fatalf("%v", err)
 	}
-	tb.Cleanup(s.Close)
+	tb.Cleanup(func() {
+		s.Close()
+		if log, ok := tb.(logger); ok {
+			s.logMissingRoutes(log)
+		}
+	})
 	return s
+}
+
+// logger is the part of [testing.TB] that a TB may have.
+type logger interface {
+	Helper()
+	Logf(format string, args ...any)
+}
+
+// logMissingRoutes tells whoever wonders why their program got the status 404.
+func (s *Server) logMissingRoutes(log logger) {
+	log.Helper()
+	told := make(map[string]bool)
+	for _, r := range s.Requests() {
+		if route := r.Method + " " + r.Path; r.NoRoute && r.Status == http.StatusNotFound && !told[route] {
+			told[route] = true
+			log.Logf("crisptest has no route %s: Server.HandleREST can add it", route)
+		}
+	}
 }
 
 // Start starts a server outside a test, such as in a demonstration, which has to
@@ -97,6 +124,7 @@ func Start(opts ...Option) (*Server, error) {
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
 		model:      newModel(c.history),
+		people:     newPeople(c.history),
 		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
 		sites:      newSites(c.history),
 		dispatches: newRecord[Dispatch](c.history),
