@@ -101,13 +101,10 @@ func (s *scene) visitor(nickname, email string) *crisptest.Visitor {
 
 // opens has a visitor open a page, and prints what they are told.
 func (s *scene) opens(ctx context.Context, v *crisptest.Visitor, page string) error {
-	before, handled := v.Conversation(), len(s.srv.Handled())
+	before, handled := v.Conversation(), s.pagesHandled()
 	s.print("%s opens %s", before.Meta["nickname"], page)
 	v.Visit("Page", "https://example.com"+page)
-	_, err := s.srv.WaitHandled(ctx, func(h crisptest.Handled) bool {
-		_, pages := h.Event.(*crisp.SessionSyncPages)
-		return pages && len(s.srv.Handled()) > handled
-	})
+	_, err := s.srv.WaitHandled(ctx, func(crisptest.Handled) bool { return s.pagesHandled() > handled })
 	if err != nil {
 		return err
 	}
@@ -117,6 +114,16 @@ func (s *scene) opens(ctx context.Context, v *crisptest.Visitor, page string) er
 	}
 	s.print("  is told: %s", told)
 	return nil
+}
+
+// pagesHandled returns how many events of opened pages have been handled.
+func (s *scene) pagesHandled() (n int) {
+	for _, h := range s.srv.Handled() {
+		if _, ok := h.Event.(*crisp.SessionSyncPages); ok {
+			n++
+		}
+	}
+	return n
 }
 
 // campaign sends a campaign to the customers, from a template.
