@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,7 +103,10 @@ func TestAVisitorIsInvitedOnceADay(t *testing.T) {
 		require.Len(t, v.Answers(), 1)
 		assert.Equal(t, text, v.Answers()[0].Text())
 		assert.True(t, v.Answers()[0].Automated)
-		assert.Equal(t, "free", v.Conversation().Meta["data"].(map[string]any)["plan"], "other data stay")
+		_, err := b.WaitRequest(t.Context(), func(r crisptest.Request) bool {
+			return strings.HasSuffix(r.Path, "/meta") && strings.Contains(string(r.Body), `"plan":"free"`)
+		})
+		require.NoError(t, err, "other data stay")
 
 		open(v, "/pricing")
 		b.stop() // and what is in memory is lost
@@ -166,6 +170,17 @@ func TestVisitorsWhoAreNotInvited(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestABotIsNobodyWhoTalks(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		client, v := b.Client(), b.Visitor()
+		defer client.CloseIdleConnections()
+		_, err := client.SendMessage(t.Context(), v.Session(), crisp.Message{Content: crisp.TextContent("Welcome!")})
+		require.NoError(t, err)
+		open(v, "/pricing")
+		assert.Len(t, v.Answers(), 2)
+	})
 }
 
 func TestATalkThatIsOverIsNoObjection(t *testing.T) {
@@ -294,14 +309,24 @@ func TestCampaignsThatMakeNoSenseAreErrors(t *testing.T) {
 	})
 }
 
+func waitDispatched(t *testing.T, srv *crisptest.Server) {
+	t.Helper()
+	_, err := srv.WaitRequest(t.Context(), func(r crisptest.Request) bool {
+		return strings.HasSuffix(r.Path, "/dispatch") && r.Status == http.StatusAccepted
+	})
+	require.NoError(t, err)
+	synctest.Wait()
+}
+
 // TestAConnectionThatIsLostLosesNoEnd has the events of the end of a campaign get lost.
 func TestAConnectionThatIsLostLosesNoEnd(t *testing.T) {
 	withCampaigns(t, func(t *testing.T, srv *crisptest.Server, client *crisp.Client, _ *rest.Site) {
 		var out bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // virtual time
+		defer cancel()
 		ended := make(chan error, 1)
-		go func() { ended <- liveCampaign(t.Context(), client, crisptest.WebsiteID, news, &out) }()
-		_, err := srv.WaitRequest(t.Context(), func(r crisptest.Request) bool { return r.Method == http.MethodPost && r.Status == http.StatusAccepted })
-		require.NoError(t, err)
+		go func() { ended <- liveCampaign(ctx, client, crisptest.WebsiteID, news, &out) }()
+		waitDispatched(t, srv)
 		srv.TakeDown()
 		time.Sleep(time.Minute) // virtual time
 		srv.BringUp()
@@ -317,9 +342,7 @@ func TestAnEndLeavesTheCampaignAlone(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- liveCampaign(ctx, client, crisptest.WebsiteID, news, &out) }()
-		_, err := srv.WaitRequest(t.Context(), func(r crisptest.Request) bool { return r.Method == http.MethodPost && r.Status == http.StatusAccepted })
-		require.NoError(t, err)
-		synctest.Wait()
+		waitDispatched(t, srv)
 		stop() // as Ctrl-C does
 		require.ErrorIs(t, <-ended, context.Canceled)
 		assert.Contains(t, out.String(), "not followed any more; it goes on\n")
