@@ -65,7 +65,7 @@ type Conversation struct {
 	Participants []Participant  // who takes part beside the visitor and the operators
 	Blocked      bool           // what the visitor says goes nowhere
 	Verified     bool           // the visitor is who they say they are
-	Proven       []Verification // the identities that the visitor has proven, in that order
+	Proven       []Verification // what the visitor has proven, in that order, also if it is no longer Verified
 	Reminders    []Reminder     // that were set, in that order, at most 100
 	Composing    []string       // who is typing: "user", "operator"
 	Unread       Unread
@@ -518,14 +518,14 @@ func (c *liveConversation) restForm() map[string]any {
 		"created_at":   c.Created.UnixMilli(),
 		"updated_at":   c.Updated.UnixMilli(),
 	}
-	if len(c.Proven) > 0 {
-		w["verifications"] = c.Proven
-	}
 	if c.PeopleID != "" {
 		w["people_id"] = c.PeopleID
 	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}
+	}
+	if len(c.Proven) > 0 {
+		w["verifications"] = c.Proven
 	}
 	return w
 }

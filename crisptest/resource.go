@@ -88,8 +88,8 @@ func (c collection) all() []document {
 // documentsPerPage is the size of pages of anything but conversations and messages.
 const documentsPerPage = 20
 
-// listed answers a call for a page of a list.
-func listed[T any](call restCall, list []T) restReply {
+// pageReply answers a call for a page of a list.
+func pageReply[T any](call restCall, list []T) restReply {
 	page, ok := call.page()
 	if !ok {
 		return invalid
@@ -156,7 +156,7 @@ func (r resource) with(answer documentHandler) siteHandler {
 	}
 }
 
-func (r resource) getList(call restCall, w *site) restReply { return listed(call, r.find(call, w)) }
+func (r resource) getList(call restCall, w *site) restReply { return pageReply(call, r.find(call, w)) }
 
 func (r resource) create(call restCall, w *site) restReply {
 	body, ok := r.body(call, r.new)

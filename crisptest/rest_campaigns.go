@@ -190,7 +190,7 @@ func listCampaignRecipients(call restCall, w *site, d document) restReply {
 		one["subscribed"] = true
 		list = append(list, one)
 	}
-	return listed(call, list)
+	return pageReply(call, list)
 }
 
 func listCampaignStatistics(call restCall, w *site, d document) restReply {
@@ -206,5 +206,5 @@ func listCampaignStatistics(call restCall, w *site, d document) restReply {
 			}
 		}
 	}
-	return listed(call, list)
+	return pageReply(call, list)
 }

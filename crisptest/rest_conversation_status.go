@@ -73,7 +73,7 @@ func patchOpen(call restCall, c *liveConversation) restReply {
 	return success("updated", struct{}{})
 }
 
-func getEvents(call restCall, c *liveConversation) restReply { return listed(call, c.Events) }
+func getEvents(call restCall, c *liveConversation) restReply { return pageReply(call, c.Events) }
 
 // getFiles lists the files that were sent, the latest first.
 func getFiles(call restCall, c *liveConversation) restReply {
@@ -88,7 +88,7 @@ func getFiles(call restCall, c *liveConversation) restReply {
 		file["fingerprint"], file["timestamp"] = m.Fingerprint, m.Timestamp
 		files = append(files, file)
 	}
-	return listed(call, files)
+	return pageReply(call, files)
 }
 
 // getRelations says that the conversation continues none, and none continues it.

@@ -37,7 +37,7 @@ func listVisitors(call restCall, w *site) restReply {
 	for _, c := range slices.Backward(w.browsing()) {
 		list = append(list, c.visitorForm())
 	}
-	return listed(call, list)
+	return pageReply(call, list)
 }
 
 // mapVisitors lists the places where visitors are: all, or those within a number of

@@ -61,11 +61,11 @@ type Server struct {
 	deliveries  record[Delivery]
 	handled     record[Handled]
 	subscribers []*Subscriber
-	model       model
-	plugin      plugin
 	sites       *fifo.Map[string, *site] // the latest that were used
 	dispatches  record[Dispatch]
 	people      people
+	model       model
+	plugin      plugin
 	faults      faults
 }
 
@@ -123,11 +123,11 @@ func Start(opts ...Option) (*Server, error) {
 		requests:   newRecord[Request](c.history),
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
-		model:      newModel(c.history),
 		people:     newPeople(c.history),
-		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
 		sites:      newSites(c.history),
 		dispatches: newRecord[Dispatch](c.history),
+		model:      newModel(c.history),
+		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any), changes: fifo.New[string, websiteChange](c.history)},
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())

@@ -21,6 +21,9 @@ type site struct {
 	runs      *fifo.Map[string, *campaignRun] // of campaigns that were dispatched, by their IDs
 	spams     collection
 	hidden    suggestions
+	usage     record[document] // that the plugin has reported
+	settings  document
+	condemned bool // its removal is scheduled
 }
 
 // newSites returns the sites that will be there. Those that were not used for
@@ -44,6 +47,8 @@ func (s *Server) site(id string) *site {
 			runs:      fifo.New[string, *campaignRun](s.history),
 			spams:     newCollection("spam_id", s.history),
 			hidden:    newSuggestions(s.history),
+			usage:     newRecord[document](s.history),
+			settings:  newSettings(id),
 		}
 	}
 	s.sites.Put(id, w)
@@ -97,6 +102,8 @@ func (s *Server) siteRoutes(handle addRoute) {
 	s.verifyRoutes(handle)
 	s.suggestionRoutes(handle)
 	s.spamRoutes(handle)
+	s.settingsRoutes(handle)
+	s.pluginAccountRoutes(handle)
 }
 
 // siteHandler answers a call about a website; Server.mu is held.

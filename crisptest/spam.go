@@ -67,7 +67,7 @@ func listSpams(call restCall, w *site) restReply {
 	for _, d := range slices.Backward(w.spams.all()) {
 		list = append(list, d.excerpt("spam_id", "type", "reason", "metadata", "headers", "timestamp"))
 	}
-	return listed(call, list)
+	return pageReply(call, list)
 }
 
 func getSpam(_ restCall, _ *site, d document) restReply {

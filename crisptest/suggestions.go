@@ -23,7 +23,7 @@ func newSuggestions(history int) suggestions {
 // conversations have.
 func (s *Server) suggestionRoutes(handle addRoute) {
 	const suggest = "website/{website}/conversations/suggest/"
-	segments := suggestion{
+	segments := suggested{
 		name:   "segment",
 		member: "segment",
 		of:     func(c *liveConversation) []string { return document(c.Meta).texts("segments") },
@@ -31,7 +31,7 @@ func (s *Server) suggestionRoutes(handle addRoute) {
 	}
 	handle("GET", suggest+"segments/{page}", s.onSite(segments.list))
 	handle("DELETE", suggest+"segment", s.onSite(segments.forget))
-	data := suggestion{
+	data := suggested{
 		name:   "data",
 		member: "key",
 		of:     func(c *liveConversation) []string { return slices.Collect(maps.Keys(document(c.Meta).object("data"))) },
@@ -41,8 +41,8 @@ func (s *Server) suggestionRoutes(handle addRoute) {
 	handle("DELETE", suggest+"data", s.onSite(data.forget))
 }
 
-// suggestion is a kind of what conversations have and new ones may have, too.
-type suggestion struct {
+// suggested is a kind of what conversations have and new ones may have, too.
+type suggested struct {
 	name   string // in reasons
 	member string // of the answers and bodies
 	of     func(*liveConversation) []string
@@ -50,7 +50,7 @@ type suggestion struct {
 }
 
 // count returns how many conversations have each.
-func (kind suggestion) count(w *site) map[string]int {
+func (kind suggested) count(w *site) map[string]int {
 	counts := make(map[string]int)
 	for _, c := range w.conversations() {
 		for _, value := range kind.of(c) {
@@ -61,7 +61,7 @@ func (kind suggestion) count(w *site) map[string]int {
 }
 
 // list lists what most conversations have first.
-func (kind suggestion) list(call restCall, w *site) restReply {
+func (kind suggested) list(call restCall, w *site) restReply {
 	counts := kind.count(w)
 	var list []document
 	for _, value := range slices.Sorted(maps.Keys(counts)) {
@@ -70,10 +70,10 @@ func (kind suggestion) list(call restCall, w *site) restReply {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b document) int { return cmp.Compare(b["count"].(int), a["count"].(int)) })
-	return listed(call, list)
+	return pageReply(call, list)
 }
 
-func (kind suggestion) forget(call restCall, w *site) restReply {
+func (kind suggested) forget(call restCall, w *site) restReply {
 	var body document
 	if !call.decode(object(members{kind.member: filled}, nil), &body) {
 		return invalid

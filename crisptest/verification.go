@@ -72,15 +72,13 @@ func (c *liveConversation) redeem(identity, token, recipient string) bool {
 	return true
 }
 
-// setVerified verifies the visitor, or ends that, without a proof.
+// setVerified verifies the visitor without a proof, or ends that. What the visitor has
+// proven is listed further on.
 func (c *liveConversation) setVerified(verified bool) {
 	if c.Verified == verified {
 		return
 	}
 	c.Verified = verified
-	if !verified {
-		c.Proven = nil
-	}
 	c.emitVerified()
 }
 
