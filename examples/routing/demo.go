@@ -16,6 +16,7 @@ const demoTimeout = time.Minute
 // scene is a Crisp that runs in this program, with the routing at work.
 type scene struct {
 	srv     *crisptest.Server
+	staff   *staff
 	routing *routing
 	out     io.Writer
 }
@@ -29,10 +30,13 @@ func demo(ctx context.Context, out io.Writer, rules []rule) error {
 		return err
 	}
 	defer srv.Close()
-	newStaff(srv)
+	staff, err := addStaff(ctx, srv)
+	if err != nil {
+		return err
+	}
 	client := srv.Client()
 	defer client.CloseIdleConnections()
-	s := &scene{srv: srv, routing: newRouting(client, crisptest.WebsiteID, rules), out: out}
+	s := &scene{srv: srv, staff: staff, routing: newRouting(client, crisptest.WebsiteID, rules), out: out}
 
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -50,7 +54,7 @@ func demo(ctx context.Context, out io.Writer, rules []rule) error {
 
 func (s *scene) play(ctx context.Context) error {
 	s.print("Ada and Bob are there, Chloe is not.")
-	ada := s.srv.Operator("Ada")
+	ada := s.staff.ada
 
 	paul := s.visitor("Paul", "en-GB")
 	if err := s.says(ctx, paul, "Hello!", "Where is my invoice?"); err != nil {

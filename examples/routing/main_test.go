@@ -33,7 +33,9 @@ func inBubble(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		srv := crisptest.NewServer(t, crisptest.InMemory())
-		b := &bench{Server: srv, t: t, staff: newStaff(srv)}
+		staff, err := addStaff(t.Context(), srv)
+		require.NoError(t, err)
+		b := &bench{Server: srv, t: t, staff: staff}
 		b.start()
 		test(t, b)
 		b.stop()
@@ -156,18 +158,18 @@ func TestRulesThatMakeNoSenseAreErrors(t *testing.T) {
 
 func TestAConversationIsRoutedOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		b.staff.set("operator-Ada", false)
+		b.staff.ada.Leave()
 		v := b.Visitor()
 		say(v, "Hello")
 		assert.Empty(t, v.Conversation().Assigned)
 		said := say(v, "I want a refund")
 		c := v.Conversation()
 		assert.Equal(t, "operator-Bob", c.Assigned)
-		assert.Equal(t, billingInbox, c.InboxID)
+		assert.Equal(t, b.staff.billing, c.InboxID)
 		assert.Equal(t, []string{`Routed by the rule billing: the visitor wrote "refund". Moved to Billing. Assigned to Bob.`}, notes(v))
 
 		b.stop() // and what is in memory is lost
-		b.staff.set("operator-Ada", true)
+		b.staff.ada.Arrive()
 		b.start()
 		again := &crisp.MessageSend{
 			WebsiteID: v.WebsiteID, SessionID: v.SessionID, From: crisp.FromUser, Type: crisp.MessageTypeText,
@@ -213,10 +215,12 @@ func TestNobodyIsAvailable(t *testing.T) {
 		v.SetMeta(map[string]any{"device": map[string]any{"locales": []string{"fr"}}})
 		say(v, "Bonjour")
 		assert.Empty(t, v.Conversation().Assigned)
-		assert.Equal(t, []string{v.SessionID}, b.staff.reminders)
+		reminders := v.Conversation().Reminders
+		require.Len(t, reminders, 1)
+		assert.Equal(t, 4*time.Hour, reminders[0].Due.Sub(time.Now()).Round(time.Minute))
 		assert.Equal(t, []string{`Routed by the rule French: the language is "fr". Nobody is available; a reminder comes at 04:00 UTC.`}, notes(v))
 		say(v, "Personne?")
-		assert.Len(t, b.staff.reminders, 1)
+		assert.Len(t, v.Conversation().Reminders, 1)
 	})
 }
 
@@ -338,7 +342,8 @@ func TestRulesThatTheWebsiteDoesNotFitAreErrors(t *testing.T) {
 
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	newStaff(srv)
+	_, err := addStaff(t.Context(), srv)
+	require.NoError(t, err)
 	env := map[string]string{
 		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key,
 		"CRISP_BASE_URL": srv.URL(), "CRISP_WEBSITE_ID": crisptest.WebsiteID,
@@ -351,7 +356,7 @@ func TestLive(t *testing.T) {
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	visitor := srv.Visitor()
 	visitor.Say("A refund, please")
-	_, err := srv.WaitRequest(t.Context(), func(r crisptest.Request) bool {
+	_, err = srv.WaitRequest(t.Context(), func(r crisptest.Request) bool {
 		return strings.HasSuffix(r.Path, "/routing") && r.Status == http.StatusOK
 	})
 	require.NoError(t, err)

@@ -1,56 +1,38 @@
 package main
 
 import (
-	"net/http"
-	"sync"
+	"context"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/rest"
 )
-
-const billingInbox = "b1111111-0000-4000-8000-000000000001"
 
 // staff is who works for the website of the demonstration.
 type staff struct {
-	mu        sync.Mutex
-	online    map[string]bool
-	reminders []string
+	ada, bob, chloe *crisptest.Operator
+	billing         string // identifier of the inbox
 }
 
-func newStaff(srv *crisptest.Server) *staff {
-	s := &staff{online: map[string]bool{"operator-Ada": true, "operator-Bob": true}}
-	srv.HandleREST("GET website/{website}/operators/list", func(*http.Request) (int, any) {
-		entry := func(id, email, name string) any {
-			return map[string]any{"type": "operator", "details": map[string]any{"user_id": id, "email": email, "first_name": name}}
-		}
-		return http.StatusOK, []any{entry("operator-Ada", "ada@example.com", "Ada"), entry("operator-Bob", "bob@example.com", "Bob"),
-			entry("operator-Chloe", "chloe@example.com", "Chloe")}
-	})
-	srv.HandleREST("GET website/{website}/availability/operators", func(*http.Request) (int, any) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		all := []any{}
-		for id, online := range s.online {
-			all = append(all, map[string]any{"user_id": id, "type": map[bool]string{true: "online", false: "offline"}[online]})
-		}
-		return http.StatusOK, all
-	})
-	srv.HandleREST("GET website/{website}/inboxes/list/{page}", func(r *http.Request) (int, any) {
-		if r.PathValue("page") != "1" {
-			return http.StatusOK, []any{}
-		}
-		return http.StatusOK, []any{map[string]any{"inbox_id": billingInbox, "name": "Billing"}}
-	})
-	srv.HandleREST("POST website/{website}/conversation/{session}/reminder", func(r *http.Request) (int, any) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.reminders = append(s.reminders, r.PathValue("session"))
-		return http.StatusOK, map[string]any{}
-	})
-	return s
-}
-
-func (s *staff) set(id string, online bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.online[id] = online
+// addStaff adds the operators and the inbox that the example's rules name. Ada and Bob
+// are there, Chloe is not.
+func addStaff(ctx context.Context, srv *crisptest.Server) (*staff, error) {
+	add := func(userID, email, name string) *crisptest.Operator {
+		return srv.AddOperator(crisptest.WebsiteID, crisptest.OperatorProfile{UserID: userID, Email: email, FirstName: name})
+	}
+	s := &staff{
+		ada:   add("operator-Ada", "ada@example.com", "Ada"),
+		bob:   add("operator-Bob", "bob@example.com", "Bob"),
+		chloe: add("operator-Chloe", "chloe@example.com", "Chloe"),
+	}
+	s.ada.Arrive()
+	s.bob.Arrive()
+	// Crisp lets users add inboxes, not plugins.
+	admin, err := crisp.New(srv.TokenFor(crisp.TierUser), crisp.WithBaseURL(srv.URL()), crisp.WithHTTPClient(srv.HTTPClient()))
+	if err != nil {
+		return nil, err
+	}
+	defer admin.CloseIdleConnections()
+	s.billing, err = rest.Website(admin, crisptest.WebsiteID).Inboxes.Create(ctx, rest.InboxInput{Name: rest.Set("Billing")})
+	return s, err
 }
