@@ -63,9 +63,9 @@ type Server struct {
 	subscribers []*Subscriber
 	sites       *fifo.Map[string, *site] // the latest that were used
 	dispatches  record[Dispatch]
+	people      people
 	model       model
 	plugin      plugin
-	people      people
 	faults      faults
 	journal     journal
 }
@@ -126,6 +126,7 @@ func Start(opts ...Option) (*Server, error) {
 		requests:   newRecord[Request](c.history),
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
+		people:     newPeople(c.history),
 		sites:      newSites(c.history),
 		dispatches: newRecord[Dispatch](c.history),
 		model:      newModel(c.history),
