@@ -131,7 +131,6 @@ func Start(opts ...Option) (*Server, error) {
 		dispatches: newRecord[Dispatch](c.history),
 		model:      newModel(c.history),
 		journal:    newJournal(c.journal),
-		people:     newPeople(c.history),
 		plugin:     newPlugin(c.websites, c.history),
 	}
 	s.mux = s.restRoutes()
