@@ -13,7 +13,14 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(cli.Run(ctx, os.Args[1:], cli.Process()))
+	os.Exit(cli.Run(untilSignal(), os.Args[1:], cli.Process()))
+}
+
+// untilSignal returns a context that is cancelled by the first signal to end. Its cause
+// is no other than context.Canceled, with whichever version of Go this is built.
+func untilSignal() context.Context {
+	signalled, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:govet // for as long as the program runs
+	ctx, cancel := context.WithCancel(context.Background())
+	context.AfterFunc(signalled, cancel)
+	return ctx
 }

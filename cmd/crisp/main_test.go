@@ -1,13 +1,22 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
@@ -40,6 +49,8 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"bus-silent": busSilent,
+			"target":     target,
+			"await":      await,
 		},
 	})
 }
@@ -72,4 +83,62 @@ func busSilent(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Defer(func() { _ = listener.Close() })
 	ts.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+path)
+}
+
+// targetSecret signs the web hooks that the target of a script accepts.
+const targetSecret = "hidden-secret"
+
+// target starts a program under work at TARGET_URL. It answers 200 to what is signed
+// by the secret in CRISP_SIGNING_SECRET, which is set too, and 401 to anything else; or,
+// at the path /status/N, with a status of N and a text with control characters. What it
+// has accepted is in the file "bodies", a line each; the attempts' headers are in
+// "attempts".
+func target(ts *testscript.TestScript, _ bool, _ []string) {
+	var mu sync.Mutex // guards the files
+	keep := func(name, line string) error {
+		file, err := os.OpenFile(filepath.Join(ts.Getenv("WORK"), name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err == nil {
+			_, err = file.WriteString(line + "\n")
+			err = errors.Join(err, file.Close())
+		}
+		return err
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, err := io.ReadAll(r.Body)
+		attempt := r.Header.Get("X-Delivery-Attempt-Count") + "/" + r.Header.Get("X-Delivery-Attempt-Limit")
+		err = errors.Join(err, keep("attempts", attempt))
+		if status, ok := strings.CutPrefix(r.URL.Path, "/status/"); ok {
+			code, _ := strconv.Atoi(status)
+			w.Header().Set("Location", "/")
+			w.WriteHeader(code)
+			_, _ = io.WriteString(w, "no\x1b[2J "+targetSecret)
+			return
+		}
+		if crisp.Verify(targetSecret, r.Header, body, time.Minute) != nil {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if errors.Join(err, keep("bodies", string(body))) != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	ts.Defer(srv.Close)
+	ts.Setenv("TARGET_URL", srv.URL)
+	ts.Setenv("CRISP_SIGNING_SECRET", targetSecret)
+}
+
+// await FILE VARIABLE waits for a file, and puts what it holds into a variable.
+func await(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		ts.Fatalf("usage: await FILE VARIABLE")
+	}
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil {
+			ts.Setenv(args[1], strings.TrimSpace(string(text)))
+			return
+		}
+	}
+	ts.Fatalf("there is no %s", args[0])
 }

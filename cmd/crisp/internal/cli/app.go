@@ -42,13 +42,19 @@ func (a *app) rootCommand() *cobra.Command {
 	a.login.AddTo(flags)
 
 	root.AddCommand(
-		a.eventsCommand(),
-		a.loginCommand(),
-		a.mcpCommand(),
-		a.profileCommand(),
 		a.serveCommand(),
+		a.listenCommand(),
+		a.receiveCommand(),
+		a.triggerCommand(),
+		a.replayCommand(),
+		a.eventsCommand(),
 		a.doctorCommand(),
 		a.apiCommand(),
+		a.mcpCommand(),
+		a.loginCommand(),
+		a.profileCommand(),
+		a.verifyCommand(),
+		a.secretCommand(),
 		a.versionCommand(),
 	)
 	asUsageErrors(root)

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
 )
@@ -129,13 +128,10 @@ func scopes() []string {
 // findEvent returns what is known of an event, or the error of a name that is none.
 func findEvent(name string) (eventinfo.Info, error) {
 	info, found := eventinfo.Find(name)
-	if found {
-		return info, nil
+	if !found {
+		return info, eventinfo.Unknown(name)
 	}
-	if names := nearest.To(name, eventinfo.Names()); len(names) > 0 {
-		return info, fmt.Errorf("no event is known as %q: is %s meant?", name, strings.Join(names, " or "))
-	}
-	return info, fmt.Errorf("no event is known as %q: crisp events list has them all", name)
+	return info, nil
 }
 
 func eventLine(info eventinfo.Info) func(output.Style) string {

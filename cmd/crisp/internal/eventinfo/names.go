@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
 )
 
 // Names returns the names of all events that are documented.
@@ -65,4 +66,12 @@ func expand(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("no event has a name like %q: crisp events list has them all", pattern)
 	}
 	return names, nil
+}
+
+// Unknown returns the error of a name that is none, with those that may be meant.
+func Unknown(name string) error {
+	if names := nearest.To(name, Names()); len(names) > 0 {
+		return fmt.Errorf("no event is known as %q: is %s meant?", name, strings.Join(names, " or "))
+	}
+	return fmt.Errorf("no event is known as %q: crisp events list has them all", name)
 }

@@ -40,3 +40,26 @@ func TestKnown(t *testing.T) {
 	assert.False(t, eventinfo.Known("mesage:send"))
 	assert.False(t, eventinfo.Known(""))
 }
+
+func TestForTier(t *testing.T) {
+	for _, row := range []struct {
+		patterns []string
+		tier     string
+		want     []string
+		err      string
+	}{
+		{patterns: []string{"message:send", "message:s*"}, tier: "plugin", want: []string{"message:send"}},
+		{patterns: []string{"MessageSend"}, tier: "plugin", want: []string{"message:send"}},
+		{patterns: []string{"mesage:send"}, tier: "plugin", err: "is message:send meant?"},
+		{patterns: []string{"mesage:*"}, tier: "plugin", err: `no event has a name like "mesage:*"`},
+		{patterns: []string{"message:send", "identity:verify:request"}, tier: "user", err: "identity:verify:request is not for tokens of tier user, but for plugin"},
+	} {
+		got, err := eventinfo.ForTier(row.patterns, row.tier)
+		if row.err != "" {
+			assert.ErrorContains(t, err, row.err)
+			continue
+		}
+		assert.NoError(t, err)
+		assert.Equal(t, row.want, got, "%q", row.patterns)
+	}
+}
