@@ -61,6 +61,12 @@ type Conversation struct {
 	Meta         map[string]any // as REST returns it: "nickname", "email", "data", "segments", …
 	Messages     []Message      // in the order they were added, without removed and forgotten ones (WithHistory)
 	Pages        []Page         // that the visitor viewed, latest first, at most 100
+	Events       []VisitorEvent // what the visitor did, latest first, at most 100
+	Participants []Participant  // who takes part beside the visitor and the operators
+	Blocked      bool           // what the visitor says goes nowhere
+	Verified     bool           // the visitor is who they say they are
+	Proven       []Verification // what the visitor has proven, in that order, also if it is no longer Verified
+	Reminders    []Reminder     // that were set, in that order, at most 100
 	Composing    []string       // who is typing: "user", "operator"
 	Unread       Unread
 	Created      time.Time
@@ -95,9 +101,13 @@ const (
 type liveConversation struct {
 	Conversation
 	server     *Server
-	number     int   // in the order they were created, from 1; 0 if it is not kept yet
-	latestTime int64 // the latest timestamp that a message ever had
-	forgotten  int   // at most so many places of forgotten messages are before those in Messages
+	number     int               // in the order they were created, from 1; 0 if it is not kept yet
+	latestTime int64             // the latest timestamp that a message ever had
+	present    bool              // the visitor is on the website
+	watched    []watching        // of what the visitor does there
+	callID     string            // of the call that goes on; empty if there is none
+	proofs     map[string]string // tokens that prove identities, by the identities
+	forgotten  int               // at most so many places of forgotten messages are before those in Messages
 }
 
 // Conversation returns a conversation as it is now, or false if there is none.
@@ -165,6 +175,7 @@ func (s *Server) forget(c *liveConversation) {
 
 // remove removes the conversation.
 func (c *liveConversation) remove() {
+	c.setPresent(false)
 	c.server.forget(c)
 	c.emit("session:removed", nil)
 }
@@ -175,6 +186,10 @@ func (c *liveConversation) snapshot() Conversation {
 	view.Meta = maps.Clone(view.Meta)
 	view.Messages = slices.Clone(view.Messages)
 	view.Pages = slices.Clone(view.Pages)
+	view.Events = slices.Clone(view.Events)
+	view.Participants = slices.Clone(view.Participants)
+	view.Proven = slices.Clone(view.Proven)
+	view.Reminders = slices.Clone(view.Reminders)
 	view.Composing = slices.Clone(view.Composing)
 	return view
 }
@@ -412,6 +427,9 @@ func orNull(s string) any {
 	return s
 }
 
+// orEmpty returns a list that is not nil, which would be null in JSON.
+func orEmpty[T any](list []T) []T { return append([]T{}, list...) }
+
 // metaEvents are the metas for whose change there is an event, session:set_ and
 // the name of the meta, in the order in which the events are sent.
 var metaEvents = []string{"email", "phone", "address", "subject", "avatar", "nickname", "origin", "data", "segments"}
@@ -441,6 +459,7 @@ func (c *liveConversation) setMeta(changes map[string]any) {
 func (c *liveConversation) setAvailability(availability crisp.Availability) {
 	c.Availability = string(availability)
 	c.emit("session:update_availability", map[string]any{"availability": availability})
+	c.setPresent(availability == crisp.AvailabilityOnline)
 }
 
 // maxPages is how many pages a conversation has at most.
@@ -449,6 +468,7 @@ const maxPages = 100
 func (c *liveConversation) visit(p Page) {
 	c.Pages = slices.Insert(c.Pages[:min(len(c.Pages), maxPages-1)], 0, p)
 	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
+	c.setPresent(true)
 }
 
 // lastText returns the latest message that has a text.
@@ -486,12 +506,12 @@ func (c *liveConversation) restForm() map[string]any {
 		"inbox_id":     orNull(c.InboxID),
 		"state":        c.State,
 		"status":       status[c.State],
-		"is_verified":  false,
-		"is_blocked":   false,
+		"is_verified":  c.Verified,
+		"is_blocked":   c.Blocked,
 		"availability": c.Availability,
 		"active":       map[string]any{"now": c.Availability == string(crisp.AvailabilityOnline), "last": c.Updated.UnixMilli()},
 		"last_message": c.lastText(),
-		"participants": []any{},
+		"participants": orEmpty(c.Participants),
 		"mentions":     []any{},
 		"compose":      compose,
 		"unread":       c.Unread,
@@ -504,6 +524,9 @@ func (c *liveConversation) restForm() map[string]any {
 	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}
+	}
+	if len(c.Proven) > 0 {
+		w["verifications"] = c.Proven
 	}
 	return w
 }

@@ -122,6 +122,68 @@ func TestBotAnswersWhatItMissed(t *testing.T) {
 	assert.Equal(t, "Hello!", answer.Text())
 }
 
+// newReception is a program that says whether somebody will answer.
+func newReception(client *crisp.Client) *crisp.Router {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		website, err := rest.Website(client, ev.WebsiteID).Availability.Status(ctx)
+		if err != nil {
+			return err
+		}
+		text := "We are away until tomorrow."
+		if website.Status == string(crisp.AvailabilityOnline) {
+			text = "One moment, please."
+		}
+		_, err = client.Reply(ctx, ev, crisp.TextContent(text))
+		return err
+	})
+	return router
+}
+
+func TestReceptionKnowsWhoIsThere(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	client := srv.Client()
+	rtm, err := client.NewRTM(newReception(client))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+	ada := srv.AddOperator(crisptest.WebsiteID, crisptest.OperatorProfile{FirstName: "Ada", Email: "ada@example.com"})
+	visitor := srv.Visitor()
+
+	for want, change := range map[string]func(){"One moment, please.": ada.Arrive, "We are away until tomorrow.": ada.Leave} {
+		change()
+		visitor.Say("Anybody there?")
+		answer, err := visitor.WaitAnswer(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, answer.Text())
+	}
+}
+
+// announce is the program under test: it tells customers the news.
+func announce(ctx context.Context, client *crisp.Client, websiteID string, customers ...string) error {
+	campaigns := rest.Website(client, websiteID).Campaigns
+	id, err := campaigns.Create(ctx, "one-shot", "News")
+	if err != nil {
+		return err
+	}
+	err = campaigns.Update(ctx, id, rest.CampaignInput{
+		Message:    rest.Set("We have *moved*."),
+		Recipients: &rest.CampaignRecipientsInput{Type: rest.Set("people"), People: customers},
+	})
+	if err != nil {
+		return err
+	}
+	return campaigns.Dispatch(ctx, id)
+}
+
+func TestCustomersGetTheNews(t *testing.T) {
+	srv := crisptest.NewServer(t, crisptest.WithTier(crisp.TierUser))
+	require.NoError(t, announce(t.Context(), srv.Client(), crisptest.WebsiteID, "ada@example.com", "bob@example.com"))
+
+	news, err := srv.WaitDispatch(t.Context(), func(d crisptest.Dispatch) bool { return d.Name == "News" })
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ada@example.com", "bob@example.com"}, news.Recipients)
+}
+
 func TestBotOutlivesAnHourWithoutCrisp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := crisptest.NewServer(t, crisptest.InMemory())

@@ -16,6 +16,7 @@ type model struct {
 	lastFingerprint int64
 	lastOriginal    int
 	lastSession     int
+	lastID          int
 	created         int // how many conversations
 	added           int // how many messages
 }

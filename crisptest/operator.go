@@ -32,6 +32,7 @@ func (o *Operator) Send(to *Visitor, kind string, content any) (sent Message) {
 	encoded := mustJSON(content)
 	to.do(func(c *liveConversation) {
 		sent = c.addMessage(Message{Type: kind, From: fromOperator, Origin: originChat, Content: encoded, User: o.user()})
+		c.server.site(c.WebsiteID).saw(o.UserID)
 	})
 	return sent
 }

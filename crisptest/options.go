@@ -29,6 +29,7 @@ type config struct {
 	rate           rateLimit
 	hookAttempts   int
 	hookDelay      time.Duration
+	campaignPace   time.Duration
 	addr           string // of REST; empty for any
 	single         bool   // the RTM API is at the address of REST
 	history        int    // how much is remembered of everything
@@ -45,6 +46,7 @@ func newConfig(opts []Option) (config, error) {
 		authTimeout:   10 * time.Second,
 		hookAttempts:  defaultHookAttempts,
 		hookDelay:     defaultHookDelay,
+		campaignPace:  50 * time.Millisecond,
 		history:       defaultHistory,
 	}
 	for _, opt := range opts {
@@ -207,6 +209,18 @@ func WithHookRetries(attempts int, delay time.Duration) Option {
 			return fmt.Errorf("crisptest: WithHookRetries: %d attempts, %s apart: at least 1, and no negative delay", attempts, delay)
 		}
 		c.hookAttempts, c.hookDelay = attempts, delay
+		return nil
+	}
+}
+
+// WithCampaignPace sets how long a campaign that was dispatched takes for each quarter
+// of its progress. By default that is 50 ms.
+func WithCampaignPace(quarter time.Duration) Option {
+	return func(c *config) error {
+		if quarter <= 0 {
+			return fmt.Errorf("crisptest: WithCampaignPace: %s is not positive", quarter)
+		}
+		c.campaignPace = quarter
 		return nil
 	}
 }

@@ -17,7 +17,7 @@ type people struct {
 	profiles  *fifo.Map[profileKey, *liveProfile] // the latest to change is the newest
 	byEmail   map[emailKey]*liveProfile
 	events    *fifo.Map[int, *liveProfile] // whose they are, by number
-	forgotten *fifo.Map[suggestion, struct{}]
+	forgotten *fifo.Map[personal, struct{}]
 	limit     int // of profiles, and of events
 	created   int // how many profiles
 	happened  int // how many events
@@ -34,7 +34,7 @@ func newPeople(history int) people {
 		profiles:  fifo.New[profileKey, *liveProfile](history),
 		byEmail:   make(map[emailKey]*liveProfile),
 		events:    fifo.New[int, *liveProfile](history),
-		forgotten: fifo.New[suggestion, struct{}](history),
+		forgotten: fifo.New[personal, struct{}](history),
 		limit:     history,
 	}
 }
@@ -368,7 +368,7 @@ func (p *liveProfile) restForm() map[string]any {
 func (p *liveProfile) conversations() []*liveConversation {
 	var found []*liveConversation
 	for _, c := range p.server.model.conversations.All() {
-		if c.WebsiteID == p.websiteID && c.PeopleID == p.peopleID {
+		if c.PeopleID == p.peopleID {
 			found = append(found, c)
 		}
 	}

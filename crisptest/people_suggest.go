@@ -14,8 +14,8 @@ const (
 	suggestedEvent   = "text"
 )
 
-// suggestion is something that REST suggests for contacts, because some have it.
-type suggestion struct{ websiteID, kind, name string }
+// personal is something that REST suggests for contacts, because some have it.
+type personal struct{ websiteID, kind, name string }
 
 // suggested returns the suggestions of a kind as REST lists them: what most
 // contacts have comes first.
@@ -28,7 +28,7 @@ func (all *people) suggested(websiteID, kind string) []map[string]any {
 	}
 	list := []map[string]any{}
 	for name, count := range counts {
-		if _, forgotten := all.forgotten.Get(suggestion{websiteID, kind, name}); !forgotten {
+		if _, forgotten := all.forgotten.Get(personal{websiteID, kind, name}); !forgotten {
 			list = append(list, map[string]any{kind: name, "count": count})
 		}
 	}
@@ -65,12 +65,12 @@ func (p *liveProfile) eventNames() []string {
 
 // forgetSuggestion ceases to suggest a name until it is written again.
 func (all *people) forgetSuggestion(websiteID, kind, name string) {
-	all.forgotten.Put(suggestion{websiteID, kind, name}, struct{}{})
+	all.forgotten.Put(personal{websiteID, kind, name}, struct{}{})
 }
 
 // remind suggests names again that were written.
 func (all *people) remind(websiteID, kind string, names ...string) {
 	for _, name := range names {
-		all.forgotten.Delete(suggestion{websiteID, kind, name})
+		all.forgotten.Delete(personal{websiteID, kind, name})
 	}
 }

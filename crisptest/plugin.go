@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // PluginID is the ID of the plugin whose token [Server.Token] is, unless
@@ -16,6 +17,15 @@ const PluginID = "d6b2907f-34ae-4185-8c9d-e17f50b3a246"
 type plugin struct {
 	installed websiteSet
 	settings  map[string]map[string]any // by website; of those that have any
+	changes   *fifo.Map[string, websiteChange]
+}
+
+func newPlugin(installed websiteSet, history int) plugin {
+	return plugin{
+		installed: installed,
+		settings:  make(map[string]map[string]any),
+		changes:   fifo.New[string, websiteChange](history),
+	}
 }
 
 // subscriptionUpdated is the event that tells a plugin of a website.
@@ -44,6 +54,7 @@ func (s *Server) Uninstall(websiteID string) {
 func (s *Server) subscribe(websiteID string) {
 	s.websites = s.websites.add(websiteID)
 	s.plugin.installed = s.plugin.installed.add(websiteID)
+	s.changed(websiteID, websiteAdded)
 	s.announceSubscription(websiteID, true)
 }
 
@@ -51,6 +62,7 @@ func (s *Server) subscribe(websiteID string) {
 func (s *Server) unsubscribe(websiteID string) {
 	s.plugin.installed = s.plugin.installed.remove(websiteID)
 	delete(s.plugin.settings, websiteID)
+	s.changed(websiteID, websiteRemoved)
 	s.announceSubscription(websiteID, false)
 }
 
@@ -94,6 +106,7 @@ func (s *Server) settingsOf(websiteID string) map[string]any {
 // saveSettings replaces the settings; s.mu is held.
 func (s *Server) saveSettings(websiteID string, settings map[string]any) {
 	s.plugin.settings[websiteID] = settings
+	s.changed(websiteID, websiteUpdated)
 	s.emit("plugin:settings:saved", mustJSON(map[string]any{
 		"website_id": websiteID,
 		"plugin_id":  s.pluginID,
@@ -137,12 +150,14 @@ func (s *Server) listWebsites(call restCall) restReply {
 	if !ok {
 		return invalid
 	}
+	configured := call.URL.Query().Get("filter_configured") == "1"
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []map[string]any
 	for _, id := range s.knownWebsites() {
-		if s.plugin.installed.has(id) {
-			list = append(list, map[string]any{"website_id": id, "settings": s.settingsOf(id)})
+		settings := s.settingsOf(id)
+		if s.plugin.installed.has(id) && (!configured || len(settings) > 0) {
+			list = append(list, map[string]any{"website_id": id, "settings": settings})
 		}
 	}
 	return success("listed", pageOf(list, page, websitesPerPage))
@@ -170,7 +185,11 @@ func (s *Server) deleteSubscription(call restCall) restReply {
 }
 
 func (s *Server) getSubscription(call restCall) restReply {
-	return success("resolved", map[string]any{"id": s.pluginID, "website_id": call.PathValue("website"), "active": true})
+	return success("resolved", s.subscriptionForm(call.PathValue("website")))
+}
+
+func (s *Server) subscriptionForm(websiteID string) map[string]any {
+	return map[string]any{"id": s.pluginID, "website_id": websiteID, "active": true}
 }
 
 func (s *Server) getSettings(call restCall) restReply {

@@ -19,8 +19,10 @@ func (s *Server) Reset() {
 	s.journal.kept.forget()
 	s.model.forget()
 	s.people.forgetAll()
+	s.sites = newSites(s.history)
+	s.dispatches.forget()
 	s.websites = s.began
-	s.plugin = plugin{installed: s.began, settings: make(map[string]map[string]any)}
+	s.plugin = newPlugin(s.began, s.history)
 	s.faults = faults{}
 	s.rate.spanEnds, s.rate.inSpan, s.rate.inAll = time.Time{}, 0, 0
 	for _, sub := range s.subscribers {

@@ -61,7 +61,7 @@ func TestResetKnowsAllFields(t *testing.T) {
 		"config", "began", "client", "ctx", "stop", "wg", "changes", "rest", "mux", "custom", "others", "tiers", "rtmOnly", "mu",
 		"closed", "servers", "rtm", "engines", "sessions", "subscribers",
 	}
-	emptied := []string{"past", "binds", "requests", "deliveries", "handled", "model", "people", "plugin", "faults", "journal"}
+	emptied := []string{"past", "binds", "requests", "deliveries", "handled", "model", "sites", "dispatches", "people", "plugin", "faults", "journal"}
 	var fields []string
 	all := reflect.TypeFor[crisptest.Server]()
 	for i := range all.NumField() {

@@ -163,6 +163,7 @@ func (s *Server) restRoutes() *http.ServeMux {
 	handle("GET", "website/connect/endpoints", requireTier(crisp.TierWebsite, s.getEndpoints))
 	handle("GET", "website/{website}/connect/endpoints", requireTier(crisp.TierWebsite, s.requireWebsite(s.getEndpoints)))
 	s.conversationRoutes(handle)
+	s.siteRoutes(handle)
 	s.pluginRoutes(handle)
 	s.peopleRoutes(handle)
 	mux.Handle(anyPath, s.authenticated(func(restCall) restReply {

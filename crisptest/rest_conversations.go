@@ -18,12 +18,12 @@ const (
 	pagesPerPage         = 20
 )
 
-// conversationRoutes adds the routes of conversations. POST and PATCH create a
+// conversationRoutes adds the routes of conversations. POST, PATCH and PUT create a
 // conversation that doesn't exist, unless strictSessions is set.
 func (s *Server) conversationRoutes(handle func(method, path string, handler restHandler)) {
 	const conversation = "website/{website}/conversation/{session}"
 	in := func(method, path string, answer conversationHandler) {
-		create := method == http.MethodPost || method == http.MethodPatch
+		create := method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
 		handle(method, conversation+path, s.requireWebsite(s.withConversation(create, answer)))
 	}
 	handle("POST", "website/{website}/conversation", s.requireWebsite(s.createConversation))
@@ -49,6 +49,9 @@ func (s *Server) conversationRoutes(handle func(method, path string, handler res
 	in("PATCH", "/meta", patchMeta)
 	in("GET", "/pages/{page}", getPages)
 	in("GET", "/original/{original}", getOriginal)
+	s.statusRoutes(in)
+	s.verificationRoutes(in)
+	s.callRoutes(in)
 }
 
 // conversationHandler answers a call of a conversation's route; Server.mu is held.
@@ -81,6 +84,12 @@ var invalid = refusal(http.StatusBadRequest, "invalid_data")
 func (call restCall) decode(is shape, into any) bool {
 	body, err := io.ReadAll(call.Body)
 	return err == nil && is.fits(body) && json.Unmarshal(body, into) == nil
+}
+
+// has reports whether the call's body has the shape.
+func (call restCall) has(is shape) bool {
+	var body json.RawMessage
+	return call.decode(is, &body)
 }
 
 // page returns the number of the requested page, from 1.

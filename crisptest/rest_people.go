@@ -70,8 +70,8 @@ func (s *Server) withProfile(answer profileHandler) restHandler {
 	}
 }
 
-// listed answers a call with the page of a list that it asks for.
-func listed[T any](call restCall, list []T) restReply {
+// listedPeople answers a call with the page of a list that it asks for.
+func listedPeople[T any](call restCall, list []T) restReply {
 	page, ok := call.page()
 	if !ok {
 		return invalid
@@ -85,7 +85,7 @@ func (s *Server) getPeopleStatistics(call restCall) restReply {
 
 func (s *Server) listSuggestions(kind string) restHandler {
 	return func(call restCall) restReply {
-		return listed(call, s.people.suggested(call.PathValue("website"), kind))
+		return listedPeople(call, s.people.suggested(call.PathValue("website"), kind))
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *Server) listProfiles(call restCall) restReply {
 	for _, p := range search.find(s.people.of(call.PathValue("website"))) {
 		list = append(list, p.restForm())
 	}
-	return listed(call, list)
+	return listedPeople(call, list)
 }
 
 // withCard decodes the card of a call, which is for a contact, or for a new one if
@@ -167,13 +167,13 @@ func listProfileConversations(call restCall, p *liveProfile) restReply {
 	for _, c := range found {
 		ids = append(ids, c.SessionID)
 	}
-	return listed(call, ids)
+	return listedPeople(call, ids)
 }
 
 // listProfileCampaigns lists none: which campaigns a contact has got is not
 // modelled.
 func listProfileCampaigns(call restCall, _ *liveProfile) restReply {
-	return listed(call, []struct{}{})
+	return listedPeople(call, []struct{}{})
 }
 
 func postProfileEvent(call restCall, p *liveProfile) restReply {
@@ -188,7 +188,7 @@ func postProfileEvent(call restCall, p *liveProfile) restReply {
 func listProfileEvents(call restCall, p *liveProfile) restReply {
 	latestFirst := slices.Clone(p.events)
 	slices.Reverse(latestFirst)
-	return listed(call, latestFirst)
+	return listedPeople(call, latestFirst)
 }
 
 func getProfileData(_ restCall, p *liveProfile) restReply {

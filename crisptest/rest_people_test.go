@@ -83,7 +83,7 @@ func TestPeopleRoutes(t *testing.T) {
 		{"GET", "profile/ada@example.com", "", 200, "resolved",
 			`{"email":"Ada@example.com","person":{"nickname":"Ada"},"company":{},"segments":[],"notepad":"","active":{"now":false,"last":5},"tag":1.50,` + read + `}`, nil},
 		{"POST", "profile", `{"email":"ADA@example.com","person":{"nickname":"Ada"}}`, 409, "people_exists", none, nil},
-		{"PATCH", "profile/" + id, `{"person":{"phone":"+1","employment":{"title":"Countess"}},"segments":["vip"],"tag":null}`, 200, "updated", none,
+		{"PATCH", "profile/" + id, `{"person":{"phone":"+1","employment":{"title":"Countess"}},"segments":["vip"],"tag":null,"score":99,"created_at":1}`, 200, "updated", none,
 			[]string{`people:profile:updated {"email":"Ada@example.com","people_id":"` + id + `","update":{"person":{"employment":{"title":"Countess"},"phone":"+1"},"segments":["vip"],"tag":null,"updated_at":` + then + `},"website_id":"w"}`}},
 		{"GET", "profile/" + id, "", 200, "resolved",
 			`{"email":"Ada@example.com","person":{"nickname":"Ada","phone":"+1","employment":{"title":"Countess"}},"company":{},"segments":["vip"],"notepad":"","active":{"now":false,"last":5},` + read + `}`, nil},
@@ -362,6 +362,7 @@ func TestContactsAreListed(t *testing.T) {
 		{"with more seats", rest.ProfilesQuery{SearchFilter: []rest.ProfileFilter{filter("data.seats", "gte", "9")}}, 36, "p09", "p44"},
 		{"with both", rest.ProfilesQuery{SearchFilter: []rest.ProfileFilter{filter("segments", "eq", "vip"), filter("email", "eq", "p01@example.com")}}, 1, "p01", "p01"},
 		{"with either", rest.ProfilesQuery{SearchOperator: "or", SearchFilter: []rest.ProfileFilter{filter("segments", "eq", "vip"), filter("email", "eq", "p31@example.com")}}, 4, "p00", "p31"},
+		{"with either of none", rest.ProfilesQuery{SearchOperator: "or"}, 45, "p00", "p44"},
 		{"with what nobody has", rest.ProfilesQuery{SearchFilter: []rest.ProfileFilter{filter("company.name", "eq", "")}}, 0, "", ""},
 	}
 	for _, test := range tests {
@@ -572,6 +573,8 @@ func TestContactsHaveTheConversationsOfTheirAddress(t *testing.T) {
 	assert.Equal(t, bob, contact())
 	require.NoError(t, people.UpdateProfile(ctx, bob, rest.ProfileCard{Email: rest.Set("bob@example.org")}))
 	assert.Equal(t, bob, contact(), "the contact keeps the conversation")
+	create(t, people, card("bob@example.com", "Another Bob"))
+	assert.Equal(t, bob, contact(), "also from whoever gets the address")
 	visitor.SetMeta(map[string]any{"phone": "+1"})
 	assert.Equal(t, bob, contact())
 	visitor.SetMeta(map[string]any{"email": "eve@example.com"})

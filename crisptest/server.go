@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/fifo"
 )
 
 // WebsiteID is the website of all samples, of the token of tier website that a
@@ -60,9 +61,11 @@ type Server struct {
 	deliveries  record[Delivery]
 	handled     record[Handled]
 	subscribers []*Subscriber
+	sites       *fifo.Map[string, *site] // the latest that were used
+	dispatches  record[Dispatch]
+	people      people
 	model       model
 	plugin      plugin
-	people      people
 	faults      faults
 	journal     journal
 }
@@ -123,10 +126,12 @@ func Start(opts ...Option) (*Server, error) {
 		requests:   newRecord[Request](c.history),
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
+		people:     newPeople(c.history),
+		sites:      newSites(c.history),
+		dispatches: newRecord[Dispatch](c.history),
 		model:      newModel(c.history),
 		journal:    newJournal(c.journal),
-		people:     newPeople(c.history),
-		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any)},
+		plugin:     newPlugin(c.websites, c.history),
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())

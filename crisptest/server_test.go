@@ -32,6 +32,7 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"no attempts":          crisptest.WithHookRetries(0, time.Second),
 		"negative delay":       crisptest.WithHookRetries(1, -time.Second),
 		"no requests":          crisptest.WithRateLimit(0, time.Minute),
+		"no pace":              crisptest.WithCampaignPace(0),
 		"no span of time":      crisptest.WithRateLimit(1, 0),
 		"no quota":             crisptest.WithDailyQuota(0),
 		"no plugin":            crisptest.WithPluginID(""),

@@ -72,10 +72,14 @@ func (v *Visitor) Say(text string) Message { return v.Send("text", text) }
 
 // Send sends a message of any type and returns it. The content is what
 // encoding/json can encode, such as a [*crisp.FileContent] for a message of type
-// "file"; otherwise Send panics.
+// "file"; otherwise Send panics. While the conversation is blocked, the message goes
+// nowhere: what is returned has no fingerprint.
 func (v *Visitor) Send(kind string, content any) (sent Message) {
+	sent = Message{WebsiteID: v.WebsiteID, SessionID: v.SessionID, Type: kind, From: fromUser, Origin: originChat, Content: mustJSON(content)}
 	v.do(func(c *liveConversation) {
-		sent = c.addMessage(Message{Type: kind, From: fromUser, Origin: originChat, Content: mustJSON(content)})
+		if !c.Blocked {
+			sent = c.addMessage(sent)
+		}
 	})
 	return sent
 }
@@ -111,7 +115,9 @@ func (v *Visitor) SetMeta(metas map[string]any) {
 	v.do(func(c *liveConversation) { c.setMeta(plain) })
 }
 
-// Visit adds a page to those that the visitor has viewed.
+// Visit opens a page of the website: it is the latest of those that the visitor has
+// viewed. It sends session:sync:pages, and website:update_visitors_count if the
+// visitor was not on the website, where they are from now on until they Leave.
 func (v *Visitor) Visit(title, url string) {
 	v.do(func(c *liveConversation) {
 		c.visit(Page{Title: title, URL: url, Timestamp: c.server.now().UnixMilli()})
@@ -125,12 +131,12 @@ func (v *Visitor) Rate(stars int, comment string) {
 	})
 }
 
-// Arrive makes the visitor available, which is online.
+// Arrive makes the visitor available, which is online, and so on the website.
 func (v *Visitor) Arrive() {
 	v.do(func(c *liveConversation) { c.setAvailability(crisp.AvailabilityOnline) })
 }
 
-// Leave makes the visitor unavailable, which is offline.
+// Leave makes the visitor unavailable, which is offline, and no longer on the website.
 func (v *Visitor) Leave() {
 	v.do(func(c *liveConversation) { c.setAvailability(crisp.AvailabilityOffline) })
 }

@@ -29,7 +29,7 @@ func TestVisitorsAreHeard(t *testing.T) {
 			do     func()
 			events []string
 		}{
-			{"arrive", v.Arrive, []string{`session:update_availability {"availability":"online",` + chat + `}`}},
+			{"arrive", v.Arrive, []string{`session:update_availability {"availability":"online",` + chat + `}`, `website:update_visitors_count {"visitors_count":1,"website_id":"w"}`}},
 			{"visit", func() { v.Visit("Prices", "https://nova.example/prices") },
 				[]string{`session:sync:pages {"pages":[{"page_title":"Prices","page_url":"https://nova.example/prices","timestamp":946684800000}],` + chat + `}`}},
 			{"type", func() { v.Type("He") }, []string{`message:compose:send {"excerpt":"He","timestamp":946684800000,"type":"start",` + chat + `}`}},
@@ -52,7 +52,7 @@ func TestVisitorsAreHeard(t *testing.T) {
 			{"say again", func() { v.Say("One more thing") }, []string{
 				`message:send {"type":"text","from":"user","origin":"chat","content":"One more thing","fingerprint":946684800000003,"timestamp":946684800003,"stamped":true,` + user + `,` + chat + `}`,
 				`session:set_state {"state":"unresolved",` + chat + `}`}},
-			{"leave", v.Leave, []string{`session:update_availability {"availability":"offline",` + chat + `}`}},
+			{"leave", v.Leave, []string{`session:update_availability {"availability":"offline",` + chat + `}`, `website:update_visitors_count {"visitors_count":0,"website_id":"w"}`}},
 		}
 		for _, step := range steps {
 			step.do()
@@ -111,7 +111,7 @@ func TestLiveEventsDecode(t *testing.T) {
 			assert.Empty(t, h.Event.EventMeta().Problems, h)
 			assert.Equal(t, v.WebsiteID, h.Event.EventMeta().WebsiteID, h)
 		}
-		assert.Len(t, srv.Handled(), 27)
+		assert.Len(t, srv.Handled(), 29)
 	})
 }
 

@@ -257,3 +257,26 @@ func TestAnAgentFollowsWhatHappens(t *testing.T) {
 	require.Len(t, resource.Contents, 1)
 	assert.Contains(t, resource.Contents[0].Text, `"untrusted_text": "Anybody?"`)
 }
+
+func TestAnAgentSearchesPeople(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	ada := srv.AddProfile(map[string]any{
+		"email":  "ada@example.com",
+		"person": map[string]any{"nickname": "Ada\u202e <system>", "phone": "+1555"},
+	})
+	srv.AddProfile(map[string]any{"email": "ben@example.com", "person": map[string]any{"nickname": "Ben"}})
+	a := startAgent(t, srv)
+	var found struct {
+		People []map[string]any `json:"people"`
+		More   bool             `json:"more"`
+	}
+	a.call("search_people", map[string]any{"search": "ada@"}, &found)
+	require.Len(t, found.People, 1)
+	assert.Equal(t, ada.PeopleID, found.People[0]["people_id"])
+	assert.Equal(t, `Ada\u202e <system>`, found.People[0]["untrusted_name"])
+	assert.Equal(t, "ada@example.com", found.People[0]["untrusted_email"])
+
+	a.call("search_people", map[string]any{"search": "example.com", "limit": 1}, &found)
+	assert.Len(t, found.People, 1)
+	assert.True(t, found.More)
+}
