@@ -150,5 +150,30 @@ func mustJSON(v any) []byte {
 	if err := enc.Encode(v); err != nil {
 		panic("crisptest: " + err.Error())
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return withSeparators(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+// withSeparators returns JSON with the line and paragraph separators that
+// encoding/json always escapes. JavaScript, in which Crisp is written, does not, and
+// Crisp's own SDK verifies web hooks by what JavaScript makes of the decoded body.
+func withSeparators(encoded []byte) []byte {
+	if !bytes.Contains(encoded, []byte(`\u202`)) {
+		return encoded
+	}
+	plain := make([]byte, 0, len(encoded))
+	for len(encoded) > 0 {
+		size := 1
+		switch {
+		case bytes.HasPrefix(encoded, []byte(`\u2028`)):
+			plain, size = append(plain, "\u2028"...), 6
+		case bytes.HasPrefix(encoded, []byte(`\u2029`)):
+			plain, size = append(plain, "\u2029"...), 6
+		case encoded[0] == '\\': // and what it escapes, such as another
+			plain, size = append(plain, encoded[:2]...), 2
+		default:
+			plain = append(plain, encoded[0])
+		}
+		encoded = encoded[size:]
+	}
+	return plain
 }
