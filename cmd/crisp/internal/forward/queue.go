@@ -104,13 +104,20 @@ func (q *queue) add(j job) {
 // work delivers one job of a lane, then one of the next lane that has been waiting.
 func (q *queue) work(l *lane) {
 	for l != nil {
-		j := l.jobs[0]
+		j := q.first(l)
 		outcome := q.deliver(j)
 		l = q.finish(l, outcome)
 		if outcome != "" {
 			j.done()
 		}
 	}
+}
+
+// first returns the job of a lane that is to be delivered next.
+func (q *queue) first(l *lane) job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return l.jobs[0]
 }
 
 // finish ends a lane's first job and returns the lane to go on with; nil if none waits.
