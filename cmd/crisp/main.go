@@ -19,7 +19,7 @@ func main() {
 // untilSignal returns a context that is cancelled by the first signal to end. Its cause
 // is no other than context.Canceled, with whichever version of Go this is built.
 func untilSignal() context.Context {
-	signalled, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) //nolint:govet // for as long as the program runs
+	signalled, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as the program runs
 	ctx, cancel := context.WithCancel(context.Background())
 	context.AfterFunc(signalled, cancel)
 	return ctx
