@@ -16,6 +16,7 @@ import (
 // app is one run of the program: its surroundings, and the flags of all commands.
 type app struct {
 	Surroundings
+	ended  <-chan struct{} // closed when the user ends the program
 	quiet  bool
 	output output.Options
 	login  credentials.Flags
@@ -86,7 +87,9 @@ func (a *app) note(format string, args ...any) {
 
 // printer returns what writes a command's data to stdout.
 func (a *app) printer() (*output.Printer, error) {
-	printer, err := output.New(a.Stdout, a.output, a.StdoutIsTerminal)
+	options := a.output
+	options.Ended = a.ended
+	printer, err := output.New(a.Stdout, options, a.StdoutIsTerminal)
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -107,7 +110,9 @@ func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
 
 // credentials returns the credentials to use, and where they come from.
 func (a *app) credentials() (credentials.Credentials, error) {
-	found, err := credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
+	found, err := orEnded(a, func() (credentials.Credentials, error) {
+		return credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
+	})
 	var missing *credentials.MissingError
 	switch {
 	case errors.As(err, &missing):

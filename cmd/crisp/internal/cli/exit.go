@@ -30,6 +30,15 @@ func (e coded) Unwrap() error { return e.error }
 // usageError returns an error in what was asked for.
 func usageError(err error) error { return coded{err, exitUsage} }
 
+// asUsageError is usageError for an error that may have a code already.
+func asUsageError(err error) error {
+	var c coded
+	if errors.As(err, &c) {
+		return err
+	}
+	return usageError(err)
+}
+
 // checkError returns the error of a check that found something wrong.
 func checkError(err error) error { return coded{err, exitCheck} }
 

@@ -32,7 +32,7 @@ func Process() Surroundings {
 
 // Run runs a command line, without the program's name, and returns its exit code.
 func Run(ctx context.Context, args []string, in Surroundings) int {
-	a := &app{Surroundings: in}
+	a := &app{Surroundings: in, ended: ctx.Done()}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
