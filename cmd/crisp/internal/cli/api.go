@@ -115,14 +115,11 @@ func (a *app) body(data string) (json.RawMessage, error) {
 
 // apiError gives the refusal of a call its exit code.
 func apiError(err error) error {
-	var refusal *crisp.APIError
 	switch {
 	case errors.Is(err, context.Canceled):
 		return coded{errEnded, exitFailed}
 	case errors.Is(err, crisp.ErrUnauthorized), errors.Is(err, crisp.ErrScope):
 		return coded{err, exitCredentials}
-	case errors.As(err, &refusal) && !refusal.FromCrisp() && refusal.Method != http.MethodHead:
-		return coded{err, exitUnreachable}
 	default:
 		return err
 	}

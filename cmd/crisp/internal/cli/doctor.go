@@ -114,6 +114,7 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	var failed error
 	doctor.Run(ctx, config, func(f doctor.Finding) {
 		made++
+		f.Saw, f.Advice = a.withoutSecrets(f.Saw), a.withoutSecrets(f.Advice)
 		switch f.Status {
 		case doctor.Wrong:
 			wrong++

@@ -170,6 +170,7 @@ func (a *app) loginKey(ask asker) (string, error) {
 
 // checkToken asks Crisp whether it takes the token.
 func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) error {
+	a.hide(p.Identifier, key, "")
 	token, err := credentials.NewToken(p.Tier, p.WebsiteID, p.Identifier, key)
 	if err != nil {
 		return err
