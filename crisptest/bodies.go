@@ -11,6 +11,7 @@ var (
 	eitherSide = oneOf(fromUser, fromOperator)
 	author     = object(nil, members{"type": textual, "user_id": textual, "nickname": textual, "avatar": textual})
 	scalar     = either(textual, number, boolean, null)
+	proof      = object(members{"method": filled, "secret": filled}, nil) // that it is really somebody
 )
 
 // The bodies that REST takes. Any other is refused as invalid_data.

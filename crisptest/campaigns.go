@@ -129,7 +129,7 @@ func (w *site) dispatch(campaign document) {
 		Type:       campaign.text("type"),
 		Name:       campaign.text("name"),
 		Message:    campaign.text("message"),
-		Recipients: run.recipients,
+		Recipients: recipientsOf(campaign),
 	})
 	w.emit("campaign:dispatched", map[string]any{"campaign_id": id})
 	w.setRunning(campaign, run, true)

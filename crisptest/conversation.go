@@ -100,10 +100,10 @@ const (
 type liveConversation struct {
 	Conversation
 	server     *Server
-	number     int   // in the order they were created, from 1; 0 if it is not kept yet
-	latestTime int64 // the latest timestamp that a message ever had
-	browsing   bool  // the visitor is on the website
-	watched    []watching
+	number     int               // in the order they were created, from 1; 0 if it is not kept yet
+	latestTime int64             // the latest timestamp that a message ever had
+	present    bool              // the visitor is on the website
+	watched    []watching        // of what the visitor does there
 	callID     string            // of the call that goes on; empty if there is none
 	proofs     map[string]string // tokens that prove identities, by the identities
 }
@@ -173,7 +173,7 @@ func (s *Server) forget(c *liveConversation) {
 
 // remove removes the conversation.
 func (c *liveConversation) remove() {
-	c.setBrowsing(false)
+	c.setPresent(false)
 	c.server.forget(c)
 	c.emit("session:removed", nil)
 }
@@ -454,7 +454,7 @@ func (c *liveConversation) setMeta(changes map[string]any) {
 func (c *liveConversation) setAvailability(availability crisp.Availability) {
 	c.Availability = string(availability)
 	c.emit("session:update_availability", map[string]any{"availability": availability})
-	c.setBrowsing(availability == crisp.AvailabilityOnline)
+	c.setPresent(availability == crisp.AvailabilityOnline)
 }
 
 // maxPages is how many pages a conversation has at most.
@@ -463,7 +463,7 @@ const maxPages = 100
 func (c *liveConversation) visit(p Page) {
 	c.Pages = slices.Insert(c.Pages[:min(len(c.Pages), maxPages-1)], 0, p)
 	c.emit("session:sync:pages", map[string]any{"pages": c.Pages})
-	c.setBrowsing(true)
+	c.setPresent(true)
 }
 
 // lastText returns the latest message that has a text.

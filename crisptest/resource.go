@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/internal/fifo"
@@ -238,3 +240,22 @@ func (r resource) remove(call restCall, w *site, _ document) restReply {
 
 // asIs is how most documents are shown.
 func asIs(_ *site, d document) document { return d }
+
+// named reports whether a document's name has the text that is searched for.
+func named(query url.Values, d document) bool {
+	return strings.Contains(strings.ToLower(d.text("name")), strings.ToLower(query.Get("search_name")))
+}
+
+// chosen returns what reports whether one of those filters wants a document that are
+// set in a query, which is so if none is.
+func chosen(query url.Values, filters map[string]func(document) bool) func(document) bool {
+	var set []func(document) bool
+	for key, wants := range filters {
+		if query.Get(key) == "1" {
+			set = append(set, wants)
+		}
+	}
+	return func(d document) bool {
+		return len(set) == 0 || slices.ContainsFunc(set, func(wants func(document) bool) bool { return wants(d) })
+	}
+}

@@ -20,13 +20,6 @@ var (
 	reportShape     = object(members{"flag": filled}, nil)
 )
 
-// dateTime is a moment in the form of ISO 8601.
-func dateTime(v any) bool {
-	s, _ := v.(string)
-	_, err := time.Parse(time.RFC3339, s)
-	return err == nil
-}
-
 // addConversationRoute adds a route below that of a conversation.
 type addConversationRoute func(method, path string, answer conversationHandler)
 
@@ -56,12 +49,6 @@ func accept(is shape, reason string) conversationHandler {
 		}
 		return reply(http.StatusAccepted, reason, struct{}{})
 	}
-}
-
-// has reports whether the call's body has the shape.
-func (call restCall) has(is shape) bool {
-	var body json.RawMessage
-	return call.decode(is, &body)
 }
 
 func patchOpen(call restCall, c *liveConversation) restReply {

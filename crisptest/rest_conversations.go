@@ -86,6 +86,12 @@ func (call restCall) decode(is shape, into any) bool {
 	return err == nil && is.fits(body) && json.Unmarshal(body, into) == nil
 }
 
+// has reports whether the call's body has the shape.
+func (call restCall) has(is shape) bool {
+	var body json.RawMessage
+	return call.decode(is, &body)
+}
+
 // page returns the number of the requested page, from 1.
 func (call restCall) page() (int, bool) {
 	n, err := strconv.Atoi(call.PathValue("page"))

@@ -10,7 +10,6 @@ import (
 
 // The bodies that the routes of operators take.
 var (
-	proof       = object(members{"method": filled, "secret": filled}, nil)
 	inviteShape = object(members{"email": filled, "role": filled, "verify": proof}, nil)
 	roleShape   = object(members{"role": filled}, members{"title": textual})
 	mailShape   = object(

@@ -1,11 +1,5 @@
 package crisptest
 
-import (
-	"net/url"
-	"slices"
-	"strings"
-)
-
 // The bodies that the routes of campaign templates take.
 var (
 	newTemplateShape = object(members{"name": filled, "format": filled}, nil)
@@ -42,23 +36,4 @@ func findTemplates(call restCall, w *site) []document {
 		}
 	}
 	return list
-}
-
-// named reports whether a document's name has the text that is searched for.
-func named(query url.Values, d document) bool {
-	return strings.Contains(strings.ToLower(d.text("name")), strings.ToLower(query.Get("search_name")))
-}
-
-// chosen returns what reports whether one of those filters wants a document that are
-// set in a query, which is so if none is.
-func chosen(query url.Values, filters map[string]func(document) bool) func(document) bool {
-	var set []func(document) bool
-	for key, wants := range filters {
-		if query.Get(key) == "1" {
-			set = append(set, wants)
-		}
-	}
-	return func(d document) bool {
-		return len(set) == 0 || slices.ContainsFunc(set, func(wants func(document) bool) bool { return wants(d) })
-	}
 }

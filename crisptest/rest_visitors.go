@@ -22,7 +22,7 @@ func (s *Server) visitorRoutes(handle addRoute) {
 }
 
 func countVisitors(_ restCall, w *site) restReply {
-	there := w.browsing()
+	there := w.present()
 	active := 0
 	for _, c := range there {
 		if c.Availability == string(crisp.AvailabilityOnline) {
@@ -34,7 +34,7 @@ func countVisitors(_ restCall, w *site) restReply {
 
 func listVisitors(call restCall, w *site) restReply {
 	var list []document
-	for _, c := range slices.Backward(w.browsing()) {
+	for _, c := range slices.Backward(w.present()) {
 		list = append(list, c.visitorForm())
 	}
 	return pageReply(call, list)
@@ -58,7 +58,7 @@ func mapVisitors(call restCall, w *site) restReply {
 	}
 	points := []*mapPoint{}
 	index := make(map[coordinates]*mapPoint)
-	for _, c := range w.browsing() {
+	for _, c := range w.present() {
 		at, known := c.place()
 		if !known || !wanted(at) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // shape reports whether a decoded JSON value is what Crisp takes somewhere. It
@@ -129,6 +130,13 @@ func digits(v any) bool {
 	s, _ := v.(string)
 	n, err := strconv.ParseInt(s, 10, 64)
 	return err == nil && n >= 0
+}
+
+// dateTime is a moment in the form of ISO 8601.
+func dateTime(v any) bool {
+	s, _ := v.(string)
+	_, err := time.Parse(time.RFC3339, s)
+	return err == nil
 }
 
 // channel is the origin of messages and receipts: the chat, email, or the URN of

@@ -42,21 +42,21 @@ func tokenID(websiteID, sessionID string) string {
 	return fmt.Sprintf("%x-%x-4%03x-8%03x-%x", sum[:4], sum[4:6], int(sum[6])<<4, int(sum[7])<<4, sum[8:14])
 }
 
-// setBrowsing records that the visitor has come to the website, or left it, and
+// setPresent records that the visitor has come to the website, or left it, and
 // sends how many there are now.
-func (c *liveConversation) setBrowsing(browsing bool) {
-	if c.browsing == browsing {
+func (c *liveConversation) setPresent(present bool) {
+	if c.present == present {
 		return
 	}
-	c.browsing = browsing
+	c.present = present
 	w := c.server.site(c.WebsiteID)
-	w.emit("website:update_visitors_count", map[string]any{"visitors_count": len(w.browsing())})
+	w.emit("website:update_visitors_count", map[string]any{"visitors_count": len(w.present())})
 }
 
-// browsing returns the conversations of those who are on the website, in the order
-// they were created.
-func (w *site) browsing() []*liveConversation {
-	return slices.DeleteFunc(w.conversations(), func(c *liveConversation) bool { return !c.browsing })
+// present returns the conversations of those who are on the website, in the order they
+// were created.
+func (w *site) present() []*liveConversation {
+	return slices.DeleteFunc(w.conversations(), func(c *liveConversation) bool { return !c.present })
 }
 
 // visitors is what a website knows of its visitors beside their conversations.
