@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -80,157 +81,31 @@ type ComposeStatus struct {
 	Automated bool      // no person does
 }
 
-func (c *Conversation) decode(d *payload.Decoder) {
-	if !d.Object(payload.Required) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "website_id":
-			c.WebsiteID = d.String(payload.Optional)
-		case "session_id":
-			c.SessionID = d.String(payload.Optional)
-		case "inbox_id":
-			c.InboxID = d.String(payload.Optional)
-		case "people_id":
-			c.PeopleID = d.String(payload.Optional)
-		case "state":
-			c.State = SessionState(d.String(payload.Optional))
-		case "status":
-			c.Status = d.Int(payload.Optional)
-		case "compose":
-			c.Compose.decode(d)
-		case "is_verified":
-			c.Verified = d.Bool(payload.Optional)
-		case "is_blocked":
-			c.Blocked = d.Bool(payload.Optional)
-		case "availability":
-			c.Availability = Availability(d.String(payload.Optional))
-		case "active":
-			c.Active.decode(d, payload.Optional)
-		case "verifications":
-			c.Verifications = payload.Slice(d, payload.Optional, (*Verification).decode)
-		case "participants":
-			c.Participants = payload.Slice(d, payload.Optional, (*Participant).decode)
-		case "mentions":
-			c.Mentions = d.Strings(payload.Optional)
-		case "last_message":
-			c.LastMessage = d.String(payload.Optional)
-		case "preview_message":
-			c.Preview.decode(d)
-		case "topic":
-			c.Topic = d.String(payload.Optional)
-		case "unread":
-			c.Unread.decode(d)
-		case "assigned":
-			c.AssignedTo = decodeAssigned(d)
-		case "meta":
-			c.Meta.decode(d, payload.Optional)
-		case "created_at":
-			c.CreatedAt = d.Time(payload.Optional)
-		case "updated_at":
-			c.UpdatedAt = d.Time(payload.Optional)
-		case "waiting_since":
-			c.WaitingSince = d.Time(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func (p *MessagePreview) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "type":
-			p.Type = MessageType(d.String(payload.Optional))
-		case "from":
-			p.From = From(d.String(payload.Optional))
-		case "excerpt":
-			p.Excerpt = d.String(payload.Optional)
-		case "fingerprint":
-			p.Fingerprint = d.Int64(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func (c *ConversationCompose) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "operator":
-			c.Operator.decode(d)
-		case "visitor":
-			c.Visitor.decode(d)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func (s *ComposeStatus) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "type":
-			s.State = ComposeState(d.String(payload.Optional))
-		case "excerpt":
-			s.Excerpt = d.String(payload.Optional)
-		case "timestamp":
-			s.Time = d.Time(payload.Optional)
-		case "user":
-			s.User.decode(d, payload.Optional)
-		case "automated":
-			s.Automated = d.Bool(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func (u *Unread) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "operator":
-			u.Operator = d.Int(payload.Optional)
-		case "visitor":
-			u.Visitor = d.Int(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func decodeAssigned(d *payload.Decoder) (userID string) {
+// decodeMember reads an object of which only a text matters, such as the operator's
+// identifier.
+func decodeMember(d *payload.Decoder, member string) (text string) {
 	if !d.Object(payload.Optional) {
 		return ""
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		if key == "user_id" {
-			userID = d.String(payload.Optional)
+		if key == member {
+			text = d.String(payload.Optional)
 		} else {
 			d.Skip()
 		}
 	}
-	return userID
+	return text
 }
 
 // decodeConversation reads a conversation of a website.
 func decodeConversation(raw json.RawMessage, websiteID string) *Conversation {
-	conversation := &Conversation{WebsiteID: websiteID, Raw: raw}
-	conversation.Problems = decodeData(raw, conversation.decode)
-	return conversation
+	c := new(Conversation)
+	c.Problems = decodeData(raw, c.decode)
+	c.Raw = raw
+	if c.WebsiteID == "" {
+		c.WebsiteID = websiteID
+	}
+	return c
 }
 
 // ConversationMeta is what is known of the visitor of a conversation.
@@ -268,62 +143,11 @@ type Device struct {
 	Locales      []string      // languages, such as "en"
 }
 
-func (m *ConversationMeta) decode(d *payload.Decoder, p payload.Presence) {
-	if !d.Object(p) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "nickname":
-			m.Nickname = d.String(payload.Optional)
-		case "email":
-			m.Email = d.String(payload.Optional)
-		case "phone":
-			m.Phone = d.String(payload.Optional)
-		case "address":
-			m.Address = d.String(payload.Optional)
-		case "subject":
-			m.Subject = d.String(payload.Optional)
-		case "origin":
-			m.Origin = d.String(payload.Optional)
-		case "avatar":
-			m.Avatar = d.String(payload.Optional)
-		case "data":
-			m.Data = d.AnyMap(payload.Optional)
-		case "segments":
-			m.Segments = d.Strings(payload.Optional)
-		case "ip":
-			m.IP = d.String(payload.Optional)
-		case "connection":
-			m.Connection.decode(d, payload.Optional)
-		case "device":
-			m.Device.decode(d)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-func (v *Device) decode(d *payload.Decoder) {
-	if !d.Object(payload.Optional) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "capabilities":
-			v.Capabilities = d.Strings(payload.Optional)
-		case "geolocation":
-			v.Geolocation.decode(d, payload.Optional)
-		case "system":
-			v.System.decode(d, payload.Optional)
-		case "timezone":
-			v.Timezone = d.Duration(payload.Optional, time.Minute)
-		case "locales":
-			v.Locales = d.Strings(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
+func decodeConversationMeta(raw json.RawMessage) *ConversationMeta {
+	m := new(ConversationMeta)
+	m.Problems = decodeData(raw, m.decode)
+	m.Raw = raw
+	return m
 }
 
 // PluginWebsite is a website that has installed a plugin.
@@ -353,39 +177,15 @@ type PluginWebsite struct {
 // String returns the website's identifier and no secret; so does all of fmt.
 func (w PluginWebsite) String() string { return "plugin website " + w.WebsiteID }
 
-// GoString is String, for %#v.
-func (w PluginWebsite) GoString() string { return w.String() }
+// Format writes String, for every verb.
+func (w PluginWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, w.String()) }
 
 // LogValue is String, for log/slog.
 func (w PluginWebsite) LogValue() slog.Value { return slog.StringValue(w.String()) }
 
-func (w *PluginWebsite) decode(d *payload.Decoder) {
-	if !d.Object(payload.Required) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "website_id":
-			w.WebsiteID = d.String(payload.Required)
-		case "settings":
-			w.Settings = d.RawObject(payload.Optional)
-		case "token":
-			w.Token = d.String(payload.Optional)
-		case "price":
-			w.Price = d.Float64(payload.Optional)
-		case "plan":
-			w.Plan.decode(d, payload.Optional)
-		case "difference":
-			w.Difference = d.String(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
 // decodeData reads the data of an answer, which is valid JSON, tolerantly.
-func decodeData(raw json.RawMessage, decode func(*payload.Decoder)) []FieldProblem {
+func decodeData(raw json.RawMessage, decode func(*payload.Decoder, payload.Presence)) []FieldProblem {
 	d := payload.NewDecoder(raw)
-	decode(d)
+	decode(d, payload.Required)
 	return fieldProblems(d.Problems())
 }

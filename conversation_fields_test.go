@@ -51,6 +51,42 @@ func TestNullInRESTData(t *testing.T) {
 	}
 }
 
+// The website is known, whatever the answer says of it.
+func TestAConversationHasItsWebsite(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"session_id":"session_1"}`:       testRef.WebsiteID,
+		`{"website_id":null}`:              testRef.WebsiteID,
+		`{"website_id":7}`:                 testRef.WebsiteID,
+		`{"website_id":"another"}`:         "another",
+		`{"website_id":"","status":"two"}`: testRef.WebsiteID,
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"reason":"resolved","data":`+data+`}`))
+		got, err := client.Conversation(t.Context(), testRef)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.WebsiteID, data)
+		assert.JSONEq(t, data, string(got.Raw))
+	}
+}
+
+// So is it of a message, and its conversation.
+func TestAMessageHasItsConversation(t *testing.T) {
+	for data, want := range map[string]crisp.SessionRef{
+		`{"type":"text","content":"a"}`:                     testRef,
+		`{"website_id":null,"session_id":null}`:             testRef,
+		`{"website_id":7,"session_id":["session_1"]}`:       testRef,
+		`{"website_id":"another","session_id":"session_9"}`: {WebsiteID: "another", SessionID: "session_9"},
+	} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"reason":"listed","data":[`+data+`]}`))
+		got, err := client.MessagesAround(t.Context(), testRef, testAt)
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		assert.Equal(t, want, (*crisp.MessageSend)(got[0]).Session(), data)
+		assert.Equal(t, want.WebsiteID, got[0].Meta.WebsiteID, data)
+	}
+}
+
 func TestPluginWebsites(t *testing.T) {
 	client, mock := mockedClient(t)
 	paged(t, client, mock, "plugin/connect/websites/all",
@@ -72,12 +108,35 @@ func TestPluginWebsites(t *testing.T) {
 	var printed strings.Builder
 	logger := slog.New(slog.NewJSONHandler(&printed, nil))
 	logger.Info("website", "value", website, "pointer", &website)
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
 		fmt.Fprintf(&printed, verb+verb+verb, website, &website, struct{ W crisp.PluginWebsite }{website})
 	}
 	assert.Contains(t, printed.String(), "site-1")
 	assert.NotContains(t, printed.String(), "hush")
 	assert.NotContains(t, printed.String(), strings.Trim(fmt.Sprintf("%d", []byte("hush")), "[]"))
+}
+
+func TestWebsitesAreAskedForByOptions(t *testing.T) {
+	for want, opts := range map[string][]crisp.WebsitesOption{
+		"":                                   nil,
+		"filter_configured=1":                {crisp.OnlyConfigured()},
+		"filter_configured=1&include_plan=1": {crisp.IncludePlan(), crisp.OnlyConfigured()},
+	} {
+		client, mock := mockedClient(t)
+		var queries []string
+		mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+			queries = append(queries, r.URL.RawQuery)
+			data := `[]`
+			if len(queries) == 1 {
+				data = `[{"website_id":"site-1"}]`
+			}
+			return answer(200, `{"error":false,"reason":"listed","data":`+data+`}`)(r)
+		})
+		for _, err := range client.Websites(t.Context(), opts...) {
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []string{want, want}, queries)
+	}
 }
 
 func TestConversationsAreSearchedByFilters(t *testing.T) {

@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-
-	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // Conversation gets a conversation. A field of it that came in an unexpected
@@ -351,9 +349,7 @@ func (c *Client) ConversationMeta(ctx context.Context, ref SessionRef) (*Convers
 	if err := c.Do(ctx, http.MethodGet, ref.path("meta"), nil, &raw); err != nil {
 		return nil, err
 	}
-	meta := &ConversationMeta{Raw: raw}
-	meta.Problems = decodeData(raw, func(d *payload.Decoder) { meta.decode(d, payload.Required) })
-	return meta, nil
+	return decodeConversationMeta(raw), nil
 }
 
 // MetaUpdate is what [Client.UpdateConversationMeta] changes. Zero fields stay
@@ -404,21 +400,43 @@ func (c *Client) UpdateConversationMeta(ctx context.Context, ref SessionRef, upd
 	return c.change(ctx, http.MethodPatch, ref, "meta", check, update)
 }
 
+// WebsitesOption changes what [Client.Websites] lists.
+type WebsitesOption func(url.Values)
+
+// OnlyConfigured leaves out the websites that have no settings for the plugin.
+func OnlyConfigured() WebsitesOption {
+	return func(query url.Values) { query.Set("filter_configured", "1") }
+}
+
+// IncludePlan has the Plan of each website told.
+func IncludePlan() WebsitesOption {
+	return func(query url.Values) { query.Set("include_plan", "1") }
+}
+
 // Websites lists the websites that have installed the plugin whose token the
 // client has, page by page as the loop goes on. An error, such as that of a
 // token of another tier, is the last that the loop gets. A page with nothing new is
 // an [*AnswerError].
-func (c *Client) Websites(ctx context.Context) iter.Seq2[*PluginWebsite, error] {
-	return flatten(websitePages(ctx, c.get))
+func (c *Client) Websites(ctx context.Context, opts ...WebsitesOption) iter.Seq2[*PluginWebsite, error] {
+	return flatten(websitePages(ctx, c.get, opts...))
 }
 
-func websitePages(ctx context.Context, get getter) iter.Seq2[[]*PluginWebsite, error] {
+func websitePages(ctx context.Context, get getter, opts ...WebsitesOption) iter.Seq2[[]*PluginWebsite, error] {
+	query := make(url.Values)
+	for _, opt := range opts {
+		opt(query)
+	}
+	parameters := ""
+	if len(query) > 0 {
+		parameters = "?" + query.Encode()
+	}
 	return numberedList[*PluginWebsite]{
 		get:  get,
-		path: func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) },
+		path: func(page int) string { return fmt.Sprintf("plugin/connect/websites/all/%d", page) + parameters },
 		decode: func(raw json.RawMessage) *PluginWebsite {
-			website := &PluginWebsite{Raw: raw}
+			website := new(PluginWebsite)
 			website.Problems = decodeData(raw, website.decode)
+			website.Raw = raw
 			return website
 		},
 		id: func(w *PluginWebsite) string { return w.WebsiteID },

@@ -144,7 +144,8 @@ const (
 // Typing is middleware that shows the visitor that somebody is typing while
 // handlers deal with a message of theirs, however that ends. Each message costs
 // two REST calls, and one more for every ten seconds; if they fail, only the
-// client's logger hears of it.
+// client's logger hears of it. A message whose context has ended before its turn, as
+// [Supersede] ends it, costs none.
 //
 // Add it behind the middleware that decides whether a message is dealt with at
 // all.
@@ -152,7 +153,7 @@ func Typing(client *Client) func(Handler) Handler {
 	return func(next Handler) Handler {
 		return func(ctx context.Context, ev Event) error {
 			message, ok := ev.(*MessageSend)
-			if !ok || message.SessionID == "" {
+			if !ok || message.SessionID == "" || ctx.Err() != nil {
 				return next(ctx, ev)
 			}
 			stop := client.startTyping(ctx, message.Session())

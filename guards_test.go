@@ -305,6 +305,24 @@ func TestTypingIsForVisitorsMessages(t *testing.T) {
 	assert.Empty(t, told.List())
 }
 
+// What the visitor has added to already is not answered by itself: there is nothing to show.
+func TestTypingIsNotShownForWhatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, told := composing(t, answer(200, `{}`))
+		router, handled := crisp.NewRouter(), 0
+		router.Use(crisp.Typing(client))
+		crisp.On(router, func(context.Context, *crisp.MessageSend) error {
+			handled++
+			return nil
+		})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(crisp.ErrSuperseded)
+		require.NoError(t, router.Dispatch(ctx, &crisp.MessageSend{WebsiteID: "site-1", SessionID: "session_1"}))
+		assert.Equal(t, 1, handled)
+		assert.Empty(t, told.List())
+	})
+}
+
 func TestTypingThatFailsIsNotTheHandlersProblem(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer httpmock.Responder

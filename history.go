@@ -1,6 +1,7 @@
 package crisp
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"maps"
@@ -129,10 +130,12 @@ func messagePage(ctx context.Context, get getter, ref SessionRef, query string) 
 	}
 	page := make([]*ConversationMessage, 0, len(raws))
 	for _, raw := range raws {
-		m := &MessageSend{WebsiteID: ref.WebsiteID, SessionID: ref.SessionID}
+		m := new(MessageSend)
 		if err := decodePayload(m, payload.Envelope{Data: raw}, time.Now()); err != nil {
 			return nil, err // can't be: it was part of valid JSON
 		}
+		m.WebsiteID, m.SessionID = cmp.Or(m.WebsiteID, ref.WebsiteID), cmp.Or(m.SessionID, ref.SessionID)
+		m.Meta.WebsiteID = m.WebsiteID
 		page = append(page, (*ConversationMessage)(m))
 	}
 	slices.SortStableFunc(page, func(a, b *ConversationMessage) int { return a.Timestamp.Compare(b.Timestamp) })

@@ -305,8 +305,8 @@ func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBo
 // number: the message was sent, and must not seem to have failed. It is 0 if
 // there is none.
 func sentFingerprint(raw json.RawMessage) (fingerprint int64) {
-	decodeData(raw, func(d *payload.Decoder) {
-		if !d.Object(payload.Required) {
+	decodeData(raw, func(d *payload.Decoder, p payload.Presence) {
+		if !d.Object(p) {
 			return
 		}
 		for key, ok := d.Next(); ok; key, ok = d.Next() {

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-
-	"github.com/crisp-go/crisp/internal/payload"
 )
 
 // PluginSettings are a plugin's own settings for a website.
@@ -21,6 +19,11 @@ type PluginSettings struct {
 	// Schema is that of the settings, as the plugin has declared it; nil if it was not
 	// told.
 	Schema json.RawMessage
+	// Token is what pages of the plugin prove by that they speak for this website. It
+	// is a secret.
+	Token       string
+	FormURL     string // of the form in which the settings are made
+	CallbackURL string // that the plugin is called at
 	// Problems lists fields whose JSON type was not the expected one, which were
 	// left zero.
 	Problems []FieldProblem
@@ -31,8 +34,8 @@ func (s PluginSettings) String() string {
 	return "settings of plugin " + s.PluginID + " for website " + s.WebsiteID
 }
 
-// GoString is String, for %#v.
-func (s PluginSettings) GoString() string { return s.String() }
+// Format writes String, for every verb.
+func (s PluginSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // LogValue is String, for log/slog.
 func (s PluginSettings) LogValue() slog.Value { return slog.StringValue(s.String()) }
@@ -52,25 +55,10 @@ func (c *Client) PluginSettings(ctx context.Context, websiteID, pluginID string)
 	if err := c.Do(ctx, http.MethodGet, path, nil, &raw); err != nil {
 		return nil, err
 	}
-	settings := &PluginSettings{WebsiteID: websiteID, PluginID: pluginID}
+	settings := new(PluginSettings)
 	settings.Problems = decodeData(raw, settings.decode)
+	settings.WebsiteID, settings.PluginID = websiteID, pluginID
 	return settings, nil
-}
-
-func (s *PluginSettings) decode(d *payload.Decoder) {
-	if !d.Object(payload.Required) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "settings":
-			s.Settings = d.RawObject(payload.Optional)
-		case "schema":
-			s.Schema = d.RawObject(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
 }
 
 // SettingsOf decodes a plugin's settings for a website into a T, as [json.Unmarshal]

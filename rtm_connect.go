@@ -1,6 +1,7 @@
 package crisp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,17 +42,19 @@ type RescueEndpoints struct {
 // errors are those of [Client.Do], but Crisp is asked only once.
 func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	route := c.endpointsRoute()
-	endpoints := new(Endpoints)
+	var raw json.RawMessage
 	// Whoever connects has a policy of his own for the next attempt, as RTM does.
-	if err := c.do(ctx, policy{once: true}, http.MethodGet, route, nil, endpoints); err != nil {
+	if err := c.do(ctx, policy{once: true}, http.MethodGet, route, nil, &raw); err != nil {
 		return nil, err
 	}
+	endpoints := new(Endpoints)
+	problems := decodeData(raw, endpoints.decode)
 	if err := c.checkEndpoint(endpoints.Socket.App); err != nil {
 		return nil, &AnswerError{
 			Method:     http.MethodGet,
 			Route:      route,
 			StatusCode: http.StatusOK,
-			Err:        fmt.Errorf("socket.app: %w", err),
+			Err:        cmp.Or(misreadEndpoint(problems), fmt.Errorf("socket.app: %w", err)),
 		}
 	}
 	if err := c.checkEndpoint(endpoints.Rescue.Socket.App); err != nil {
@@ -61,6 +64,16 @@ func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 		endpoints.Rescue = RescueEndpoints{}
 	}
 	return endpoints, nil
+}
+
+// misreadEndpoint says why there is no endpoint, if it came as something else.
+func misreadEndpoint(problems []FieldProblem) error {
+	for _, p := range problems {
+		if p.Path == "" || p.Path == "socket" || p.Path == "socket.app" {
+			return fmt.Errorf("%s: wanted %s, got %s", cmp.Or(p.Path, "data"), p.Wanted, p.Got)
+		}
+	}
+	return nil
 }
 
 func (c *Client) endpointsRoute() string {

@@ -43,6 +43,16 @@ func TestConnectEndpointsOfEachTier(t *testing.T) {
 	}
 }
 
+func TestWhatElseComesWithAnEndpointMayBeAnything(t *testing.T) {
+	for _, rest := range []string{`"rescue":[]`, `"rescue":{"socket":[]}`, `"rescue":{"socket":{"app":7}}`, `"rescue":null`} {
+		client, mock := mockedClient(t)
+		mock.RegisterNoResponder(answer(200, `{"error":false,"data":{"socket":{"app":"https://rtm.example/","stream":false},`+rest+`}}`))
+		got, err := client.ConnectEndpoints(t.Context())
+		require.NoError(t, err, rest)
+		assert.Equal(t, &crisp.Endpoints{Socket: crisp.SocketEndpoints{App: "https://rtm.example/"}}, got, rest)
+	}
+}
+
 func TestEndpointsThatCanBeConnectedTo(t *testing.T) {
 	for _, app := range []string{
 		"https://rtm.example", "https://rtm.example/path/", "wss://rtm.example:444/path/",
@@ -62,7 +72,7 @@ func TestEndpointsThatCannot(t *testing.T) {
 		matching   error
 	}{
 		"no data":         {data: `{}`, says: "socket.app: missing"},
-		"null":            {data: `null`, says: "socket.app: missing"},
+		"null":            {data: `null`, says: "data: wanted object, got null"},
 		"no socket":       {data: `{"rescue":{"socket":{"app":"https://rtm.example/"}}}`, says: "socket.app: missing"},
 		"no app":          {data: `{"socket":{"stream":"https://rtm.example/"}}`, says: "socket.app: missing"},
 		"null app":        {data: `{"socket":{"app":null}}`, says: "socket.app: missing"},
@@ -71,8 +81,8 @@ func TestEndpointsThatCannot(t *testing.T) {
 		"host alone":      {data: `{"socket":{"app":"rtm.example"}}`, says: "socket.app: not an absolute URL"},
 		"path alone":      {data: `{"socket":{"app":"/socket.io/"}}`, says: "socket.app: not an absolute URL"},
 		"other scheme":    {data: `{"socket":{"app":"ftp://rtm.example/"}}`, says: `socket.app: the URL of host "rtm.example" has the scheme "ftp", not https`},
-		"other type":      {data: `{"socket":{"app":7}}`, says: "the data don't fit *crisp.Endpoints: socket.app: wanted string, got number"},
-		"list":            {data: `[]`, says: "the data don't fit *crisp.Endpoints: data: wanted crisp.Endpoints, got array"},
+		"other type":      {data: `{"socket":{"app":7}}`, says: "socket.app: wanted string, got number"},
+		"list":            {data: `[]`, says: "data: wanted object, got array"},
 		"without TLS":     {data: `{"socket":{"app":"http://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://rtm.example"},
 		"ws without TLS":  {data: `{"socket":{"app":"ws://rtm.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": ws://rtm.example"},
 		"loopback's twin": {data: `{"socket":{"app":"http://localhost.example/"}}`, matching: crisp.ErrInsecure, says: "socket.app: " + crisp.ErrInsecure.Error() + ": http://localhost.example"},

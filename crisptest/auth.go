@@ -49,6 +49,7 @@ func (s *Server) authenticate(from *liveSession, argument json.RawMessage) {
 	}
 	from.Authenticated, from.Tier, from.token, from.websites = true, token.Tier, token, websites
 	from.apply(asked.filter)
+	s.noteSession(from)
 	from.engine.sendFrame(frame{
 		kind:    websocket.MessageText,
 		data:    eventFrame("authenticated", []byte("true")),

@@ -51,7 +51,7 @@ func (s *Server) bind(from *liveSession, kind string, argument json.RawMessage) 
 	_ = json.Unmarshal(argument, &asked) // an empty argument is no JSON, and changes no filter
 	websites := s.websitesOf(from.token)
 	_, refused := websites.firstMissing(asked.Rooms)
-	s.binds.add(Bind{
+	requested := Bind{
 		SessionID: from.ID,
 		Kind:      kind,
 		Events:    asked.Events,
@@ -59,7 +59,9 @@ func (s *Server) bind(from *liveSession, kind string, argument json.RawMessage) 
 		Inboxes:   asked.Inboxes,
 		Refused:   refused,
 		Time:      time.Now(),
-	})
+	}
+	s.binds.add(requested)
+	s.note(Entry{Bind: &requested})
 	if refused {
 		return
 	}

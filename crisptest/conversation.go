@@ -54,6 +54,7 @@ type Conversation struct {
 	WebsiteID    string
 	SessionID    string         // identifies the conversation
 	InboxID      string         // empty in the main inbox
+	PeopleID     string         // of the contact who has the visitor's address; empty if there is none
 	State        string         // "pending", "unresolved" or "resolved"
 	Assigned     string         // user ID of the operator it is assigned to; empty if it is unassigned
 	Availability string         // of the visitor: "online" or "offline"
@@ -106,6 +107,7 @@ type liveConversation struct {
 	watched    []watching        // of what the visitor does there
 	callID     string            // of the call that goes on; empty if there is none
 	proofs     map[string]string // tokens that prove identities, by the identities
+	forgotten  int               // at most so many places of forgotten messages are before those in Messages
 }
 
 // Conversation returns a conversation as it is now, or false if there is none.
@@ -448,6 +450,9 @@ func (c *liveConversation) setMeta(changes map[string]any) {
 			c.emit("session:set_"+key, map[string]any{key: c.Meta[key]})
 		}
 	}
+	if _, changed := changes["email"]; changed {
+		c.bindPerson()
+	}
 	c.touch()
 }
 
@@ -513,6 +518,9 @@ func (c *liveConversation) restForm() map[string]any {
 		"meta":         c.Meta,
 		"created_at":   c.Created.UnixMilli(),
 		"updated_at":   c.Updated.UnixMilli(),
+	}
+	if c.PeopleID != "" {
+		w["people_id"] = c.PeopleID
 	}
 	if c.Assigned != "" {
 		w["assigned"] = map[string]any{"user_id": c.Assigned}

@@ -14,7 +14,8 @@
 //
 // The server keeps conversations as Crisp does. Whatever a [Visitor] or an
 // [Operator] does, or the program under test does over REST, changes them, and is
-// sent as events over the RTM API and by web hook. [Server.Emit] sends any other
+// sent as events over the RTM API and by web hook. It keeps contacts, too: see
+// [Server.AddProfile] and [Profile]. [Server.Emit] sends any other
 // event, and [Server.HandleREST] adds any other REST route.
 //
 // The protocols are the real ones, so that any program can be tested whose base

@@ -36,6 +36,7 @@ func (s *Server) emit(name string, payload []byte) {
 			session.engine.send(em.encoded())
 		}
 	}
+	s.note(Entry{Event: &Emission{Name: name, Payload: payload}})
 	s.notify(name, payload)
 }
 

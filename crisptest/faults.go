@@ -24,6 +24,7 @@ type faults struct {
 	upgrade       []failure // of WebSocket handshakes, in order
 	rest          []failure // of REST requests, in order
 	slow          time.Duration
+	rate          rateLimit // beside that of the options
 	skew          time.Duration
 }
 
@@ -191,16 +192,17 @@ func (s *Server) BreakEndpoint() {
 	s.faults.broken = true
 }
 
-// announced returns the RTM endpoints as REST returns them.
-func (s *Server) announced() endpoints {
+// announced returns the RTM endpoints as REST returns them to a request that came
+// to a host.
+func (s *Server) announced(host string) endpoints {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	working := socketURL{App: s.rtm.rtmURL()}
+	working := socketURL{App: s.rtmAt(host, s.rtm.path)}
 	if !s.faults.broken {
 		return endpoints{Socket: working}
 	}
 	return endpoints{
-		Socket: socketURL{App: s.rtm.url + "/gone/"},
+		Socket: socketURL{App: s.rtmAt(host, "/gone/")},
 		Rescue: &rescue{Socket: working},
 	}
 }
@@ -357,7 +359,7 @@ func (s *Server) failREST(w http.ResponseWriter, r *http.Request) bool {
 	delay := s.faults.slow
 	f, failed := nextFailure(&s.faults.rest)
 	if !failed {
-		f.status, f.retryAfter = s.rate.admit(time.Now())
+		f.status, f.retryAfter = s.admit(time.Now())
 		failed = f.status != http.StatusOK
 	}
 	s.mu.Unlock()

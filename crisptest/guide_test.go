@@ -226,6 +226,53 @@ func TestBotIsInstalledOnAnotherWebsite(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// newLeads is a program that makes a contact of whoever tells their address.
+func newLeads(client *crisp.Client) *crisp.Router {
+	router := crisp.NewRouter()
+	crisp.On(router, func(ctx context.Context, ev *crisp.SessionSetEmail) error {
+		people := rest.Website(client, ev.WebsiteID).People
+		if known, err := people.HasProfile(ctx, ev.Email); known || err != nil {
+			return err
+		}
+		_, err := people.CreateProfile(ctx, rest.ProfileCard{
+			Email:    rest.Set(ev.Email),
+			Person:   &rest.PersonInput{Nickname: rest.Set(ev.Email)},
+			Segments: []string{"lead"},
+		})
+		return err
+	})
+	return router
+}
+
+func TestVisitorsBecomeContacts(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	srv.AddProfile(map[string]any{"email": "ada@example.com", "person": map[string]any{"nickname": "Ada"}})
+	client := srv.Client()
+	rtm, err := client.NewRTM(newLeads(client))
+	require.NoError(t, err)
+	srv.Run(t, rtm)
+
+	srv.Visitor().SetMeta(map[string]any{"email": "ada@example.com"})
+	visitor := srv.Visitor()
+	visitor.SetMeta(map[string]any{"email": "bob@example.com"})
+
+	bob, err := srv.WaitProfile(t.Context(), func(p crisptest.Profile) bool { return p.Email == "bob@example.com" })
+	require.NoError(t, err)
+	assert.Equal(t, []any{"lead"}, bob.Card["segments"])
+	assert.Equal(t, bob.PeopleID, visitor.Conversation().PeopleID)
+	assert.Len(t, srv.Profiles(), 2, "Ada was known")
+}
+
+func TestHandleRESTAddsARoute(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	srv.HandleREST("GET website/{website_id}/helpdesk", func(*http.Request) (int, any) {
+		return http.StatusOK, map[string]any{"name": "Help"}
+	})
+	helpdesk, err := rest.Website(srv.Client(), "website-1").Helpdesk.Get(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "Help", helpdesk.Name)
+}
+
 // What the guide shows is what is tested.
 func TestTheGuideShowsTheseTests(t *testing.T) {
 	guide, err := os.ReadFile("../docs/testing.md")

@@ -197,6 +197,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.deliveries.add(d)
+	s.note(Entry{Delivery: &d})
 	s.changes.announce()
 	return answer, d
 }

@@ -56,6 +56,9 @@ func (c *liveConversation) forgetMessage(fingerprint int64) {
 	case i == 0: // nearly always, and cheap
 		c.Messages[0] = Message{}
 		c.Messages = c.Messages[1:]
+		if c.forgotten++; c.forgotten > len(c.Messages) { // most of the array is of no use any more
+			c.Messages, c.forgotten = append([]Message(nil), c.Messages...), 0
+		}
 	case i > 0:
 		c.Messages = slices.Delete(c.Messages, i, i+1)
 	}

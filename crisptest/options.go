@@ -4,9 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +31,9 @@ type config struct {
 	hookDelay      time.Duration
 	campaignPace   time.Duration
 	addr           string // of REST; empty for any
+	single         bool   // the RTM API is at the address of REST
 	history        int    // how much is remembered of everything
+	journal        int    // how many entries are kept; 0: none
 }
 
 func newConfig(opts []Option) (config, error) {
@@ -74,27 +74,6 @@ func randomTokens() []crisp.Token {
 func InMemory() Option {
 	return func(c *config) error {
 		c.network = newMemory()
-		return nil
-	}
-}
-
-// WithAddr sets the address of REST, such as "127.0.0.1:4000", instead of a port
-// that happens to be free: for a program whose base URL is in its configuration,
-// http://127.0.0.1:4000/v1/. The host must be a loopback address or "localhost".
-// REST tells clients where the RTM API is, which has a port of its own, as always.
-func WithAddr(addr string) Option {
-	return func(c *config) error {
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return fmt.Errorf("crisptest: WithAddr: %w", err)
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return fmt.Errorf("crisptest: WithAddr: %q is not a loopback address", host)
-		}
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return fmt.Errorf("crisptest: WithAddr: %q is not the number of a port", port)
-		}
-		c.addr = addr
 		return nil
 	}
 }

@@ -20,6 +20,14 @@ type plugin struct {
 	changes   *fifo.Map[string, websiteChange]
 }
 
+func newPlugin(installed websiteSet, history int) plugin {
+	return plugin{
+		installed: installed,
+		settings:  make(map[string]map[string]any),
+		changes:   fifo.New[string, websiteChange](history),
+	}
+}
+
 // subscriptionUpdated is the event that tells a plugin of a website.
 const subscriptionUpdated = "plugin:subscription:updated"
 

@@ -34,3 +34,21 @@ func (l *rateLimit) admit(now time.Time) (status int, retryAfter time.Duration) 
 	l.inAll++
 	return http.StatusOK, 0
 }
+
+// LimitREST makes REST answer with status 429 and a Retry-After header after n
+// requests within a period of time, until [Server.Heal]. A period begins with its
+// first request. [WithRateLimit] does so forever.
+func (s *Server) LimitREST(n int, per time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.rate = rateLimit{max: max(n, 1), per: per}
+}
+
+// admit counts a request within all limits; s.mu is held.
+func (s *Server) admit(now time.Time) (status int, retryAfter time.Duration) {
+	status, retryAfter = s.rate.admit(now)
+	if status != http.StatusOK {
+		return status, retryAfter
+	}
+	return s.faults.rate.admit(now)
+}

@@ -17,6 +17,8 @@ const defaultHistory = 10_000
 //     [Server.PastSessions];
 //   - the messages of all conversations together, which REST then no longer has;
 //   - the conversations, by when they last changed;
+//   - the contacts, by when they last changed, and what all contacts together have
+//     done;
 //   - the web hooks that wait until one URL has taken those before them.
 //
 // What is older is forgotten. A method that waits for something may miss it if

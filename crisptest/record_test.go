@@ -106,6 +106,25 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
+// A conversation that has once had many messages doesn't take their place forever.
+func TestForgottenMessagesTakeNoPlace(t *testing.T) {
+	const most = 1000
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		talk := func() {
+			v := srv.Visitor()
+			for range most {
+				v.Say("Hello?")
+			}
+		}
+		talk()
+		size := heap()
+		for range 50 {
+			talk()
+		}
+		assert.Less(t, heap(), size+size/4+256<<10)
+	}, crisptest.WithHistory(most))
+}
+
 func TestHooksThatWaitAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		release := make(chan struct{})

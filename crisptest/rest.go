@@ -22,16 +22,24 @@ type Request struct {
 	Header http.Header // including Authorization
 	Body   []byte
 	Status int // of the answer; 0 while there is none
+
+	// NoRoute reports that the server has no such route, which may well be one of
+	// Crisp's that is not modelled: [Server.HandleREST] adds it.
+	NoRoute bool
 }
 
 // String describes the request by its method, path and status, for failure
-// messages. It doesn't include the body, which may be private.
+// messages, and says if it has [Request.NoRoute]. It doesn't include the body, which may be private.
 func (r Request) String() string {
 	path := r.Path
 	if r.Query != "" {
 		path += "?" + r.Query
 	}
-	return fmt.Sprintf("%s %s: %d", r.Method, path, r.Status)
+	text := fmt.Sprintf("%s %s: %d", r.Method, path, r.Status)
+	if r.NoRoute && r.Status == http.StatusNotFound {
+		text += " (not modelled: see Server.HandleREST)"
+	}
+	return text
 }
 
 // maxBody is the largest body that REST accepts, in bytes.
@@ -61,19 +69,21 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
-	number := s.recordRequest(r, body)
+	_, added := s.custom.Handler(r)
+	_, known := s.mux.Handler(r)
+	number := s.recordRequest(r, body, added == "" && known == anyPath)
 	defer func() { s.recordStatus(number, recorder.status) }()
 	if s.failREST(recorder, r) {
 		return
 	}
-	if _, pattern := s.custom.Handler(r); pattern != "" {
+	if added != "" {
 		s.custom.ServeHTTP(recorder, r)
 		return
 	}
 	s.mux.ServeHTTP(recorder, r)
 }
 
-func (s *Server) recordRequest(r *http.Request, body []byte) (number int) {
+func (s *Server) recordRequest(r *http.Request, body []byte, noRoute bool) (number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests.add(Request{
@@ -83,6 +93,8 @@ func (s *Server) recordRequest(r *http.Request, body []byte) (number int) {
 		Query:  r.URL.RawQuery,
 		Header: r.Header.Clone(),
 		Body:   body,
+
+		NoRoute: noRoute,
 	})
 }
 
@@ -91,6 +103,8 @@ func (s *Server) recordStatus(number, status int) {
 	defer s.mu.Unlock()
 	if request := s.requests.get(number); request != nil {
 		request.Status = status
+		answered := *request
+		s.note(Entry{Request: &answered})
 	}
 	s.changes.announce()
 }
@@ -135,6 +149,9 @@ func refusal(status int, reason string) restReply { return reply(status, reason,
 // restHandler answers a call of one route.
 type restHandler func(call restCall) restReply
 
+// anyPath is the pattern of what has no route.
+const anyPath = "/"
+
 // restRoutes returns the handler of all REST routes.
 func (s *Server) restRoutes() *http.ServeMux {
 	mux := http.NewServeMux()
@@ -148,7 +165,8 @@ func (s *Server) restRoutes() *http.ServeMux {
 	s.conversationRoutes(handle)
 	s.siteRoutes(handle)
 	s.pluginRoutes(handle)
-	mux.Handle("/", s.authenticated(func(restCall) restReply {
+	s.peopleRoutes(handle)
+	mux.Handle(anyPath, s.authenticated(func(restCall) restReply {
 		return refusal(http.StatusNotFound, "not_found")
 	}))
 	return mux
@@ -158,16 +176,17 @@ func (s *Server) restRoutes() *http.ServeMux {
 // pattern is a method and a path below the base URL, with wildcards as in
 // [http.ServeMux]:
 //
-//	srv.HandleREST("GET website/{website_id}/people/profile/{people_id}", func(r *http.Request) (int, any) {
-//		return http.StatusOK, profiles[r.PathValue("people_id")]
+//	srv.HandleREST("GET website/{website_id}/helpdesk/redirection/{redirection_id}", func(r *http.Request) (int, any) {
+//		return http.StatusOK, redirections[r.PathValue("redirection_id")]
 //	})
 //
 // answer returns the HTTP status and the member "data" of the answer, which
 // encoding/json must be able to encode. Requests are authenticated and recorded,
 // and faults apply, as for any other route. HandleREST panics if the pattern is
-// invalid or conflicts with one that was added before.
+// invalid, such as one that names the base URL's path, or if it conflicts with one
+// that was added before.
 func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status int, data any)) {
-	method, path, _ := strings.Cut(pattern, " ")
+	method, path := splitPattern(pattern)
 	s.custom.Handle(method+" "+restBase+path, s.authenticated(func(call restCall) restReply {
 		status, data := answer(call.Request)
 		if status < http.StatusBadRequest {
@@ -175,6 +194,20 @@ func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status
 		}
 		return reply(status, reasons[status], data)
 	}))
+}
+
+// splitPattern splits a pattern of HandleREST, and panics if it is none.
+func splitPattern(pattern string) (method, path string) {
+	method, path, _ = strings.Cut(pattern, " ")
+	path = strings.TrimLeft(path, " \t")
+	below := strings.TrimPrefix(strings.TrimPrefix(path, "/"), strings.TrimPrefix(restBase, "/"))
+	switch {
+	case path == "" || strings.ContainsRune(method, '/'):
+		panic(fmt.Sprintf("crisptest: HandleREST: %q is not a method, a space and a path, such as \"GET website/{website_id}/helpdesk\"", pattern))
+	case below != path:
+		panic(fmt.Sprintf("crisptest: HandleREST: %q: the path must be relative to the base URL, which ends with %s: write %q", pattern, restBase, method+" "+below))
+	}
+	return method, path
 }
 
 // authenticated calls the handler only if a request has the credentials of a token
@@ -245,6 +278,6 @@ type rescue struct {
 	Socket socketURL `json:"socket"`
 }
 
-func (s *Server) getEndpoints(restCall) restReply {
-	return success("resolved", s.announced())
+func (s *Server) getEndpoints(call restCall) restReply {
+	return success("resolved", s.announced(call.Host))
 }

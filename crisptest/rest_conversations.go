@@ -167,6 +167,7 @@ func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 		Automated:   body.Automated,
 	})
 	s.model.sent.add(m)
+	s.note(Entry{Message: &m})
 	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
 }
 

@@ -3,6 +3,7 @@ package crisptest_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestRequestsAreRecorded(t *testing.T) {
 	assert.Equal(t, "GET plugin/connect/endpoints?a=b: 200", requests[0].String())
 	assert.Equal(t, "a=b", requests[0].Query)
 	assert.Equal(t, "plugin", requests[0].Header.Get("X-Crisp-Tier"))
-	assert.Equal(t, "POST nowhere: 404", requests[1].String())
+	assert.Equal(t, "POST nowhere: 404 (not modelled: see Server.HandleREST)", requests[1].String())
 	assert.JSONEq(t, `{"content":"private"}`, string(requests[1].Body))
 	assert.False(t, requests[0].Time.IsZero())
 }
@@ -134,4 +135,63 @@ func TestRefusalsAreKnownToTheLibrary(t *testing.T) {
 		srv.FailREST(status, 1)
 		assert.Equal(t, "rate_limited", call(t, srv, plugin, http.MethodGet, "plugin/connect/endpoints", "").Reason)
 	}
+}
+
+// logged is a TB that keeps what is logged.
+type logged struct {
+	*testing.T
+	cleanup []func()
+	lines   []string
+}
+
+func (l *logged) Cleanup(f func()) { l.cleanup = append(l.cleanup, f) }
+
+func (l *logged) Logf(format string, args ...any) {
+	l.lines = append(l.lines, fmt.Sprintf(format, args...))
+}
+
+func TestARouteThatIsNotModelledIsTold(t *testing.T) {
+	tb := &logged{T: t}
+	srv := crisptest.NewServer(tb)
+	srv.HandleREST("GET website/{website_id}/helpdesk", func(*http.Request) (int, any) { return http.StatusNotFound, nil })
+	call(t, srv, srv.Token(), http.MethodGet, "website/w/helpdesk", "")
+	call(t, srv, srv.Token(), http.MethodGet, "website/w/people/profile/nobody", "")
+	call(t, srv, srv.Token(), http.MethodGet, "website/w/helpdesk/settings?a=b", "")
+	call(t, srv, srv.Token(), http.MethodGet, "website/w/helpdesk/settings", "")
+	call(t, srv, srv.Token(), http.MethodPatch, "website/w/conversations/1", `{}`)
+	call(t, srv, crisp.PluginToken("who", "knows"), http.MethodGet, "website/w/helpdesk/articles", "")
+	var missing []bool
+	for _, r := range srv.Requests() {
+		missing = append(missing, r.NoRoute)
+	}
+	assert.Equal(t, []bool{false, false, true, true, true, true}, missing)
+	assert.Empty(t, tb.lines)
+	for _, f := range tb.cleanup {
+		f()
+	}
+	assert.Equal(t, []string{
+		"crisptest has no route GET website/w/helpdesk/settings: Server.HandleREST can add it",
+		"crisptest has no route PATCH website/w/conversations/1: Server.HandleREST can add it",
+	}, tb.lines)
+}
+
+func TestHandleRESTRefusesPatternsThatWouldMatchNothing(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	for pattern, want := range map[string]string{
+		"GET /website/{website_id}/helpdesk":    `write "GET website/{website_id}/helpdesk"`,
+		"GET /v1/website/{website_id}/helpdesk": `write "GET website/{website_id}/helpdesk"`,
+		"GET v1/website/{website_id}/helpdesk":  `write "GET website/{website_id}/helpdesk"`,
+		"GET  /website/{website_id}/helpdesk":   `write "GET website/{website_id}/helpdesk"`,
+		"website/{website_id}/helpdesk":         "is not a method, a space and a path",
+		"/v1/website/{website_id}/helpdesk":     "is not a method, a space and a path",
+		"GET":                                   "is not a method, a space and a path",
+		"":                                      "is not a method, a space and a path",
+	} {
+		func() {
+			defer func() { assert.Contains(t, fmt.Sprint(recover()), want, pattern) }()
+			srv.HandleREST(pattern, func(*http.Request) (int, any) { return http.StatusOK, nil })
+		}()
+	}
+	srv.HandleREST("GET  website/{website_id}/helpdesk", func(*http.Request) (int, any) { return http.StatusOK, nil })
+	assert.Equal(t, http.StatusOK, call(t, srv, srv.Token(), http.MethodGet, "website/w/helpdesk", "").Status)
 }

@@ -108,6 +108,7 @@ func (s *Server) endWhere(why string, match func(*liveSession) bool) {
 		over := session.snapshot()
 		over.Ended = why
 		s.past.add(over)
+		s.note(Entry{Session: &over})
 		return true
 	})
 }
@@ -198,6 +199,7 @@ func (p *peer) connect() {
 	opened.authTimeout = time.AfterFunc(s.authTimeout, func() { s.expire(opened) })
 	s.sessions = append(s.sessions, opened)
 	p.engine.send(connectFrame(p.engine.version, opened.ID))
+	s.noteSession(opened)
 	s.changes.announce()
 }
 

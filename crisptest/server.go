@@ -2,13 +2,11 @@ package crisptest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +22,9 @@ const WebsiteID = "f3c1a7e5-92d4-4b86-a1c0-7d2e9f4b6038"
 // *testing.T, *testing.B and *testing.F implement it. It is an interface of its
 // own in order to keep package testing, with its command line flags, out of
 // programs that use [Start].
+//
+// If it also has the method Logf of testing.TB, the end of the test logs the
+// requests for which the server has no route.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -34,6 +35,7 @@ type TB interface {
 // safe for concurrent use.
 type Server struct {
 	config
+	began   websiteSet   // the websites that existed when it started, for Reset
 	client  *http.Client // over the server's network
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -43,6 +45,7 @@ type Server struct {
 	rest    *httpServer
 	mux     *http.ServeMux          // the REST routes
 	custom  *http.ServeMux          // the REST routes that HandleREST added
+	others  *http.ServeMux          // what Handle added beside REST
 	tiers   map[string][]crisp.Tier // by event name; all tiers receive other events
 	rtmOnly []string                // events that are never sent by web hook
 
@@ -60,9 +63,11 @@ type Server struct {
 	subscribers []*Subscriber
 	sites       *fifo.Map[string, *site] // the latest that were used
 	dispatches  record[Dispatch]
+	people      people
 	model       model
 	plugin      plugin
 	faults      faults
+	journal     journal
 }
 
 // NewServer starts a server and closes it at the end of the test. It fails the
@@ -73,8 +78,31 @@ func NewServer(tb TB, opts ...Option) *Server {
 	if err != nil {
 		tb.Fatalf("%v", err)
 	}
-	tb.Cleanup(s.Close)
+	tb.Cleanup(func() {
+		s.Close()
+		if log, ok := tb.(logger); ok {
+			s.logMissingRoutes(log)
+		}
+	})
 	return s
+}
+
+// logger is the part of [testing.TB] that a TB may have.
+type logger interface {
+	Helper()
+	Logf(format string, args ...any)
+}
+
+// logMissingRoutes tells whoever wonders why their program got the status 404.
+func (s *Server) logMissingRoutes(log logger) {
+	log.Helper()
+	told := make(map[string]bool)
+	for _, r := range s.Requests() {
+		if route := r.Method + " " + r.Path; r.NoRoute && r.Status == http.StatusNotFound && !told[route] {
+			told[route] = true
+			log.Logf("crisptest has no route %s: Server.HandleREST can add it", route)
+		}
+	}
 }
 
 // Start starts a server outside a test, such as in a demonstration, which has to
@@ -87,7 +115,9 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		config:     c,
+		began:      c.websites,
 		custom:     http.NewServeMux(),
+		others:     http.NewServeMux(),
 		tiers:      tiersByEvent(),
 		rtmOnly:    rtmOnlyEvents(),
 		engines:    make(map[*engine]struct{}),
@@ -96,16 +126,18 @@ func Start(opts ...Option) (*Server, error) {
 		requests:   newRecord[Request](c.history),
 		deliveries: newRecord[Delivery](c.history),
 		handled:    newRecord[Handled](c.history),
+		people:     newPeople(c.history),
 		sites:      newSites(c.history),
 		dispatches: newRecord[Dispatch](c.history),
 		model:      newModel(c.history),
-		plugin:     plugin{installed: c.websites, settings: make(map[string]map[string]any), changes: fifo.New[string, websiteChange](c.history)},
+		journal:    newJournal(c.journal),
+		plugin:     newPlugin(c.websites, c.history),
 	}
 	s.mux = s.restRoutes()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.client = &http.Client{Transport: &http.Transport{DialContext: c.network.dial}}
-	if s.rtm, err = s.openRTM(); err == nil { // first, because REST announces it
-		s.rest, err = s.serveAt(c.addr, http.HandlerFunc(s.serveREST))
+	if s.rtm, err = s.firstRTM(); err == nil { // first, because REST announces it
+		s.rest, err = s.serveAt(c.addr, http.HandlerFunc(s.serveFront))
 	}
 	if err != nil {
 		s.Close()
@@ -213,7 +245,7 @@ func (s *Server) serveAt(addr string, handler http.Handler) (*httpServer, error)
 		return nil, err
 	}
 	server := &httpServer{
-		url: "http://" + l.Addr().String(),
+		url: "http://" + fromHere(l.Addr()),
 		http: &http.Server{
 			Handler:           s.tracked(handler),
 			ReadHeaderTimeout: time.Minute,
@@ -256,23 +288,6 @@ func (s *Server) begin() bool {
 	return true
 }
 
-// openRTM starts the RTM API at an address and a random path of its own: Crisp's
-// path changes, too, and is not /socket.io/.
-func (s *Server) openRTM() (*httpServer, error) {
-	path := "/rtm/" + strings.ToLower(rand.Text()[:8]) + "/"
-	mux := http.NewServeMux()
-	mux.HandleFunc(path+"{$}", s.serveRTM)
-	server, err := s.serve(mux)
-	if err != nil {
-		return nil, err
-	}
-	server.path = path
-	return server, nil
-}
-
-// rtmURL returns the URL of the RTM endpoint.
-func (h *httpServer) rtmURL() string { return h.url + h.path }
-
 func (h *httpServer) run(l net.Listener) {
 	defer close(h.done)
 	_ = h.http.Serve(l)
@@ -280,6 +295,9 @@ func (h *httpServer) run(l net.Listener) {
 
 // drop closes a server that is no longer needed.
 func (s *Server) drop(server *httpServer) {
+	if server.shared() {
+		return
+	}
 	server.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -41,6 +41,9 @@ func TestOptionsThatAreWrong(t *testing.T) {
 		"named port":           crisptest.WithAddr("127.0.0.1:http"),
 		"all interfaces":       crisptest.WithAddr(":4000"),
 		"another host":         crisptest.WithAddr("crisp.example:4000"),
+		"remote, without port": crisptest.WithRemoteAddr("10.0.0.1"),
+		"remote, named port":   crisptest.WithRemoteAddr(":http"),
+		"no journal":           crisptest.WithJournal(0),
 	}
 	for name, opt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -27,8 +27,23 @@ func (s *Server) Visitor(websiteID ...string) *Visitor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	website := slices.Concat(websiteID, s.websites.only, []string{WebsiteID})[0]
-	c := s.newConversation(website, "")
-	return &Visitor{WebsiteID: website, SessionID: c.SessionID, server: s, returned: fifo.New[int64, struct{}](s.history)}
+	return s.visitorOf(s.newConversation(website, ""))
+}
+
+// VisitorOf returns the visitor of a conversation, which begins if there is none: for
+// one that a program has created over REST, or whose session ID is known in advance.
+func (s *Server) VisitorOf(session crisp.SessionRef) *Visitor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.findConversation(session.WebsiteID, session.SessionID)
+	if c == nil {
+		c = s.newConversation(session.WebsiteID, session.SessionID)
+	}
+	return s.visitorOf(c)
+}
+
+func (s *Server) visitorOf(c *liveConversation) *Visitor {
+	return &Visitor{WebsiteID: c.WebsiteID, SessionID: c.SessionID, server: s, returned: fifo.New[int64, struct{}](s.history)}
 }
 
 // do changes a conversation. It begins it again if it was removed.
@@ -163,40 +178,4 @@ func (v *Visitor) take(answer Message) bool {
 	}
 	v.returned.Put(answer.Fingerprint, struct{}{})
 	return true
-}
-
-// Operator is a person who answers visitors.
-type Operator struct {
-	UserID   string // "operator-" and the nickname
-	Nickname string
-
-	server *Server
-}
-
-// Operator returns an operator of that name, without sending an event.
-func (s *Server) Operator(nickname string) *Operator {
-	return &Operator{UserID: "operator-" + nickname, Nickname: nickname, server: s}
-}
-
-func (o *Operator) user() json.RawMessage {
-	return mustJSON(map[string]any{"type": "participant", "user_id": o.UserID, "nickname": o.Nickname})
-}
-
-// Say answers a visitor with a text message and returns it.
-func (o *Operator) Say(to *Visitor, text string) (sent Message) {
-	to.do(func(c *liveConversation) {
-		sent = c.addMessage(Message{Type: "text", From: fromOperator, Origin: originChat, Content: mustJSON(text), User: o.user()})
-		c.server.site(c.WebsiteID).saw(o.UserID)
-	})
-	return sent
-}
-
-// Take assigns the visitor's conversation to the operator.
-func (o *Operator) Take(from *Visitor) {
-	from.do(func(c *liveConversation) { c.setRouting(o.UserID) })
-}
-
-// Resolve sets the state of the visitor's conversation to "resolved".
-func (o *Operator) Resolve(with *Visitor) {
-	with.do(func(c *liveConversation) { c.setState(stateResolved) })
 }

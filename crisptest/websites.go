@@ -78,7 +78,7 @@ func (s *Server) websitesOf(token crisp.Token) websiteSet {
 }
 
 // knownWebsites returns the websites that were set, or else WebsiteID, and those that
-// have conversations or were installed by name. There is always one; s.mu is held.
+// have conversations or contacts, or were installed by name. There is always one; s.mu is held.
 func (s *Server) knownWebsites() []string {
 	if s.websites.only != nil {
 		return s.websites.only
@@ -92,6 +92,11 @@ func (s *Server) knownWebsites() []string {
 	for _, c := range s.model.inOrder() {
 		if !slices.Contains(known, c.WebsiteID) {
 			known = append(known, c.WebsiteID)
+		}
+	}
+	for _, p := range s.people.of("") {
+		if !slices.Contains(known, p.websiteID) {
+			known = append(known, p.websiteID)
 		}
 	}
 	return known

@@ -11,7 +11,7 @@ import (
 // AccountService makes the calls for what belongs to no website yet.
 //
 // They begin with rest.Account(client).
-type AccountService struct{ place }
+type AccountService struct{ *place }
 
 // GenerateBucketURL asks for a URL to upload a file to. It comes by an event,
 // such as bucket:url:upload:generated.

@@ -12,7 +12,7 @@ import (
 // AnalyticsService makes the calls for numbers of a website.
 //
 // They begin with site.Analytics.
-type AnalyticsService struct{ place }
+type AnalyticsService struct{ *place }
 
 // Generate computes a number of a website over time.
 //

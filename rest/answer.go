@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -23,6 +24,9 @@ func (a *Answer) set(raw json.RawMessage, problems []payload.Problem) {
 	a.Raw, a.Problems = raw, fieldProblems(problems)
 }
 
+// identifier is the member that an element of a list in pages is known by, if any is.
+func (a *Answer) identifier() string { return "" }
+
 func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
 	var all []crisp.FieldProblem
 	for _, p := range problems {
@@ -36,6 +40,7 @@ type answerType[T any] interface {
 	*T
 	decode(d *payload.Decoder, p payload.Presence)
 	set(raw json.RawMessage, problems []payload.Problem)
+	identifier() string
 }
 
 func decode[T any, P answerType[T]](raw json.RawMessage) *T {
@@ -58,12 +63,11 @@ func fetch[T any, P answerType[T]](ctx context.Context, c call) (*T, error) {
 // fetchText makes a call that is answered by an object of which one member counts, such
 // as the identifier of what was made.
 func fetchText(ctx context.Context, c call, member string) (string, error) {
-	var data map[string]json.RawMessage
-	if err := c.answer(ctx, &data); err != nil {
+	raw, err := c.raw(ctx)
+	if err != nil {
 		return "", err
 	}
-	d := payload.NewDecoder(data[member])
-	text := d.String(payload.Optional)
+	text := textOf(raw, member)
 	if text == "" {
 		return "", c.unusable("the call succeeded, but " + member + " is missing from the answer")
 	}
@@ -80,5 +84,25 @@ func fetchMessage(ctx context.Context, c call) (*crisp.ConversationMessage, erro
 	if err := m.UnmarshalJSON(raw); err != nil {
 		return nil, c.unusable("the data are no message")
 	}
+	if len(c.at.ids) == 2 { // whatever the answer says of it, the conversation is known
+		m.WebsiteID, m.SessionID = cmp.Or(m.WebsiteID, c.at.ids[0]), cmp.Or(m.SessionID, c.at.ids[1])
+		m.Meta.WebsiteID = m.WebsiteID
+	}
 	return m, nil
+}
+
+// textOf returns a text of an object; empty if there is none.
+func textOf(raw json.RawMessage, name string) (text string) {
+	d := payload.NewDecoder(raw)
+	if name == "" || !d.Object(payload.Optional) {
+		return ""
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		if key == name {
+			text = d.String(payload.Optional)
+		} else {
+			d.Skip()
+		}
+	}
+	return text
 }

@@ -14,7 +14,7 @@ import (
 // answer.
 //
 // They begin with site.Availability.
-type AvailabilityService struct{ place }
+type AvailabilityService struct{ *place }
 
 // Status gets whether a website is online.
 //

@@ -12,7 +12,7 @@ import (
 // at once.
 //
 // They begin with site.Batch.
-type BatchService struct{ place }
+type BatchService struct{ *place }
 
 // Resolve resolves conversations.
 //

@@ -20,7 +20,7 @@ type place struct {
 
 // call is a REST call that is about to be made.
 type call struct {
-	client *crisp.Client
+	at     *place
 	method string
 	path   string // escaped; the number of a page is still {page}
 	query  url.Values
@@ -30,8 +30,8 @@ type call struct {
 
 // call makes a call by the template of its path, in which the service's and the given
 // identifiers take the places of the names in braces.
-func (p place) call(method string, allowed tiers, template string, args ...string) call {
-	c := call{client: p.client, method: method}
+func (p *place) call(method string, allowed tiers, template string, args ...string) call {
+	c := call{at: p, method: method}
 	if !allowed.has(p.client.Tier()) {
 		c.err = &TierError{Method: method, Route: template, Tier: p.client.Tier(), Tiers: allowed.list()}
 		return c
@@ -52,11 +52,13 @@ func fill(template string, values []string) (string, error) {
 			return path.String(), nil
 		}
 		name, after, _ := strings.Cut(after, "}")
-		switch values[0] {
-		case "":
+		if values[0] == "" {
 			return "", &crisp.InvalidError{Field: name, Reason: "missing"}
-		case ".", "..":
-			return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
+		}
+		for _, element := range strings.Split(values[0], "/") { // some servers unescape slashes first
+			if element == "." || element == ".." {
+				return "", &crisp.InvalidError{Field: name, Reason: "dots, which would lead to another route"}
+			}
 		}
 		path.WriteString(before)
 		path.WriteString(url.PathEscape(values[0]))
@@ -106,7 +108,7 @@ func (c call) answer(ctx context.Context, out any) error {
 	if len(c.query) > 0 {
 		path += "?" + c.query.Encode()
 	}
-	return c.client.Do(ctx, c.method, path, c.body, out)
+	return c.at.client.Do(ctx, c.method, path, c.body, out)
 }
 
 // do makes a call whose answer has nothing of use.

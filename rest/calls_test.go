@@ -1,11 +1,15 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -67,17 +71,74 @@ func TestARefusalIsCrisps(t *testing.T) {
 }
 
 func TestWhatMayHaveHadAnEffectIsNotSentAgain(t *testing.T) {
-	client, asked := crispRefusing(t, http.StatusBadGateway)
-	site := rest.Website(client, "w1")
-	_, err := site.People.CreateProfile(t.Context(), rest.ProfileCard{})
-	require.Error(t, err)
-	assert.Equal(t, 1, asked(), "POST")
-	require.Error(t, site.People.SaveProfile(t.Context(), "p1", rest.ProfileCard{}))
-	assert.Equal(t, 2, asked(), "PUT")
-	require.Error(t, site.People.UpdateProfile(t.Context(), "p1", rest.ProfileCard{}))
-	assert.Equal(t, 3, asked(), "PATCH")
-	require.Error(t, site.People.RemoveProfile(t.Context(), "p1"))
-	assert.Equal(t, 4, asked(), "DELETE")
+	calls := map[string]func(ctx context.Context, s *rest.Site) error{
+		"POST": func(ctx context.Context, s *rest.Site) error {
+			_, err := s.People.CreateProfile(ctx, rest.ProfileCard{})
+			return err
+		},
+		"PUT": func(ctx context.Context, s *rest.Site) error {
+			return s.People.SaveProfile(ctx, "p1", rest.ProfileCard{})
+		},
+		"PATCH": func(ctx context.Context, s *rest.Site) error {
+			return s.People.UpdateProfile(ctx, "p1", rest.ProfileCard{})
+		},
+		"DELETE": func(ctx context.Context, s *rest.Site) error { return s.People.RemoveProfile(ctx, "p1") },
+		"GET":    func(ctx context.Context, s *rest.Site) error { _, err := s.People.Profile(ctx, "p1"); return err },
+		"HEAD":   func(ctx context.Context, s *rest.Site) error { _, err := s.People.HasProfile(ctx, "p1"); return err },
+	}
+	plain := func(ctx context.Context) context.Context { return ctx }
+	for _, c := range []struct {
+		status  int // of the first answer; 0 = the connection breaks
+		ctx     func(context.Context) context.Context
+		again   []string
+		because string
+	}{
+		{http.StatusBadGateway, plain, []string{"GET", "HEAD"}, "may have had its effect"},
+		{0, plain, []string{"GET", "HEAD"}, "may have had its effect"},
+		{http.StatusBadGateway, crisp.Idempotent, []string{"GET", "HEAD", "PUT", "PATCH", "DELETE"}, "is harmless"},
+		{http.StatusTooManyRequests, plain, []string{"GET", "HEAD", "PUT", "PATCH", "DELETE", "POST"}, "had no effect"},
+		{http.StatusBadRequest, crisp.Idempotent, nil, "would be refused again"},
+	} {
+		for name, call := range calls {
+			synctest.Test(t, func(t *testing.T) {
+				sent := 0
+				client, err := crisp.New(userToken, crisp.WithHTTPClient(&http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+					sent++
+					assert.Equal(t, name, r.Method)
+					return firstly(sent, c.status)
+				})}))
+				require.NoError(t, err)
+				err = call(c.ctx(t.Context()), rest.Website(client, "w1"))
+				if slices.Contains(c.again, name) {
+					assert.NoError(t, err, "%s after %d", name, c.status)
+					assert.Equal(t, 2, sent, "%s after %d %s", name, c.status, c.because)
+					return
+				}
+				assert.Error(t, err, "%s after %d", name, c.status)
+				assert.Equal(t, 1, sent, "%s after %d %s", name, c.status, c.because)
+			})
+		}
+	}
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+// firstly answers with the status, or breaks the connection, and then with success.
+func firstly(n, status int) (*http.Response, error) {
+	text := `{"error":false,"reason":"done","data":{"people_id":"p1"}}`
+	switch {
+	case n > 1:
+		status = http.StatusOK
+	case status == 0:
+		return nil, io.ErrUnexpectedEOF
+	default:
+		text = `{"error":true,"reason":"some_reason","data":{}}`
+	}
+	return &http.Response{
+		StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text)),
+	}, nil
 }
 
 func TestAnOptTellsNothingNullAndAValueApart(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // CampaignsService makes the calls for the campaigns of a website.
 //
 // They begin with site.Campaigns.
-type CampaignsService struct{ place }
+type CampaignsService struct{ *place }
 
 // CampaignsQuery says what [CampaignsService.List] asks for; zero fields say
 // nothing.
@@ -403,6 +403,8 @@ func (v *CampaignExcerpt) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*CampaignExcerpt) identifier() string { return "campaign_id" }
+
 // CampaignFilter is what recipients have to meet.
 type CampaignFilter struct {
 	// What has the criterion.
@@ -569,6 +571,8 @@ func (v *CampaignRecipient) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*CampaignRecipient) identifier() string { return "people_id" }
 
 // CampaignRecipientPerson is the person of a recipient.
 type CampaignRecipientPerson struct {

@@ -5,7 +5,9 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // ConversationService makes the calls for a conversation.
 //
 // They begin with site.Conversation(sessionID).
-type ConversationService struct{ place }
+type ConversationService struct{ *place }
 
 // Exists reports whether the conversation exists.
 //
@@ -439,6 +441,15 @@ type Browsing struct {
 	Useragent string `json:"useragent,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v Browsing) String() string { return printed(v, "BrowsingToken") }
+
+// Format writes String, for every verb.
+func (v Browsing) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v Browsing) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 func (v *Browsing) decode(d *payload.Decoder, p payload.Presence) {
 	*v = Browsing{}
 	if !d.Object(p) {
@@ -796,6 +807,15 @@ type VerificationRedemption struct {
 	// Who gets it.
 	Recipient Opt[string] `json:"recipient,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v VerificationRedemption) String() string { return printed(v, "Token") }
+
+// Format writes String, for every verb.
+func (v VerificationRedemption) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v VerificationRedemption) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // VerificationRequest is what the visitor is to verify.
 type VerificationRequest struct {

@@ -15,7 +15,7 @@ import (
 // have in common, and those that were taken for spam.
 //
 // They begin with site.Conversations.
-type ConversationsService struct{ place }
+type ConversationsService struct{ *place }
 
 // Segments lists the segments that are suggested for conversations.
 //
@@ -172,3 +172,5 @@ func (v *SpamMessage) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*SpamMessage) identifier() string { return "spam_id" }

@@ -5,7 +5,9 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // HelpdeskService makes the calls for the helpdesk of a website.
 //
 // They begin with site.Helpdesk.
-type HelpdeskService struct{ place }
+type HelpdeskService struct{ *place }
 
 // Exists reports whether the website has a helpdesk.
 //
@@ -730,6 +732,8 @@ func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*HelpdeskChange) identifier() string { return "change_id" }
+
 // HelpdeskChangeAuthor is who made a change.
 type HelpdeskChangeAuthor struct {
 	// Email address.
@@ -1016,6 +1020,8 @@ func (v *HelpdeskLocale) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*HelpdeskLocale) identifier() string { return "locale_id" }
+
 // HelpdeskLocaleStatistics is the number of contents in a language, by kind.
 type HelpdeskLocaleStatistics struct {
 	Articles   HelpdeskCounts `json:"articles,omitzero"`
@@ -1132,6 +1138,8 @@ func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*HelpdeskPage) identifier() string { return "entity_id" }
+
 // HelpdeskPageLink is the page that a content is shown on.
 type HelpdeskPageLink struct {
 	Answer `json:"-"`
@@ -1208,6 +1216,8 @@ func (v *HelpdeskRedirection) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*HelpdeskRedirection) identifier() string { return "redirection_id" }
+
 // HelpdeskSettings is the settings of a helpdesk.
 type HelpdeskSettings struct {
 	Answer `json:"-"`
@@ -1221,6 +1231,15 @@ type HelpdeskSettings struct {
 	Include      HelpdeskSettingsInclude      `json:"include,omitzero"`
 	Access       HelpdeskSettingsAccess       `json:"access,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettings) String() string { return printed(v) }
+
+// Format writes String, for every verb.
+func (v HelpdeskSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettings) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *HelpdeskSettings) decode(d *payload.Decoder, p payload.Presence) {
 	*v = HelpdeskSettings{}
@@ -1264,12 +1283,30 @@ type HelpdeskSettingsInput struct {
 	Access       *HelpdeskSettingsAccessInput       `json:"access,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsInput) String() string { return printed(v) }
+
+// Format writes String, for every verb.
+func (v HelpdeskSettingsInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsInput) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 // HelpdeskSettingsAccess is the part access of HelpdeskSettings.
 type HelpdeskSettingsAccess struct {
 	RestrictMode string `json:"restrict_mode,omitzero"`
 	Password     string `json:"password,omitzero"`
 	JWTSecret    string `json:"jwt_secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsAccess) String() string { return printed(v, "Password", "JWTSecret") }
+
+// Format writes String, for every verb.
+func (v HelpdeskSettingsAccess) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsAccess) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *HelpdeskSettingsAccess) decode(d *payload.Decoder, p payload.Presence) {
 	*v = HelpdeskSettingsAccess{}
@@ -1297,6 +1334,15 @@ type HelpdeskSettingsAccessInput struct {
 	Password     Opt[string] `json:"password,omitzero"`
 	JWTSecret    Opt[string] `json:"jwt_secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v HelpdeskSettingsAccessInput) String() string { return printed(v, "Password", "JWTSecret") }
+
+// Format writes String, for every verb.
+func (v HelpdeskSettingsAccessInput) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v HelpdeskSettingsAccessInput) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // HelpdeskSettingsAppearance is the part appearance of HelpdeskSettings.
 type HelpdeskSettingsAppearance struct {

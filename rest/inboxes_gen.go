@@ -15,7 +15,7 @@ import (
 // main one.
 //
 // They begin with site.Inboxes.
-type InboxesService struct{ place }
+type InboxesService struct{ *place }
 
 // List lists the inboxes.
 //
@@ -143,6 +143,8 @@ func (v *Inbox) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*Inbox) identifier() string { return "inbox_id" }
 
 // InboxInput is what can be written of Inbox, an inbox.
 type InboxInput struct {

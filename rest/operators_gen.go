@@ -4,6 +4,8 @@ package rest
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 // OperatorsService makes the calls for the people who answer for a website.
 //
 // They begin with site.Operators.
-type OperatorsService struct{ place }
+type OperatorsService struct{ *place }
 
 // List lists the operators.
 //
@@ -153,6 +155,15 @@ type OperatorEntry struct {
 	Details OperatorInfo `json:"details,omitzero"`
 }
 
+// String returns all fields but the secret ones; so does all of fmt.
+func (v OperatorEntry) String() string { return printed(v) }
+
+// Format writes String, for every verb.
+func (v OperatorEntry) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v OperatorEntry) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
 func (v *OperatorEntry) decode(d *payload.Decoder, p payload.Presence) {
 	*v = OperatorEntry{}
 	if !d.Object(p) {
@@ -193,6 +204,15 @@ type OperatorInfo struct {
 	Identifier string `json:"identifier,omitzero"`
 	Key        string `json:"key,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v OperatorInfo) String() string { return printed(v, "Key") }
+
+// Format writes String, for every verb.
+func (v OperatorInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v OperatorInfo) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *OperatorInfo) decode(d *payload.Decoder, p payload.Presence) {
 	*v = OperatorInfo{}

@@ -15,7 +15,7 @@ import (
 // PeopleService makes the calls for the contacts of a website.
 //
 // They begin with site.People.
-type PeopleService struct{ place }
+type PeopleService struct{ *place }
 
 // Statistics counts the contacts.
 //
@@ -534,6 +534,8 @@ func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 	}
 }
 
+func (*Profile) identifier() string { return "people_id" }
+
 // ProfileCampaign is a campaign that a contact has got.
 type ProfileCampaign struct {
 	Answer `json:"-"`
@@ -582,6 +584,8 @@ func (v *ProfileCampaign) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*ProfileCampaign) identifier() string { return "campaign_id" }
 
 // ProfileCard is what can be written of a contact.
 type ProfileCard struct {

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -24,17 +25,26 @@ type request struct {
 // empty lists.
 func crispAnswering(t *testing.T, token crisp.Token, answers ...string) (*crisp.Client, func() []request) {
 	t.Helper()
+	return crispServing(t, token, func() string {
+		if len(answers) == 0 {
+			return "[]"
+		}
+		data := answers[0]
+		answers = answers[1:]
+		return data
+	})
+}
+
+// crispServing is crispAnswering with a function for the next answer.
+func crispServing(t *testing.T, token crisp.Token, next func() string) (*crisp.Client, func() []request) {
+	t.Helper()
 	var got []request
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
 		got = append(got, request{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body)})
-		data := "[]"
-		if len(answers) > 0 {
-			data, answers = answers[0], answers[1:]
-		}
 		w.Header().Set("Content-Type", "application/json")
-		_, err = io.WriteString(w, `{"error":false,"reason":"resolved","data":`+data+`}`)
+		_, err = io.WriteString(w, `{"error":false,"reason":"resolved","data":`+next()+`}`)
 		assert.NoError(t, err)
 	}))
 	t.Cleanup(server.Close)
@@ -93,15 +103,78 @@ func TestProfilesFetchesPagesAsTheLoopGoesOn(t *testing.T) {
 }
 
 func TestAServerThatHeedsNoPageNumberIsNotAskedForever(t *testing.T) {
-	page := `[{"people_id":"p1"}]`
-	client, got := crispAnswering(t, pluginToken, page, page, page, page)
-	var last error
-	for _, err := range rest.Website(client, "w1").People.Profiles(t.Context(), rest.ProfilesQuery{}) {
-		last = err
+	for name, c := range map[string]struct {
+		pages    []string // then again from the first
+		elements int
+	}{
+		"the same":        {[]string{`[{"people_id":"p1"}]`}, 1},
+		"another time":    {[]string{`[{"people_id":"p1","score":1}]`, `[{"people_id":"p1","score":2}]`}, 1},
+		"in a circle":     {[]string{`[{"people_id":"p1"}]`, `[{"people_id":"p2"}]`}, 2},
+		"without an id":   {[]string{`[{"score":1}]`, `[{"score":2}]`}, 2},
+		"a part is again": {[]string{`[{"people_id":"p1"},{"people_id":"p2"}]`, `[{"people_id":"p2"},{"people_id":"p3"}]`}, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			client, _ := crispServing(t, pluginToken, func() string {
+				requests++
+				return c.pages[(requests-1)%len(c.pages)]
+			})
+			var last error
+			elements := 0
+			for _, err := range rest.Website(client, "w1").People.Profiles(t.Context(), rest.ProfilesQuery{}) {
+				require.Less(t, requests, 10, "it does not end")
+				if last = err; err == nil {
+					elements++
+				}
+			}
+			var unusable *crisp.AnswerError
+			require.ErrorAs(t, last, &unusable)
+			assert.Equal(t, c.elements, elements)
+		})
 	}
-	var unusable *crisp.AnswerError
-	require.ErrorAs(t, last, &unusable)
-	assert.Len(t, got(), 2)
+}
+
+func TestAListCanBeReadAgain(t *testing.T) {
+	client, got := crispAnswering(t, pluginToken, `[{"people_id":"p1"}]`, `[]`, `[{"people_id":"p1"}]`, `[]`)
+	list := rest.Website(client, "w1").People.Profiles(t.Context(), rest.ProfilesQuery{})
+	for range 2 {
+		var ids []string
+		for p, err := range list {
+			require.NoError(t, err)
+			ids = append(ids, p.PeopleID)
+		}
+		assert.Equal(t, []string{"p1"}, ids)
+	}
+	assert.Len(t, got(), 4)
+}
+
+// What is added to the front while the loop goes on moves the last to another page.
+func TestAnElementThatMovesToThePageBehindIsNoError(t *testing.T) {
+	client, got := crispAnswering(t, pluginToken, `[{"people_id":"p2"},{"people_id":"p1"}]`, `[{"people_id":"p1"}]`)
+	var ids []string
+	for p, err := range rest.Website(client, "w1").People.Profiles(t.Context(), rest.ProfilesQuery{}) {
+		require.NoError(t, err)
+		ids = append(ids, p.PeopleID)
+	}
+	assert.Equal(t, []string{"p2", "p1"}, ids)
+	assert.Len(t, got(), 3)
+}
+
+func TestACancelledLoopSendsNothingMore(t *testing.T) {
+	client, got := crispAnswering(t, pluginToken, `[{"people_id":"p1"},{"people_id":"p2"}]`, `[{"people_id":"p3"}]`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var ids []string
+	var last error
+	for p, err := range rest.Website(client, "w1").People.Profiles(ctx, rest.ProfilesQuery{}) {
+		cancel()
+		if last = err; err == nil {
+			ids = append(ids, p.PeopleID)
+		}
+	}
+	require.ErrorIs(t, last, context.Canceled)
+	assert.Equal(t, []string{"p1", "p2"}, ids, "what was there already")
+	assert.Len(t, got(), 1)
 }
 
 func TestCreateProfileSendsWhatIsSetAndReturnsTheIdentifier(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 // PlanService makes the calls for the plans that websites have subscribed to.
 //
 // They begin with rest.Plan(client).
-type PlanService struct{ place }
+type PlanService struct{ *place }
 
 // Subscriptions lists all active subscriptions to plans.
 //

@@ -4,9 +4,13 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
@@ -14,7 +18,7 @@ import (
 // subscribed to.
 //
 // They begin with rest.Plugin(client).
-type PluginService struct{ place }
+type PluginService struct{ *place }
 
 // Account gets the account of the plugin, by which its token can be tested.
 //
@@ -106,15 +110,6 @@ func (s *PluginService) Unsubscribe(ctx context.Context, websiteID string, plugi
 	return c.do(ctx)
 }
 
-// Settings gets the settings that a website has made for a plugin.
-//
-// The route is GET plugins/subscription/{website_id}/{plugin_id}/settings.
-// Token tiers: user, plugin.
-func (s *PluginService) Settings(ctx context.Context, websiteID string, pluginID string) (*PluginSettings, error) {
-	c := s.call(http.MethodGet, user|plugin, "plugins/subscription/{website_id}/{plugin_id}/settings", websiteID, pluginID)
-	return fetch[PluginSettings](ctx, c)
-}
-
 // SaveSettings replaces the settings of a website for a plugin, in the form
 // of the plugin's own schema.
 //
@@ -200,15 +195,27 @@ type ConnectedWebsite struct {
 	Answer `json:"-"`
 
 	// Identifier of the website.
-	WebsiteID string         `json:"website_id,omitzero"`
-	Price     float64        `json:"price,omitzero"`
-	Token     string         `json:"token,omitzero"`
-	Settings  map[string]any `json:"settings,omitzero"`
-	// The plan.
-	Plan ConnectedWebsitePlan `json:"plan,omitzero"`
+	WebsiteID string `json:"website_id,omitzero"`
+	// What the plugin costs for the website.
+	Price float64 `json:"price,omitzero"`
+	// By which pages of the plugin prove that they speak for the website.
+	Token string `json:"token,omitzero"`
+	// Settings of the plugin for the website.
+	Settings json.RawMessage `json:"settings,omitzero"`
+	// The website's own plan with Crisp.
+	Plan crisp.Plan `json:"plan,omitzero"`
 	// What happened to the website.
 	Difference string `json:"difference,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v ConnectedWebsite) String() string { return printed(v, "Token", "Settings") }
+
+// Format writes String, for every verb.
+func (v ConnectedWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v ConnectedWebsite) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *ConnectedWebsite) decode(d *payload.Decoder, p payload.Presence) {
 	*v = ConnectedWebsite{}
@@ -224,38 +231,11 @@ func (v *ConnectedWebsite) decode(d *payload.Decoder, p payload.Presence) {
 		case "token":
 			v.Token = d.String(payload.Optional)
 		case "settings":
-			v.Settings = d.AnyMap(payload.Optional)
+			v.Settings = d.RawObject(payload.Optional)
 		case "plan":
-			v.Plan.decode(d, payload.Optional)
+			decodePlan(&v.Plan, d, payload.Optional)
 		case "difference":
 			v.Difference = d.String(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-// ConnectedWebsitePlan is the plan of a website.
-type ConnectedWebsitePlan struct {
-	ID   string `json:"id,omitzero"`
-	Name string `json:"name,omitzero"`
-	// Whether the trial goes on.
-	Trialing bool `json:"trialing,omitzero"`
-}
-
-func (v *ConnectedWebsitePlan) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ConnectedWebsitePlan{}
-	if !d.Object(p) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "id":
-			v.ID = d.String(payload.Optional)
-		case "name":
-			v.Name = d.String(payload.Optional)
-		case "trialing":
-			v.Trialing = d.Bool(payload.Optional)
 		default:
 			d.Skip()
 		}
@@ -286,50 +266,6 @@ func (v *PluginAccount) decode(d *payload.Decoder, p payload.Presence) {
 		switch key {
 		case "plugin_id":
 			v.PluginID = d.String(payload.Optional)
-		default:
-			d.Skip()
-		}
-	}
-}
-
-// PluginSettings is the settings of a website for a plugin.
-type PluginSettings struct {
-	Answer `json:"-"`
-
-	// Identifier of the plugin.
-	PluginID string `json:"plugin_id,omitzero"`
-	// Identifier of the website.
-	WebsiteID string         `json:"website_id,omitzero"`
-	Token     string         `json:"token,omitzero"`
-	Schema    map[string]any `json:"schema,omitzero"`
-	Settings  map[string]any `json:"settings,omitzero"`
-	// URL of the form for the settings.
-	SettingsFormURL string `json:"settings_form_url,omitzero"`
-	// URL that is called.
-	CallbackURL string `json:"callback_url,omitzero"`
-}
-
-func (v *PluginSettings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginSettings{}
-	if !d.Object(p) {
-		return
-	}
-	for key, ok := d.Next(); ok; key, ok = d.Next() {
-		switch key {
-		case "plugin_id":
-			v.PluginID = d.String(payload.Optional)
-		case "website_id":
-			v.WebsiteID = d.String(payload.Optional)
-		case "token":
-			v.Token = d.String(payload.Optional)
-		case "schema":
-			v.Schema = d.AnyMap(payload.Optional)
-		case "settings":
-			v.Settings = d.AnyMap(payload.Optional)
-		case "settings_form_url":
-			v.SettingsFormURL = d.String(payload.Optional)
-		case "callback_url":
-			v.CallbackURL = d.String(payload.Optional)
 		default:
 			d.Skip()
 		}

@@ -1,44 +1,45 @@
 // Package rest has all of Crisp's REST API that package crisp has not, typed.
 //
 //	site := rest.Website(client, websiteID)
-//	for profile, err := range site.People.Profiles(ctx, rest.ProfilesQuery{SearchText: "ada"}) {
-//		…
-//	}
-//	id, err := site.People.CreateProfile(ctx, rest.ProfileCard{
-//		Email:  rest.Set("ada@example.com"),
-//		Person: &rest.PersonInput{Nickname: rest.Set("Ada")},
-//	})
+//	for profile, err := range site.People.Profiles(ctx, rest.ProfilesQuery{SearchText: "ada"}) { … }
+//	id, err := site.People.CreateProfile(ctx, rest.ProfileCard{Email: rest.Set("ada@example.com")})
 //
-// Messages, what is done to a conversation most often, and a plugin's websites are
-// methods of [crisp.Client]. [Routes] lists all routes with the calls that make
-// them, and so does docs/rest.md. What is in neither, [crisp.Client.Do] can call.
+// The services, each of which is a type such as [PeopleService]:
 //
-// # Calls
+//	site                     the website itself
+//	site.Settings            its settings, also those of the chatbox
+//	site.Availability        whether somebody is there to answer
+//	site.Operators           the people who answer
+//	site.Teams               teams of operators
+//	site.Inboxes             inboxes, beside the main one
+//	site.Conversations       suggestions, and what was taken for spam
+//	site.Conversation(id)    one conversation: participants, events, files, reminders, calls, …
+//	site.Batch               many conversations or contacts at once
+//	site.People              contacts: profiles, data, events, segments, imports
+//	site.Visitors            who is on the website now
+//	site.Campaigns           campaigns and their statistics
+//	site.Templates           templates of campaigns
+//	site.Helpdesk            locales, pages, feedback, redirections, domain, settings
+//	site.Verify              how the identity of visitors is verified
+//	site.Analytics           numbers of the website
+//	rest.Plugin(client)      plugins, and what websites have subscribed to
+//	rest.Plan(client)        the plans of websites
+//	rest.Account(client)     what belongs to no website yet
 //
-// All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs.
-// So a POST is sent once only, and so is a PATCH, PUT or DELETE unless Crisp refused it for the
-// rate, or the context is from [crisp.Idempotent]. Before anything is sent, an
-// identifier that is empty is a [*crisp.InvalidError], and a route that Crisp keeps
-// for tokens of other tiers a [*TierError]. A call that asks whether something exists
-// takes the status 404 for a no.
+// Messages, what is done to a conversation most often, and a plugin's websites are calls
+// of [crisp.Client]. [Routes] and docs/rest.md list the call of each route.
 //
-// # Lists
+// A list in pages is an iterator that fetches them as the loop goes on; an error is the
+// last that the loop gets, such as a [*crisp.AnswerError] if pages have nothing new. A
+// field of an answer that came as something else is zero and in the Problems of its
+// [Answer], and Raw has all. A field of a body that may be left out is an [Opt], or a
+// pointer, list or map, which nil leaves out. What has secrets in it is printed and logged
+// without; its JSON has them.
 //
-// A list that Crisp serves in pages is an iterator that fetches them as the loop goes
-// on. It ends with an empty page; an error is the last that the loop gets, and a page
-// that is the same as the one before is a [*crisp.AnswerError].
-//
-// # Answers
-//
-// A field of an answer that came in an unexpected type is zero and listed in the
-// Problems of its [Answer]; the others are there, and Raw has all of it. What
-// Crisp left out, or sent as null, is zero.
-//
-// # Bodies
-//
-// A field that may be left out is an [Opt], if it is a text, a number, a boolean or a
-// time; otherwise it is a pointer, a list or a map, which is left out when it is
-// nil. PATCH changes what is sent, PUT replaces all.
+// All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs. After
+// a failure, a POST is never sent again, and a PUT, PATCH or DELETE only with a context
+// from [crisp.Idempotent]. Nothing is sent if an identifier is empty or the route is for
+// tokens of other tiers: the error is a [*crisp.InvalidError] or a [*TierError].
 package rest
 
 import "github.com/crisp-go/crisp"
@@ -65,7 +66,7 @@ type Site struct {
 
 // Website returns the services of a website. It does no I/O.
 func Website(client *crisp.Client, websiteID string) *Site {
-	at := place{client: client, ids: []string{websiteID}}
+	at := &place{client: client, ids: []string{websiteID}}
 	return &Site{
 		Analytics:     &AnalyticsService{at},
 		Availability:  &AvailabilityService{at},
@@ -87,7 +88,7 @@ func Website(client *crisp.Client, websiteID string) *Site {
 
 // Conversation returns the calls for a conversation of the website. It does no I/O.
 func (s *Site) Conversation(sessionID string) *ConversationService {
-	return &ConversationService{place{client: s.client, ids: []string{s.ids[0], sessionID}}}
+	return &ConversationService{&place{client: s.client, ids: []string{s.ids[0], sessionID}}}
 }
 
 // Conversation returns the calls for a conversation, such as that of an event. It does
@@ -97,11 +98,11 @@ func Conversation(client *crisp.Client, ref crisp.SessionRef) *ConversationServi
 }
 
 // Account returns the calls that belong to no website yet. It does no I/O.
-func Account(client *crisp.Client) *AccountService { return &AccountService{place{client: client}} }
+func Account(client *crisp.Client) *AccountService { return &AccountService{&place{client: client}} }
 
 // Plan returns the calls for the plans of websites. It does no I/O.
-func Plan(client *crisp.Client) *PlanService { return &PlanService{place{client: client}} }
+func Plan(client *crisp.Client) *PlanService { return &PlanService{&place{client: client}} }
 
 // Plugin returns the calls for plugins: those of the plugin whose token the client
 // has, and those for what a website has subscribed to. It does no I/O.
-func Plugin(client *crisp.Client) *PluginService { return &PluginService{place{client: client}} }
+func Plugin(client *crisp.Client) *PluginService { return &PluginService{&place{client: client}} }

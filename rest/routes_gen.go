@@ -215,7 +215,7 @@ func Routes() []Route {
 		{Method: http.MethodPost, Path: "plugins/subscription/{website_id}", Tiers: (user).list(), Call: "rest.Plugin(client).Subscribe", Package: "rest"},
 		{Method: http.MethodGet, Path: "plugins/subscription/{website_id}/{plugin_id}", Tiers: (user | plugin).list(), Call: "rest.Plugin(client).Subscription", Package: "rest"},
 		{Method: http.MethodDelete, Path: "plugins/subscription/{website_id}/{plugin_id}", Tiers: (user).list(), Call: "rest.Plugin(client).Unsubscribe", Package: "rest"},
-		{Method: http.MethodGet, Path: "plugins/subscription/{website_id}/{plugin_id}/settings", Tiers: (user | plugin).list(), Call: "rest.Plugin(client).Settings", Package: "rest"},
+		{Method: http.MethodGet, Path: "plugins/subscription/{website_id}/{plugin_id}/settings", Tiers: (user | plugin).list(), Call: "client.PluginSettings", Package: "crisp"},
 		{Method: http.MethodPut, Path: "plugins/subscription/{website_id}/{plugin_id}/settings", Tiers: (user | plugin).list(), Call: "rest.Plugin(client).SaveSettings", Package: "rest"},
 		{Method: http.MethodPatch, Path: "plugins/subscription/{website_id}/{plugin_id}/settings", Tiers: (user | plugin).list(), Call: "rest.Plugin(client).UpdateSettings", Package: "rest"},
 		{Method: http.MethodGet, Path: "plugins/subscription/{website_id}/{plugin_id}/bill/usage", Tiers: (user | plugin).list(), Call: "rest.Plugin(client).UsageBills", Package: "rest"},

@@ -12,7 +12,7 @@ import (
 // SettingsService makes the calls for the settings of a website.
 //
 // They begin with site.Settings.
-type SettingsService struct{ place }
+type SettingsService struct{ *place }
 
 // Get gets the settings.
 //

@@ -10,7 +10,7 @@ import (
 // SiteService makes the calls for the website itself.
 //
 // They begin with site.
-type SiteService struct{ place }
+type SiteService struct{ *place }
 
 // Get gets the website.
 //

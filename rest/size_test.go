@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,4 +26,13 @@ func TestAProgramGrowsByLittle(t *testing.T) {
 	root, all := size("root"), size("rest")
 	assert.Less(t, all-root, int64(maxGrowth))
 	t.Logf("a program of %d bytes grows by %d", root, all-root)
+}
+
+// A program that imports package crisp only grows by nothing.
+func TestPackageCrispDoesWithoutThisOne(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "github.com/crisp-go/crisp").Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(out))
+	assert.Contains(t, packages, "github.com/crisp-go/crisp")
+	assert.NotContains(t, packages, "github.com/crisp-go/crisp/rest")
 }

@@ -14,7 +14,7 @@ import (
 // TeamsService makes the calls for teams of operators.
 //
 // They begin with site.Teams.
-type TeamsService struct{ place }
+type TeamsService struct{ *place }
 
 // List lists the teams.
 //
@@ -112,6 +112,8 @@ func (v *Team) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*Team) identifier() string { return "team_id" }
 
 // TeamInput is what can be written of Team, a team of operators.
 type TeamInput struct {

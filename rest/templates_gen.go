@@ -14,7 +14,7 @@ import (
 // TemplatesService makes the calls for the templates of campaigns.
 //
 // They begin with site.Templates.
-type TemplatesService struct{ place }
+type TemplatesService struct{ *place }
 
 // TemplatesQuery says what [TemplatesService.List] asks for; zero fields say
 // nothing.
@@ -197,3 +197,5 @@ func (v *TemplateExcerpt) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*TemplateExcerpt) identifier() string { return "template_id" }

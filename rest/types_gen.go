@@ -3,6 +3,8 @@
 package rest
 
 import (
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -36,6 +38,15 @@ type Proof struct {
 	Method Opt[string] `json:"method,omitzero"`
 	Secret Opt[string] `json:"secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v Proof) String() string { return printed(v, "Secret") }
+
+// Format writes String, for every verb.
+func (v Proof) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v Proof) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // SuggestedDataKey is a key of custom data that is suggested.
 type SuggestedDataKey struct {
@@ -362,6 +373,27 @@ func decodeActive(v *crisp.Active, d *payload.Decoder, p payload.Presence) {
 			v.Now = d.Bool(payload.Optional)
 		case "last":
 			v.Last = d.Time(payload.Optional)
+		default:
+			d.Skip()
+		}
+	}
+}
+
+func decodePlan(v *crisp.Plan, d *payload.Decoder, p payload.Presence) {
+	*v = crisp.Plan{}
+	if !d.Object(p) {
+		return
+	}
+	for key, ok := d.Next(); ok; key, ok = d.Next() {
+		switch key {
+		case "id":
+			v.ID = d.String(payload.Required)
+		case "name":
+			v.Name = d.String(payload.Required)
+		case "price":
+			v.Price = d.Float64(payload.Optional)
+		case "trialing":
+			v.Trialing = d.Bool(payload.Required)
 		default:
 			d.Skip()
 		}

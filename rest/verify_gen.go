@@ -4,6 +4,8 @@ package rest
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/crisp-go/crisp/internal/payload"
@@ -12,7 +14,7 @@ import (
 // VerifyService makes the calls for how the identity of visitors is verified.
 //
 // They begin with site.Verify.
-type VerifyService struct{ place }
+type VerifyService struct{ *place }
 
 // Settings gets whether identities are verified.
 //
@@ -57,6 +59,15 @@ type VerifyKey struct {
 
 	Secret string `json:"secret,omitzero"`
 }
+
+// String returns all fields but the secret ones; so does all of fmt.
+func (v VerifyKey) String() string { return printed(v, "Secret") }
+
+// Format writes String, for every verb.
+func (v VerifyKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
+
+// LogValue is String, for log/slog.
+func (v VerifyKey) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *VerifyKey) decode(d *payload.Decoder, p payload.Presence) {
 	*v = VerifyKey{}

@@ -15,7 +15,7 @@ import (
 // VisitorsService makes the calls for who is on a website now.
 //
 // They begin with site.Visitors.
-type VisitorsService struct{ place }
+type VisitorsService struct{ *place }
 
 // Count counts the visitors.
 //
@@ -336,6 +336,8 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 		}
 	}
 }
+
+func (*Visitor) identifier() string { return "session_id" }
 
 // VisitorCount is the number of visitors.
 type VisitorCount struct {

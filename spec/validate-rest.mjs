@@ -22,6 +22,9 @@ const SCHEMA_EXTENSIONS = {
   'x-crisp-time': /^ms$/,
   'x-crisp-duration': /^min$/,
   'x-crisp-type': /^(map|raw)$/,
+  'x-crisp-secret': /^true$/,
+  'x-go-crisp': /^[A-Z][A-Za-z]*$/,
+  'x-go-member': /^[a-z_]+$/,
 };
 
 const problems = new Set();

@@ -5,21 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo keeps the contacts of a Crisp on loopback, across a restart.
+// demo keeps the contacts of a Crisp on loopback and a database the same, across a
+// restart.
 func demo(ctx context.Context, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -33,152 +31,164 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer srv.Close()
-	crm, path := newPeople(srv), filepath.Join(dir, "contacts.db")
+	path := filepath.Join(dir, "contacts.db")
 
-	say(out, "1. Before the program runs, there are Ada and Bob.")
-	crm.set("ada", crisp.Profile{Email: "ada@example.com", Person: crisp.Person{Nickname: "Ada"}})
-	crm.set("bob", crisp.Profile{Email: "bob@example.com", Person: crisp.Person{Nickname: "Bob"}})
+	say(out, "1. Before the program runs, Crisp has Ada and Bob.")
+	ada := srv.AddProfile(card("ada@example.com", "Ada"))
+	bob := srv.AddProfile(card("bob@example.com", "Bob"))
 	err = whileRunning(ctx, srv, path, func(p *program) error {
-		if err := p.print(ctx, out); err != nil {
+		if err := p.until(ctx, "ada@example.com | Ada", "bob@example.com | Bob"); err != nil {
 			return err
 		}
-		say(out, "2. While it runs, Cleo comes, Ada moves to ACME, Bob leaves.")
-		crm.set("cleo", crisp.Profile{Email: "cleo@example.com"})
-		crm.set("ada", crisp.Profile{Company: crisp.Company{Name: "ACME"}})
-		crm.remove("bob")
-		return errors.Join(p.handled(ctx, 4), p.print(ctx, out)) // Cleo's profile is created and updated
-	})
+		say(out, "2. While it runs, Cleo comes, Ada moves to ACME and Bob leaves: all in Crisp.")
+		srv.AddProfile(card("cleo@example.com", "Cleo"))
+		srv.UpdateProfile(ada.WebsiteID, ada.PeopleID, map[string]any{"company": map[string]any{"name": "ACME"}})
+		srv.RemoveProfile(bob.WebsiteID, bob.PeopleID)
+		if err := p.until(ctx, "ada@example.com | Ada | ACME", "cleo@example.com | Cleo"); err != nil {
+			return err
+		}
+		say(out, "3. Somebody changes the database by SQL: Ada is a VIP, Eve is new, Cleo is removed.")
+		if err := p.exec(ctx, `
+			UPDATE contacts SET segments = '["vip"]' WHERE email = 'ada@example.com';
+			INSERT INTO contacts (email, nickname) VALUES ('eve@example.com', 'Eve');
+			UPDATE contacts SET removed = 1 WHERE email = 'cleo@example.com'`); err != nil {
+			return err
+		}
+		return p.untilCrisp(ctx, "ada@example.com | Ada | ACME | vip", "eve@example.com | Eve")
+	}, out)
 	if err != nil {
 		return err
 	}
-	say(out, "3. While it does not run, Dora comes and Cleo leaves. It starts again.")
-	crm.set("dora", crisp.Profile{Email: "dora@example.com", Segments: []string{"vip"}})
-	crm.remove("cleo")
-	return whileRunning(ctx, srv, path, func(p *program) error { return p.print(ctx, out) })
+	say(out, "4. While it does not run, Dora comes in Crisp, and Eve gets a company in the database. It starts again.")
+	srv.AddProfile(card("dora@example.com", "Dora"))
+	if err := changeFile(ctx, path, `UPDATE contacts SET company = 'Initech' WHERE email = 'eve@example.com'`); err != nil {
+		return err
+	}
+	all := []string{"ada@example.com | Ada | ACME | vip", "dora@example.com | Dora", "eve@example.com | Eve | Initech"}
+	return whileRunning(ctx, srv, path, func(p *program) error {
+		return errors.Join(p.until(ctx, all...), p.untilCrisp(ctx, all...))
+	}, out)
 }
 
 func say(out io.Writer, line string) { _, _ = fmt.Fprintln(out, line) }
 
-// program is this program in live mode, running.
-type program struct {
-	srv    *crisptest.Server
-	store  *store
-	before int // how many events were handled before it was started
+func card(email, nickname string) map[string]any {
+	return map[string]any{"email": email, "person": map[string]any{"nickname": nickname}}
 }
 
-// whileRunning runs the program, calls do once its first list is complete, and
-// stops the program when do returns.
-func whileRunning(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error) error {
+// changeFile changes a database as another program does.
+func changeFile(ctx context.Context, path, statement string) error {
+	s, err := openStore(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.ExecContext(ctx, statement)
+	return errors.Join(err, s.close())
+}
+
+// program is this program in live mode, running.
+type program struct {
+	srv     *crisptest.Server
+	store   *store
+	changed chan struct{} // holds a token when something was brought from one side to the other
+	out     io.Writer
+}
+
+// whileRunning runs the program until do returns.
+func whileRunning(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error, out io.Writer) error {
 	s, err := openStore(ctx, path)
 	if err != nil {
 		return err
 	}
 	client := srv.Client()
 	defer client.CloseIdleConnections()
-	sync := newSyncer(client, s, func(context.Context) ([]string, error) { return []string{crisptest.WebsiteID}, nil })
-	listed := make(chan struct{}, 1)
-	sync.onListed = func() {
+	p := &program{srv: srv, store: s, changed: make(chan struct{}, 1), out: out}
+	syncer := newSyncer(client, crisptest.WebsiteID, s)
+	syncer.changed = func() {
 		select {
-		case listed <- struct{}{}:
-		default: // only the first is waited for
+		case p.changed <- struct{}{}:
+		default: // one is there already
 		}
 	}
-
-	before := len(srv.Handled())
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- run(running, sync, srv.Watch) }()
-	select {
-	case <-listed:
-		err = do(&program{srv: srv, store: s, before: before})
-	case err := <-ended:
-		stop()
-		return errors.Join(err, s.close())
-	}
+	go func() { ended <- syncer.run(running, srv.Watch) }()
+	err = do(p)
 	stop() // as Ctrl-C does
 	return errors.Join(err, <-ended, s.close())
 }
 
-// handled waits until the program has handled n events.
-func (p *program) handled(ctx context.Context, n int) error {
-	_, err := p.srv.WaitHandled(ctx, func(crisptest.Handled) bool { return len(p.srv.Handled())-p.before >= n })
+func (p *program) exec(ctx context.Context, statements string) error {
+	_, err := p.store.db.ExecContext(ctx, statements)
 	return err
 }
 
-// print prints the contacts in the database.
-func (p *program) print(ctx context.Context, out io.Writer) error {
-	contacts, err := p.store.contacts(ctx)
-	for _, c := range contacts {
-		fields := []string{c.Email, c.Nickname, c.Company, strings.Join(c.Segments, ",")}
-		say(out, "   "+strings.TrimRight(strings.Join(fields, " | "), " |"))
-	}
-	return err
+// until waits until the database has these contacts, and no others, and prints them.
+func (p *program) until(ctx context.Context, want ...string) error {
+	return p.wait(ctx, "the database", want, func() ([]string, error) {
+		contacts, err := p.store.contacts(ctx)
+		var lines []string
+		for _, c := range contacts {
+			lines = append(lines, line(c.Email, c.Nickname, c.Company, strings.Join(c.Segments, ",")))
+		}
+		return lines, err
+	})
 }
 
-// people adds contacts to a server of crisptest, which has none by itself.
-type people struct {
-	srv *crisptest.Server
-
-	mu  sync.Mutex // guards what follows
-	ids []string
-	all map[string]crisp.Profile
+// untilCrisp does the same with what Crisp has.
+func (p *program) untilCrisp(ctx context.Context, want ...string) error {
+	return p.wait(ctx, "Crisp", want, func() ([]string, error) {
+		var lines []string
+		for _, profile := range p.srv.Profiles() {
+			company, _ := profile.Card["company"].(map[string]any)
+			name, _ := company["name"].(string)
+			var segments []string
+			list, _ := profile.Card["segments"].([]any)
+			for _, segment := range list {
+				segments = append(segments, fmt.Sprint(segment))
+			}
+			lines = append(lines, line(profile.Email, profile.Nickname(), name, strings.Join(segments, ",")))
+		}
+		return lines, nil
+	})
 }
 
-func newPeople(srv *crisptest.Server) *people {
-	p := &people{srv: srv, all: make(map[string]crisp.Profile)}
-	srv.HandleREST("GET website/{website}/people/profiles/{page}", p.list)
-	return p
-}
+func line(fields ...string) string { return strings.TrimRight(strings.Join(fields, " | "), " |") }
 
-// list returns a page of the list. The first has all contacts, the others none.
-func (p *people) list(r *http.Request) (status int, data any) {
-	type entry struct {
-		PeopleID string        `json:"people_id"`
-		Email    string        `json:"email"`
-		Person   crisp.Person  `json:"person"`
-		Company  crisp.Company `json:"company"`
-		Segments []string      `json:"segments"`
-	}
-	entries := []entry{}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, id := range p.ids {
-		if profile, ok := p.all[id]; ok && r.PathValue("page") == "1" {
-			entries = append(entries, entry{id, profile.Email, profile.Person, profile.Company, profile.Segments})
+func (p *program) wait(ctx context.Context, where string, want []string, lines func() ([]string, error)) error {
+	for {
+		got, err := lines()
+		if err != nil {
+			return err
+		}
+		if same(got, want) {
+			say(p.out, "   "+where+" has:")
+			for _, l := range want {
+				say(p.out, "   - "+l)
+			}
+			return nil
+		}
+		select {
+		case <-p.changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has %q, not %q: %w", where, got, want, ctx.Err())
 		}
 	}
-	return http.StatusOK, entries
 }
 
-// set creates or changes a contact, and emits the events of that.
-func (p *people) set(id string, change crisp.Profile) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	profile, known := p.all[id]
-	if !known {
-		p.ids = append(p.ids, id)
-		p.srv.Emit(&crisp.PeopleProfileCreated{WebsiteID: crisptest.WebsiteID, PeopleID: id, Email: change.Email})
+// same reports whether two lists have the same lines, in any order.
+func same(got, want []string) bool {
+	count := make(map[string]int)
+	for _, l := range got {
+		count[l]++
 	}
-	if change.Email != "" {
-		profile.Email = change.Email
+	for _, l := range want {
+		count[l]--
 	}
-	if change.Person.Nickname != "" {
-		profile.Person.Nickname = change.Person.Nickname
+	for _, n := range count {
+		if n != 0 {
+			return false
+		}
 	}
-	if change.Company.Name != "" {
-		profile.Company.Name = change.Company.Name
-	}
-	if change.Segments != nil {
-		profile.Segments = change.Segments
-	}
-	p.all[id] = profile
-	p.srv.Emit(&crisp.PeopleProfileUpdated{WebsiteID: crisptest.WebsiteID, PeopleID: id, Update: change})
-}
-
-// remove removes a contact, and emits the event of that.
-func (p *people) remove(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.all, id)
-	p.srv.Emit(&crisp.PeopleProfileRemoved{WebsiteID: crisptest.WebsiteID, PeopleID: id})
+	return true
 }

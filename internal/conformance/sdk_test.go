@@ -31,6 +31,25 @@ func startSDK(t *testing.T, srv *crisptest.Server, mode string, tier crisp.Tier)
 	return n, n.next("ready")
 }
 
+// The SDK asks REST for the endpoint only once: a server that is started again has to
+// be at the same address.
+func TestSDKFindsAServerThatWasRestarted(t *testing.T) {
+	t.Parallel()
+	begin := func(addr string) *crisptest.Server {
+		return crisptest.NewServer(t, crisptest.WithAddr(addr), crisptest.WithSingleAddress(),
+			crisptest.WithToken(crisp.PluginToken("the same", "each time")))
+	}
+	srv := begin("127.0.0.1:0")
+	n, _ := startSDK(t, srv, "websockets", crisp.TierPlugin)
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	assertReceives(t, srv, n)
+
+	srv.Close()
+	srv = begin(strings.TrimSuffix(strings.TrimPrefix(srv.URL(), "http://"), "/v1/"))
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	assertReceives(t, srv, n)
+}
+
 // newerThanSDK are events that the official SDK does not know of.
 var newerThanSDK = []string{"widget:action:processed"}
 

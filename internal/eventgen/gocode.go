@@ -315,6 +315,10 @@ func contentType(s *structType) string {
 
 func (g *printer) decodeField(f *field) {
 	target, presence := "v."+f.name, f.presence
+	if f.member != "" {
+		g.line("%s = decodeMember(d, %q)", target, f.member)
+		return
+	}
 	if f.wrapKey != "" {
 		g.line("%s = %s", target, zeroValue(f.typ))
 		g.line("for w := d.Wrapped(%q); w.Next(); {", f.wrapKey)

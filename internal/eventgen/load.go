@@ -17,6 +17,8 @@ type loader struct {
 	// events is the loader of the document of the events, in which the routes' may
 	// refer to schemas.
 	events *loader
+	// inCrisp means that the types of the routes are those of package crisp.
+	inCrisp bool
 }
 
 // load reads the spec. The error has every mistake in it, and everything that
@@ -36,7 +38,7 @@ func load(spec []byte) (*model, error) {
 		return nil, doc.err()
 	}
 	l := &loader{schemas: schemas, structs: map[string]*structType{}, enums: map[string]*enumType{}}
-	m := new(model)
+	m := &model{schemas: schemas}
 	for _, msg := range messages.members() {
 		if _, ok := msg.get("x-crisp-tiers"); ok {
 			m.events = append(m.events, l.event(msg))
@@ -168,12 +170,15 @@ func (l *loader) structNamed(ref value, name string) *structType {
 		ref.fail("there is no schema %s", name)
 		return nil
 	}
-	schema.only("type", "description", "required", "properties", "x-go-input")
+	schema.only("type", "description", "required", "properties", "x-go-input", "x-go-crisp")
 	if jsonType(schema) != "object" {
 		schema.fail("wanted type: object")
 		return nil
 	}
 	s := &structType{name: name, home: l.home, doc: schema.needText("description")}
+	if l.inCrisp {
+		s.name = schema.needText("x-go-crisp")
+	}
 	l.structs[name] = s
 	l.fields(s, schema)
 	return s
@@ -208,6 +213,7 @@ func (l *loader) field(property member, needed bool) *field {
 	if readOnly, ok := property.get("readOnly"); ok {
 		f.readOnly = readOnly.boolean()
 	}
+	_, f.secret = property.get("x-crisp-secret")
 	if override, ok := property.get("x-go-name"); ok {
 		if override.text() == f.name {
 			override.fail("needless: the derived name is the same")
@@ -223,9 +229,14 @@ func (l *loader) field(property member, needed bool) *field {
 		f.presence = nullable
 	}
 	var ok bool
-	if _, wrapped := property.get("x-crisp-wrapped"); wrapped {
+	_, wrapped := property.get("x-crisp-wrapped")
+	member, hasMember := property.get("x-go-member")
+	switch {
+	case wrapped:
 		ok = l.wrapped(f, property.value)
-	} else {
+	case hasMember && l.inCrisp:
+		ok = l.memberOf(f, schema, member)
+	default:
 		f.typ, ok = l.typeOf(schema)
 	}
 	if !ok {
@@ -314,6 +325,29 @@ func (l *loader) wrapped(f *field, v value) bool {
 	return true
 }
 
+// memberOf makes a field of a text that is all that matters of an object.
+func (l *loader) memberOf(f *field, object, name value) bool {
+	ref, ok := object.need("$ref")
+	if !ok {
+		return false
+	}
+	schema, ok := l.schemas.need(refName(ref))
+	if !ok {
+		return false
+	}
+	properties, ok := schema.need("properties")
+	if !ok {
+		return false
+	}
+	text, ok := properties.get(name.text())
+	if !ok || jsonType(text) != "string" {
+		name.fail("%s has no text %s", refName(ref), name.text())
+		return false
+	}
+	f.typ, f.member = goType{kind: kindString}, name.text()
+	return true
+}
+
 // typeNames returns the JSON types of a schema, including null.
 func typeNames(v value) []string {
 	typ, ok := v.get("type")
@@ -336,13 +370,13 @@ func jsonType(v value) string {
 // typeOf returns the Go type of an inline schema or a reference.
 func (l *loader) typeOf(v value) (goType, bool) {
 	if ref, ok := v.get("$ref"); ok {
-		v.only("$ref", "description", "x-go-name", "readOnly")
+		v.only("$ref", "description", "x-go-name", "x-go-member", "readOnly")
 		return l.refType(ref)
 	}
 	if special, ok := v.get("x-crisp-type"); ok {
 		return l.specialType(v, special)
 	}
-	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration", "readOnly")
+	v.only("type", "format", "items", "description", "x-go-name", "x-crisp-time", "x-crisp-duration", "x-crisp-secret", "readOnly")
 	if unit, ok := v.get("x-crisp-duration"); ok {
 		return durationType(unit, jsonType(v))
 	}
@@ -389,7 +423,7 @@ func (l *loader) enumNamed(schema value, name string) *enumType {
 }
 
 func (l *loader) specialType(v, special value) (goType, bool) {
-	v.only("type", "x-crisp-type", "description", "x-go-name", "anyOf", "additionalProperties")
+	v.only("type", "x-crisp-type", "description", "x-go-name", "anyOf", "additionalProperties", "x-crisp-secret")
 	types := jsonType(v)
 	switch name := special.text(); {
 	case name == "content":

@@ -69,5 +69,6 @@ func generate(spec []byte) (map[string][]byte, error) {
 		"events_gen.go":            code,
 		"docs/events.md":           eventTable(m),
 		"crisptest/samples_gen.go": samples,
+		schemasFile:                schemaDocument(m),
 	}, nil
 }

@@ -1,10 +1,13 @@
 package main
 
+import "slices"
+
 // model is what the spec says of the events, validated and resolved.
 type model struct {
 	events  []*event
 	structs []*structType // the objects within payloads, in the spec's order
 	enums   []*enumType   // in the spec's order
+	schemas value         // as the spec has them
 }
 
 // event is a message that has x-crisp-tiers.
@@ -40,7 +43,9 @@ type field struct {
 	typ      goType
 	wrapKey  string // the value may be in an object under this key
 	wrap     bool   // the value is written in such an object
+	member   string // the value is an object, of which this member is all that is read
 	readOnly bool   // of a route: bodies don't have it
+	secret   bool   // not to be printed
 }
 
 func (s *structType) field(wire string) *field {
@@ -50,6 +55,14 @@ func (s *structType) field(wire string) *field {
 		}
 	}
 	return nil
+}
+
+// secretive reports whether a struct has a secret, or a part that has one.
+func (s *structType) secretive() bool {
+	return slices.ContainsFunc(s.fields, func(f *field) bool {
+		part := f.typ.structOf()
+		return f.secret || part != nil && part != s && part.secretive()
+	})
 }
 
 // comparable reports whether Go's == can compare values of the type.

@@ -15,8 +15,8 @@ const (
 	restFolder   = "rest/"
 )
 
-// generateREST returns the content of the files of package rest and of its
-// documentation, by path below the root folder.
+// generateREST returns the content of the files of package rest, of its documentation
+// and of what package crisp reads of REST, by path below the root folder.
 func generateREST(spec, eventSpec []byte) (map[string][]byte, error) {
 	m, err := loadREST(spec, eventSpec)
 	if err != nil {
@@ -43,7 +43,15 @@ func generateREST(spec, eventSpec []byte) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return files, nil
+	structs, err := loadCrispData(spec, eventSpec)
+	if err != nil {
+		return nil, err
+	}
+	if files[crispDataFile], err = crispData(structs); err != nil {
+		return nil, err
+	}
+	files[restExamplesFile], err = restExamples(spec, eventSpec)
+	return files, err
 }
 
 // snake returns plan_service for PlanService.
@@ -74,7 +82,7 @@ func (g *restPrinter) file() []byte {
 	head.line("import (")
 	text := g.buf.Bytes()
 	code := withoutComments(text)
-	for _, path := range []string{"context", "encoding/json", "iter", "net/http", "net/url", "time"} {
+	for _, path := range []string{"context", "encoding/json", "fmt", "iter", "log/slog", "net/http", "net/url", "time"} {
 		if bytes.Contains(code, []byte(path[strings.LastIndex(path, "/")+1:]+".")) {
 			head.line("%q", path)
 		}
@@ -106,7 +114,7 @@ var texts = regexp.MustCompile(`"[^"]*"|` + "`[^`]*`")
 func (g *restPrinter) service(m *restModel, s *service) {
 	g.line("")
 	g.comment(s.name+"Service makes the calls for "+lowerFirst(s.doc), "They begin with "+s.reach+".")
-	g.line("type %sService struct{ place }", s.name)
+	g.line("type %sService struct{ *place }", s.name)
 	for _, r := range m.routes {
 		if r.service != s {
 			continue
@@ -380,7 +388,33 @@ func (g *restPrinter) answerType(s *structType) {
 		g.line("%s %s `json:%q`", f.name, f.typ, f.wire+",omitzero")
 	}
 	g.line("}")
+	if s.secretive() {
+		g.printing(s.name, s.fields)
+	}
 	g.decoder(optionalFields(s), ", p payload.Presence")
+	isID := func(f *field) bool { return f.typ.kind == kindString && strings.HasSuffix(f.wire, "_id") }
+	if i := slices.IndexFunc(s.fields, isID); i >= 0 && g.usage.paged[s] {
+		g.line("\nfunc (*%s) identifier() string { return %q }", s.name, s.fields[i].wire)
+	}
+}
+
+// printing writes the methods that print a struct without its secrets.
+func (g *restPrinter) printing(name string, fields []*field) {
+	g.line("")
+	g.comment("String returns all fields but the secret ones; so does all of fmt.")
+	secrets := ""
+	for _, f := range fields {
+		if f.secret {
+			secrets += fmt.Sprintf(", %q", f.name)
+		}
+	}
+	g.line("func (v %s) String() string { return printed(v%s) }", name, secrets)
+	g.line("")
+	g.comment("Format writes String, for every verb.")
+	g.line("func (v %s) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }", name)
+	g.line("")
+	g.comment("LogValue is String, for log/slog.")
+	g.line("func (v %s) LogValue() slog.Value { return slog.StringValue(v.String()) }", name)
 }
 
 // optionalFields returns the struct with all fields optional: of an answer, anything
@@ -416,6 +450,9 @@ func (g *restPrinter) bodyType(s *structType) {
 		g.line("%s %s `json:%q`", f.name, g.bodyFieldType(f), tag)
 	}
 	g.line("}")
+	if s.secretive() {
+		g.printing(g.usage.inputName(s), s.fields)
+	}
 }
 
 // bodyFieldDoc says in what unit a time is sent, which its Go type doesn't show.

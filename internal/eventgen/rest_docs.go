@@ -22,6 +22,10 @@ site := rest.Website(client, websiteID)
 
 *Tiers*: the kinds of token that may call the route, as far as Crisp says. A call of package `+"`rest`"+` with a token of another
 kind is a `+"`*rest.TierError`"+`, and nothing is sent; where tokens of a website may call a route is for Crisp to decide.
+
+A list in pages, whose route ends in `+"`{page}`"+`, is an iterator in Go, which fetches them as the loop goes on, unless nothing is
+known of its elements. What all calls have in common, such as how bodies and answers are formed, is said by
+`+"`go doc github.com/crisp-go/crisp/rest`"+`.
 `, restSpecFile, len(m.routes))
 	for _, s := range m.services {
 		fmt.Fprintf(&buf, "\n## %s\n\n%s\n\n", s.name, s.doc)

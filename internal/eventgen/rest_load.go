@@ -9,37 +9,43 @@ import (
 // The error has every mistake in it, and everything that the generator doesn't
 // understand.
 func loadREST(spec, eventSpec []byte) (*restModel, error) {
-	events, err := parse(specFile, eventSpec)
+	doc, schemas, err := restDocument(spec, eventSpec)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := parse(restSpecFile, spec)
-	if err != nil {
-		return nil, err
-	}
-	eventSchemas, err := schemasOf(events)
-	if err != nil {
-		return nil, err
-	}
-	schemas, err := schemasOf(doc)
-	if err != nil {
-		return nil, err
-	}
-	shared := &loader{schemas: eventSchemas, structs: map[string]*structType{}, enums: map[string]*enumType{}, home: "crisp."}
-	l := &restLoader{
-		loader: loader{schemas: schemas, structs: map[string]*structType{}, enums: map[string]*enumType{}, events: shared},
-		doc:    doc,
-		model:  new(restModel),
-	}
+	l := &restLoader{loader: *schemas, doc: doc, model: new(restModel)}
+	l.events.home = "crisp."
 	l.services()
 	l.paths()
 	l.checkCalls()
 	l.collect()
 	l.checkFields()
-	if err := events.err(); err != nil {
-		return nil, err
-	}
 	return l.model, doc.err()
+}
+
+// restDocument parses the document of the routes, and returns it with a loader of its
+// schemas. It has the mistakes of both documents.
+func restDocument(spec, eventSpec []byte) (value, *loader, error) {
+	doc, err := parse(restSpecFile, spec)
+	if err != nil {
+		return value{}, nil, err
+	}
+	events, err := parse(specFile, eventSpec)
+	if err != nil {
+		return value{}, nil, err
+	}
+	events.errs = doc.errs
+	schemas, err := schemasOf(doc)
+	if err != nil {
+		return value{}, nil, err
+	}
+	eventSchemas, err := schemasOf(events)
+	if err != nil {
+		return value{}, nil, err
+	}
+	shared := &loader{schemas: eventSchemas, structs: map[string]*structType{}, enums: map[string]*enumType{}}
+	l := &loader{schemas: schemas, structs: map[string]*structType{}, enums: map[string]*enumType{}, events: shared}
+	return doc, l, nil
 }
 
 func schemasOf(doc value) (value, error) {

@@ -129,6 +129,7 @@ type usage struct {
 	answers map[*structType]map[*service]bool // also as a part
 	bodies  map[*structType]map[*service]bool // likewise
 	whole   map[*structType]bool              // as a whole answer, or an element of one
+	paged   map[*structType]bool              // as an element of a list in pages
 }
 
 // inputName is the name of a struct's form for bodies.
@@ -144,11 +145,13 @@ func newUsage(m *restModel) *usage {
 		answers: map[*structType]map[*service]bool{},
 		bodies:  map[*structType]map[*service]bool{},
 		whole:   map[*structType]bool{},
+		paged:   map[*structType]bool{},
 	}
 	for _, r := range m.routes {
 		for _, c := range r.calls {
 			if c.answer == answerObject || c.answer == answerList {
 				u.whole[c.typ.ref] = true
+				u.paged[c.typ.ref] = u.paged[c.typ.ref] || c.iterates(r)
 				mark(u.answers, c.typ.ref, r.service, everything)
 			}
 			for _, a := range c.args {

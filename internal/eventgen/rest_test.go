@@ -20,7 +20,7 @@ func restFixture(t *testing.T) string {
 func TestGenerateRESTFixture(t *testing.T) {
 	files, err := generateREST([]byte(restFixture(t)), []byte(fixture(t)))
 	require.NoError(t, err)
-	assert.Len(t, files, 5)
+	assert.Len(t, files, 7)
 	for name, text := range files {
 		golden := filepath.Join("testdata", "golden", filepath.Base(name)+".golden")
 		if *update {
@@ -58,7 +58,7 @@ func TestGeneratedFilesOfRESTAreUpToDate(t *testing.T) {
 	}
 	made, err := filepath.Glob(filepath.Join(root, restFolder, "*_gen.go"))
 	require.NoError(t, err)
-	assert.Len(t, made, len(files)-1, "files of services that are no more")
+	assert.Len(t, made, len(files)-3, "files of services that are no more")
 }
 
 // Each case makes one mistake in the fixture.
@@ -95,6 +95,13 @@ func TestMistakesInTheRESTSpecAreToldWithTheirPlace(t *testing.T) {
 		"events in a body":     {"place: {$ref: 'asyncapi.yaml#/components/schemas/Place', readOnly: true}", "place: {$ref: 'asyncapi.yaml#/components/schemas/Place'}", "Place.latitude can't be in a body"},
 		"date in an answer":    {"paid: {type: boolean}", "paid: {type: string, format: date-time}", "Order.paid: dates in answers are not supported"},
 		"dangling events":      {"asyncapi.yaml#/components/schemas/Place", "asyncapi.yaml#/components/schemas/None", "there is no schema None"},
+		"no type of crisp's":   {"      x-go-crisp: CartPart\n", "", "BasketPart: x-go-crisp is missing"},
+		"member of a text":     {"x-go-member: name", "x-go-member: age", "x-go-member: Buyer has no text age"},
+		"no example":           {"\n              example: {error: false, reason: listed, data: [new]}", "", "example is missing"},
+		"no data":              {"reason: listed, data: [new]}", "reason: listed}", "data is missing"},
+		"field of an example":  {", count: 2", "", "lines[0]: count is missing"},
+		"zero in an example":   {"paid: true,", "paid: false,", "a sample shows no zero values"},
+		"empty example":        {"data: [{order_id: o1, lines", "data: [], more: [{order_id: o1, lines", "wanted at least one element"},
 		"dangling":             {"schema: {$ref: '#/components/schemas/Order'}", "schema: {$ref: '#/components/schemas/None'}", "there is no schema None"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,10 @@ func sampleOf(msg value, payload *structType) string {
 // everything.
 func checkSample(sample value, s *structType) {
 	for _, f := range s.fields {
-		v, ok := sample.need(f.wire)
+		v, ok := sample.get(f.wire)
+		if !ok && f.typ.structOf() != s { // a part of itself has to end somewhere
+			sample.fail("%s is missing", f.wire)
+		}
 		if !ok {
 			continue
 		}

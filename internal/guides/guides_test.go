@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -37,6 +38,8 @@ var _ = []any{
 	botsFirst,
 	botsGuards,
 	botsHandOver,
+	botsAgentGuards,
+	botsAgentAnswer,
 	botsRetry,
 	botsPicker,
 	botsDeadline,
@@ -263,6 +266,53 @@ func botsHandOver(ctx context.Context, client *crisp.Client, pauses *crisp.Pause
 		Mentions: []string{operatorID},
 	})
 	return err
+}
+
+func botsAgentGuards(client *crisp.Client, router *crisp.Router) {
+	router.Use(crisp.Once(crisp.NewMemoryClaims(0))) // first: what comes again is not thought about again
+	pauses := crisp.PauseOnHuman(router, client, crisp.ResumeAfter(8*time.Hour))
+	crisp.Supersede(router)
+	router.Use(
+		crisp.IgnoreOperators(),
+		crisp.IgnoreAutomated(),
+		crisp.LimitReplies(10),
+		crisp.Typing(client), // while it thinks
+	)
+	_ = pauses
+}
+
+func botsAgentAnswer(client *crisp.Client, router *crisp.Router) {
+	type chatMessage struct{ Role, Content string }
+	var ask func(context.Context, []chatMessage) (string, error)
+	var handOver func(context.Context, crisp.SessionRef, string) error
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		var chat []chatMessage // the newest first
+		for m, err := range client.Messages(ctx, ev.Session()) {
+			if err != nil {
+				return err
+			}
+			role := "user"
+			if m.From == crisp.FromOperator {
+				role = "assistant" // a person, or the bot itself
+			}
+			if m.Type == crisp.MessageTypeText {
+				chat = append(chat, chatMessage{role, m.Text()})
+			}
+			if len(chat) == 30 {
+				break
+			}
+		}
+		slices.Reverse(chat)
+		answer, err := ask(ctx, chat)
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // a person has answered, or the visitor has added something
+		}
+		if err != nil {
+			return handOver(ctx, ev.Session(), "the model fails")
+		}
+		_, err = client.Reply(ctx, ev, crisp.TextContent(answer))
+		return err
+	})
 }
 
 func botsRetry(router *crisp.Router) {

@@ -4,6 +4,30 @@ package main
 var redactionMutants = []mutant{
 	{
 		promise: "tokens and errors are printed, logged or encoded",
+		removed: "a secret that REST answers, or that is sent, is not printed",
+		in:      "rest printed",
+		old:     "!s.Field(i).IsZero()",
+		new:     "s.Field(i).IsZero()",
+		tests:   "TestAnswersWithSecretsPrintWithoutThem TestBodiesWithSecretsPrintWithoutThem",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
+		removed: "no verb prints the JSON of an answer with secrets",
+		in:      "rest printed",
+		old:     "value = answer.Problems",
+		new:     "value = answer",
+		tests:   "TestAnswersWithSecretsPrintWithoutThem",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
+		removed: "no verb prints a plugin's token",
+		in:      "PluginWebsite.Format",
+		old:     "func (w PluginWebsite) Format(",
+		new:     "func (w PluginWebsite) format(",
+		tests:   "TestPluginWebsites",
+	},
+	{
+		promise: "tokens and errors are printed, logged or encoded",
 		removed: "a handler's error is encoded without its event",
 		in:      "HandlerError.MarshalText",
 		old:     "func (e HandlerError) MarshalText() ([]byte, error) {",

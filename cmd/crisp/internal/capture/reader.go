@@ -1,0 +1,207 @@
+package capture
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+)
+
+// maxLine bounds a line: an event of 16 MiB, which the library takes at most, in
+// Base64.
+const maxLine = 32 << 20
+
+// Reader reads a capture.
+type Reader struct {
+	lines  *bufio.Reader
+	number int    // of the last line that was read
+	ahead  []byte // the line behind it, if ahead was looked at
+	done   error  // what ended the file
+}
+
+// NewReader begins to read a capture. What doesn't begin like one is an error.
+func NewReader(r io.Reader) (*Reader, error) {
+	reader := &Reader{lines: bufio.NewReader(r)}
+	line, err := reader.line()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("it is empty: a capture begins with a line {\"capture\":1}")
+	}
+	if err != nil {
+		return nil, err
+	}
+	head, ok := headingOf(line)
+	if !ok {
+		return nil, errors.New("line 1: it is no capture: these begin with a line {\"capture\":1}")
+	}
+	return reader, reader.check(head)
+}
+
+// A NoteError tells of a line that was left out. Reading can go on.
+type NoteError struct {
+	Line int
+	Text string
+}
+
+func (e *NoteError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
+
+// Next returns the next record, and io.EOF behind the last. The error is a
+// *[NoteError] if a line can be done without: reading goes on behind it.
+func (r *Reader) Next() (record.Record, error) {
+	for {
+		line, err := r.line()
+		if err != nil {
+			return record.Record{}, err
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if head, ok := headingOf(line); ok {
+			if err := r.check(head); err != nil {
+				return record.Record{}, err
+			}
+			continue
+		}
+		return r.parse(line)
+	}
+}
+
+func (r *Reader) parse(line []byte) (record.Record, error) {
+	var head record.Head
+	var drift *json.UnmarshalTypeError
+	err := json.Unmarshal(line, &head)
+	switch {
+	case errors.As(err, &drift):
+		return record.Record{}, r.errorf("a record with %s of the wrong type", drift.Field)
+	case err != nil && r.isCut():
+		return record.Record{}, r.note("it was cut off, and is left out")
+	case err != nil:
+		return record.Record{}, r.errorf("no JSON: %w", err)
+	}
+	what, known := blank(head.Kind)
+	if !known {
+		return record.Record{}, r.note("a record of kind %q, which this version doesn't know, is left out", head.Kind)
+	}
+	if what == nil {
+		what, err = parseEvent(line)
+	} else {
+		err = json.Unmarshal(line, what)
+	}
+	if err != nil {
+		return record.Record{}, r.errorf("%s: %w", head.Kind, err)
+	}
+	return record.Record{N: head.N, At: head.At, What: what}, nil
+}
+
+// blank returns a record of a kind to read into; nil for an event.
+func blank(kind record.Kind) (what record.What, known bool) {
+	switch kind {
+	case record.KindEvent:
+		return nil, true
+	case record.KindConnected:
+		return new(record.Connected), true
+	case record.KindLost:
+		return new(record.Lost), true
+	case record.KindRetrying:
+		return new(record.Retrying), true
+	case record.KindGap:
+		return new(record.Gap), true
+	case record.KindRecovered:
+		return new(record.Recovered), true
+	case record.KindDropped:
+		return new(record.Dropped), true
+	case record.KindDelivery:
+		return new(record.Delivery), true
+	default:
+		return nil, false
+	}
+}
+
+func parseEvent(line []byte) (*record.Event, error) {
+	var about eventLine
+	if err := json.Unmarshal(line, &about); err != nil {
+		return nil, err
+	}
+	body := about.body()
+	if body == nil {
+		return nil, errors.New("it has no envelope")
+	}
+	ev, err := record.Parse(body)
+	if err != nil {
+		return nil, fmt.Errorf("the envelope: %w", err)
+	}
+	ev.Event.EventMeta().Source = about.Source
+	return ev, nil
+}
+
+func (r *Reader) check(head heading) error {
+	if head.Capture != version {
+		return r.errorf("a capture of version %d: this program reads version %d", head.Capture, version)
+	}
+	return nil
+}
+
+func headingOf(line []byte) (head heading, ok bool) {
+	err := json.Unmarshal(line, &head)
+	return head, err == nil && head.Capture != 0
+}
+
+// isCut reports whether the program that wrote the last line may have ended during it:
+// it is the last, or the last of a run.
+func (r *Reader) isCut() bool {
+	if r.ahead == nil && r.done == nil {
+		r.ahead, r.done = r.read()
+	}
+	if r.done != nil {
+		return errors.Is(r.done, io.EOF)
+	}
+	_, begins := headingOf(r.ahead)
+	return begins
+}
+
+func (r *Reader) line() ([]byte, error) {
+	r.number++
+	if line := r.ahead; line != nil {
+		r.ahead = nil
+		return line, nil
+	}
+	if r.done != nil {
+		return nil, r.done
+	}
+	line, err := r.read()
+	if err != nil {
+		r.done = err
+	}
+	return line, err
+}
+
+// read returns the next line without its break, at the end of the file io.EOF.
+func (r *Reader) read() ([]byte, error) {
+	line := []byte{}
+	for {
+		part, err := r.lines.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > maxLine:
+			return nil, r.errorf("it is longer than %d MiB", maxLine>>20)
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return line, nil
+		case err != nil:
+			return nil, err
+		default:
+			return line[:len(line)-1], nil
+		}
+	}
+}
+
+func (r *Reader) errorf(format string, args ...any) error {
+	return fmt.Errorf("line %d: %w", r.number, fmt.Errorf(format, args...))
+}
+
+func (r *Reader) note(format string, args ...any) error {
+	return &NoteError{Line: r.number, Text: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+)
+
+// app is one run of the program: its surroundings, and the flags of all commands.
+type app struct {
+	Surroundings
+	quiet  bool
+	output output.Options
+	login  credentials.Flags
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "crisp",
+		Short:         "See, send, keep and repeat the events of Crisp",
+		Version:       crisp.Version,
+		SilenceErrors: true, // Run tells them
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "tell only errors on stderr")
+	a.output.AddTo(flags)
+	a.login.AddTo(flags)
+
+	root.AddCommand(
+		a.serveCommand(),
+		a.listenCommand(),
+		a.receiveCommand(),
+		a.triggerCommand(),
+		a.replayCommand(),
+		a.eventsCommand(),
+		a.doctorCommand(),
+		a.apiCommand(),
+		a.mcpCommand(),
+		a.loginCommand(),
+		a.profileCommand(),
+		a.verifyCommand(),
+		a.secretCommand(),
+		a.versionCommand(),
+	)
+	asUsageErrors(root)
+	return root
+}
+
+// asUsageErrors has arguments that a command does not take end the program with
+// the code for it.
+func asUsageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError(err)
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		asUsageErrors(child)
+	}
+}
+
+// tell writes a line on stderr. What it is given may come from anywhere: no
+// control character of it gets out.
+func (a *app) tell(format string, args ...any) {
+	fmt.Fprintln(a.Stderr, terminal.Line(fmt.Sprintf(format, args...)))
+}
+
+// note is tell for what -q silences.
+func (a *app) note(format string, args ...any) {
+	if !a.quiet {
+		a.tell(format, args...)
+	}
+}
+
+// printer returns what writes a command's data to stdout.
+func (a *app) printer() (*output.Printer, error) {
+	printer, err := output.New(a.Stdout, a.output, a.StdoutIsTerminal)
+	if err != nil {
+		return nil, usageError(err)
+	}
+	return printer, nil
+}
+
+// preferJSON is for the flag --json of a command, which stands for --format json.
+func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
+	if !asked {
+		return nil
+	}
+	format := cmd.Flag("format")
+	if format.Changed && format.Value.String() != string(output.FormatJSON) {
+		return usageError(fmt.Errorf("--json and --format %s: use one of them", terminal.Line(format.Value.String())))
+	}
+	return format.Value.Set(string(output.FormatJSON))
+}
+
+// credentials returns the credentials to use, and where they come from.
+func (a *app) credentials() (credentials.Credentials, error) {
+	found, err := credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
+	var missing *credentials.MissingError
+	switch {
+	case errors.As(err, &missing):
+		err = coded{err, exitCredentials}
+	case errors.Is(err, credentials.ErrUsage):
+		err = usageError(err)
+	}
+	return found, err
+}
+
+// client returns a client of the REST API with the credentials to use. The caller
+// closes its idle connections.
+func (a *app) client(opts ...crisp.Option) (*crisp.Client, credentials.Credentials, error) {
+	found, err := a.credentials()
+	if err != nil {
+		return nil, found, err
+	}
+	if found.BaseURL != "" {
+		opts = append(opts, crisp.WithBaseURL(found.BaseURL))
+	}
+	client, err := crisp.New(found.Token, opts...)
+	return client, found, err
+}
+
+// words joins names for a sentence.
+func words(names []string) string { return strings.Join(names, ", ") }

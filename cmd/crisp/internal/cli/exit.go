@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+
+	"github.com/crisp-go/crisp"
+)
+
+// The exit codes. docs/cli.md lists them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitCredentials = 3
+	exitUnreachable = 4
+	exitCheck       = 5
+)
+
+// coded is an error that says with which code the program ends.
+type coded struct {
+	error
+	code int
+}
+
+func (e coded) Unwrap() error { return e.error }
+
+// usageError returns an error in what was asked for.
+func usageError(err error) error { return coded{err, exitUsage} }
+
+// checkError returns the error of a check that found something wrong.
+func checkError(err error) error { return coded{err, exitCheck} }
+
+// exitCode returns the code for what a command has returned.
+func exitCode(err error) int {
+	var c coded
+	var network net.Error
+	var address *url.Error
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+		return exitOK
+	case errors.As(err, &c):
+		return c.code
+	case errors.Is(err, crisp.ErrUnauthorized):
+		return exitCredentials
+	case errors.As(err, &network), errors.As(err, &address):
+		return exitUnreachable
+	default:
+		return exitFailed
+	}
+}

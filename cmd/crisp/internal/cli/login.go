@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
+)
+
+// loginFlags are the flags of crisp login.
+type loginFlags struct {
+	identifier string
+	tier       string
+	website    string
+	secretFile string
+	store      string
+	noCheck    bool
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var f loginFlags
+	cmd := &cobra.Command{
+		Use:   "login [NAME]",
+		Short: "Keep the credentials of a token in a profile",
+		Long: `Keep the credentials of a token in a profile, and use it from now on.
+
+Identifier and key are those of a token: of a plugin (app.crisp.chat, Marketplace, Tokens), of a website, or of
+an operator's account. What no flag gives is asked for, if a person is there to answer. The key is never an
+argument, which others on the machine can see: it is asked for, or read from --key-file or --key-stdin.
+
+Crisp is asked whether it takes the token before it is kept. What is no secret goes to config.toml in
+$XDG_CONFIG_HOME/crisp; the key goes to the system's keyring or, with --store file, to a file that only you can
+read.`,
+		Example: `  crisp login
+  crisp login shop --tier website --website 0f2c… --identifier 5a1b… --key-file key.txt
+  pass crisp/key | crisp login --identifier 5a1b… --key-stdin --store file`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := a.login.Profile
+			if len(args) == 1 {
+				name = args[0]
+			}
+			if name == "" {
+				name = "default"
+			}
+			return a.keepProfile(cmd.Context(), name, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.identifier, "identifier", "", "the identifier of the token, which is not secret ($CRISP_IDENTIFIER)")
+	flags.StringVar(&f.tier, "tier", "", "the tier of the token: plugin, user or website")
+	flags.StringVar(&f.website, "website", "", "the website to work on; a token of the tier website belongs to it")
+	flags.StringVar(&f.secretFile, "secret-file", "", "the `file` that holds the signing secret of the plugin's web hooks")
+	flags.StringVar(&f.store, "store", string(profile.StoreKeyring), "where the key is kept: keyring or file")
+	flags.BoolVar(&f.noCheck, "no-check", false, "do not ask Crisp whether it takes the token")
+	return cmd
+}
+
+// keepProfile makes a profile of what the flags and the person say.
+func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error {
+	folder, err := profile.Folder(a.Getenv)
+	if err != nil {
+		return err
+	}
+	config, err := profile.Read(folder)
+	if err != nil {
+		return err
+	}
+	p, secrets, err := a.askForProfile(f)
+	if err != nil {
+		return err
+	}
+	if err := config.Put(name, p); err != nil {
+		return usageError(err)
+	}
+	if !f.noCheck {
+		if err := a.checkToken(ctx, p, secrets.Key); err != nil {
+			return err
+		}
+	}
+	if err := profile.OpenStore(p.Store, folder).Set(name, secrets); err != nil {
+		return err
+	}
+	if err := config.Write(folder); err != nil {
+		return err
+	}
+	a.note("the profile %q is kept, its key in the %s; it is in use from now on", name, p.Store)
+	return nil
+}
+
+// askForProfile returns what the flags say, and what the person answers for the
+// rest.
+func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, error) {
+	ask := a.asker()
+	p := &profile.Profile{
+		Tier:       crisp.Tier(f.tier),
+		Identifier: f.identifier,
+		WebsiteID:  f.website,
+		BaseURL:    a.login.BaseURL,
+		Store:      profile.StoreName(f.store),
+	}
+	if p.BaseURL == "" {
+		p.BaseURL = a.Getenv("CRISP_BASE_URL")
+	}
+	var secrets profile.Secrets
+	var err error
+	if f.secretFile != "" {
+		if secrets.SigningSecret, err = credentials.ReadSecretFile(f.secretFile); err != nil {
+			return nil, secrets, usageError(fmt.Errorf("--secret-file: %w", err))
+		}
+	}
+	if p.Tier == "" {
+		if p.Tier = crisp.Tier(ask.line("Tier of the token (plugin, user, website) [plugin]: ")); p.Tier == "" {
+			p.Tier = crisp.TierPlugin
+		}
+	}
+	if p.Tier == crisp.TierWebsite && p.WebsiteID == "" {
+		p.WebsiteID = ask.line("Website identifier: ")
+	}
+	if p.Identifier == "" {
+		p.Identifier = a.Getenv("CRISP_IDENTIFIER")
+	}
+	if p.Identifier == "" {
+		p.Identifier = ask.line("Identifier: ")
+	}
+	if p.Identifier == "" {
+		return nil, secrets, usageError(errors.New("the identifier of the token is missing: use --identifier"))
+	}
+	secrets.Key, err = a.loginKey(ask)
+	return p, secrets, err
+}
+
+// loginKey returns the key to keep: what a flag names, else what the person types,
+// unseen.
+func (a *app) loginKey(ask asker) (string, error) {
+	if a.login.KeyFile != "" || a.login.KeyStdin {
+		key, _, err := credentials.ExplicitKey(a.login, a.Stdin)
+		if err != nil {
+			return "", usageError(err)
+		}
+		return key, nil
+	}
+	if key := ask.secret("Key: "); key != "" {
+		return key, nil
+	}
+	return "", usageError(errors.New("the key of the token is missing: use --key-file or --key-stdin"))
+}
+
+// checkToken asks Crisp whether it takes the token.
+func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) error {
+	token, err := credentials.NewToken(p.Tier, p.WebsiteID, p.Identifier, key)
+	if err != nil {
+		return err
+	}
+	var opts []crisp.Option
+	if p.BaseURL != "" {
+		opts = append(opts, crisp.WithBaseURL(p.BaseURL))
+	}
+	client, err := crisp.New(token, opts...)
+	if err != nil {
+		return usageError(err)
+	}
+	defer client.CloseIdleConnections()
+	if _, err := client.ConnectEndpoints(ctx); err != nil {
+		return fmt.Errorf("nothing was kept: %w", err)
+	}
+	return nil
+}
+
+// asker asks the person at the terminal, if there is one.
+type asker struct {
+	app   *app
+	stdin *os.File // nil if nobody is there
+	lines *bufio.Reader
+}
+
+func (a *app) asker() asker {
+	file, ok := a.Stdin.(*os.File)
+	if !ok || a.login.KeyStdin || !term.IsTerminal(int(file.Fd())) {
+		return asker{app: a}
+	}
+	return asker{app: a, stdin: file, lines: bufio.NewReader(byteByByte{file})}
+}
+
+// byteByByte keeps a buffer from reading ahead of a line, into what is to be read
+// unseen.
+type byteByByte struct{ r io.Reader }
+
+func (b byteByByte) Read(p []byte) (int, error) { return b.r.Read(p[:1]) }
+
+// line returns a line that the person types; "" if nobody is there.
+func (k asker) line(prompt string) string {
+	if k.stdin == nil {
+		return ""
+	}
+	fmt.Fprint(k.app.Stderr, prompt)
+	line, _ := k.lines.ReadString('\n') // what there is of it is asked for again, or refused
+	return strings.TrimSpace(line)
+}
+
+// secret is line for what must not be seen.
+func (k asker) secret(prompt string) string {
+	if k.stdin == nil {
+		return ""
+	}
+	fmt.Fprint(k.app.Stderr, prompt)
+	text, _ := term.ReadPassword(int(k.stdin.Fd())) // as line does
+	fmt.Fprintln(k.app.Stderr)
+	return strings.TrimSpace(string(text))
+}

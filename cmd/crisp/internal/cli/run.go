@@ -1,0 +1,43 @@
+// Package cli has the commands: one file each, named like the command.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// Surroundings are what a command uses of the process that it runs in.
+type Surroundings struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Getenv func(string) string
+	// StdoutIsTerminal reports whether a person reads stdout: only then it has colours.
+	StdoutIsTerminal bool
+}
+
+// Process returns the surroundings of this process.
+func Process() Surroundings {
+	return Surroundings{
+		Stdin:            os.Stdin,
+		Stdout:           os.Stdout,
+		Stderr:           os.Stderr,
+		Getenv:           os.Getenv,
+		StdoutIsTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+	}
+}
+
+// Run runs a command line, without the program's name, and returns its exit code.
+func Run(ctx context.Context, args []string, in Surroundings) int {
+	a := &app{Surroundings: in}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		a.tell("crisp: %s", err)
+	}
+	return exitCode(err)
+}

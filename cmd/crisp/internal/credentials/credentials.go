@@ -1,0 +1,268 @@
+// Package credentials finds the credentials to use: in files, on stdin, in the
+// environment, or where a profile says. They are never arguments, which other
+// users of a machine can see.
+package credentials
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
+)
+
+// Credentials are what a program needs to reach Crisp.
+type Credentials struct {
+	Token         crisp.Token
+	SigningSecret string // of web hooks; empty if none was found
+	WebsiteID     string // the website to work on; empty if none was found
+	BaseURL       string // of another REST API than Crisp's; empty for Crisp's
+	From          string // where the key comes from, in words
+}
+
+// String hides the secrets from fmt.
+func (c Credentials) String() string { return fmt.Sprintf("%s, from %s", c.Token, c.From) }
+
+// GoString hides the secrets from fmt.
+func (c Credentials) GoString() string { return c.String() }
+
+// Flags are the flags that say where credentials are.
+type Flags struct {
+	Profile  string
+	KeyFile  string
+	KeyStdin bool
+	EnvFile  string
+	BaseURL  string
+}
+
+// AddTo adds the flags to a command's.
+func (f *Flags) AddTo(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Profile, "profile", "", "the `name` of the profile to use, instead of the one in use")
+	flags.StringVar(&f.KeyFile, "key-file", "", "the `file` that holds the key of the token")
+	flags.BoolVar(&f.KeyStdin, "key-stdin", false, "read the key of the token from stdin")
+	flags.StringVar(&f.EnvFile, "env-file", "", "a `file` of lines NAME=value, for names that the environment does not have")
+	flags.StringVar(&f.BaseURL, "base-url", "", "the `URL` of another REST API than Crisp's, such as that of crisp serve ($CRISP_BASE_URL)")
+}
+
+// Surroundings are what is used of the process.
+type Surroundings struct {
+	Stdin  io.Reader
+	Getenv func(string) string
+}
+
+// MissingError says what is missing, and how to give it.
+type MissingError struct{ What, How string }
+
+func (e *MissingError) Error() string { return e.What + " is missing: " + e.How }
+
+// ErrUsage is what errors in flags and variables match with errors.Is.
+var ErrUsage = errors.New("usage")
+
+// usage returns an error that matches ErrUsage.
+func usage(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+type usageError struct{ error }
+
+func (e usageError) Is(target error) bool { return target == ErrUsage }
+func (e usageError) Unwrap() error        { return e.error }
+
+// Load returns the credentials to use. Each is the first of: the file or the input
+// that the flags name, for the key; the environment; the file that stands in for
+// it; the profile, which is not looked at if there is an identifier before it.
+// The error is a *MissingError if there are none.
+func Load(flags Flags, in Surroundings) (Credentials, error) {
+	get, fromFile, err := environment(flags.EnvFile, in.Getenv)
+	if err != nil {
+		return Credentials{}, err
+	}
+	given := values{
+		tier:       crisp.Tier(get("CRISP_TIER")),
+		identifier: get("CRISP_IDENTIFIER"),
+		key:        get("CRISP_KEY"),
+		secret:     get("CRISP_SIGNING_SECRET"),
+		website:    get("CRISP_WEBSITE_ID"),
+		baseURL:    get("CRISP_BASE_URL"),
+		from:       "the environment",
+	}
+	if fromFile("CRISP_KEY") {
+		given.from = flags.EnvFile
+	}
+	if flags.BaseURL != "" {
+		given.baseURL = flags.BaseURL
+	}
+	if flags.KeyFile != "" || flags.KeyStdin {
+		if given.key, given.from, err = ExplicitKey(flags, in.Stdin); err != nil {
+			return Credentials{}, err
+		}
+	}
+	if given.identifier == "" {
+		if err := given.fillFromProfile(flags.Profile, in.Getenv); err != nil {
+			return Credentials{}, err
+		}
+	}
+	return given.credentials()
+}
+
+// environment returns what looks up a name in the environment, then in the file,
+// and what reports whether a name is in the file alone.
+func environment(file string, getenv func(string) string) (get func(string) string, fromFile func(string) bool, err error) {
+	if file == "" {
+		return getenv, func(string) bool { return false }, nil
+	}
+	values, err := readEnvFile(file)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	fromFile = func(name string) bool { return getenv(name) == "" && values[name] != "" }
+	get = func(name string) string {
+		if fromFile(name) {
+			return values[name]
+		}
+		return getenv(name)
+	}
+	return get, fromFile, nil
+}
+
+// ExplicitKey returns the key that flags name, and where it was.
+func ExplicitKey(flags Flags, stdin io.Reader) (key, from string, err error) {
+	switch {
+	case flags.KeyFile != "" && flags.KeyStdin:
+		return "", "", usage("--key-file and --key-stdin both give the key: use one of them")
+	case flags.KeyStdin:
+		key, err = ReadSecret(stdin)
+		from = "stdin"
+	default:
+		key, err = ReadSecretFile(flags.KeyFile)
+		from = flags.KeyFile
+	}
+	if err != nil {
+		return "", "", usage("the key from %s: %w", from, err)
+	}
+	return key, from, nil
+}
+
+// maxSecret is the most that is read where a secret should be, in bytes.
+const maxSecret = 4096
+
+// ReadSecretFile reads a secret that is alone in a file.
+func ReadSecretFile(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	return ReadSecret(file)
+}
+
+// ReadSecret reads a secret up to the end: one line, with or without its end.
+func ReadSecret(r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
+	if err != nil {
+		return "", err
+	}
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
+	switch {
+	case len(text) == 0:
+		return "", errors.New("there is nothing in it")
+	case len(text) > maxSecret, bytes.ContainsAny(text, "\r\n"):
+		return "", errors.New("it must hold the secret alone, in one line")
+	}
+	return string(text), nil
+}
+
+// values are credentials in the making.
+type values struct {
+	tier                     crisp.Tier
+	identifier, key          string
+	secret, website, baseURL string
+	from                     string
+}
+
+// fillFromProfile sets what is not set to what a profile has: the one of a name,
+// or the one in use. It does nothing if none is in use.
+func (v *values) fillFromProfile(name string, getenv func(string) string) error {
+	folder, err := profile.Folder(getenv)
+	if err != nil {
+		if name == "" {
+			return nil
+		}
+		return err
+	}
+	config, err := profile.Read(folder)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = config.Current
+	}
+	if name == "" {
+		return nil
+	}
+	p, err := config.Find(name)
+	if err != nil {
+		return usageError{err}
+	}
+	v.tier, v.identifier = p.Tier, p.Identifier
+	setIfEmpty(&v.website, p.WebsiteID)
+	if p.Tier == crisp.TierWebsite {
+		v.website = p.WebsiteID // the token is good for no other
+	}
+	setIfEmpty(&v.baseURL, p.BaseURL)
+	if v.key != "" {
+		return nil
+	}
+	secrets, err := profile.OpenStore(p.Store, folder).Get(name)
+	if err != nil {
+		return fmt.Errorf("the profile %q: %w", name, err)
+	}
+	v.key, v.from = secrets.Key, fmt.Sprintf("the profile %q (%s)", name, p.Store)
+	setIfEmpty(&v.secret, secrets.SigningSecret)
+	return nil
+}
+
+func setIfEmpty(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}
+
+func (v *values) credentials() (Credentials, error) {
+	found := Credentials{SigningSecret: v.secret, WebsiteID: v.website, BaseURL: v.baseURL, From: v.from}
+	if v.identifier == "" {
+		return found, &MissingError{"the identifier of the token", "run crisp login, or set CRISP_IDENTIFIER and CRISP_KEY"}
+	}
+	if v.key == "" {
+		return found, &MissingError{"the key of the token", "set CRISP_KEY, or use --key-file or --key-stdin"}
+	}
+	token, err := NewToken(v.tier, v.website, v.identifier, v.key)
+	if err != nil {
+		return found, err
+	}
+	found.Token = token
+	return found, nil
+}
+
+// NewToken returns the token of a tier, which is plugin if it is empty.
+func NewToken(tier crisp.Tier, websiteID, identifier, key string) (crisp.Token, error) {
+	switch tier {
+	case crisp.TierPlugin, "":
+		return crisp.PluginToken(identifier, key), nil
+	case crisp.TierUser:
+		return crisp.UserToken(identifier, key), nil
+	case crisp.TierWebsite:
+		if websiteID == "" {
+			return crisp.Token{}, &MissingError{"the website that the token belongs to", "set CRISP_WEBSITE_ID"}
+		}
+		return crisp.WebsiteToken(websiteID, identifier, key), nil
+	default:
+		return crisp.Token{}, usage("the tier is %q; it must be plugin, user or website", strings.TrimSpace(string(tier)))
+	}
+}

@@ -1,0 +1,4 @@
+package doctor
+
+// Spelt is spelt, for tests.
+var Spelt = spelt

@@ -1,0 +1,59 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+)
+
+// Status is how a check came out.
+type Status string
+
+// The statuses.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning" // it works, but may not always
+	Wrong   Status = "wrong"
+	Skipped Status = "skipped" // it can't be told, or nobody has asked
+)
+
+// Finding is what a check has found.
+type Finding struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	Saw    string `json:"saw"`
+	Advice string `json:"advice,omitempty"` // what to do; empty if there is nothing to do
+}
+
+func ok(format string, args ...any) Finding {
+	return Finding{Status: OK, Saw: fmt.Sprintf(format, args...)}
+}
+
+func skipped(format string, args ...any) Finding {
+	return Finding{Status: Skipped, Saw: fmt.Sprintf(format, args...)}
+}
+
+func warning(format string, args ...any) Finding {
+	return Finding{Status: Warning, Saw: fmt.Sprintf(format, args...)}
+}
+
+func wrong(format string, args ...any) Finding {
+	return Finding{Status: Wrong, Saw: fmt.Sprintf(format, args...)}
+}
+
+// do returns the finding with what to do about it.
+func (f Finding) do(format string, args ...any) Finding {
+	f.Advice = fmt.Sprintf(format, args...)
+	return f
+}
+
+// rounded returns a time to be read by people.
+func rounded(d time.Duration) time.Duration {
+	switch {
+	case d.Abs() >= time.Minute:
+		return d.Round(time.Second)
+	case d.Abs() >= time.Second:
+		return d.Round(100 * time.Millisecond)
+	default:
+		return max(d.Round(time.Millisecond), time.Millisecond)
+	}
+}

@@ -1,0 +1,159 @@
+// Package profile keeps named credentials for later: all but the secrets in a file
+// that can be read and edited, the secrets in the system's keyring or, if that was
+// asked for, in a file of their own.
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/crisp-go/crisp"
+)
+
+// Profile is what is known of a token besides its secrets.
+type Profile struct {
+	Tier       crisp.Tier `toml:"tier"`
+	Identifier string     `toml:"identifier"`
+	WebsiteID  string     `toml:"website,omitempty"`
+	BaseURL    string     `toml:"base_url,omitempty"`
+	Store      StoreName  `toml:"store"` // where its secrets are
+}
+
+// Config is the file of profiles.
+type Config struct {
+	Current  string              `toml:"current,omitempty"` // the name of the profile in use
+	Profiles map[string]*Profile `toml:"profiles"`
+}
+
+// Folder returns where profiles are kept: $XDG_CONFIG_HOME/crisp, or the same in
+// the system's folder for configurations.
+func Folder(getenv func(string) string) (string, error) {
+	if xdg := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(xdg) { // the specification has others ignored
+		return filepath.Join(xdg, "crisp"), nil
+	}
+	folder, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no folder for profiles: %w; set XDG_CONFIG_HOME to one", err)
+	}
+	return filepath.Join(folder, "crisp"), nil
+}
+
+const configFile = "config.toml"
+
+// Read reads the profiles in a folder. There are none if it doesn't exist.
+func Read(folder string) (*Config, error) {
+	config := &Config{Profiles: map[string]*Profile{}}
+	path := filepath.Join(folder, configFile)
+	meta, err := toml.DecodeFile(path, config)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return config, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, fmt.Errorf("%s: %s is not known", path, unknown[0])
+	}
+	for name, p := range config.Profiles {
+		if err := p.check(name); err != nil {
+			return nil, fmt.Errorf("%s: profile %q: %w", path, name, err)
+		}
+	}
+	return config, nil
+}
+
+// Write writes the profiles to a folder, whole or not at all.
+func (c *Config) Write(folder string) error {
+	return writeTOML(filepath.Join(folder, configFile), c)
+}
+
+// Names returns the names of the profiles, sorted.
+func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Profiles)) }
+
+// UnknownError says that there is no profile of a name.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("there is no profile %q, nor any other: crisp login makes one", e.Name)
+	}
+	return fmt.Sprintf("there is no profile %q; there are %q", e.Name, e.Known)
+}
+
+// Find returns the profile of a name. The error is an *UnknownError if there is none.
+func (c *Config) Find(name string) (*Profile, error) {
+	if p := c.Profiles[name]; p != nil {
+		return p, nil
+	}
+	return nil, &UnknownError{Name: name, Known: c.Names()}
+}
+
+// Put adds a profile, or replaces the one of that name, and has it used.
+func (c *Config) Put(name string, p *Profile) error {
+	if err := p.check(name); err != nil {
+		return err
+	}
+	c.Profiles[name] = p
+	c.Current = name
+	return nil
+}
+
+// Remove removes a profile. If it was the one in use, none is.
+func (c *Config) Remove(name string) {
+	delete(c.Profiles, name)
+	if c.Current == name {
+		c.Current = ""
+	}
+}
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+func (p *Profile) check(name string) error {
+	switch {
+	case !validName.MatchString(name):
+		return errors.New("a profile's name must have up to 64 letters, digits, dots, dashes and underscores, and begin with a letter or digit")
+	case p == nil:
+		return errors.New("it is empty")
+	case p.Tier != crisp.TierPlugin && p.Tier != crisp.TierUser && p.Tier != crisp.TierWebsite:
+		return fmt.Errorf("the tier is %q; it must be plugin, user or website", string(p.Tier))
+	case p.Identifier == "":
+		return errors.New("it has no identifier")
+	case p.Tier == crisp.TierWebsite && p.WebsiteID == "":
+		return errors.New("a token of the tier website belongs to a website, which is missing")
+	case p.Store != StoreKeyring && p.Store != StoreFile:
+		return fmt.Errorf("the store is %q; it must be keyring or file", string(p.Store))
+	}
+	return nil
+}
+
+// writeTOML writes a file that only its owner may read, whole or not at all.
+func writeTOML(path string, value any) error {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	err = toml.NewEncoder(file).Encode(value)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+// Package receive takes events from web hooks.
+package receive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
+)
+
+// Config says which web hooks to take.
+type Config struct {
+	Path      string          // only on this path; empty = on any
+	Signing   forward.Signing // by what they are authentic
+	NoVerify  bool            // take what anybody sends
+	Tolerance time.Duration   // of the signature's age; 0 = any
+}
+
+// Server takes web hooks into a stream.
+type Server struct {
+	cfg     Config
+	stream  *stream.Stream
+	webhook *crisp.Webhook
+	own     string          // signs what is not verified
+	running context.Context // of Serve
+}
+
+// New makes a server.
+func New(cfg Config, into *stream.Stream) (*Server, error) {
+	s := &Server{cfg: cfg, stream: into}
+	router := crisp.NewRouter(crisp.WithErrorHandler(s.trouble))
+	router.OnAny(s.take)
+	options := []crisp.WebhookOption{crisp.WithTolerance(cfg.Tolerance), crisp.WithSlowHandler(0)}
+	if cfg.NoVerify {
+		s.own = secrets.New()
+		cfg.Signing = forward.Signing{Secret: s.own}
+	}
+	if cfg.Signing.Secret != "" {
+		options = append(options, crisp.WithSigningSecrets(cfg.Signing.Secret))
+	}
+	if cfg.Signing.URLParam != "" {
+		options = append(options, crisp.WithURLSecrets(cfg.Signing.URLParam, cfg.Signing.URLSecret))
+	}
+	var err error
+	s.webhook, err = crisp.NewWebhook(router, options...)
+	return s, err
+}
+
+// grace is how long requests that have begun may go on at the end.
+const grace = 5 * time.Second
+
+// Serve takes web hooks from a listener until the context ends.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	s.running = ctx
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // whoever has not sent a request whole by now won't
+		}
+	}()
+	err := server.Serve(listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		<-ended
+		return nil
+	}
+	return err
+}
+
+// bodyKey is under what a request's context has its body.
+type bodyKey struct{}
+
+// ServeHTTP takes a web hook, and answers as a crisp.Webhook does.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.Path != "" && r.URL.Path != s.cfg.Path {
+		s.stream.Tell("answered 404: a request came to %s, but --path is %s", record.Excerpt(r.URL.Path, 200), s.cfg.Path)
+		http.NotFound(w, r)
+		return
+	}
+	if s.cfg.NoVerify && !s.authenticate(w, r) {
+		return
+	}
+	body := new(bytes.Buffer)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(r.Body, body), r.Body}
+	s.webhook.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, body)))
+}
+
+// authenticate signs a request that is not to be verified, so that nothing else is
+// different for it. It reports whether it could, and has answered if not.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) bool {
+	const most = 1 << 20
+	if r.Method != http.MethodPost {
+		return true // which the webhook refuses
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		status := http.StatusBadRequest
+		var exceeded *http.MaxBytesError
+		if errors.As(err, &exceeded) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		s.stream.Tell("answered %d: reading the body: %s", status, err)
+		http.Error(w, http.StatusText(status), status)
+		return false
+	}
+	for name, values := range crisp.Sign(s.own, time.Now(), body) {
+		r.Header[name] = values
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return true
+}
+
+// take takes an event whose request is authentic.
+func (s *Server) take(ctx context.Context, ev crisp.Event) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	unlink := context.AfterFunc(s.running, func() { end(context.Cause(s.running)) })
+	defer unlink()
+	body := ctx.Value(bodyKey{}).(*bytes.Buffer)
+	return s.stream.Event(ctx, record.FromHook(ev, body.Bytes()))
+}
+
+// trouble hears why web hooks were refused.
+func (s *Server) trouble(_ context.Context, err error) {
+	var refused *crisp.WebhookError
+	var handler *crisp.HandlerError
+	var drift *crisp.DriftError
+	switch {
+	case errors.As(err, &refused):
+		s.stream.Tell("answered %d: %s", refused.StatusCode, strings.TrimPrefix(refused.Err.Error(), "crisp: "))
+	case errors.As(err, &handler) && handler.Stack == nil: // the stream has said why
+	case errors.As(err, &drift): // the event's line says so
+	default:
+		s.stream.Tell("%s", strings.TrimPrefix(err.Error(), "crisp: "))
+	}
+}

@@ -1,0 +1,197 @@
+// Package restcall makes any call of the REST API from what people type.
+package restcall
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
+	"github.com/crisp-go/crisp/rest"
+)
+
+// Call is a call to make.
+type Call struct {
+	Method string
+	Path   string // below the base URL; {website} stands for the website
+	Query  url.Values
+	Body   json.RawMessage // nil for none
+}
+
+// New makes a call of a path with or without a slash and a version before it.
+// pairs are parameters of the query, as key=value.
+func New(method, path, website string, pairs []string) (Call, error) {
+	c := Call{Method: strings.ToUpper(method), Query: url.Values{}}
+	path, query, _ := strings.Cut(strings.TrimPrefix(path, "/"), "?")
+	path = strings.TrimSuffix(strings.TrimPrefix(path, "v1/"), "/")
+	if strings.Contains(path, "{website}") || strings.Contains(path, "{website_id}") {
+		if website == "" {
+			return c, errors.New("the path has {website} in it, but no website is known: set CRISP_WEBSITE_ID")
+		}
+		path = strings.NewReplacer("{website}", url.PathEscape(website), "{website_id}", url.PathEscape(website)).Replace(path)
+	}
+	if strings.ContainsAny(path, "{}") {
+		return c, fmt.Errorf("the path %q has a name in braces left: put an identifier in its place", path)
+	}
+	given, err := url.ParseQuery(query)
+	if err != nil {
+		return c, errors.New("the query of the path can't be read: use --query key=value")
+	}
+	c.Path, c.Query = path, given
+	for _, pair := range pairs {
+		key, value, found := strings.Cut(pair, "=")
+		if !found || key == "" {
+			return c, errors.New("--query needs key=value")
+		}
+		c.Query.Add(key, value)
+	}
+	return c, nil
+}
+
+// Do makes the call, and returns the data of the answer. A POST is sent once only.
+func (c Call) Do(ctx context.Context, client *crisp.Client) (json.RawMessage, error) {
+	path := c.Path
+	if len(c.Query) > 0 {
+		path += "?" + c.Query.Encode()
+	}
+	var body any
+	if c.Body != nil {
+		body = c.Body
+	}
+	if c.Method == http.MethodHead {
+		return nil, client.Do(ctx, c.Method, path, body, nil)
+	}
+	var data json.RawMessage
+	err := client.Do(ctx, c.Method, path, body, &data)
+	return data, err
+}
+
+// Pages makes the call for each page of a list, from the one that the path names or
+// the first, and gives each element to yield. It ends with an empty page.
+func (c Call) Pages(ctx context.Context, client *crisp.Client, yield func(json.RawMessage) error) error {
+	if c.Method != http.MethodGet {
+		return errors.New("--paginate is for GET")
+	}
+	base, number := c.withoutPage()
+	var last json.RawMessage
+	for ; ; number++ {
+		c.Path = fmt.Sprintf("%s/%d", base, number)
+		page, err := c.Do(ctx, client)
+		if err != nil {
+			return err
+		}
+		var elements []json.RawMessage
+		if json.Unmarshal(page, &elements) != nil || elements == nil {
+			return fmt.Errorf("%s is no list in pages: its data are no list", c.Path)
+		}
+		if len(elements) == 0 {
+			return nil
+		}
+		if bytes.Equal(page, last) {
+			return fmt.Errorf("%s is the same page as the one before: its number is not heeded", c.Path)
+		}
+		for _, element := range elements {
+			if err := yield(element); err != nil {
+				return err
+			}
+		}
+		last = page
+	}
+}
+
+// withoutPage returns the path before the number of a page, and that number.
+func (c Call) withoutPage() (base string, number int) {
+	at := strings.LastIndexByte(c.Path, '/')
+	if _, err := fmt.Sscanf(c.Path[at+1:], "%d", &number); err == nil && number > 0 && fmt.Sprint(number) == c.Path[at+1:] {
+		return c.Path[:at], number
+	}
+	return c.Path, 1
+}
+
+// Unknown returns a warning if the call is of no known route; empty if it is of one.
+func (c Call) Unknown(paginated bool) string {
+	path := c.Path
+	if paginated {
+		base, number := c.withoutPage()
+		path = fmt.Sprintf("%s/%d", base, number)
+	}
+	var methods, routes []string
+	for _, route := range rest.Routes() {
+		if matches(route.Path, path) {
+			if route.Method == c.Method {
+				return ""
+			}
+			methods = append(methods, route.Method)
+		}
+		routes = append(routes, route.Path)
+	}
+	if len(methods) > 0 {
+		slices.Sort(methods)
+		return fmt.Sprintf("no route is known of this method and path; the path has %s", strings.Join(slices.Compact(methods), ", "))
+	}
+	if names := nearest.To(asTemplate(path, routes), routes); len(names) > 0 {
+		return "no route is known of this path: is " + names[0] + " meant?"
+	}
+	return "no route is known of this path"
+}
+
+// matches reports whether a path is one of a route's.
+func matches(route, path string) bool {
+	names, elements := strings.Split(route, "/"), strings.Split(path, "/")
+	if len(names) != len(elements) {
+		return false
+	}
+	for i, name := range names {
+		if !strings.HasPrefix(name, "{") && name != elements[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// asTemplate returns a path with names in place of its identifiers, as the route has
+// them that it shares most with.
+func asTemplate(path string, routes []string) string {
+	elements := strings.Split(path, "/")
+	best, most := path, -1
+	for _, route := range routes {
+		names := strings.Split(route, "/")
+		if len(names) != len(elements) {
+			continue
+		}
+		shared := 0
+		filled := slices.Clone(elements)
+		for i, name := range names {
+			switch {
+			case strings.HasPrefix(name, "{"):
+				filled[i] = name
+			case name == elements[i]:
+				shared += len(name)
+			case len(nearest.To(elements[i], []string{name})) > 0:
+				shared += len(name) / 2
+			}
+		}
+		if shared > most {
+			best, most = strings.Join(filled, "/"), shared
+		}
+	}
+	return best
+}
+
+// Paths returns the paths of the routes with a method, each once.
+func Paths(method string) []string {
+	var paths []string
+	for _, route := range rest.Routes() {
+		if path := strings.ReplaceAll(route.Path, "{website_id}", "{website}"); strings.EqualFold(route.Method, method) && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}

@@ -1,0 +1,57 @@
+// Package scenario reads and runs scenarios: files that say what visitors and
+// operators do and when, and what goes wrong. docs/cli.md describes their language.
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Scenario is what a file says.
+type Scenario struct {
+	Name  string
+	Title string  // its first remark
+	Speed float64 // how many times faster than the file says, unless chosen otherwise
+	Seed  uint64  // 0 if the file says none
+
+	people people
+	steps  []step
+}
+
+// Error is an error in a scenario.
+type Error struct {
+	Name string // of the file
+	Line int    // from 1
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %v", e.Name, e.Line, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// maxSize is the size of the largest file that is read, in bytes.
+const maxSize = 1 << 20
+
+// Load returns the scenario that ships by this name, or else that of a file.
+func Load(name string) (*Scenario, error) {
+	if text, ok := shippedText(name); ok {
+		return Parse(name, text)
+	}
+	info, err := os.Stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(shippedNames(), ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSize {
+		return nil, fmt.Errorf("%s has more than %d bytes: it is no scenario", name, maxSize)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name, string(text))
+}

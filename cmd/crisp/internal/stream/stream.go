@@ -1,0 +1,235 @@
+// Package stream is where all goes that happens while a command runs: to stdout, to
+// stderr, into a capture, and to targets.
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+)
+
+// Config says where what happens goes.
+type Config struct {
+	Printer *output.Printer
+	Tell    func(format string, args ...any) // writes a line to stderr
+	Note    func(format string, args ...any) // likewise, of what is no trouble
+	Capture *capture.Writer                  // nil = none
+	Targets forward.Config                   // without Report and Stalled
+	RTMOnly bool                             // forward also what no web hook brings
+	Await   bool                             // an event is done with only when each target has it
+	Count   int                              // events to take; 0 = all
+
+	// Enough is called once, when Count events are done with.
+	Enough func()
+	// Failed is called when something could not be written. The run has to end.
+	Failed func(error)
+}
+
+// Stream takes what happens. It is safe for use by several goroutines.
+type Stream struct {
+	cfg     Config
+	forward *forward.Forwarder
+
+	order sync.Mutex // guards the order of events from their numbers to their targets
+
+	mu       sync.Mutex // guards what is below, and the order of what is written
+	n        uint64
+	events   int // taken
+	finished int // events that are done with
+	dropped  int
+	skipped  int // RTM-only events, not forwarded
+	err      error
+}
+
+// New makes a stream. The caller closes it.
+func New(cfg Config) *Stream {
+	s := &Stream{cfg: cfg}
+	cfg.Targets.Report = func(d record.Delivery) { s.Happened(&d) }
+	cfg.Targets.Stalled = func(target string, events int) {
+		s.Tell("%s is slower than the events come: %d wait, and others wait for it", target, events)
+	}
+	s.forward = forward.New(cfg.Targets)
+	return s
+}
+
+// Tell writes a line to stderr.
+func (s *Stream) Tell(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Tell(format, args...)
+}
+
+// Note is Tell for what is no trouble.
+func (s *Stream) Note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Note(format, args...)
+}
+
+var errEnough = errors.New("as many events as were asked for have come")
+
+// Event takes an event. It waits while there is no room for it, and until it is
+// delivered if that is what was asked for. The error says that it was not taken.
+func (s *Stream) Event(ctx context.Context, ev *record.Event) error {
+	done, err := s.take(ctx, ev)
+	if errors.Is(err, errEnough) {
+		<-ctx.Done() // it must not count as handled
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if s.cfg.Await {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	s.mu.Lock()
+	s.finished++
+	isEnough := s.cfg.Count > 0 && s.finished == s.cfg.Count
+	s.mu.Unlock()
+	if isEnough {
+		s.cfg.Enough()
+	}
+	return nil
+}
+
+// take numbers an event, writes it, and puts it to the targets. Events that are
+// taken one after the other stay in this order.
+func (s *Stream) take(ctx context.Context, ev *record.Event) (done <-chan struct{}, err error) {
+	s.order.Lock()
+	defer s.order.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.cfg.Count > 0 && s.events == s.cfg.Count {
+		s.mu.Unlock()
+		return nil, errEnough
+	}
+	s.events++
+	n, err := s.write(ev)
+	isForwarded := s.cfg.RTMOnly || !ev.RTMOnly
+	if !isForwarded && len(s.cfg.Targets.Targets) > 0 {
+		s.skipped++
+		if s.skipped == 1 {
+			s.cfg.Note("%s is not forwarded, since Crisp sends it by no web hook: --rtm-only forwards such events, too", ev.Name())
+		}
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if !isForwarded {
+		none := make(chan struct{})
+		close(none)
+		return none, nil
+	}
+	return s.forward.Put(ctx, forward.Job{N: n, Event: ev})
+}
+
+// Happened takes what is no event.
+func (s *Stream) Happened(what record.What) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if dropped, ok := what.(*record.Dropped); ok {
+		if s.cfg.Count > 0 && s.events == s.cfg.Count {
+			return // nobody wanted them
+		}
+		s.dropped += dropped.Count
+	}
+	_, _ = s.write(what) // which has told Failed
+}
+
+// write numbers and writes a record; s.mu is held. After an error nothing more is
+// written.
+func (s *Stream) write(what record.What) (n uint64, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	s.n++
+	r := record.Record{N: s.n, At: time.Now(), What: what}
+	if s.cfg.Capture != nil {
+		err = s.cfg.Capture.Write(r)
+	}
+	if err == nil {
+		err = s.show(r)
+	}
+	if err != nil {
+		s.err = err
+		s.cfg.Failed(err)
+	}
+	return s.n, err
+}
+
+// show writes a record to stdout, if it is of what is asked for there, and to stderr
+// if it is of the connection.
+func (s *Stream) show(r record.Record) error {
+	format := s.cfg.Printer.Format()
+	switch r.What.(type) {
+	case *record.Event:
+		return s.cfg.Printer.Print(r.Item())
+	case *record.Delivery:
+		if format != output.FormatRaw {
+			return s.cfg.Printer.Print(r.Item())
+		}
+		s.cfg.Note("%s", r.Line(output.Style{}))
+		return nil
+	case *record.Lost, *record.Retrying, *record.Gap, *record.Dropped:
+		s.cfg.Tell("%s", r.Line(output.Style{}))
+	default:
+		s.cfg.Note("%s", r.Line(output.Style{}))
+	}
+	if format == output.FormatJSON {
+		return s.cfg.Printer.Print(r.Item())
+	}
+	return nil
+}
+
+// closing is how long the rest may take to be delivered at the end.
+const closing = 10 * time.Second
+
+// Close waits for the rest to be delivered, as long as that may take. The error says
+// what was lost; nothing may be taken any more.
+func (s *Stream) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	patience := time.AfterFunc(time.Second, func() {
+		s.Tell("waiting up to %s for what is still to be delivered", closing)
+	})
+	counts := s.forward.Close(ctx)
+	patience.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	return lost(s.dropped, counts)
+}
+
+// LostError says that events did not get where they should.
+type LostError struct{ What string }
+
+func (e *LostError) Error() string { return e.What }
+
+func lost(dropped int, counts forward.Counts) error {
+	switch {
+	case counts.Left > 0:
+		return &LostError{fmt.Sprintf("%d deliveries were accepted, %d given up, and %d not made", counts.Accepted, counts.GivenUp, counts.Left)}
+	case counts.GivenUp > 0:
+		return &LostError{fmt.Sprintf("%d deliveries were accepted, and %d given up", counts.Accepted, counts.GivenUp)}
+	case dropped > 0:
+		return &LostError{fmt.Sprintf("%d events were dropped", dropped)}
+	default:
+		return nil
+	}
+}

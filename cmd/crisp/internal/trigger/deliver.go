@@ -1,0 +1,73 @@
+package trigger
+
+import (
+	"context"
+	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+)
+
+// Delivery says how to deliver events.
+type Delivery struct {
+	Attempt, Limit int // of the first delivery of each event
+	BadSignature   bool
+	Stale          bool
+	Duplicate      bool    // deliver each event twice
+	Rate           float64 // events a second; 0 = one after the other
+}
+
+// Signing returns what deliveries are authentic by, or just not.
+func (d Delivery) Signing(right forward.Signing) forward.Signing {
+	if !d.BadSignature {
+		return right
+	}
+	wrong := forward.Signing{URLParam: right.URLParam}
+	if right.Secret != "" {
+		wrong.Secret = secrets.New()
+	}
+	if right.URLParam != "" {
+		wrong.URLSecret = secrets.New()
+	}
+	return wrong
+}
+
+// staleness is how old stale signatures are: far more than any tolerance.
+const staleness = time.Hour
+
+// Attempts returns the deliveries of an event.
+func (d Delivery) Attempts(event Made, now time.Time) []forward.Attempt {
+	attempt := forward.Attempt{Event: event.Name, Body: event.Body, Number: d.Attempt, Limit: d.Limit, SignedAt: now}
+	if d.Stale {
+		attempt.SignedAt = now.Add(-staleness)
+	}
+	attempts := []forward.Attempt{attempt}
+	if d.Duplicate { // as Crisp does when it has not seen the answer
+		attempt.Number++
+		attempt.Limit = max(attempt.Limit, attempt.Number)
+		attempts = append(attempts, attempt)
+	}
+	return attempts
+}
+
+// Pace calls a function for each of the indices below count, at a rate, or one after
+// the other, until it returns an error.
+func (d Delivery) Pace(ctx context.Context, count int, each func(index int) error) error {
+	began := time.Now()
+	for i := range count {
+		if d.Rate > 0 {
+			due := began.Add(time.Duration(float64(i) / d.Rate * float64(time.Second)))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := each(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+// Package trigger makes web hooks that nothing has caused, good ones and such as must
+// be refused, and delivers them.
+package trigger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/jsontext"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+	"github.com/crisp-go/crisp/crisptest"
+)
+
+// Event says which event to make.
+type Event struct {
+	Name      string // empty if Data is a whole body
+	Data      []byte // the payload, or body, as it is; nil for a sample
+	WebsiteID string // of the sample; empty for its own
+	Edits     jsontext.Edits
+	At        time.Time // of the first event; each further one is a millisecond later
+}
+
+// Made is an event that was made.
+type Made struct {
+	Name    string // empty if there is none in the body
+	Payload []byte
+	Body    []byte
+	// Missing are the paths of the edits at which there was nothing.
+	Missing []jsontext.Path
+}
+
+// Make makes the event of an index. Samples of different indices are different events,
+// which a program that knows repeated ones can tell; data stay as they are.
+func (e Event) Make(index int) (made Made, err error) {
+	at := e.At.Add(time.Duration(index) * time.Millisecond)
+	switch {
+	case e.Name == "":
+		return e.whole()
+	case e.Data == nil:
+		info, found := eventinfo.Find(e.Name)
+		if !found {
+			return made, eventinfo.Unknown(e.Name)
+		}
+		made.Name = info.Name
+		made.Payload = e.fresh(crisptest.Sample(info.Name).EventMeta().Raw, at)
+	case !json.Valid(e.Data):
+		return made, errors.New("the data are no JSON, which an event's have to be: without an event, they are sent as the whole body")
+	default:
+		made.Name, made.Payload = e.Name, e.Data
+		if info, found := eventinfo.Find(e.Name); found {
+			made.Name = info.Name
+		}
+	}
+	if made.Payload, made.Missing, err = e.Edits.Apply(made.Payload); err != nil {
+		return made, err
+	}
+	made.Body = record.Body(text(made.Payload, "website_id"), made.Name, made.Payload, at)
+	return made, nil
+}
+
+// whole makes of the data the whole body.
+func (e Event) whole() (made Made, err error) {
+	made.Body = e.Data
+	isJSON := json.Valid(e.Data)
+	if len(e.Edits) > 0 {
+		if !isJSON {
+			return made, errors.New("the body is no JSON, of which something could be changed")
+		}
+		if made.Body, made.Missing, err = e.Edits.Apply(e.Data); err != nil {
+			return made, err
+		}
+	}
+	if isJSON {
+		made.Name = text(made.Body, "event")
+		made.Payload, _ = jsontext.Get(made.Body, jsontext.Path{"data"})
+	}
+	return made, nil
+}
+
+// fresh makes a sample one of this time and website.
+func (e Event) fresh(payload []byte, at time.Time) []byte {
+	replace := func(member, value string) {
+		if _, found := jsontext.Get(payload, jsontext.Path{member}); found {
+			payload, _, _ = jsontext.Set(payload, jsontext.Path{member}, json.RawMessage(value)) // it is an object
+		}
+	}
+	ms := strconv.FormatInt(at.UnixMilli(), 10)
+	replace("timestamp", ms)
+	replace("fingerprint", ms+"00") // of about as many digits as Crisp's
+	if e.WebsiteID != "" {
+		quoted, _ := json.Marshal(e.WebsiteID) // a string always can be
+		replace("website_id", string(quoted))
+	}
+	return payload
+}
+
+// text returns a member of an object; empty if it is no text.
+func text(doc []byte, member string) (value string) {
+	found, _ := jsontext.Get(doc, jsontext.Path{member})
+	_ = json.Unmarshal(found, &value) // what is of another type stays empty
+	return value
+}
+
+// ParseTime reads a time: RFC 3339, or as long before now as a negative duration says.
+func ParseTime(value string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(value); err == nil {
+		return now.Add(d), nil
+	}
+	at, err := time.Parse(time.RFC3339, value)
+	if err != nil {
+		return at, fmt.Errorf("%q is no time such as 2026-03-15T10:00:00Z, nor a distance from now such as -10m", value)
+	}
+	return at, nil
+}

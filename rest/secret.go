@@ -1,0 +1,26 @@
+package rest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// printed returns a struct as %+v has it, but without its JSON, and of its secrets only
+// that there are any.
+func printed(v any, secrets ...string) string {
+	s := reflect.ValueOf(v)
+	fields := make([]string, 0, s.NumField())
+	for i := range s.NumField() {
+		name, value := s.Type().Field(i).Name, s.Field(i).Interface()
+		if answer, ok := value.(Answer); ok {
+			value = answer.Problems
+		}
+		if slices.Contains(secrets, name) && !s.Field(i).IsZero() {
+			value = "[secret]"
+		}
+		fields = append(fields, fmt.Sprintf("%s:%+v", name, value))
+	}
+	return "{" + strings.Join(fields, " ") + "}"
+}
