@@ -13,7 +13,8 @@ import (
 )
 
 // TestTheProgramIsSmall builds it as it is released, with the tools for agents and
-// without.
+// without: stripped, and without inlining, which makes it an eighth smaller and no
+// slower where it matters, at the network.
 func TestTheProgramIsSmall(t *testing.T) {
 	const mega = 1 << 20
 	for name, test := range map[string]struct {
@@ -26,7 +27,7 @@ func TestTheProgramIsSmall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "crisp")
-			build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-tags="+test.tags, "-o", path, ".")
+			build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-gcflags=all=-l", "-tags="+test.tags, "-o", path, ".")
 			build.Env = append(build.Environ(), "CGO_ENABLED=0")
 			said, err := build.CombinedOutput()
 			require.NoError(t, err, "%s", said)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ with the secret in CRISP_SIGNING_SECRET or --secret-file, or have a crisp serve 
 
 Without --data it is the sample of the event, of the present time and of the website in
 CRISP_WEBSITE_ID. With --data it is what a file holds, byte for byte: the event's
-payload, or, without EVENT, the whole body, which may be anything.
+payload or its whole body; without EVENT, a body, which may be anything.
 
 --set and --unset change the payload (without EVENT, the body) and leave all other bytes
 as they are. The path leads through members and elements: user.nickname, content.choices.0.
@@ -160,8 +161,8 @@ func (d destination) check(isNoneNeeded bool) error {
 	switch {
 	case d.to != "" && d.server != "":
 		return usageError(errors.New("--to and --server: use one of them"))
-	case isNoneNeeded && d != destination{}:
-		return usageError(errors.New("--print sends nothing: leave out --to and --server, or it"))
+	case isNoneNeeded && d.server != "":
+		return usageError(errors.New("--print shows what --to would send: a crisp serve signs and delivers by itself"))
 	case !isNoneNeeded && d == destination{}:
 		return usageError(errors.New("say where to send to: --to URL, or --server URL of a crisp serve"))
 	}
@@ -208,6 +209,7 @@ func (a *app) noteMissing(paths []jsontext.Path) {
 // request is a web hook that is shown instead of sent.
 type request struct {
 	Event   string            `json:"event,omitempty"`
+	URL     string            `json:"url,omitempty"` // without what may be secret in it
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 }
@@ -221,9 +223,9 @@ func (f *triggerFlags) show(a *app, printer *output.Printer, event trigger.Event
 			return err
 		}
 	}
-	sender, err := forward.NewHTTP("http://127.0.0.1/", f.delivery.Signing(signing), f.timeout, http.DefaultTransport)
+	sender, err := forward.NewHTTP(cmp.Or(f.to, "http://127.0.0.1/"), f.delivery.Signing(signing), f.timeout, http.DefaultTransport)
 	if err != nil {
-		return err
+		return usageError(fmt.Errorf("--to: %w", err))
 	}
 	for i := range f.count {
 		made, err := event.Make(i)
@@ -232,6 +234,9 @@ func (f *triggerFlags) show(a *app, printer *output.Printer, event trigger.Event
 		}
 		for _, attempt := range f.delivery.Attempts(made, time.Now()) {
 			shown := request{Event: made.Name, Headers: map[string]string{}, Body: string(made.Body)}
+			if f.to != "" {
+				shown.URL = sender.Name()
+			}
 			for name, values := range sender.Header(attempt) {
 				shown.Headers[name] = values[0]
 			}

@@ -18,7 +18,7 @@ import (
 // Event says which event to make.
 type Event struct {
 	Name      string // empty if Data is a whole body
-	Data      []byte // the payload, or body, as it is; nil for a sample
+	Data      []byte // the payload, or the whole body, as it is; nil for a sample
 	WebsiteID string // of the sample; empty for its own
 	Edits     jsontext.Edits
 	At        time.Time // of the first event; each further one is a millisecond later
@@ -39,6 +39,10 @@ func (e Event) Make(index int) (made Made, err error) {
 	at := e.At.Add(time.Duration(index) * time.Millisecond)
 	switch {
 	case e.Name == "":
+		return e.whole()
+	case isBody(e.Data) && len(e.Edits) > 0:
+		return made, errors.New("the data are a whole body rather than a payload: without an event, it can be changed")
+	case isBody(e.Data):
 		return e.whole()
 	case e.Data == nil:
 		info, found := eventinfo.Find(e.Name)
@@ -79,6 +83,20 @@ func (e Event) whole() (made Made, err error) {
 		made.Payload, _ = jsontext.Get(made.Body, jsontext.Path{"data"})
 	}
 	return made, nil
+}
+
+// isBody reports whether data that are said to be a payload are a whole body, such as
+// one that was printed.
+func isBody(data []byte) bool {
+	if !json.Valid(data) {
+		return false
+	}
+	for _, member := range []string{"website_id", "event", "data", "timestamp"} {
+		if _, found := jsontext.Get(data, jsontext.Path{member}); !found {
+			return false
+		}
+	}
+	return true
 }
 
 // fresh makes a sample one of this time and website.
