@@ -1,25 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo keeps the contacts of a Crisp on loopback, across a restart.
+// demo keeps the contacts of a Crisp on loopback and a database the same, across a
+// restart.
 func demo(ctx context.Context, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -33,152 +33,147 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer srv.Close()
-	crm, path := newPeople(srv), filepath.Join(dir, "contacts.db")
+	s, err := openStore(ctx, filepath.Join(dir, "contacts.db"))
+	if err != nil {
+		return err
+	}
+	d := &scene{srv: srv, store: s, out: out}
+	return errors.Join(d.play(ctx), s.close())
+}
 
-	say(out, "1. Before the program runs, there are Ada and Bob.")
-	crm.set("ada", crisp.Profile{Email: "ada@example.com", Person: crisp.Person{Nickname: "Ada"}})
-	crm.set("bob", crisp.Profile{Email: "bob@example.com", Person: crisp.Person{Nickname: "Bob"}})
-	err = whileRunning(ctx, srv, path, func(p *program) error {
-		if err := p.print(ctx, out); err != nil {
+// scene is a Crisp and a database. What other programs do to the database is done
+// through the same handle.
+type scene struct {
+	srv   *crisptest.Server
+	store *store
+	out   io.Writer
+}
+
+func (d *scene) play(ctx context.Context) error {
+	d.say("1. Before the program runs, Crisp has Ada and Bob.")
+	ada, bob := d.add("Ada"), d.add("Bob")
+	err := d.whileRunning(ctx, func(same func() error) error {
+		if err := same(); err != nil {
 			return err
 		}
-		say(out, "2. While it runs, Cleo comes, Ada moves to ACME, Bob leaves.")
-		crm.set("cleo", crisp.Profile{Email: "cleo@example.com"})
-		crm.set("ada", crisp.Profile{Company: crisp.Company{Name: "ACME"}})
-		crm.remove("bob")
-		return errors.Join(p.handled(ctx, 4), p.print(ctx, out)) // Cleo's profile is created and updated
+		d.say("2. In Crisp, Cleo comes, Ada moves to ACME, Bob leaves.")
+		d.add("Cleo")
+		d.srv.UpdateProfile(crisptest.WebsiteID, ada, map[string]any{"company": map[string]any{"name": "ACME"}})
+		d.srv.RemoveProfile(crisptest.WebsiteID, bob)
+		if err := same(); err != nil {
+			return err
+		}
+		d.say("3. In the database, Dora comes, Ada gets a phone, Cleo leaves.")
+		if err := d.sql(ctx,
+			`INSERT INTO contacts (email, nickname) VALUES ('dora@example.com', 'Dora')`,
+			`UPDATE contacts SET phone = '+49 30 1' WHERE nickname = 'Ada'`,
+			`UPDATE contacts SET removed = 1 WHERE nickname = 'Cleo'`); err != nil {
+			return err
+		}
+		return same()
 	})
 	if err != nil {
 		return err
 	}
-	say(out, "3. While it does not run, Dora comes and Cleo leaves. It starts again.")
-	crm.set("dora", crisp.Profile{Email: "dora@example.com", Segments: []string{"vip"}})
-	crm.remove("cleo")
-	return whileRunning(ctx, srv, path, func(p *program) error { return p.print(ctx, out) })
-}
-
-func say(out io.Writer, line string) { _, _ = fmt.Fprintln(out, line) }
-
-// program is this program in live mode, running.
-type program struct {
-	srv    *crisptest.Server
-	store  *store
-	before int // how many events were handled before it was started
-}
-
-// whileRunning runs the program, calls do once its first list is complete, and
-// stops the program when do returns.
-func whileRunning(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error) error {
-	s, err := openStore(ctx, path)
-	if err != nil {
+	d.say("4. While it does not run, Dora gets a phone in the database, Evi comes in Crisp, and Ada is\n" +
+		"   changed in both: in Crisp later. It starts again.")
+	if err := d.sql(ctx,
+		`UPDATE contacts SET phone = '+49 30 4' WHERE nickname = 'Dora'`,
+		`UPDATE contacts SET phone = '+49 30 5' WHERE nickname = 'Ada'`); err != nil {
 		return err
 	}
-	client := srv.Client()
-	defer client.CloseIdleConnections()
-	sync := newSyncer(client, s, func(context.Context) ([]string, error) { return []string{crisptest.WebsiteID}, nil })
-	listed := make(chan struct{}, 1)
-	sync.onListed = func() {
-		select {
-		case listed <- struct{}{}:
-		default: // only the first is waited for
+	d.add("Evi")
+	d.srv.UpdateProfile(crisptest.WebsiteID, ada, map[string]any{"segments": []string{"vip"}})
+	return d.whileRunning(ctx, func(same func() error) error { return same() })
+}
+
+func (d *scene) say(line string) { _, _ = fmt.Fprintln(d.out, line) }
+
+// add adds a contact in Crisp.
+func (d *scene) add(name string) (peopleID string) {
+	return d.srv.AddProfile(map[string]any{
+		"email": strings.ToLower(name) + "@example.com", "person": map[string]any{"nickname": name},
+	}).PeopleID
+}
+
+// sql does what another program does to the database.
+func (d *scene) sql(ctx context.Context, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := d.store.db.ExecContext(ctx, statement); err != nil {
+			return err
 		}
 	}
+	return nil
+}
 
-	before := len(srv.Handled())
+// whileRunning runs the program, calls do, and stops the program when do returns. With
+// same, do waits until Crisp and the database have the same contacts, and prints them.
+func (d *scene) whileRunning(ctx context.Context, do func(same func() error) error) error {
+	client := d.srv.Client()
+	defer client.CloseIdleConnections()
+	sync, changed := newSyncer(client, crisptest.WebsiteID, d.store), make(chan struct{}, 1)
+	sync.changed = func() {
+		select {
+		case changed <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- run(running, sync, srv.Watch) }()
-	select {
-	case <-listed:
-		err = do(&program{srv: srv, store: s, before: before})
-	case err := <-ended:
-		stop()
-		return errors.Join(err, s.close())
-	}
-	stop() // as Ctrl-C does
-	return errors.Join(err, <-ended, s.close())
-}
-
-// handled waits until the program has handled n events.
-func (p *program) handled(ctx context.Context, n int) error {
-	_, err := p.srv.WaitHandled(ctx, func(crisptest.Handled) bool { return len(p.srv.Handled())-p.before >= n })
-	return err
-}
-
-// print prints the contacts in the database.
-func (p *program) print(ctx context.Context, out io.Writer) error {
-	contacts, err := p.store.contacts(ctx)
-	for _, c := range contacts {
-		fields := []string{c.Email, c.Nickname, c.Company, strings.Join(c.Segments, ",")}
-		say(out, "   "+strings.TrimRight(strings.Join(fields, " | "), " |"))
-	}
-	return err
-}
-
-// people adds contacts to a server of crisptest, which has none by itself.
-type people struct {
-	srv *crisptest.Server
-
-	mu  sync.Mutex // guards what follows
-	ids []string
-	all map[string]crisp.Profile
-}
-
-func newPeople(srv *crisptest.Server) *people {
-	p := &people{srv: srv, all: make(map[string]crisp.Profile)}
-	srv.HandleREST("GET website/{website}/people/profiles/{page}", p.list)
-	return p
-}
-
-// list returns a page of the list. The first has all contacts, the others none.
-func (p *people) list(r *http.Request) (status int, data any) {
-	type entry struct {
-		PeopleID string        `json:"people_id"`
-		Email    string        `json:"email"`
-		Person   crisp.Person  `json:"person"`
-		Company  crisp.Company `json:"company"`
-		Segments []string      `json:"segments"`
-	}
-	entries := []entry{}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, id := range p.ids {
-		if profile, ok := p.all[id]; ok && r.PathValue("page") == "1" {
-			entries = append(entries, entry{id, profile.Email, profile.Person, profile.Company, profile.Segments})
+	go func() { ended <- sync.run(running) }()
+	err := do(func() error {
+		for {
+			here, err := d.here(ctx)
+			if err != nil {
+				return err
+			}
+			if slices.Equal(here, d.there()) {
+				d.say("   " + strings.Join(here, "\n   "))
+				return nil
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
-	}
-	return http.StatusOK, entries
+	})
+	stop() // as Ctrl-C does
+	return errors.Join(err, <-ended)
 }
 
-// set creates or changes a contact, and emits the events of that.
-func (p *people) set(id string, change crisp.Profile) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	profile, known := p.all[id]
-	if !known {
-		p.ids = append(p.ids, id)
-		p.srv.Emit(&crisp.PeopleProfileCreated{WebsiteID: crisptest.WebsiteID, PeopleID: id, Email: change.Email})
+// here returns the contacts of the database, with those that wait in the outbox marked.
+func (d *scene) here(ctx context.Context) (lines []string, err error) {
+	rows, err := d.store.contacts(ctx)
+	for _, r := range rows {
+		line := r.line()
+		if r.number != 0 {
+			line += " (not sent yet)"
+		}
+		lines = append(lines, line)
 	}
-	if change.Email != "" {
-		profile.Email = change.Email
-	}
-	if change.Person.Nickname != "" {
-		profile.Person.Nickname = change.Person.Nickname
-	}
-	if change.Company.Name != "" {
-		profile.Company.Name = change.Company.Name
-	}
-	if change.Segments != nil {
-		profile.Segments = change.Segments
-	}
-	p.all[id] = profile
-	p.srv.Emit(&crisp.PeopleProfileUpdated{WebsiteID: crisptest.WebsiteID, PeopleID: id, Update: change})
+	return lines, err
 }
 
-// remove removes a contact, and emits the event of that.
-func (p *people) remove(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.all, id)
-	p.srv.Emit(&crisp.PeopleProfileRemoved{WebsiteID: crisptest.WebsiteID, PeopleID: id})
+// there returns the contacts of Crisp.
+func (d *scene) there() (lines []string) {
+	for _, p := range d.srv.Profiles() {
+		person, _ := p.Card["person"].(map[string]any)
+		company, _ := p.Card["company"].(map[string]any)
+		f := fields{Email: p.Email, Nickname: p.Nickname()}
+		f.Phone, _ = person["phone"].(string)
+		f.Company, _ = company["name"].(string)
+		segments, _ := p.Card["segments"].([]any)
+		for _, segment := range segments {
+			f.Segments = append(f.Segments, fmt.Sprint(segment))
+		}
+		lines = append(lines, f.line())
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (f fields) line() string {
+	columns := []string{f.Email, f.Nickname, cmp.Or(f.Phone, "-"), cmp.Or(f.Company, "-"), strings.Join(f.Segments, ",")}
+	return strings.TrimRight(strings.Join(columns, " | "), " |")
 }

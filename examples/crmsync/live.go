@@ -8,16 +8,15 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 // drainTimeout is how long the program may take to store what it has received
 // when it is asked to stop.
 const drainTimeout = 10 * time.Second
 
-// live keeps the contacts of the real Crisp in a file until ctx ends.
+// live keeps the contacts of a website and a file the same until ctx ends.
 func live(ctx context.Context, getenv func(string) string, path string) error {
-	client, err := fromenv.Client(getenv)
+	client, websiteID, err := newClient(getenv)
 	if err != nil {
 		return err
 	}
@@ -26,44 +25,28 @@ func live(ctx context.Context, getenv func(string) string, path string) error {
 	if err != nil {
 		return err
 	}
-	websites := pluginWebsites(client)
-	if id := getenv("CRISP_WEBSITE_ID"); id != "" {
-		websites = func(context.Context) ([]string, error) { return []string{id}, nil }
-	}
-	err = run(ctx, newSyncer(client, s, websites))
-	return errors.Join(err, s.close())
+	return errors.Join(newSyncer(client, websiteID, s).run(ctx), s.close())
 }
 
-// pluginWebsites returns a function that lists the websites that have installed
-// the plugin.
-func pluginWebsites(client *crisp.Client) func(context.Context) ([]string, error) {
-	return func(ctx context.Context) ([]string, error) {
-		var ids []string
-		for website, err := range client.Websites(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			ids = append(ids, website.WebsiteID)
-		}
-		return ids, nil
-	}
-}
-
-// run follows the contacts until ctx ends, and then stores what has been received.
-func run(ctx context.Context, s *syncer, middleware ...func(crisp.Handler) crisp.Handler) error {
-	rtm, err := s.client.NewRTM(s.router(middleware...), crisp.WithDrainTimeout(drainTimeout), crisp.WithHooks(crisp.Hooks{
-		// Changes are received from now on; those before have to be listed.
-		Connected: func(crisp.Connected) { s.markStale() },
-		Gap:       func(crisp.Gap) { s.markStale() },
-	}))
+// run follows both sides until ctx ends, and then stores what has been received.
+func (s *syncer) run(ctx context.Context, middleware ...func(crisp.Handler) crisp.Handler) error {
+	rtm, err := s.client.NewRTM(s.router(middleware...),
+		crisp.WithFilter(crisp.Filter{Rooms: []string{s.websiteID}}),
+		crisp.WithDrainTimeout(drainTimeout),
+		crisp.WithHooks(crisp.Hooks{
+			// Changes are received from now on; those before have to be listed.
+			Connected: func(crisp.Connected) { s.markStale() },
+			Gap:       func(crisp.Gap) { s.markStale() },
+		}))
 	if err != nil {
 		return err
 	}
-	listing, stopListing := context.WithCancel(context.WithoutCancel(ctx))
-	var lists sync.WaitGroup
-	lists.Go(func() { s.keepListed(listing) })
-	defer lists.Wait()
-	defer stopListing()
+	working, stop := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	workers.Go(func() { s.keepListed(working) })
+	workers.Go(func() { s.keepSending(working) })
+	defer workers.Wait()
+	defer stop()
 
 	if err := rtm.Run(ctx); ctx.Err() == nil {
 		return err

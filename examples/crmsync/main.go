@@ -1,13 +1,14 @@
-// Crmsync keeps the contacts of a website in an SQLite database: it lists them
-// when it starts, follows them by events, and lists them again when it may have
-// missed some.
+// Crmsync keeps the contacts of a website and an SQLite database the same: what changes
+// in Crisp gets into the database, and what other programs change there, by plain SQL,
+// gets to Crisp. Of two changes of a contact, the later wins. It may be killed at any
+// time: nothing is lost.
 //
 //	go -C examples/crmsync run .
 //
-// Without settings, it shows this with a Crisp on loopback. With CRISP_IDENTIFIER
-// and CRISP_KEY (and CRISP_TIER: plugin, user or website; CRISP_WEBSITE_ID for
-// the latter two) it keeps the contacts of the real Crisp in the file that -db
-// names, until Ctrl-C.
+// Without settings, it shows this with a Crisp on loopback. With CRISP_IDENTIFIER,
+// CRISP_KEY and CRISP_WEBSITE_ID (and CRISP_TIER: plugin, user or website) it keeps the
+// contacts of a website of the real Crisp and the file that -db names the same, until
+// Ctrl-C. schema.sql says what other programs may do to the file.
 package main
 
 import (
