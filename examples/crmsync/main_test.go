@@ -139,6 +139,7 @@ func TestTheLaterOfTwoChangesWins(t *testing.T) {
 				ada := b.add("Ada")
 				require.NoError(t, b.list(ctx))
 				b.update(ada, phone("crisp"))
+				b.exec(`UPDATE contacts SET crisp_at = 1`) // not in the millisecond that is known
 				b.exec(`UPDATE contacts SET phone = 'here'`,
 					fmt.Sprintf(`UPDATE contacts SET changed_at = %d`, time.Now().Add(tt.here).UnixMilli()))
 				switch way {
@@ -205,7 +206,7 @@ func TestRemovals(t *testing.T) {
 			b.srv.RemoveProfile(crisptest.WebsiteID, id)
 		}, nil},
 		"here, and changed in Crisp later": {func(b *bench, id string) {
-			b.exec(`UPDATE contacts SET removed = 1`, `UPDATE contacts SET changed_at = 1`)
+			b.exec(`UPDATE contacts SET removed = 1`, `UPDATE contacts SET changed_at = 1, crisp_at = 1`)
 			b.update(id, phone("2"))
 		}, []string{"ada@example.com | Ada | 2 | -"}},
 		"here before it was ever sent": {func(b *bench, _ string) {
@@ -224,8 +225,21 @@ func TestRemovals(t *testing.T) {
 			require.NoError(t, b.list(ctx))
 			require.NoError(t, b.syncer.store.apply(ctx, before)) // what was read before comes late
 			b.assertSame(tt.want...)
+			pending, err := b.syncer.store.pending(ctx)
+			require.NoError(t, err)
+			assert.Empty(t, pending, "what came from Crisp does not go back")
 		})
 	}
+}
+
+func TestAChangeOfWhatIsKnownNeedsNoClock(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	ada := b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.exec(`UPDATE contacts SET phone = '1'`, `UPDATE contacts SET changed_at = 1`) // by a clock that is years behind
+	require.NoError(t, b.refresh(ctx, ada))
+	require.NoError(t, b.sendPending(ctx))
+	b.assertSame("ada@example.com | Ada | 1 | -")
 }
 
 func TestAContactThatMovedToAnotherPageIsNotRemoved(t *testing.T) {
