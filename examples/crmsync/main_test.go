@@ -22,8 +22,8 @@ import (
 
 // TestMain is the program itself where a test runs it as another process.
 func TestMain(m *testing.M) {
-	if path := os.Getenv("CRMSYNC_TEST_DB"); path != "" {
-		fmt.Fprintln(os.Stderr, live(context.Background(), os.Getenv, path))
+	if os.Getenv("CRMSYNC_TEST_LIVE") != "" {
+		fmt.Fprintln(os.Stderr, live(context.Background(), os.Getenv, "contacts.db"))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -326,8 +326,8 @@ func TestADatabaseThatIsLockedForAMomentLosesNothing(t *testing.T) {
 // each round after another number of requests, while both sides change.
 func TestItMayBeKilledAtAnyTime(t *testing.T) {
 	b, ctx := newBench(t), t.Context()
-	path := filepath.Join(t.TempDir(), "contacts.db")
-	s, err := openStore(ctx, path)
+	dir := t.TempDir()
+	s, err := openStore(ctx, filepath.Join(dir, "contacts.db"))
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.close()) }()
 	d := &scene{srv: b.srv, store: s, out: &bytes.Buffer{}}
@@ -337,8 +337,9 @@ func TestItMayBeKilledAtAnyTime(t *testing.T) {
 	const rounds = 16
 	for round := range rounds {
 		before := len(b.srv.Requests())
-		program := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // it is this test
-		program.Env = append(os.Environ(), "CRMSYNC_TEST_DB="+path, "CRISP_BASE_URL="+b.srv.URL(),
+		program := exec.CommandContext(ctx, os.Args[0])
+		program.Dir = dir
+		program.Env = append(os.Environ(), "CRMSYNC_TEST_LIVE=1", "CRISP_BASE_URL="+b.srv.URL(),
 			"CRISP_IDENTIFIER="+b.srv.Token().Identifier, "CRISP_KEY="+b.srv.Token().Key, "CRISP_WEBSITE_ID="+crisptest.WebsiteID)
 		require.NoError(t, program.Start())
 		require.NoError(t, d.sql(ctx,
