@@ -58,7 +58,7 @@ func read(t testing.TB, text string) (records []record.Record, notes []string) {
 		rec, err := r.Next()
 		var note *capture.NoteError
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return records, notes
 		case errors.As(err, &note):
 			notes = append(notes, err.Error())
