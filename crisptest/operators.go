@@ -110,6 +110,11 @@ func (st *staff) inOrder() []*member {
 	return list
 }
 
+// hasMember reports whether an operator has the email address, in any case.
+func (st *staff) hasMember(email string) bool {
+	return slices.ContainsFunc(st.inOrder(), func(m *member) bool { return strings.EqualFold(m.details.text("email"), email) })
+}
+
 // restForm returns the operator's details as REST returns them.
 func (m *member) restForm() document {
 	details := document{"availability": m.availability, "has_token": false}

@@ -2,6 +2,7 @@ package crisptest_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -120,4 +121,16 @@ func TestOperatorsWhoWereActive(t *testing.T) {
 		require.NoError(t, operators.FlushLastActive(ctx))
 		assert.Empty(t, active())
 	})
+}
+
+func TestWhoIsAnOperatorIsNotInvited(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	srv.AddOperator("w", crisptest.OperatorProfile{UserID: "ada", Email: "ada@example.com"})
+	for website, status := range map[string]int{"w": http.StatusConflict, "w2": http.StatusCreated} {
+		answer := call(t, srv, srv.TokenFor(crisp.TierUser), http.MethodPost, "website/"+website+"/operator",
+			`{"email":"Ada@example.com","role":"member","verify":{"method":"password","secret":"not-a-real-secret"}}`)
+		assert.Equal(t, status, answer.Status, website)
+	}
+	list := must[[]*rest.OperatorEntry](t)(website(t, srv).Operators.List(t.Context()))
+	assert.Len(t, list, 1)
 }

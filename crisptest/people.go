@@ -190,13 +190,18 @@ func (p *liveProfile) update(changes map[string]any) {
 	p.announce(asRead(changes), before)
 }
 
-// announce sends the event of a change of the card. If it gave the contact another
-// address, the contact may have got conversations by it.
+// announce sends the event of a change of the card.
 func (p *liveProfile) announce(update map[string]any, before emailKey) {
 	update["updated_at"] = p.updated.UnixMilli()
 	fields := p.named()
 	fields["update"] = update
 	p.emit("people:profile:updated", fields)
+	p.bindIfMoved(before)
+}
+
+// bindIfMoved binds the conversations that the contact has got by another address than
+// before.
+func (p *liveProfile) bindIfMoved(before emailKey) {
 	if p.emailKey() != before {
 		p.bindSessions()
 	}
@@ -301,7 +306,9 @@ func (p *liveProfile) subscribe(subscribed bool) {
 // sync merges what became known of the contact into the card, and sends an event
 // for each of the contact's conversations, or one if there are none.
 func (p *liveProfile) sync(identity map[string]any) {
+	before := p.emailKey()
 	p.write(identity)
+	p.bindIfMoved(before)
 	fields := map[string]any{"people_id": p.peopleID, "identity": asRead(identity)}
 	sessions := p.conversations()
 	for _, c := range sessions {

@@ -65,7 +65,7 @@ var (
 	importShape       = object(
 		members{"url": absoluteURL, "mapping": listOf(1, object(members{"column": whole, "field": filled}, nil))},
 		members{"options": object(nil, members{"column_separator": textual, "skip_header": boolean})})
-	peopleFilterShape = listOf(1, object(members{
+	peopleFilters = listOf(1, object(members{
 		"model":     oneOf("people"),
 		"criterion": filled,
 		"operator":  oneOf("eq", "neq", "gte", "lte", "gt", "lt"),

@@ -47,7 +47,23 @@ func parsePeopleSearch(query url.Values) (peopleSearch, bool) {
 	if filters == "" || filters == "[]" || filters == "null" {
 		return s, true
 	}
-	return s, peopleFilterShape.fits([]byte(filters)) && json.Unmarshal([]byte(filters), &s.filters) == nil
+	return s, peopleFilters.fits([]byte(filters)) && json.Unmarshal([]byte(filters), &s.filters) == nil
+}
+
+// searchOf returns the search of a batch, which has the shape of one: a text, or
+// filters and their operator.
+func searchOf(v any) peopleSearch {
+	if text, is := v.(string); is {
+		return peopleSearch{text: strings.ToLower(text)}
+	}
+	var body struct {
+		Filter   []peopleFilter `json:"filter"`
+		Operator string         `json:"operator"`
+	}
+	if err := json.Unmarshal(mustJSON(v), &body); err != nil {
+		panic(err) // its shape was checked
+	}
+	return peopleSearch{filters: body.Filter, any: body.Operator == "or"}
 }
 
 // find returns those of the contacts that are to be listed, in order.

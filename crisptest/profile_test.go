@@ -171,3 +171,20 @@ func TestContactsAreForgotten(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{"2", "3", "4"}, texts, "of all contacts together")
 }
+
+// What Crisp finds out may be another address, by which the contact gets conversations.
+func TestAnAddressThatCrispFindsOutBindsConversations(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	id := srv.AddProfile(ada()).PeopleID
+	visitor := srv.Visitor()
+	visitor.SetMeta(map[string]any{"email": "ada@example.org"})
+	require.Empty(t, visitor.Conversation().PeopleID)
+	l := listen(t, srv)
+	srv.SyncProfile(crisptest.WebsiteID, id, map[string]any{"email": "Ada@example.org"})
+	assert.Equal(t, id, visitor.Conversation().PeopleID)
+	events := l.events()
+	require.Len(t, events, 2)
+	assert.Contains(t, events[0], "people:bind:session ")
+	assert.Contains(t, events[1], "people:sync:profile ")
+	assert.Contains(t, events[1], visitor.SessionID)
+}

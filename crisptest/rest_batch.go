@@ -34,18 +34,12 @@ func (s *Server) batchRoutes(handle addRoute) {
 	patch("unresolve", "", batchShape, func(c *liveConversation, _ document) { c.setState(stateUnresolved) })
 	patch("read", crisp.TierUser, batchShape, func(c *liveConversation, _ document) { c.markRead(fromUser, originChat, nil) })
 	patch("unread", "", batchShape, func(c *liveConversation, _ document) { c.markUnread(fromUser) })
-	patch("remove", crisp.TierUser, batchShape, func(c *liveConversation, _ document) { c.remove() })
 	patch("block", "", batchBlockShape, func(c *liveConversation, body document) { c.setBlocked(body.flag("blocked")) })
 	patch("routing", "", batchRoutingShape, func(c *liveConversation, body document) {
 		c.setRouting(body.object("assigned").text("user_id"))
 	})
 	patch("inbox", "", batchInboxShape, func(c *liveConversation, body document) { c.setInbox(body.text("inbox_id")) })
-	patch("data", "", batchDataShape, func(c *liveConversation, body document) {
-		c.setMeta(map[string]any{"data": body["data"]})
-	})
-	patch("segments", "", batchSegmentsShape, func(c *liveConversation, body document) {
-		c.setMeta(map[string]any{"segments": body["segments"]})
-	})
+	s.batchRoutesOfPeople(handle)
 	handle("POST", "website/{website}/batch/report", s.onSite(reportBatch))
 }
 

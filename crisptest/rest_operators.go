@@ -100,6 +100,9 @@ func inviteOperator(call restCall, w *site) restReply {
 	if !call.decode(inviteShape, &body) {
 		return invalid
 	}
+	if w.hasMember(body.text("email")) {
+		return refusal(http.StatusConflict, "operator_exists")
+	}
 	w.invited.Put(body.text("email"), body.excerpt("email", "role"))
 	return reply(http.StatusCreated, "invited", struct{}{})
 }

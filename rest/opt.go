@@ -38,11 +38,16 @@ func (o Opt[T]) MarshalJSON() ([]byte, error) {
 	if o.state != given {
 		return []byte("null"), nil
 	}
-	switch v := any(o.value).(type) {
+	return marshalWire(o.value)
+}
+
+// marshalWire is apart from Opt so that a program has it once, not for each type.
+func marshalWire(value any) ([]byte, error) {
+	switch v := value.(type) {
 	case time.Time:
 		return json.Marshal(v.UnixMilli())
 	case time.Duration:
 		return json.Marshal(int64(v / time.Minute))
 	}
-	return json.Marshal(o.value)
+	return json.Marshal(value)
 }

@@ -19,8 +19,11 @@ func main() {
 // untilSignal returns a context that is cancelled by the first signal to end. Its cause
 // is no other than context.Canceled, with whichever version of Go this is built.
 func untilSignal() context.Context {
-	signalled, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // for as long as the program runs
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())
-	context.AfterFunc(signalled, cancel)
+	context.AfterFunc(signalled, func() {
+		stop() // a second signal ends the program at once
+		cancel()
+	})
 	return ctx
 }

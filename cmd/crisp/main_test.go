@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -39,6 +40,9 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Defer(srv.Close)
+			elsewhere := httptest.NewServer(http.HandlerFunc(notCrisp))
+			env.Defer(elsewhere.Close)
+			env.Setenv("ELSEWHERE_URL", elsewhere.URL)
 			env.Setenv("SERVER_URL", srv.URL())
 			env.Setenv("SERVER_IDENTIFIER", srv.Token().Identifier)
 			env.Setenv("SERVER_KEY", srv.Token().Key)
@@ -53,6 +57,20 @@ func TestScripts(t *testing.T) {
 			"await":      await,
 		},
 	})
+}
+
+// notCrisp answers as what may be in Crisp's place: a portal, a gateway, or, as
+// Crisp's refusal, with what it was sent.
+func notCrisp(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/echo"):
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"error":true,"reason":%q,"data":{}}`, r.Header.Get("Authorization"))
+	case strings.HasPrefix(r.URL.Path, "/gateway"):
+		w.WriteHeader(http.StatusBadGateway)
+	default:
+		_, _ = io.WriteString(w, "<html>Welcome</html>")
+	}
 }
 
 // exits CODE PROGRAM ARGUMENTS… runs a program that must end with a code.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,164 +33,147 @@ func demo(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer srv.Close()
-	path := filepath.Join(dir, "contacts.db")
-
-	say(out, "1. Before the program runs, Crisp has Ada and Bob.")
-	ada := srv.AddProfile(card("ada@example.com", "Ada"))
-	bob := srv.AddProfile(card("bob@example.com", "Bob"))
-	err = whileRunning(ctx, srv, path, func(p *program) error {
-		if err := p.until(ctx, "ada@example.com | Ada", "bob@example.com | Bob"); err != nil {
-			return err
-		}
-		say(out, "2. While it runs, Cleo comes, Ada moves to ACME and Bob leaves: all in Crisp.")
-		srv.AddProfile(card("cleo@example.com", "Cleo"))
-		srv.UpdateProfile(ada.WebsiteID, ada.PeopleID, map[string]any{"company": map[string]any{"name": "ACME"}})
-		srv.RemoveProfile(bob.WebsiteID, bob.PeopleID)
-		if err := p.until(ctx, "ada@example.com | Ada | ACME", "cleo@example.com | Cleo"); err != nil {
-			return err
-		}
-		say(out, "3. Somebody changes the database by SQL: Ada is a VIP, Eve is new, Cleo is removed.")
-		if err := p.exec(ctx, `
-			UPDATE contacts SET segments = '["vip"]' WHERE email = 'ada@example.com';
-			INSERT INTO contacts (email, nickname) VALUES ('eve@example.com', 'Eve');
-			UPDATE contacts SET removed = 1 WHERE email = 'cleo@example.com'`); err != nil {
-			return err
-		}
-		return p.untilCrisp(ctx, "ada@example.com | Ada | ACME | vip", "eve@example.com | Eve")
-	}, out)
+	s, err := openStore(ctx, filepath.Join(dir, "contacts.db"))
 	if err != nil {
 		return err
 	}
-	say(out, "4. While it does not run, Dora comes in Crisp, and Eve gets a company in the database. It starts again.")
-	srv.AddProfile(card("dora@example.com", "Dora"))
-	if err := changeFile(ctx, path, `UPDATE contacts SET company = 'Initech' WHERE email = 'eve@example.com'`); err != nil {
-		return err
-	}
-	all := []string{"ada@example.com | Ada | ACME | vip", "dora@example.com | Dora", "eve@example.com | Eve | Initech"}
-	return whileRunning(ctx, srv, path, func(p *program) error {
-		return errors.Join(p.until(ctx, all...), p.untilCrisp(ctx, all...))
-	}, out)
+	d := &scene{srv: srv, store: s, out: out}
+	return errors.Join(d.play(ctx), s.close())
 }
 
-func say(out io.Writer, line string) { _, _ = fmt.Fprintln(out, line) }
-
-func card(email, nickname string) map[string]any {
-	return map[string]any{"email": email, "person": map[string]any{"nickname": nickname}}
+// scene is a Crisp and a database. What other programs do to the database is done
+// through the same handle.
+type scene struct {
+	srv   *crisptest.Server
+	store *store
+	out   io.Writer
 }
 
-// changeFile changes a database as another program does.
-func changeFile(ctx context.Context, path, statement string) error {
-	s, err := openStore(ctx, path)
+func (d *scene) play(ctx context.Context) error {
+	d.say("1. Before the program runs, Crisp has Ada and Bob.")
+	ada, bob := d.add("Ada"), d.add("Bob")
+	err := d.whileRunning(ctx, func(same func() error) error {
+		if err := same(); err != nil {
+			return err
+		}
+		d.say("2. In Crisp, Cleo comes, Ada moves to ACME, Bob leaves.")
+		d.add("Cleo")
+		d.srv.UpdateProfile(crisptest.WebsiteID, ada, map[string]any{"company": map[string]any{"name": "ACME"}})
+		d.srv.RemoveProfile(crisptest.WebsiteID, bob)
+		if err := same(); err != nil {
+			return err
+		}
+		d.say("3. In the database, Dora comes, Ada gets a phone, Cleo leaves.")
+		if err := d.sql(ctx,
+			`INSERT INTO contacts (email, nickname) VALUES ('dora@example.com', 'Dora')`,
+			`UPDATE contacts SET phone = '+49 30 1' WHERE nickname = 'Ada'`,
+			`UPDATE contacts SET removed = 1 WHERE nickname = 'Cleo'`); err != nil {
+			return err
+		}
+		return same()
+	})
 	if err != nil {
 		return err
 	}
-	_, err = s.db.ExecContext(ctx, statement)
-	return errors.Join(err, s.close())
-}
-
-// program is this program in live mode, running.
-type program struct {
-	srv     *crisptest.Server
-	store   *store
-	changed chan struct{} // holds a token when something was brought from one side to the other
-	out     io.Writer
-}
-
-// whileRunning runs the program until do returns.
-func whileRunning(ctx context.Context, srv *crisptest.Server, path string, do func(*program) error, out io.Writer) error {
-	s, err := openStore(ctx, path)
-	if err != nil {
+	d.say("4. While it does not run, Dora gets a phone in the database, Evi comes in Crisp, and Ada is\n" +
+		"   changed in both: in Crisp later. It starts again.")
+	if err := d.sql(ctx,
+		`UPDATE contacts SET phone = '+49 30 4' WHERE nickname = 'Dora'`,
+		`UPDATE contacts SET phone = '+49 30 5' WHERE nickname = 'Ada'`); err != nil {
 		return err
 	}
-	client := srv.Client()
+	d.add("Evi")
+	d.srv.UpdateProfile(crisptest.WebsiteID, ada, map[string]any{"segments": []string{"vip"}})
+	return d.whileRunning(ctx, func(same func() error) error { return same() })
+}
+
+func (d *scene) say(line string) { _, _ = fmt.Fprintln(d.out, line) }
+
+// add adds a contact in Crisp.
+func (d *scene) add(name string) (peopleID string) {
+	return d.srv.AddProfile(map[string]any{
+		"email": strings.ToLower(name) + "@example.com", "person": map[string]any{"nickname": name},
+	}).PeopleID
+}
+
+// sql does what another program does to the database.
+func (d *scene) sql(ctx context.Context, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := d.store.db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whileRunning runs the program, calls do, and stops the program when do returns. With
+// same, do waits until Crisp and the database have the same contacts, and prints them.
+func (d *scene) whileRunning(ctx context.Context, do func(same func() error) error) error {
+	client := d.srv.Client()
 	defer client.CloseIdleConnections()
-	p := &program{srv: srv, store: s, changed: make(chan struct{}, 1), out: out}
-	syncer := newSyncer(client, crisptest.WebsiteID, s)
-	syncer.changed = func() {
+	sync, changed := newSyncer(client, crisptest.WebsiteID, d.store), make(chan struct{}, 1)
+	sync.changed = func() {
 		select {
-		case p.changed <- struct{}{}:
-		default: // one is there already
+		case changed <- struct{}{}:
+		default: // it will look anyway
 		}
 	}
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- syncer.run(running, srv.Watch) }()
-	err = do(p)
+	go func() { ended <- sync.run(running) }()
+	err := do(func() error {
+		for {
+			here, err := d.here(ctx)
+			if err != nil {
+				return err
+			}
+			if slices.Equal(here, d.there()) {
+				d.say("   " + strings.Join(here, "\n   "))
+				return nil
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	})
 	stop() // as Ctrl-C does
-	return errors.Join(err, <-ended, s.close())
+	return errors.Join(err, <-ended)
 }
 
-func (p *program) exec(ctx context.Context, statements string) error {
-	_, err := p.store.db.ExecContext(ctx, statements)
-	return err
-}
-
-// until waits until the database has these contacts, and no others, and prints them.
-func (p *program) until(ctx context.Context, want ...string) error {
-	return p.wait(ctx, "the database", want, func() ([]string, error) {
-		contacts, err := p.store.contacts(ctx)
-		var lines []string
-		for _, c := range contacts {
-			lines = append(lines, line(c.Email, c.Nickname, c.Company, strings.Join(c.Segments, ",")))
+// here returns the contacts of the database, with those that wait in the outbox marked.
+func (d *scene) here(ctx context.Context) (lines []string, err error) {
+	rows, err := d.store.contacts(ctx)
+	for _, r := range rows {
+		line := r.line()
+		if r.number != 0 {
+			line += " (not sent yet)"
 		}
-		return lines, err
-	})
-}
-
-// untilCrisp does the same with what Crisp has.
-func (p *program) untilCrisp(ctx context.Context, want ...string) error {
-	return p.wait(ctx, "Crisp", want, func() ([]string, error) {
-		var lines []string
-		for _, profile := range p.srv.Profiles() {
-			company, _ := profile.Card["company"].(map[string]any)
-			name, _ := company["name"].(string)
-			var segments []string
-			list, _ := profile.Card["segments"].([]any)
-			for _, segment := range list {
-				segments = append(segments, fmt.Sprint(segment))
-			}
-			lines = append(lines, line(profile.Email, profile.Nickname(), name, strings.Join(segments, ",")))
-		}
-		return lines, nil
-	})
-}
-
-func line(fields ...string) string { return strings.TrimRight(strings.Join(fields, " | "), " |") }
-
-func (p *program) wait(ctx context.Context, where string, want []string, lines func() ([]string, error)) error {
-	for {
-		got, err := lines()
-		if err != nil {
-			return err
-		}
-		if same(got, want) {
-			say(p.out, "   "+where+" has:")
-			for _, l := range want {
-				say(p.out, "   - "+l)
-			}
-			return nil
-		}
-		select {
-		case <-p.changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%s has %q, not %q: %w", where, got, want, ctx.Err())
-		}
+		lines = append(lines, line)
 	}
+	return lines, err
 }
 
-// same reports whether two lists have the same lines, in any order.
-func same(got, want []string) bool {
-	count := make(map[string]int)
-	for _, l := range got {
-		count[l]++
-	}
-	for _, l := range want {
-		count[l]--
-	}
-	for _, n := range count {
-		if n != 0 {
-			return false
+// there returns the contacts of Crisp.
+func (d *scene) there() (lines []string) {
+	for _, p := range d.srv.Profiles() {
+		person, _ := p.Card["person"].(map[string]any)
+		company, _ := p.Card["company"].(map[string]any)
+		f := fields{Email: p.Email, Nickname: p.Nickname()}
+		f.Phone, _ = person["phone"].(string)
+		f.Company, _ = company["name"].(string)
+		segments, _ := p.Card["segments"].([]any)
+		for _, segment := range segments {
+			f.Segments = append(f.Segments, fmt.Sprint(segment))
 		}
+		lines = append(lines, f.line())
 	}
-	return true
+	slices.Sort(lines)
+	return lines
+}
+
+func (f fields) line() string {
+	columns := []string{f.Email, f.Nickname, cmp.Or(f.Phone, "-"), cmp.Or(f.Company, "-"), strings.Join(f.Segments, ",")}
+	return strings.TrimRight(strings.Join(columns, " | "), " |")
 }

@@ -5,10 +5,10 @@
 //
 //	go -C examples/crmsync run .
 //
-// Without settings, it shows this with a Crisp on loopback. With CRISP_IDENTIFIER
-// and CRISP_KEY (and CRISP_TIER: plugin, which is the default, user or website) it
-// does so with the real Crisp, for the website CRISP_WEBSITE_ID and the file that -db
-// names, until Ctrl-C.
+// Without settings, it shows this with a Crisp on loopback. With CRISP_IDENTIFIER,
+// CRISP_KEY and CRISP_WEBSITE_ID (and CRISP_TIER: plugin, user or website) it keeps the
+// contacts of a website of the real Crisp and the file that -db names the same, until
+// Ctrl-C. schema.sql says what other programs may do to the file.
 package main
 
 import (

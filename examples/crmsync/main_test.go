@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,18 +18,13 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
-	"github.com/crisp-go/crisp/rest"
 )
 
-// childDB is the variable that has a test process be the program itself.
-const childDB = "CRMSYNC_TEST_DB"
-
+// TestMain is the program itself where a test runs it as another process.
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childDB); path != "" {
-		if err := live(context.Background(), os.Getenv, path); err != nil {
-			panic(err)
-		}
-		return
+	if os.Getenv("CRMSYNC_TEST_LIVE") != "" {
+		fmt.Fprintln(os.Stderr, live(context.Background(), os.Getenv, "contacts.db"))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -36,261 +33,334 @@ func TestDemo(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, demo(t.Context(), &out))
 	assert.Equal(t, `1. Before the program runs, Crisp has Ada and Bob.
-   the database has:
-   - ada@example.com | Ada
-   - bob@example.com | Bob
-2. While it runs, Cleo comes, Ada moves to ACME and Bob leaves: all in Crisp.
-   the database has:
-   - ada@example.com | Ada | ACME
-   - cleo@example.com | Cleo
-3. Somebody changes the database by SQL: Ada is a VIP, Eve is new, Cleo is removed.
-   Crisp has:
-   - ada@example.com | Ada | ACME | vip
-   - eve@example.com | Eve
-4. While it does not run, Dora comes in Crisp, and Eve gets a company in the database. It starts again.
-   the database has:
-   - ada@example.com | Ada | ACME | vip
-   - dora@example.com | Dora
-   - eve@example.com | Eve | Initech
-   Crisp has:
-   - ada@example.com | Ada | ACME | vip
-   - dora@example.com | Dora
-   - eve@example.com | Eve | Initech
+   ada@example.com | Ada | - | -
+   bob@example.com | Bob | - | -
+2. In Crisp, Cleo comes, Ada moves to ACME, Bob leaves.
+   ada@example.com | Ada | - | ACME
+   cleo@example.com | Cleo | - | -
+3. In the database, Dora comes, Ada gets a phone, Cleo leaves.
+   ada@example.com | Ada | +49 30 1 | ACME
+   dora@example.com | Dora | - | -
+4. While it does not run, Dora gets a phone in the database, Evi comes in Crisp, and Ada is
+   changed in both: in Crisp later. It starts again.
+   ada@example.com | Ada | +49 30 1 | ACME | vip
+   dora@example.com | Dora | +49 30 4 | -
+   evi@example.com | Evi | - | -
 `, out.String())
 }
 
-func testStore(t *testing.T) *store {
+// bench is a Crisp, a database and what keeps them the same, step by step.
+type bench struct {
+	*scene
+	*syncer
+	t *testing.T
+}
+
+func newBench(t *testing.T) *bench {
 	t.Helper()
+	srv := crisptest.NewServer(t)
 	s, err := openStore(t.Context(), filepath.Join(t.TempDir(), "contacts and %more?.db"))
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.close()) })
-	return s
+	client := srv.Client()
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		assert.NoError(t, s.close())
+	})
+	return &bench{
+		scene: &scene{srv: srv, store: s}, syncer: newSyncer(client, crisptest.WebsiteID, s), t: t,
+	}
 }
 
-// running runs the program with a server and an empty database.
-func running(t *testing.T, srv *crisptest.Server, do func(ctx context.Context, p *program)) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "contacts.db")
-	require.NoError(t, whileRunning(t.Context(), srv, path, func(p *program) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		do(ctx, p)
-		return nil
-	}, t.Output()))
+func (b *bench) exec(statements ...string) {
+	b.t.Helper()
+	require.NoError(b.t, b.sql(b.t.Context(), statements...))
 }
 
-// writes returns the requests that changed contacts.
-func writes(srv *crisptest.Server) (requests []string) {
-	for _, r := range srv.Requests() {
-		if r.Method != http.MethodGet && strings.Contains(r.Path, "/people/") {
-			requests = append(requests, r.Method)
+func (b *bench) update(peopleID string, changes map[string]any) {
+	b.srv.UpdateProfile(crisptest.WebsiteID, peopleID, changes)
+}
+
+// assertSame asserts that both sides have these contacts, and nothing waits.
+func (b *bench) assertSame(lines ...string) {
+	b.t.Helper()
+	here, err := b.here(b.t.Context())
+	require.NoError(b.t, err)
+	assert.Equal(b.t, lines, here, "in the database")
+	assert.Equal(b.t, lines, b.there(), "in Crisp")
+}
+
+// written returns how many requests have changed something in Crisp.
+func (b *bench) written() (n int) {
+	for _, r := range b.srv.Requests() {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			n++
 		}
 	}
-	return requests
+	return n
 }
 
-func TestWhatCameFromCrispDoesNotGoBack(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	srv.AddProfile(card("ada@example.com", "Ada"))
-	running(t, srv, func(ctx context.Context, p *program) {
-		bob := srv.AddProfile(card("bob@example.com", "Bob"))
-		srv.UpdateProfile(bob.WebsiteID, bob.PeopleID, map[string]any{"company": map[string]any{"name": "ACME"}})
-		require.NoError(t, p.until(ctx, "ada@example.com | Ada", "bob@example.com | Bob | ACME"))
-		pending, err := p.store.pending(ctx)
-		require.NoError(t, err)
-		assert.Empty(t, pending)
-	})
-	assert.Empty(t, writes(srv))
+// phone is a change of a contact in Crisp.
+func phone(number string) map[string]any {
+	return map[string]any{"person": map[string]any{"phone": number}}
 }
 
-func TestWhatIsSentComesBackOnce(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	running(t, srv, func(ctx context.Context, p *program) {
-		require.NoError(t, p.exec(ctx, `INSERT INTO contacts (email, nickname) VALUES ('eve@example.com', 'Eve')`))
-		require.NoError(t, p.untilCrisp(ctx, "eve@example.com | Eve"))
-		_, err := srv.WaitHandled(ctx, func(h crisptest.Handled) bool { return h.Event.EventName() == "people:profile:created" })
-		require.NoError(t, err)
-		require.NoError(t, p.exec(ctx, `UPDATE contacts SET phone = '+1' WHERE email = 'eve@example.com'`))
-		_, err = srv.WaitHandled(ctx, func(h crisptest.Handled) bool { return h.Event.EventName() == "people:profile:updated" })
-		require.NoError(t, err)
-		require.NoError(t, p.until(ctx, "eve@example.com | Eve"))
-	})
-	assert.Equal(t, []string{http.MethodPost, http.MethodPatch}, writes(srv))
+func TestWhatComesFromOneSideDoesNotGoBack(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	ada := b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.update(ada, phone("1"))
+	require.NoError(t, b.refresh(ctx, ada))
+	require.NoError(t, b.sendPending(ctx))
+	assert.Zero(t, b.written(), "what came from Crisp")
+
+	b.exec(`UPDATE contacts SET phone = '2'`)
+	require.NoError(t, b.sendPending(ctx))
+	assert.Equal(t, 1, b.written())
+	for range 3 { // the events of that, and a list
+		require.NoError(t, b.refresh(ctx, ada))
+		require.NoError(t, b.list(ctx))
+		require.NoError(t, b.sendPending(ctx))
+	}
+	assert.Equal(t, 1, b.written())
+	b.assertSame("ada@example.com | Ada | 2 | -")
 }
 
-func TestTheLaterChangeWins(t *testing.T) {
-	for name, test := range map[string]struct {
-		crispAt time.Duration // after the change in the database
-		want    string
-		pending bool
+func TestTheLaterOfTwoChangesWins(t *testing.T) {
+	for name, tt := range map[string]struct {
+		here time.Duration // when it was changed in the database, after the change in Crisp
+		want string
 	}{
-		"the database's":     {-time.Second, "here", true},
-		"Crisp's":            {time.Second, "there", false},
-		"at the same moment": {0, "there", false},
+		"in Crisp":        {-time.Hour, "ada@example.com | Ada | crisp | -"},
+		"in the database": {time.Hour, "ada@example.com | Ada | here | -"},
+	} {
+		for _, way := range []string{"by an event", "by a list", "by the outbox"} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				b, ctx := newBench(t), t.Context()
+				ada := b.add("Ada")
+				require.NoError(t, b.list(ctx))
+				b.update(ada, phone("crisp"))
+				b.exec(`UPDATE contacts SET crisp_at = 1`) // not in the millisecond that is known
+				b.exec(`UPDATE contacts SET phone = 'here'`,
+					fmt.Sprintf(`UPDATE contacts SET changed_at = %d`, time.Now().Add(tt.here).UnixMilli()))
+				switch way {
+				case "by an event":
+					require.NoError(t, b.refresh(ctx, ada))
+				case "by a list":
+					require.NoError(t, b.list(ctx))
+				}
+				require.NoError(t, b.sendPending(ctx))
+				b.assertSame(tt.want)
+			})
+		}
+	}
+}
+
+// TestAChangeWhileTheOneBeforeIsSent has the echo of a change come when the next one
+// waits already: to Crisp, the echo is the later one.
+func TestAChangeWhileTheOneBeforeIsSent(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	ada := b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.exec(`UPDATE contacts SET phone = '1'`)
+	pending, err := b.syncer.store.pending(ctx)
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	b.exec(`UPDATE contacts SET phone = '2'`) // meanwhile
+	_, err = b.write(ctx, pending[0])
+	require.NoError(t, err)
+	require.NoError(t, b.refresh(ctx, ada))
+	require.NoError(t, b.sendPending(ctx))
+	b.assertSame("ada@example.com | Ada | 2 | -")
+}
+
+func TestAContactThatIsKilledWhileItIsMadeIsMadeOnce(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	b.exec(`INSERT INTO contacts (email, segments) VALUES ('Dora@example.com', '["vip"]')`)
+	pending, err := b.syncer.store.pending(ctx)
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	_, err = b.write(ctx, pending[0]) // and the program is killed
+	require.NoError(t, err)
+	require.NoError(t, b.list(ctx))
+	require.NoError(t, b.sendPending(ctx))
+	assert.Equal(t, 1, b.written())
+	assert.Len(t, b.srv.Profiles(), 1)
+	pending, err = b.syncer.store.pending(ctx)
+	require.NoError(t, err)
+	assert.Empty(t, pending)
+}
+
+func TestRemovals(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*bench, string)
+		want   []string
+	}{
+		"in the database": {func(b *bench, _ string) { b.exec(`UPDATE contacts SET removed = 1`) }, nil},
+		"in Crisp":        {func(b *bench, id string) { b.srv.RemoveProfile(crisptest.WebsiteID, id) }, nil},
+		"in both": {func(b *bench, id string) {
+			b.exec(`UPDATE contacts SET removed = 1`)
+			b.srv.RemoveProfile(crisptest.WebsiteID, id)
+		}, nil},
+		"in Crisp, and changed here": {func(b *bench, id string) {
+			b.exec(`UPDATE contacts SET phone = '1'`)
+			b.srv.RemoveProfile(crisptest.WebsiteID, id)
+		}, nil},
+		"here, and changed in Crisp later": {func(b *bench, id string) {
+			b.exec(`UPDATE contacts SET removed = 1`, `UPDATE contacts SET changed_at = 1, crisp_at = 1`)
+			b.update(id, phone("2"))
+		}, []string{"ada@example.com | Ada | 2 | -"}},
+		"here before it was ever sent": {func(b *bench, _ string) {
+			b.exec(`UPDATE contacts SET removed = 1`,
+				`INSERT INTO contacts (email) VALUES ('x@example.com')`, `UPDATE contacts SET removed = 1`)
+		}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, ctx := testStore(t), t.Context()
-			require.NoError(t, s.apply(ctx, profile("ada", "first", time.Unix(1, 0))))
-			_, err := s.db.ExecContext(ctx, `UPDATE contacts SET nickname = 'here'`)
+			b, ctx := newBench(t), t.Context()
+			ada := b.add("Ada")
+			require.NoError(t, b.list(ctx))
+			before, err := b.people.Profile(ctx, ada)
 			require.NoError(t, err)
-			rows, err := s.pending(ctx)
+			tt.change(b, ada)
+			require.NoError(t, b.sendPending(ctx))
+			require.NoError(t, b.list(ctx))
+			require.NoError(t, b.syncer.store.apply(ctx, before)) // what was read before comes late
+			b.assertSame(tt.want...)
+			pending, err := b.syncer.store.pending(ctx)
 			require.NoError(t, err)
-			require.Len(t, rows, 1)
-			changed := time.UnixMilli(rows[0].changedAt)
-
-			require.NoError(t, s.apply(ctx, profile("ada", "there", changed.Add(test.crispAt))))
-			rows, err = s.contacts(ctx)
-			require.NoError(t, err)
-			require.Len(t, rows, 1)
-			assert.Equal(t, test.want, rows[0].Nickname)
-			assert.Equal(t, test.pending, rows[0].number != 0)
+			assert.Empty(t, pending, "what came from Crisp does not go back")
 		})
 	}
 }
 
-func profile(peopleID, nickname string, at time.Time) *rest.Profile {
-	return &rest.Profile{PeopleID: peopleID, Email: peopleID + "@example.com", Person: crisp.Person{Nickname: nickname}, UpdatedAt: at}
+func TestAChangeOfWhatIsKnownNeedsNoClock(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	ada := b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.exec(`UPDATE contacts SET phone = '1'`, `UPDATE contacts SET changed_at = 1`) // by a clock that is years behind
+	require.NoError(t, b.refresh(ctx, ada))
+	require.NoError(t, b.sendPending(ctx))
+	b.assertSame("ada@example.com | Ada | 1 | -")
+}
+
+func TestAContactThatMovedToAnotherPageIsNotRemoved(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.exec(`UPDATE contacts SET seen_at = 0`)
+	b.srv.HandleREST("GET website/{website}/people/profiles/{page}", func(*http.Request) (int, any) { return http.StatusOK, []any{} })
+	require.NoError(t, b.list(ctx))
+	b.assertSame("ada@example.com | Ada | - | -")
 }
 
 func TestWhatIsReadLateChangesNothing(t *testing.T) {
-	s, ctx := testStore(t), t.Context()
-	require.NoError(t, s.apply(ctx, profile("ada", "new", time.Unix(2, 0))))
-	require.NoError(t, s.apply(ctx, profile("ada", "old", time.Unix(1, 0))))
-	rows, err := s.contacts(ctx)
+	b, ctx := newBench(t), t.Context()
+	ada := b.add("Ada")
+	before, err := b.people.Profile(ctx, ada)
 	require.NoError(t, err)
-	require.Len(t, rows, 1)
-	assert.Equal(t, "new", rows[0].Nickname)
-
-	require.NoError(t, s.gone(ctx, "ada"))
-	require.NoError(t, s.apply(ctx, profile("ada", "old", time.Unix(3, 0))))
-	rows, err = s.contacts(ctx)
-	require.NoError(t, err)
-	assert.Empty(t, rows, "it was removed")
+	before.UpdatedAt = before.UpdatedAt.Add(-time.Second)
+	b.update(ada, phone("1"))
+	require.NoError(t, b.refresh(ctx, ada))
+	require.NoError(t, b.syncer.store.apply(ctx, before))
+	b.assertSame("ada@example.com | Ada | 1 | -")
 }
 
-func TestAChangeThatCrispRefusesKeepsNoOther(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	running(t, srv, func(ctx context.Context, p *program) {
-		require.NoError(t, p.exec(ctx, `
-			INSERT INTO contacts (nickname) VALUES ('Nobody');
-			INSERT INTO contacts (email, nickname) VALUES ('eve@example.com', 'Eve')`))
-		require.NoError(t, p.untilCrisp(ctx, "eve@example.com | Eve"))
-		var refusal string
-		require.NoError(t, p.store.db.QueryRowContext(ctx, `SELECT refusal FROM outbox`).Scan(&refusal))
-		assert.Equal(t, "invalid_data", refusal)
-		require.NoError(t, p.exec(ctx, `UPDATE contacts SET email = 'nobody@example.com' WHERE nickname = 'Nobody'`))
-		require.NoError(t, p.untilCrisp(ctx, "eve@example.com | Eve", "nobody@example.com | Nobody"))
-	})
+func TestAContactThatCrispRefusesDoesNotKeepTheOthers(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	b.exec(`INSERT INTO contacts (nickname) VALUES ('Nobody')`, `INSERT INTO contacts (email) VALUES ('eve@example.com')`)
+	require.NoError(t, b.sendPending(ctx))
+	assert.Equal(t, []string{"eve@example.com | eve | - | -"}, b.there())
+	asked := b.written()
+	require.NoError(t, b.sendPending(ctx))
+	assert.Equal(t, asked, b.written(), "it waits")
+
+	b.exec(`UPDATE contacts SET email = 'nobody@example.com' WHERE nickname = 'Nobody'`)
+	require.NoError(t, b.sendPending(ctx))
+	assert.Len(t, b.there(), 2)
 }
 
-func TestAnEventThatIsLostIsMadeUpForByAList(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	client := srv.Client()
-	t.Cleanup(client.CloseIdleConnections)
-	sync := newSyncer(client, crisptest.WebsiteID, testStore(t))
+func TestWhatIsNotSentStaysInTheOutbox(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	b.add("Ada")
+	require.NoError(t, b.list(ctx))
+	b.exec(`UPDATE contacts SET phone = '1'`)
+	b.srv.FailREST(http.StatusForbidden, 1)
+	require.ErrorIs(t, b.sendPending(ctx), crisp.ErrScope)
+	require.NoError(t, b.sendPending(ctx))
+	b.assertSame("ada@example.com | Ada | 1 | -")
+}
+
+func TestARowIsMarkedAsRemovedNotDeleted(t *testing.T) {
+	b := newBench(t)
+	b.exec(`INSERT INTO contacts (email) VALUES ('x@example.com')`)
+	assert.ErrorContains(t, b.sql(t.Context(), `DELETE FROM contacts`), "set removed = 1")
+}
+
+func TestAnEventThatIsLostMakesAList(t *testing.T) {
+	b := newBench(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // as when the database is out of reach
-	require.Error(t, sync.router().Dispatch(ctx, &crisp.PeopleProfileRemoved{WebsiteID: crisptest.WebsiteID, PeopleID: "ada"}))
-	assert.Len(t, sync.stale, 1)
-	sync.markStale() // at most once
-	assert.Len(t, sync.stale, 1)
+	require.Error(t, b.router().Dispatch(ctx, &crisp.PeopleProfileRemoved{WebsiteID: "w", PeopleID: "ada"}))
+	assert.Len(t, b.stale, 1)
+	b.markStale() // at most once
+	assert.Len(t, b.stale, 1)
 }
 
-func TestAContactThatSlippedFromPageToPageStays(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	ada := srv.AddProfile(card("ada@example.com", "Ada"))
-	client := srv.Client()
-	t.Cleanup(client.CloseIdleConnections)
-	sync := newSyncer(client, crisptest.WebsiteID, testStore(t))
-	require.NoError(t, sync.list(t.Context()))
-	srv.HandleREST("GET website/{website}/people/profiles/{page}", func(*http.Request) (int, any) { return http.StatusOK, []any{} })
-	require.NoError(t, sync.list(t.Context()))
-	rows, err := sync.store.contacts(t.Context())
-	require.NoError(t, err)
-	assert.Len(t, rows, 1)
-
-	srv.RemoveProfile(ada.WebsiteID, ada.PeopleID)
-	require.NoError(t, sync.list(t.Context()))
-	rows, err = sync.store.contacts(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, rows)
+func TestADatabaseThatIsLockedForAMomentLosesNothing(t *testing.T) {
+	b := newBench(t)
+	ada := b.add("Ada")
+	failures := 1
+	router := b.router()
+	crisp.On(router, func(context.Context, *crisp.PeopleProfileCreated) error {
+		if failures--; failures >= 0 {
+			return errors.New("database is locked")
+		}
+		return nil
+	})
+	require.NoError(t, router.Dispatch(t.Context(), &crisp.PeopleProfileCreated{WebsiteID: crisptest.WebsiteID, PeopleID: ada}))
+	assert.Equal(t, -1, failures)
+	b.assertSame("ada@example.com | Ada | - | -")
+	assert.Empty(t, b.stale)
 }
 
-// The program is killed again and again while both sides change.
-func TestNothingIsLostWhenTheProgramIsKilled(t *testing.T) {
-	srv := crisptest.NewServer(t)
-	path := filepath.Join(t.TempDir(), "contacts.db")
-	s, err := openStore(t.Context(), path)
+// TestItMayBeKilledAtAnyTime runs the program as another process, which is killed in
+// each round after another number of requests, while both sides change.
+func TestItMayBeKilledAtAnyTime(t *testing.T) {
+	b, ctx := newBench(t), t.Context()
+	dir := t.TempDir()
+	s, err := openStore(ctx, filepath.Join(dir, "contacts.db"))
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.close()) })
-	start := func() *exec.Cmd {
-		child := exec.CommandContext(t.Context(), os.Args[0])
-		child.Env = append(os.Environ(), childDB+"="+path,
-			"CRISP_IDENTIFIER="+srv.Token().Identifier, "CRISP_KEY="+srv.Token().Key,
-			"CRISP_BASE_URL="+srv.URL(), "CRISP_WEBSITE_ID="+crisptest.WebsiteID)
-		require.NoError(t, child.Start())
-		return child
-	}
-	kill := func(child *exec.Cmd) {
-		require.NoError(t, child.Process.Kill())
-		_ = child.Wait() // it was killed
-	}
+	defer func() { assert.NoError(t, s.close()) }()
+	d := &scene{srv: b.srv, store: s, out: &bytes.Buffer{}}
+	crispsID := d.add("Crisp")
+	require.NoError(t, d.sql(ctx, `INSERT INTO contacts (email, nickname) VALUES ('here@example.com', 'Here')`))
 
-	var want []string
-	for round := range 10 {
-		child := start()
-		for i := range 5 {
-			name := string(rune('a'+round)) + string(rune('a'+i))
-			srv.AddProfile(card(name+"@crisp.example", name))
-			_, err := s.db.ExecContext(t.Context(), `INSERT INTO contacts (email, nickname) VALUES (?, ?)`, name+"@db.example", name)
-			require.NoError(t, err)
-			want = append(want, line(name+"@crisp.example", name), line(name+"@db.example", name))
-		}
-		before := len(srv.Requests())
-		_, err := srv.WaitRequest(t.Context(), func(crisptest.Request) bool { return len(srv.Requests()) >= before+2+2*round })
-		require.NoError(t, err) // each is killed at another moment
-		kill(child)
+	const rounds = 16
+	for round := range rounds {
+		before := len(b.srv.Requests())
+		program := exec.CommandContext(ctx, os.Args[0])
+		program.Dir = dir
+		program.Env = append(os.Environ(), "CRMSYNC_TEST_LIVE=1", "CRISP_BASE_URL="+b.srv.URL(),
+			"CRISP_IDENTIFIER="+b.srv.Token().Identifier, "CRISP_KEY="+b.srv.Token().Key, "CRISP_WEBSITE_ID="+crisptest.WebsiteID)
+		require.NoError(t, program.Start())
+		require.NoError(t, d.sql(ctx,
+			fmt.Sprintf(`UPDATE contacts SET phone = '%d' WHERE nickname = 'Here'`, round),
+			fmt.Sprintf(`INSERT INTO contacts (email, nickname) VALUES ('new%02d@example.com', 'New %d')`, round, round)))
+		b.update(crispsID, phone(fmt.Sprint(round)))
+		_, err := b.srv.WaitRequest(ctx, func(crisptest.Request) bool { return len(b.srv.Requests()) >= before+1+round%7 }) // of about ten
+		require.NoError(t, err)
+		require.NoError(t, program.Process.Kill())
+		require.Error(t, program.Wait())
 	}
-	child := start()
-	defer kill(child)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	changed := make(chan struct{}, 1)
-	p := &program{srv: srv, store: s, changed: changed, out: t.Output()}
-	go func() { // the database tells nobody
-		ticker := time.NewTicker(20 * time.Millisecond)
-		defer ticker.Stop()
-		for ctx.Err() == nil {
-			<-ticker.C
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	require.NoError(t, p.until(ctx, want...))
-	require.NoError(t, p.untilCrisp(ctx, want...))
+	require.NoError(t, d.whileRunning(ctx, func(same func() error) error { return same() }))
+	all := d.there()
+	assert.Len(t, all, rounds+2, "each contact once")
+	assert.Contains(t, all, fmt.Sprintf("here@example.com | Here | %d | -", rounds-1))
+	assert.Contains(t, all, fmt.Sprintf("crisp@example.com | Crisp | %d | -", rounds-1))
 }
 
 func TestADatabaseThatCanNotBeOpenedIsAnError(t *testing.T) {
 	_, err := openStore(t.Context(), filepath.Join(t.TempDir(), "missing", "contacts.db"))
 	assert.ErrorContains(t, err, "contacts.db")
-}
-
-func TestSettingsThatLackSomethingAreRefused(t *testing.T) {
-	for name, test := range map[string]struct {
-		env  map[string]string
-		want string
-	}{
-		"website":    {map[string]string{"CRISP_IDENTIFIER": "a", "CRISP_KEY": "b"}, "CRISP_WEBSITE_ID is not set"},
-		"known tier": {map[string]string{"CRISP_WEBSITE_ID": "w", "CRISP_TIER": "x"}, `CRISP_TIER is "x"`},
-		"key":        {map[string]string{"CRISP_WEBSITE_ID": "w", "CRISP_IDENTIFIER": "a"}, "key"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, _, err := newClient(func(name string) string { return test.env[name] })
-			assert.ErrorContains(t, err, test.want)
-		})
-	}
 }
 
 func TestContactsAreForThisUserAlone(t *testing.T) {
@@ -300,9 +370,27 @@ func TestContactsAreForThisUserAlone(t *testing.T) {
 	defer func() { require.NoError(t, s.close()) }()
 	files, err := filepath.Glob(path + "*")
 	require.NoError(t, err)
+	require.NotEmpty(t, files)
 	for _, file := range files {
 		info, err := os.Stat(file)
 		require.NoError(t, err)
 		assert.Zero(t, info.Mode().Perm()&0o077, file)
+	}
+}
+
+func TestSettingsThatAreMissingAreErrors(t *testing.T) {
+	for name, env := range map[string]string{
+		"no website": "CRISP_IDENTIFIER=i CRISP_KEY=k",
+		"no key":     "CRISP_IDENTIFIER=i CRISP_WEBSITE_ID=w",
+		"unknown":    "CRISP_IDENTIFIER=i CRISP_KEY=k CRISP_WEBSITE_ID=w CRISP_TIER=operator",
+	} {
+		t.Run(name, func(t *testing.T) {
+			getenv := func(key string) string {
+				_, after, _ := strings.Cut(" "+env, " "+key+"=")
+				value, _, _ := strings.Cut(after, " ")
+				return value
+			}
+			assert.Error(t, live(t.Context(), getenv, filepath.Join(t.TempDir(), "contacts.db")))
+		})
 	}
 }

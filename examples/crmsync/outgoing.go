@@ -46,24 +46,15 @@ func (s *syncer) sendPending(ctx context.Context) error {
 	var failed error
 	for _, r := range pending {
 		err := s.send(crisp.Idempotent(ctx), r)
-		if reason, refused := refusalOf(err); refused {
-			slog.Error("Crisp does not take a contact", "contact", r.ID, "reason", reason)
-			err = s.store.refused(ctx, r, reason)
+		var refusal *crisp.APIError
+		if errors.As(err, &refusal) && refusal.StatusCode == http.StatusBadRequest && refusal.FromCrisp() {
+			slog.Error("Crisp does not take a contact", "contact", r.ID, "reason", refusal.Reason)
+			err = s.store.refused(ctx, r, refusal.Reason)
 		}
 		failed = errors.Join(failed, err)
 		s.changed()
 	}
 	return failed
-}
-
-// refusalOf reports whether Crisp refuses a change for what it is, so that it would be
-// refused again, and why: it is invalid, or another contact has the address.
-func refusalOf(err error) (reason string, refused bool) {
-	var refusal *crisp.APIError
-	if !errors.As(err, &refusal) || !refusal.FromCrisp() {
-		return "", false
-	}
-	return refusal.Reason, refusal.StatusCode == http.StatusBadRequest || refusal.StatusCode == http.StatusConflict
 }
 
 // send brings a change to Crisp. It may be killed at any moment: the change is in the

@@ -10,8 +10,8 @@ import (
 )
 
 // apply brings a contact up to date with a profile that Crisp has returned. Of two
-// changes, one here and one in Crisp, the later wins, as a whole, by the clocks of both;
-// Crisp's, if they are of the same millisecond.
+// changes that did not know of each other, one here and one in Crisp, the later wins, as
+// a whole, by the clocks of both; Crisp's, if they are of the same millisecond.
 func (s *store) apply(ctx context.Context, p *rest.Profile) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error { return apply(ctx, tx, p) })
 }
@@ -36,9 +36,11 @@ func apply(ctx context.Context, tx *sql.Tx, p *rest.Profile) error {
 		return nil
 	case at < known.crispAt: // this was read before what is known
 		return nil
+	case pending && at == known.crispAt: // the change that waits in the outbox was made knowing this
+		return seen(ctx, tx, known, p, at)
 	case pending && fieldsOf(p).text() == known.sent: // that's ours, and has changed here since
 		return seen(ctx, tx, known, p, at)
-	case pending && at < known.changedAt: // what waits in the outbox is later
+	case pending && at < known.changedAt: // the change in the outbox is later
 		return seen(ctx, tx, known, p, at)
 	}
 	theirs := fieldsOf(p)
@@ -85,10 +87,10 @@ func (s *store) gone(ctx context.Context, peopleID string) error {
 	})
 }
 
-// unseen returns the identifiers of the contacts that have not been seen in Crisp since
+// unseen returns the identifiers of the contacts that have not been seen in Crisp after
 // a time.
 func (s *store) unseen(ctx context.Context, since time.Time) (peopleIDs []string, err error) {
-	rows, err := query(ctx, s.db, `WHERE people_id IS NOT NULL AND removed = 0 AND seen_at < ?`, since.UnixMilli())
+	rows, err := query(ctx, s.db, `WHERE people_id IS NOT NULL AND removed = 0 AND seen_at <= ?`, since.UnixMilli())
 	for _, r := range rows {
 		peopleIDs = append(peopleIDs, r.PeopleID)
 	}

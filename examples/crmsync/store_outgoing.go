@@ -27,12 +27,12 @@ func (s *store) sending(ctx context.Context, r row) error {
 
 // done takes a change off the outbox, unless another has taken its place, and brings
 // the contact up to date with what Crisp has now: nil if it has nothing.
-func (s *store) done(ctx context.Context, r row, theirs *rest.Profile) error {
+func (s *store) done(ctx context.Context, r row, now *rest.Profile) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE number = ?`, r.number); err != nil || theirs == nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE number = ?`, r.number); err != nil || now == nil {
 			return err
 		}
-		return apply(ctx, tx, theirs)
+		return apply(ctx, tx, now)
 	})
 }
 

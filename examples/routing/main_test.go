@@ -217,7 +217,7 @@ func TestNobodyIsAvailable(t *testing.T) {
 		assert.Empty(t, v.Conversation().Assigned)
 		reminders := v.Conversation().Reminders
 		require.Len(t, reminders, 1)
-		assert.Equal(t, 4*time.Hour, reminders[0].Due.Sub(time.Now()).Round(time.Minute))
+		assert.Equal(t, 4*time.Hour, time.Until(reminders[0].Due).Round(time.Minute))
 		assert.Equal(t, []string{`Routed by the rule French: the language is "fr". Nobody is available; a reminder comes at 04:00 UTC.`}, notes(v))
 		say(v, "Personne?")
 		assert.Len(t, v.Conversation().Reminders, 1)

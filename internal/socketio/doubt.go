@@ -15,17 +15,21 @@ import (
 //
 // The doubt is over when the server has answered pings that were sent after it
 // arose, since whatever the server had written before has been read then. A server
-// that answers none is asked for as long as it may be silent: if the connection lives
-// still, whole packets have come since.
+// that answers none is asked until something comes after the reader has listened for as
+// long as a living server may be silent. Time in which nobody reads counts for nothing:
+// the answer may wait behind what is not read, and the connection may be long dead.
 type doubt struct {
 	began    atomic.Int64 // in the tap's time; 0 = there is none
 	lateTime atomic.Int64 // how long the network may be silent before what comes is late; 0 = maxLateTime
 
-	mu      sync.Mutex    // guards what follows, and writing began
-	asking  bool          // the server is being asked
-	later   int64         // when a doubt arose that the answer won't settle; 0 = none
-	travel  time.Duration // the shortest that a ping has taken so far; 0 = none has yet
-	silence time.Duration // for how long a living server may send nothing; 0 = not known
+	mu       sync.Mutex    // guards what follows, and writing began
+	asking   bool          // the server is being asked
+	later    int64         // when a doubt arose that the answer won't settle; 0 = none
+	travel   time.Duration // the shortest that a ping has taken so far; 0 = none has yet
+	silence  time.Duration // for how long a living server may send nothing; 0 = not known
+	giveUp   func()        // ends the asking; nil = nobody is asked
+	asked    time.Time     // when that began
+	listened time.Duration // for how long the reader has listened since the server was asked
 }
 
 // maxLateTime is longer than a peer that has more to send would pause, and longer
@@ -88,19 +92,16 @@ func (d *doubt) settle(ping func(context.Context) error) {
 // ask sends two pings, one after the other: the answer to the first may overtake what
 // waits in the server above its socket.
 func (d *doubt) ask(ping func(context.Context) error) error {
-	d.mu.Lock()
-	silence := d.silence
-	d.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
-	if silence > 0 {
-		ctx, cancel = context.WithTimeout(ctx, silence)
-	}
 	defer cancel()
+	d.mu.Lock()
+	d.giveUp, d.asked, d.listened = cancel, time.Now(), 0
+	d.mu.Unlock()
 	for range 2 {
 		sent := time.Now()
 		err := ping(ctx)
 		if err != nil && ctx.Err() != nil {
-			return nil // nor has the watchdog ended the connection
+			return nil // the server lives, but answers no pings
 		}
 		if err != nil {
 			return err
@@ -108,6 +109,20 @@ func (d *doubt) ask(ping func(context.Context) error) error {
 		d.measure(time.Since(sent))
 	}
 	return nil
+}
+
+// heard notes that bytes came after the reader has listened for some time.
+func (d *doubt) heard(after time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.giveUp == nil {
+		return
+	}
+	// The read may have begun before the server was asked.
+	d.listened += min(after, time.Since(d.asked))
+	if d.silence > 0 && d.listened >= d.silence {
+		d.giveUp()
+	}
 }
 
 func (d *doubt) measure(travel time.Duration) {
@@ -123,6 +138,7 @@ func (d *doubt) measure(travel time.Duration) {
 func (d *doubt) answered(err error) (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.giveUp = nil
 	if err != nil { // the connection has ended; what is left of it is as doubtful as before
 		d.asking = false
 		return false

@@ -76,3 +76,33 @@ func TestAServerWithoutPongsIsNotInDoubtForever(t *testing.T) {
 		assert.Less(t, time.Since(c.PassedOn()), 2*(interval+timeout))
 	})
 }
+
+// While nobody reads, the answer to a ping may wait behind what the server had sent before
+// it gave the connection up. However long that takes, it settles nothing.
+func TestAReaderThatIsHeldUpStaysInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := startBuffered(t, func(p *peer) {
+			p.handshake()
+			p.send(`42["first"]`)
+			time.Sleep(maxLateTime / 5)
+			p.send(`42["second"]`)
+			time.Sleep(3 * (interval + timeout))
+			p.send(`42["third"]`)
+			time.Sleep(time.Second)
+		})
+		c := open(t, client, Options{})
+		assert.Equal(t, "first", nextName(t, c))
+		first := c.PassedOn()
+		c.HoldUp()
+		time.Sleep(maxLateTime / 2)
+		c.GoOn()
+		assert.Equal(t, "second", nextName(t, c))
+		c.HoldUp()
+		time.Sleep(3 * (interval + timeout))
+		assert.Equal(t, first, c.PassedOn())
+		c.GoOn()
+		assert.Equal(t, "third", nextName(t, c))
+		synctest.Wait()
+		assert.Equal(t, first, c.PassedOn())
+	})
+}

@@ -203,6 +203,7 @@ func (n network) Read(p []byte) (int, error) {
 			n.doubt.arise(last)
 			n.onLate()
 		}
+		n.doubt.heard(time.Duration(now - began))
 		n.heard.Store(now)
 	}
 	if errors.Is(err, io.EOF) {

@@ -117,10 +117,18 @@ var gapMutants = []mutant{
 	{
 		promise: "the process is frozen, or a gateway, for longer than the server's patience",
 		removed: "a server that answers no pings is not in doubt forever",
-		in:      "internal/socketio doubt.ask",
-		old:     "if silence > 0 {",
-		new:     "if silence < 0 {",
+		in:      "internal/socketio doubt.heard",
+		old:     "d.silence > 0 &&",
+		new:     "d.silence < 0 &&",
 		tests:   "TestAServerWithoutPongsIsNotInDoubtForever",
+	},
+	{
+		promise: "the process is frozen, or a gateway, for longer than the server's patience",
+		removed: "time in which nobody reads says nothing about the server",
+		in:      "internal/socketio network.Read",
+		old:     "n.doubt.heard(time.Duration(now - began))",
+		new:     "n.doubt.heard(time.Duration(now - n.doubt.began.Load()))",
+		tests:   "TestAReaderThatIsHeldUpStaysInDoubt",
 	},
 	{
 		promise: "the process is frozen, or a gateway, for longer than the server's patience",

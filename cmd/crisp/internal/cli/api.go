@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ func (a *app) apiCommand() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			if call.Body, err = a.body(data); err != nil {
-				return usageError(err)
+			if call.Body, err = orEnded(a, func() (json.RawMessage, error) { return a.body(data) }); err != nil {
+				return asUsageError(err)
 			}
 			if paginate && call.Method != http.MethodGet {
 				return usageError(errors.New("--paginate is for GET"))
@@ -114,12 +115,11 @@ func (a *app) body(data string) (json.RawMessage, error) {
 
 // apiError gives the refusal of a call its exit code.
 func apiError(err error) error {
-	var refusal *crisp.APIError
 	switch {
+	case errors.Is(err, context.Canceled):
+		return coded{errEnded, exitFailed}
 	case errors.Is(err, crisp.ErrUnauthorized), errors.Is(err, crisp.ErrScope):
 		return coded{err, exitCredentials}
-	case errors.As(err, &refusal) && !refusal.FromCrisp() && refusal.Method != http.MethodHead:
-		return coded{err, exitUnreachable}
 	default:
 		return err
 	}

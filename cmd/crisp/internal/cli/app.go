@@ -16,9 +16,11 @@ import (
 // app is one run of the program: its surroundings, and the flags of all commands.
 type app struct {
 	Surroundings
-	quiet  bool
-	output output.Options
-	login  credentials.Flags
+	ended   <-chan struct{} // closed when the user ends the program
+	secrets []string        // what strings.NewReplacer puts in the place of secrets
+	quiet   bool
+	output  output.Options
+	login   credentials.Flags
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -57,6 +59,22 @@ func (a *app) rootCommand() *cobra.Command {
 		a.secretCommand(),
 		a.versionCommand(),
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				found, rest, err := cmd.Root().Find(args)
+				if err == nil && len(rest) > 0 {
+					err = fmt.Errorf("unknown command %q for %q", rest[0], found.CommandPath())
+				}
+				return err
+			}
+		case "completion":
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 	asUsageErrors(root)
 	return root
 }
@@ -80,7 +98,7 @@ func asUsageErrors(cmd *cobra.Command) {
 // tell writes a line on stderr. What it is given may come from anywhere: no
 // control character of it gets out.
 func (a *app) tell(format string, args ...any) {
-	fmt.Fprintln(a.Stderr, terminal.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(a.Stderr, terminal.Line(a.withoutSecrets(fmt.Sprintf(format, args...))))
 }
 
 // note is tell for what -q silences.
@@ -92,7 +110,9 @@ func (a *app) note(format string, args ...any) {
 
 // printer returns what writes a command's data to stdout.
 func (a *app) printer() (*output.Printer, error) {
-	printer, err := output.New(a.Stdout, a.output, a.StdoutIsTerminal)
+	options := a.output
+	options.Ended = a.ended
+	printer, err := output.New(a.Stdout, options, a.StdoutIsTerminal)
 	if err != nil {
 		return nil, usageError(err)
 	}
@@ -113,7 +133,10 @@ func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
 
 // credentials returns the credentials to use, and where they come from.
 func (a *app) credentials() (credentials.Credentials, error) {
-	found, err := credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
+	found, err := orEnded(a, func() (credentials.Credentials, error) {
+		return credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
+	})
+	a.hide(found.Token.Identifier, found.Token.Key, found.SigningSecret)
 	var missing *credentials.MissingError
 	switch {
 	case errors.As(err, &missing):
@@ -135,6 +158,9 @@ func (a *app) client(opts ...crisp.Option) (*crisp.Client, credentials.Credentia
 		opts = append(opts, crisp.WithBaseURL(found.BaseURL))
 	}
 	client, err := crisp.New(found.Token, opts...)
+	if err != nil {
+		err = usageError(err)
+	}
 	return client, found, err
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -113,6 +114,7 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	var failed error
 	doctor.Run(ctx, config, func(f doctor.Finding) {
 		made++
+		f.Saw, f.Advice = a.withoutSecrets(f.Saw), a.withoutSecrets(f.Advice)
 		switch f.Status {
 		case doctor.Wrong:
 			wrong++
@@ -128,8 +130,7 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	case failed != nil:
 		return failed
 	case hasEnded(ctx):
-		a.note("ended before all checks were made")
-		return nil
+		return coded{errors.New("ended before all checks were made"), exitFailed}
 	case wrong > 0:
 		return checkError(fmt.Errorf("%d of %d checks found something wrong", wrong, made))
 	case warnings > 0:

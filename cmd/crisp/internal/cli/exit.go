@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 
 	"github.com/crisp-go/crisp"
@@ -30,6 +31,25 @@ func (e coded) Unwrap() error { return e.error }
 // usageError returns an error in what was asked for.
 func usageError(err error) error { return coded{err, exitUsage} }
 
+// elsewhere reports whether something else than Crisp has answered.
+func elsewhere(err error) bool {
+	var refusal *crisp.APIError
+	if errors.As(err, &refusal) {
+		return !refusal.FromCrisp() && refusal.Method != http.MethodHead
+	}
+	var answer *crisp.AnswerError
+	return errors.As(err, &answer) && !errors.Is(err, crisp.ErrTooLarge)
+}
+
+// asUsageError is usageError for an error that may have a code already.
+func asUsageError(err error) error {
+	var c coded
+	if errors.As(err, &c) {
+		return err
+	}
+	return usageError(err)
+}
+
 // checkError returns the error of a check that found something wrong.
 func checkError(err error) error { return coded{err, exitCheck} }
 
@@ -45,6 +65,8 @@ func exitCode(err error) int {
 		return c.code
 	case errors.Is(err, crisp.ErrUnauthorized):
 		return exitCredentials
+	case elsewhere(err):
+		return exitUnreachable
 	case errors.As(err, &network), errors.As(err, &address):
 		return exitUnreachable
 	default:

@@ -77,7 +77,10 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 		return err
 	}
 	p, secrets, err := a.askForProfile(f)
-	if err != nil {
+	switch {
+	case hasEnded(ctx):
+		return coded{errEnded, exitFailed}
+	case err != nil:
 		return err
 	}
 	if err := config.Put(name, p); err != nil {
@@ -89,6 +92,12 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 		}
 	}
 	if err := profile.OpenStore(p.Store, folder).Set(name, secrets); err != nil {
+		return err
+	}
+	if config, err = profile.Read(folder); err != nil { // others may have been kept while this was asked for
+		return err
+	}
+	if err := config.Put(name, p); err != nil {
 		return err
 	}
 	if err := config.Write(folder); err != nil {
@@ -144,9 +153,12 @@ func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, er
 // unseen.
 func (a *app) loginKey(ask asker) (string, error) {
 	if a.login.KeyFile != "" || a.login.KeyStdin {
-		key, _, err := credentials.ExplicitKey(a.login, a.Stdin)
+		key, err := orEnded(a, func() (string, error) {
+			key, _, err := credentials.ExplicitKey(a.login, a.Stdin)
+			return key, err
+		})
 		if err != nil {
-			return "", usageError(err)
+			return "", asUsageError(err)
 		}
 		return key, nil
 	}
@@ -158,6 +170,7 @@ func (a *app) loginKey(ask asker) (string, error) {
 
 // checkToken asks Crisp whether it takes the token.
 func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) error {
+	a.hide(p.Identifier, key, "")
 	token, err := credentials.NewToken(p.Tier, p.WebsiteID, p.Identifier, key)
 	if err != nil {
 		return err
@@ -171,7 +184,11 @@ func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) er
 		return usageError(err)
 	}
 	defer client.CloseIdleConnections()
-	if _, err := client.ConnectEndpoints(ctx); err != nil {
+	_, err = client.ConnectEndpoints(ctx)
+	switch {
+	case hasEnded(ctx):
+		return coded{errEnded, exitFailed}
+	case err != nil:
 		return fmt.Errorf("nothing was kept: %w", err)
 	}
 	return nil
@@ -189,7 +206,7 @@ func (a *app) asker() asker {
 	if !ok || a.login.KeyStdin || !term.IsTerminal(int(file.Fd())) {
 		return asker{app: a}
 	}
-	return asker{app: a, stdin: file, lines: bufio.NewReader(byteByByte{file})}
+	return asker{app: a, stdin: file, lines: bufio.NewReader(untilEnded{a, byteByByte{file}})}
 }
 
 // byteByByte keeps a buffer from reading ahead of a line, into what is to be read
@@ -200,7 +217,7 @@ func (b byteByByte) Read(p []byte) (int, error) { return b.r.Read(p[:1]) }
 
 // line returns a line that the person types; "" if nobody is there.
 func (k asker) line(prompt string) string {
-	if k.stdin == nil {
+	if k.stdin == nil || k.app.hasEnded() {
 		return ""
 	}
 	fmt.Fprint(k.app.Stderr, prompt)
@@ -210,11 +227,16 @@ func (k asker) line(prompt string) string {
 
 // secret is line for what must not be seen.
 func (k asker) secret(prompt string) string {
-	if k.stdin == nil {
+	if k.stdin == nil || k.app.hasEnded() {
 		return ""
 	}
 	fmt.Fprint(k.app.Stderr, prompt)
-	text, _ := term.ReadPassword(int(k.stdin.Fd())) // as line does
+	fd := int(k.stdin.Fd())
+	before, _ := term.GetState(fd)
+	text, err := orEnded(k.app, func() ([]byte, error) { return term.ReadPassword(fd) }) // as line does
+	if err != nil && before != nil {
+		_ = term.Restore(fd, before) // what was given up can't do it
+	}
 	fmt.Fprintln(k.app.Stderr)
 	return strings.TrimSpace(string(text))
 }

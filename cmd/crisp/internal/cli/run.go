@@ -4,7 +4,9 @@ package cli
 import (
 	"context"
 	"io"
+	"log/slog"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 )
@@ -32,12 +34,13 @@ func Process() Surroundings {
 
 // Run runs a command line, without the program's name, and returns its exit code.
 func Run(ctx context.Context, args []string, in Surroundings) int {
-	a := &app{Surroundings: in}
+	a := &app{Surroundings: in, ended: ctx.Done()}
+	slog.SetDefault(slog.New(logLines{app: a}))
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		a.tell("crisp: %s", err)
+		a.tell("crisp: %s", strings.TrimPrefix(err.Error(), "crisp: "))
 	}
 	return exitCode(err)
 }

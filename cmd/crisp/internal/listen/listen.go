@@ -55,7 +55,7 @@ func New(client *crisp.Client, cfg Config, into *stream.Stream) (*Listener, erro
 	return l, err
 }
 
-// ErrNeverConnected is the error of a Run that had no connection before its end.
+// ErrNeverConnected says that there was no connection before the end.
 var ErrNeverConnected = errors.New("there was no connection to Crisp")
 
 // doubt is how long a command may be silent before it is connected.

@@ -4,11 +4,13 @@ package output
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
@@ -31,6 +33,8 @@ type Options struct {
 	format string
 	jq     string
 	color  string
+
+	Ended <-chan struct{} // closed when the user ends the program: jq expressions end soon after; nil for never
 }
 
 // AddTo adds the flags for the options to a command's.
@@ -53,15 +57,19 @@ type Printer struct {
 	jq         *gojq.Code
 	style      Style
 	toTerminal bool
+	ended      <-chan struct{}
 
 	mu sync.Mutex // guards what is below
 	w  io.Writer
 }
 
+// ErrEnded is returned by Print if a jq expression was not done before the end.
+var ErrEnded = errors.New("ended before --jq was done")
+
 // New returns a printer that writes to w. It returns an error if an option is
 // invalid.
 func New(w io.Writer, o Options, toTerminal bool) (*Printer, error) {
-	p := &Printer{w: w, format: Format(o.format), toTerminal: toTerminal}
+	p := &Printer{w: w, ended: o.Ended, format: Format(o.format), toTerminal: toTerminal}
 	switch p.format {
 	case FormatLine, FormatJSON, FormatRaw:
 	default:
@@ -101,9 +109,16 @@ func (p *Printer) Print(item Item) error {
 	if err != nil {
 		return err
 	}
+	if p.jq != nil {
+		return p.query(text)
+	}
+	return p.write(text)
+}
+
+func (p *Printer) write(text []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, err = p.w.Write(text)
+	_, err := p.w.Write(text)
 	return err
 }
 
@@ -118,35 +133,68 @@ func (p *Printer) text(item Item) ([]byte, error) {
 		return append(bytes.Clone(item.Raw), '\n'), nil
 	}
 	encoded, err := Encode(item.Value)
-	if err != nil || p.jq == nil {
-		return append(encoded, '\n'), err
-	}
-	return p.query(encoded)
+	return append(encoded, '\n'), err
 }
 
-// query returns what the jq expression makes of a value, a result a line.
-func (p *Printer) query(encoded []byte) ([]byte, error) {
+// maxResults is how many bytes of results are held back, so that those of one value
+// stay together. An expression may have results without end.
+const maxResults = 1 << 20
+
+// patience is how long a jq expression may still take for a value when the program is
+// ended: what came before the end is written.
+const patience = 300 * time.Millisecond
+
+// query writes what the jq expression makes of a value, a result a line.
+func (p *Printer) query(encoded []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return nil, err
+		return err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-p.ended:
+			select {
+			case <-time.After(patience):
+				cancel()
+			case <-ctx.Done():
+			}
+		case <-ctx.Done():
+		}
+	}()
 	var text []byte
-	for results := p.jq.Run(value); ; {
+	for results := p.jq.RunWithContext(ctx, value); ; {
 		result, ok := results.Next()
 		if !ok {
-			return text, nil
+			return p.write(text)
 		}
-		if err, failed := result.(error); failed {
-			return nil, fmt.Errorf("--jq: %w", err)
+		line, err := resultLine(result)
+		switch {
+		case ctx.Err() != nil:
+			return ErrEnded
+		case err != nil:
+			return fmt.Errorf("--jq: %w", err)
 		}
-		line, err := gojq.Marshal(result)
-		if err != nil {
-			return nil, fmt.Errorf("--jq: %w", err)
+		if text = append(append(text, line...), '\n'); len(text) < maxResults {
+			continue
 		}
-		text = append(append(text, terminal.JSON(line)...), '\n')
+		if err := p.write(text); err != nil {
+			return err
+		}
+		text = text[:0]
 	}
+}
+
+// resultLine returns a result of a jq expression as JSON, or the error that it is.
+func resultLine(result any) ([]byte, error) {
+	if err, failed := result.(error); failed {
+		return nil, err
+	}
+	line, err := gojq.Marshal(result)
+	return terminal.JSON(line), err
 }
 
 // Encode returns a value as JSON that is safe to show, in one line. Unlike

@@ -73,7 +73,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	go func() { //nolint:gosec // the context has ended when the rest gets its time
 		defer close(ended)
 		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close() // whoever has not sent a request whole by now won't

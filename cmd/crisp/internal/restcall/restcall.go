@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func New(method, path, website string, pairs []string) (Call, error) {
 	if err != nil {
 		return c, errors.New("the query of the path can't be read: use --query key=value")
 	}
+	if err := check(c.Method, path); err != nil {
+		return c, err
+	}
 	c.Path, c.Query = path, given
 	for _, pair := range pairs {
 		key, value, found := strings.Cut(pair, "=")
@@ -53,6 +57,27 @@ func New(method, path, website string, pairs []string) (Call, error) {
 		c.Query.Add(key, value)
 	}
 	return c, nil
+}
+
+var validMethod = regexp.MustCompile(`^[A-Z]+$`)
+
+// check refuses what would be another call than the one that was meant, or none.
+func check(method, path string) error {
+	plain, err := url.PathUnescape(path)
+	switch {
+	case !validMethod.MatchString(method):
+		return fmt.Errorf("%q is no method such as GET", method)
+	case strings.Contains(path, "://"):
+		return errors.New("the path is one below the base URL, not a URL: see --base-url")
+	case err != nil, strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }):
+		return fmt.Errorf("the path %q has a character that must be escaped, such as %%20 for a space", path)
+	}
+	for _, element := range strings.Split(plain, "/") {
+		if element == "" || element == "." || element == ".." {
+			return fmt.Errorf("the path %q has an element that is empty or made of dots", path)
+		}
+	}
+	return nil
 }
 
 // Do makes the call, and returns the data of the answer. A POST is sent once only.

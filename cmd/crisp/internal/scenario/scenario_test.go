@@ -102,8 +102,8 @@ func TestFirstConversation(t *testing.T) {
 	require.NoError(t, err)
 	p := playAll(t, s, scenario.Options{})
 	assert.Equal(t, []string{
-		"session:set_email", "session:set_nickname", "session:update_availability", "website:update_visitors_count", "session:sync:pages",
-		"message:compose:send", "message:send Do you ship to Norway?",
+		"session:set_email", "session:set_nickname", "session:update_availability", "website:update_visitors_count",
+		"session:sync:pages", "message:compose:send", "message:send Do you ship to Norway?",
 		"message:received We do.", "session:set_state", "message:acknowledge:read:received",
 		"message:compose:send", "message:send How long does it take?",
 		"session:set_routing", "message:acknowledge:read:send",
@@ -165,7 +165,7 @@ func TestSeed(t *testing.T) {
 				Content   any
 			}
 			require.NoError(t, json.Unmarshal(entry.Event.Payload, &of))
-			if of.SessionID != "" && of.Content != "We do." { // others are about nobody alone
+			if of.SessionID != "" && of.Content != "We do." {
 				list[of.SessionID] = append(list[of.SessionID], fmt.Sprint(entry.Event.Name, of.Content, entry.Time.UnixMilli()))
 			}
 		}
