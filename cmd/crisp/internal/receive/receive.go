@@ -70,7 +70,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
 	}
 	ended := make(chan struct{})
-	go func() { //nolint:gosec // the context has ended when the rest gets its time
+	go func() {
 		defer close(ended)
 		<-ctx.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
