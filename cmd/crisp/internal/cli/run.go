@@ -39,7 +39,7 @@ func Run(ctx context.Context, args []string, in Surroundings) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
+	if err != nil && exitCode(err) != exitOK { // that the user has ended it is no news
 		a.tell("crisp: %s", strings.TrimPrefix(err.Error(), "crisp: "))
 	}
 	return exitCode(err)

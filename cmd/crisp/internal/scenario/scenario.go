@@ -5,6 +5,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
@@ -39,19 +40,20 @@ func Load(name string) (*Scenario, error) {
 	if text, ok := shippedText(name); ok {
 		return Parse(name, text)
 	}
-	info, err := os.Stat(name)
+	file, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(shippedNames(), ", "))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxSize {
-		return nil, fmt.Errorf("%s has more than %d bytes: it is no scenario", name, maxSize)
-	}
-	text, err := os.ReadFile(name)
+	defer file.Close() //nolint:errcheck // it was only read
+	text, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
 		return nil, err
+	}
+	if len(text) > maxSize {
+		return nil, fmt.Errorf("%s has more than %d bytes: it is no scenario", name, maxSize)
 	}
 	return Parse(name, string(text))
 }
