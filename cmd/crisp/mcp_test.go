@@ -280,3 +280,22 @@ func TestAnAgentSearchesPeople(t *testing.T) {
 	assert.Len(t, found.People, 1)
 	assert.True(t, found.More)
 }
+
+func TestAnAgentListsOperators(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	olga := srv.AddOperator(crisptest.WebsiteID, crisptest.OperatorProfile{UserID: "olga", FirstName: "Olga", LastName: "\u202eO"})
+	a := startAgent(t, srv)
+	var list struct {
+		Operators []map[string]any `json:"operators"`
+	}
+	a.call("list_operators", nil, &list)
+	require.Len(t, list.Operators, 1)
+	assert.Equal(t, olga.UserID, list.Operators[0]["user_id"])
+	assert.Contains(t, list.Operators[0]["name"], "Olga")
+
+	var websites struct {
+		Websites []string `json:"websites"`
+	}
+	a.call("list_websites", nil, &websites)
+	assert.Equal(t, []string{crisptest.WebsiteID}, websites.Websites)
+}
