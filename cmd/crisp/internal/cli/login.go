@@ -15,6 +15,7 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 )
 
 // loginFlags are the flags of crisp login.
@@ -76,7 +77,7 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 	if err != nil {
 		return err
 	}
-	p, secrets, err := a.askForProfile(f)
+	p, kept, err := a.askForProfile(f)
 	switch {
 	case hasEnded(ctx):
 		return coded{errEnded, exitFailed}
@@ -87,11 +88,11 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 		return usageError(err)
 	}
 	if !f.noCheck {
-		if err := a.checkToken(ctx, p, secrets.Key); err != nil {
+		if err := a.checkToken(ctx, p, kept.Key); err != nil {
 			return err
 		}
 	}
-	if err := profile.OpenStore(p.Store, folder).Set(name, secrets); err != nil {
+	if err := profile.OpenStore(p.Store, folder).Set(name, kept); err != nil {
 		return err
 	}
 	if config, err = profile.Read(folder); err != nil { // others may have been kept while this was asked for
@@ -121,11 +122,11 @@ func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, er
 	if p.BaseURL == "" {
 		p.BaseURL = a.Getenv("CRISP_BASE_URL")
 	}
-	var secrets profile.Secrets
+	var kept profile.Secrets
 	var err error
 	if f.secretFile != "" {
-		if secrets.SigningSecret, err = credentials.ReadSecretFile(f.secretFile); err != nil {
-			return nil, secrets, usageError(fmt.Errorf("--secret-file: %w", err))
+		if kept.SigningSecret, err = secrets.Read(f.secretFile, a.Stdin); err != nil {
+			return nil, kept, usageError(fmt.Errorf("--secret-file: %w", err))
 		}
 	}
 	if p.Tier == "" {
@@ -143,10 +144,10 @@ func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, er
 		p.Identifier = ask.line("Identifier: ")
 	}
 	if p.Identifier == "" {
-		return nil, secrets, usageError(errors.New("the identifier of the token is missing: use --identifier"))
+		return nil, kept, usageError(errors.New("the identifier of the token is missing: use --identifier"))
 	}
-	secrets.Key, err = a.loginKey(ask)
-	return p, secrets, err
+	kept.Key, err = a.loginKey(ask)
+	return p, kept, err
 }
 
 // loginKey returns the key to keep: what a flag names, else what the person types,

@@ -13,10 +13,10 @@ import (
 	"github.com/crisp-go/crisp"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 )
 
@@ -221,7 +221,7 @@ func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) e
 		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	if f.secretFile != "" {
-		secret, err := credentials.ReadSecretFile(f.secretFile)
+		secret, err := secrets.Read(f.secretFile, a.Stdin)
 		if err != nil {
 			return usageError(fmt.Errorf("--secret-file: %w", err))
 		}

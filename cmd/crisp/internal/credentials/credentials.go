@@ -4,17 +4,16 @@
 package credentials
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 )
 
 // Credentials are what a program needs to reach Crisp.
@@ -133,49 +132,18 @@ func environment(file string, getenv func(string) string) (get func(string) stri
 
 // ExplicitKey returns the key that flags name, and where it was.
 func ExplicitKey(flags Flags, stdin io.Reader) (key, from string, err error) {
+	path := flags.KeyFile
+	from = path
 	switch {
 	case flags.KeyFile != "" && flags.KeyStdin:
 		return "", "", usage("--key-file and --key-stdin both give the key: use one of them")
 	case flags.KeyStdin:
-		key, err = ReadSecret(stdin)
-		from = "stdin"
-	default:
-		key, err = ReadSecretFile(flags.KeyFile)
-		from = flags.KeyFile
+		path, from = "-", "stdin"
 	}
-	if err != nil {
-		return "", "", usage("the key from %s: %w", from, err)
+	if key, err = secrets.Read(path, stdin); err != nil {
+		return "", "", usage("the key: %w", err)
 	}
 	return key, from, nil
-}
-
-// maxSecret is the most that is read where a secret should be, in bytes.
-const maxSecret = 4096
-
-// ReadSecretFile reads a secret that is alone in a file.
-func ReadSecretFile(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	return ReadSecret(file)
-}
-
-// ReadSecret reads a secret up to the end: one line, with or without its end.
-func ReadSecret(r io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
-	if err != nil {
-		return "", err
-	}
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
-	switch {
-	case len(text) == 0:
-		return "", errors.New("there is nothing in it")
-	case len(text) > maxSecret, bytes.ContainsAny(text, "\r\n"):
-		return "", errors.New("it must hold the secret alone, in one line")
-	}
-	return string(text), nil
 }
 
 // values are credentials in the making.
@@ -219,12 +187,12 @@ func (v *values) fillFromProfile(name string, getenv func(string) string) error 
 	if v.key != "" {
 		return nil
 	}
-	secrets, err := profile.OpenStore(p.Store, folder).Get(name)
+	kept, err := profile.OpenStore(p.Store, folder).Get(name)
 	if err != nil {
 		return fmt.Errorf("the profile %q: %w", name, err)
 	}
-	v.key, v.from = secrets.Key, fmt.Sprintf("the profile %q (%s)", name, p.Store)
-	setIfEmpty(&v.secret, secrets.SigningSecret)
+	v.key, v.from = kept.Key, fmt.Sprintf("the profile %q (%s)", name, p.Store)
+	setIfEmpty(&v.secret, kept.SigningSecret)
 	return nil
 }
 

@@ -32,9 +32,16 @@ func Read(path string, stdin io.Reader) (string, error) {
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
 	if err := check(secret); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", fmt.Errorf("%s: %w", nameOf(path), err)
 	}
 	return secret, nil
+}
+
+func nameOf(path string) string {
+	if path == "-" {
+		return "stdin"
+	}
+	return path
 }
 
 func check(secret string) error {
