@@ -50,6 +50,7 @@ func TestScriptsWithCrisp(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			env.Setenv("GORACE", raceOptions)
 			for name, value := range map[string]string{
 				"CRISP_BASE_URL":       srv.URL(),
 				"CRISP_IDENTIFIER":     srv.Token().Identifier,

@@ -21,7 +21,13 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
+// raceOptions keep programs with the race detector from waiting a second at their end.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", raceOptions); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"crisp": main, "bot": bot})
 }
 
@@ -43,6 +49,7 @@ func TestScripts(t *testing.T) {
 			elsewhere := httptest.NewServer(http.HandlerFunc(notCrisp))
 			env.Defer(elsewhere.Close)
 			env.Setenv("ELSEWHERE_URL", elsewhere.URL)
+			env.Setenv("GORACE", raceOptions)
 			env.Setenv("SERVER_URL", srv.URL())
 			env.Setenv("SERVER_IDENTIFIER", srv.Token().Identifier)
 			env.Setenv("SERVER_KEY", srv.Token().Key)
@@ -113,8 +120,9 @@ const targetSecret = "hidden-secret"
 // "attempts".
 func target(ts *testscript.TestScript, _ bool, _ []string) {
 	var mu sync.Mutex // guards the files
+	folder := ts.Getenv("WORK")
 	keep := func(name, line string) error {
-		file, err := os.OpenFile(filepath.Join(ts.Getenv("WORK"), name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		file, err := os.OpenFile(filepath.Join(folder, name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err == nil {
 			_, err = file.WriteString(line + "\n")
 			err = errors.Join(err, file.Close())

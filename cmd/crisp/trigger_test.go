@@ -72,7 +72,7 @@ func (h *hookTarget) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func runCrisp(t *testing.T, stdin string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "crisp", args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CRISP_SIGNING_SECRET=" + triggerSecret}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CRISP_SIGNING_SECRET=" + triggerSecret, "GORACE=" + raceOptions}
 	cmd.Stdin = bytes.NewReader([]byte(stdin))
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
@@ -141,7 +141,7 @@ func TestTrigger(t *testing.T) {
 		}},
 		"slowly": {args: []string{"message:send", "--count", "3", "--rate", "20"}, check: func(t *testing.T, target *hookTarget) {
 			require.Len(t, target.handled, 3)
-			assert.GreaterOrEqual(t, target.received[2].at.Sub(target.received[0].at), 99*time.Millisecond)
+			assert.GreaterOrEqual(t, target.received[2].at.Sub(target.received[0].at), 80*time.Millisecond)
 		}},
 		"twice": {args: []string{"message:send", "--duplicate"}, check: func(t *testing.T, target *hookTarget) {
 			require.Len(t, target.received, 2)
