@@ -155,7 +155,8 @@ func target(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("CRISP_SIGNING_SECRET", targetSecret)
 }
 
-// await FILE VARIABLE waits for a file, and puts what it holds into a variable.
+// await FILE VARIABLE waits for a file that another process writes, and puts what it
+// holds into a variable. Such a process tells nobody else, so it is looked for.
 func await(ts *testscript.TestScript, negated bool, args []string) {
 	if negated || len(args) != 2 {
 		ts.Fatalf("usage: await FILE VARIABLE")

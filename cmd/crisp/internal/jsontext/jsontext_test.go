@@ -99,7 +99,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte(` [ -1.5e3 , "\"]" , [] ] `), "1")
 	f.Fuzz(func(t *testing.T, doc []byte, at string) {
 		if !json.Valid(doc) {
-			t.Skip() // such input is for json.Valid to refuse
+			return // such input is for json.Valid to refuse
 		}
 		same := jsontext.Rewrite(doc, func(jsontext.Path, []byte) []byte { return nil })
 		assert.Equal(t, string(doc), string(same))
