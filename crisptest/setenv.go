@@ -1,13 +1,10 @@
 package crisptest
 
-import "testing"
-
 // Setenv sets the environment, until the test ends, to what [crisp.NewFromEnv] and
 // programs that read it find the server by: CRISP_BASE_URL, CRISP_IDENTIFIER, CRISP_KEY,
 // CRISP_TIER, CRISP_WEBSITE_ID and CRISP_SIGNING_SECRET. Like [testing.T.Setenv], it is
 // not for tests that run in parallel.
-func (s *Server) Setenv(tb testing.TB) {
-	tb.Helper()
+func (s *Server) Setenv(tb interface{ Setenv(name, value string) }) {
 	token := s.Token()
 	website := token.WebsiteID()
 	if website == "" {
