@@ -12,10 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/crisptest"
-	"github.com/crisp-go/crisp/internal/leakcheck"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestDemo(t *testing.T) {
 	var out bytes.Buffer

@@ -14,10 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
-	"github.com/crisp-go/crisp/internal/leakcheck"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 func TestDemo(t *testing.T) {
 	var out bytes.Buffer

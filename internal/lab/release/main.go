@@ -1,0 +1,52 @@
+// Release prepares the modules of this repository for their users, who can't do with
+// what a checkout has: in it, modules find each other by replace directives, with which
+// a command can't be installed.
+//
+//	go run -C internal/lab/release . list              the modules that are published, in the order of their release
+//	go run -C internal/lab/release . rehearse          releases them into a folder, and uses them from there as users do
+//	go run -C internal/lab/release . tag v0.2.0        makes the commit and the tags of a release, and pushes nothing
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("release", flag.ContinueOnError)
+	root := flags.String("root", "../../..", "the folder of the repository")
+	keep := flags.String("proxy", "", "the folder to release into when rehearsing, which is kept; without, a temporary one")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	modules, err := findModules(*root)
+	if err != nil {
+		return err
+	}
+	switch args := flags.Args(); {
+	case len(args) == 1 && args[0] == "list":
+		for _, m := range modules.published() {
+			fmt.Println(m.path)
+		}
+		return nil
+	case len(args) == 1 && args[0] == "rehearse":
+		return rehearse(ctx, *root, modules, *keep)
+	case len(args) == 2 && args[0] == "tag":
+		return tag(ctx, *root, modules, args[1])
+	default:
+		return errors.New("one of list, rehearse and tag VERSION is needed")
+	}
+}
