@@ -51,7 +51,7 @@ func fileURL(folder string) string { return "file://" + filepath.ToSlash(folder)
 
 // command runs a program in a folder as such a user, and returns what it has written.
 func (p *proxy) command(ctx context.Context, folder, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // the go command, and what it has installed
 	cmd.Dir, cmd.Env = folder, p.env()
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
@@ -64,7 +64,7 @@ func (p *proxy) command(ctx context.Context, folder, name string, args ...string
 // publish adds a module in a version to the proxy, made of a folder.
 func (p *proxy) publish(m gomodule.Version, folder string) error {
 	at := filepath.Join(p.folder, filepath.FromSlash(m.Path), "@v") // none of our paths has capital letters
-	if err := os.MkdirAll(at, 0o755); err != nil {
+	if err := os.MkdirAll(at, 0o750); err != nil {
 		return err
 	}
 	info, err := json.Marshal(map[string]any{"Version": m.Version, "Time": time.Now().UTC().Truncate(time.Second)})
@@ -81,10 +81,10 @@ func (p *proxy) publish(m gomodule.Version, folder string) error {
 	}
 	base := filepath.Join(at, m.Version)
 	return errors.Join(
-		os.WriteFile(base+".info", info, 0o644),
-		os.WriteFile(base+".mod", mod, 0o644),
-		os.WriteFile(base+".zip", archive.Bytes(), 0o644),
-		os.WriteFile(filepath.Join(at, "list"), []byte(m.Version+"\n"), 0o644),
+		os.WriteFile(base+".info", info, 0o600),
+		os.WriteFile(base+".mod", mod, 0o600),
+		os.WriteFile(base+".zip", archive.Bytes(), 0o600),
+		os.WriteFile(filepath.Join(at, "list"), []byte(m.Version+"\n"), 0o600),
 	)
 }
 
@@ -97,7 +97,7 @@ func copyFiles(root, folder, to string, names []string) error {
 			inside = strings.TrimPrefix(name, folder+"/")
 		}
 		target := filepath.Join(to, filepath.FromSlash(inside))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(target), 0o750); err != nil {
 			return err
 		}
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
@@ -107,7 +107,7 @@ func copyFiles(root, folder, to string, names []string) error {
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(target, text, 0o644); err != nil {
+		if err := os.WriteFile(target, text, 0o600); err != nil {
 			return err
 		}
 	}

@@ -86,14 +86,14 @@ func (p *proxy) stage(ctx context.Context, root string, all modules, m module, f
 	if bytes.Contains(mod, []byte("replace")) {
 		return fmt.Errorf("its go.mod still replaces something:\n%s", mod)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "go.mod"), mod, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "go.mod"), mod, 0o600); err != nil {
 		return err
 	}
 	license, err := os.ReadFile(filepath.Join(root, "LICENSE"))
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "LICENSE"), license, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "LICENSE"), license, 0o600); err != nil {
 		return err
 	}
 	_, err = p.command(ctx, folder, "go", "mod", "tidy")
@@ -131,7 +131,7 @@ func (p *proxy) use(ctx context.Context, m module, version string) error {
 		}
 	}
 	program.WriteString("\nfunc main() {}\n")
-	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program.String()), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte(program.String()), 0o600); err != nil {
 		return err
 	}
 	_, err = p.command(ctx, folder, "go", "build", "-o", os.DevNull, ".")

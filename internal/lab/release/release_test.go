@@ -15,8 +15,8 @@ func repository(t *testing.T, files map[string]string) string {
 	root := t.TempDir()
 	for name, text := range files {
 		at := filepath.Join(root, filepath.FromSlash(name))
-		require.NoError(t, os.MkdirAll(filepath.Dir(at), 0o755))
-		require.NoError(t, os.WriteFile(at, []byte(text), 0o644))
+		require.NoError(t, os.MkdirAll(filepath.Dir(at), 0o750))
+		require.NoError(t, os.WriteFile(at, []byte(text), 0o600))
 	}
 	for _, args := range [][]string{
 		{"init", "--quiet", "--initial-branch", "main"},
@@ -140,7 +140,7 @@ func TestWhatKeepsAVersionFromBeingReleased(t *testing.T) {
 	}
 	t.Run("changes", func(t *testing.T) {
 		root := repository(t, small())
-		require.NoError(t, os.WriteFile(filepath.Join(root, "new.go"), []byte("package crisp\n"), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(root, "new.go"), []byte("package crisp\n"), 0o600))
 		modules, err := findModules(root)
 		require.NoError(t, err)
 		assert.ErrorContains(t, tag(t.Context(), root, modules, "v0.2.0"), "not committed")

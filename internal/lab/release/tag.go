@@ -74,11 +74,11 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, text, 0o644)
+	return os.WriteFile(to, text, 0o600)
 }
 
 func git(ctx context.Context, folder string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := exec.CommandContext(ctx, "git", args...) //nolint:gosec // names of tags and folders of this repository
 	cmd.Dir = folder
 	out, err := cmd.CombinedOutput()
 	if err != nil {
