@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ What it writes is told on stderr.`,
 
 func (a *app) listen(ctx context.Context, f listenFlags) error {
 	var signing forward.Signing
-	if len(f.targets) > 0 {
+	if len(f.targets) > 0 || f.ui != "" && f.signingFlags != (signingFlags{}) {
 		var err error
 		if signing, err = f.read(a, "secret-file", "url-secret"); err != nil {
 			return err
@@ -84,12 +85,15 @@ func (a *app) listen(ctx context.Context, f listenFlags) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
+	if f.ui != "" && signing == (forward.Signing{}) { // the page can do without
+		signing.Secret = cmp.Or(a.Getenv("CRISP_SIGNING_SECRET"), found.SigningSecret)
+	}
 	cfg, err := f.config(client.Tier(), found.WebsiteID)
 	if err != nil {
 		return err
 	}
 	var listener *listen.Listener
-	r, err := f.begin(ctx, a, signing, f.position != "", func() { listener.Stop() })
+	r, err := f.begin(ctx, a, "listen", signing, f.position != "", func() { listener.Stop() })
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (a *app) receive(ctx context.Context, f receiveFlags) error {
 		return coded{fmt.Errorf("--addr: %w", err), exitFailed}
 	}
 	var r *run
-	r, err = f.begin(ctx, a, outgoing, false, func() { r.end(errEnough) })
+	r, err = f.begin(ctx, a, "receive", outgoing, false, func() { r.end(errEnough) })
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -101,11 +101,14 @@ func (f *receiveFlags) config(a *app) (cfg receive.Config, outgoing forward.Sign
 			return cfg, outgoing, fmt.Errorf("%w; --insecure-no-verify takes what anybody sends", err)
 		}
 	}
-	if len(f.targets) == 0 {
+	switch {
+	case len(f.targets) == 0 && f.ui == "":
 		return cfg, outgoing, nil
-	}
-	if (f.outgoing == signingFlags{}) && !f.noVerify {
+	case f.outgoing == signingFlags{} && !f.noVerify:
 		return cfg, cfg.Signing, nil
+	case f.outgoing == signingFlags{} && len(f.targets) == 0: // the page can do without
+		outgoing.Secret = a.Getenv("CRISP_SIGNING_SECRET")
+		return cfg, outgoing, nil
 	}
 	outgoing, err = f.outgoing.read(a, "forward-secret-file", "forward-url-secret")
 	return cfg, outgoing, err
