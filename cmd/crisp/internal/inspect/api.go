@@ -199,7 +199,7 @@ func (s *Server) getEvents(r *http.Request) (any, error) {
 
 // before returns the ID of the entry before a place; empty if there is none.
 func (r *Ring) before(place uint64) string {
-	if place <= 1 {
+	if place == 0 {
 		return ""
 	}
 	list, _, oldest := r.Read(place-1, 1)

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -21,6 +22,9 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	if !e.isEvent {
 		return nil, fmt.Errorf("it is of kind %s: only an event can be made again", e.Summary.Kind)
 	}
+	if bytes.IndexByte(e.Body, 0) >= 0 {
+		return nil, errors.New("it has a byte of value 0, which no shell keeps: export it, and use crisp replay")
+	}
 	var text string
 	switch as := r.URL.Query().Get("as"); as {
 	case "curl":
@@ -38,16 +42,14 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 // exampleURL is where a program under work may be.
 const exampleURL = "http://127.0.0.1:8080/hooks"
 
-// asCurl signs as Crisp does: HMAC-SHA256 of "[timestamp;body]", by openssl.
+// asCurl has crisp trigger sign, so that no command line has the secret.
 func asCurl(e *Entry) string {
 	return `# The secret is in CRISP_SIGNING_SECRET, the URL in URL.
 body=` + shellBody(e.Body) + `
-at=$(date +%s)000
-signature=$(printf '[%s;%s]' "$at" "$body" | openssl dgst -sha256 -hmac "$CRISP_SIGNING_SECRET" -r | cut -d' ' -f1)
-printf %s "$body" | curl "${URL:-` + exampleURL + `}" --data-binary @- \
-  -H 'Content-Type: application/json' -H 'X-Crisp-Hook-Origin: plugin' \
-  -H 'X-Delivery-Attempt-Count: 1' -H 'X-Delivery-Attempt-Limit: 5' \
-  -H "X-Crisp-Request-Timestamp: $at" -H "X-Crisp-Signature: $signature"
+printf %s "$body" |
+  crisp trigger --data - --print --format json --jq '.headers | to_entries[] | .key + ": " + .value' |
+  sed 's/^/header = /' |
+  curl --config - --data-raw "$body" "${URL:-` + exampleURL + `}"
 `
 }
 
@@ -68,7 +70,7 @@ func shellBody(body []byte) string {
 	for len(body) > 0 {
 		r, size := utf8.DecodeRune(body)
 		for _, c := range body[:size] {
-			if r < utf8.RuneSelf && 0x20 <= c && c < 0x7f && c != '\\' && c != '\'' && c != '%' {
+			if r < utf8.RuneSelf && 0x20 <= c && c < 0x7f && strings.IndexByte(`\'%-`, c) < 0 {
 				b.WriteByte(c)
 			} else {
 				fmt.Fprintf(&b, `\%03o`, c)
@@ -91,7 +93,7 @@ func shellQuote(text string) string {
 
 func asGo(e *Entry) string {
 	info, found := eventinfo.Find(e.Summary.Event)
-	handle := "router.OnEvent(" + strconv.QuoteToASCII(e.Summary.Event) + ", func(ctx context.Context, ev crisp.Event) error {\n\treturn nil\n})"
+	handle := "router.OnName(" + strconv.QuoteToASCII(e.Summary.Event) + ", func(ctx context.Context, ev crisp.Event) error {\n\treturn nil\n})"
 	if found {
 		handle = info.Go()
 	}

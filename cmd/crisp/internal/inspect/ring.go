@@ -37,9 +37,12 @@ type span struct {
 // mostRuns bounds how many runs are remembered of which no entry is left.
 const mostRuns = 100
 
+// firstPlace leaves room for the places of what was never in the ring.
+const firstPlace = 1 << 40
+
 // NewRing makes a ring of at most so many bytes; 0 stands for 64 MiB.
 func NewRing(bytes int64) *Ring {
-	return &Ring{max: cmp.Or(bytes, maxBytes), oldest: 1, index: make(map[string][]uint64)}
+	return &Ring{max: cmp.Or(bytes, maxBytes), oldest: firstPlace, index: make(map[string][]uint64)}
 }
 
 // Add adds what has happened. The oldest goes if there is no room.
@@ -122,21 +125,22 @@ func (r *Ring) Place(after string) (next uint64, known bool) {
 		return r.oldest, false
 	}
 	of := r.runs[i]
-	if n >= of.newest {
+	begin := max(of.first, r.oldest)
+	switch {
+	case n >= of.newest:
 		return of.last + 1, true
+	case of.last < r.oldest: // nothing is left of it
+		return of.last + 1 - min(of.newest-n, firstPlace/2), true
 	}
-	if of.last < r.oldest { // nothing is left of it
-		return max(of.last-min(of.newest-n, of.last)+1, of.first), true
-	}
-	left := r.entries[max(of.first, r.oldest)-r.oldest : of.last-r.oldest+1]
-	if first := left[0].N; n < first && of.first < r.oldest { // numbers have no holes but those of the run's end
-		return max(r.oldest-min(first-n-1, r.oldest-of.first), of.first), true
+	left := r.entries[begin-r.oldest : of.last-r.oldest+1]
+	if missing := left[0].N - n - 1; n < left[0].N && begin == r.oldest { // a run's numbers have no holes
+		return begin - min(missing, firstPlace/2), true
 	}
 	at, found := slices.BinarySearchFunc(left, n, func(e *Entry, n uint64) int { return cmp.Compare(e.N, n) })
 	if found {
 		at++
 	}
-	return max(of.first, r.oldest) + uint64(at), true
+	return begin + uint64(at), true
 }
 
 // Read returns at most so many entries from a place on, the place behind them, and

@@ -71,7 +71,7 @@ func Start(cfg Config) (*Server, error) {
 	s.routes(mux)
 	s.http = &http.Server{
 		Handler: &guard{
-			hosts: []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port},
+			hosts: hostsAt(port),
 			token: cfg.Token,
 			cross: http.NewCrossOriginProtection(),
 			next:  mux,
@@ -87,6 +87,17 @@ func Start(cfg Config) (*Server, error) {
 		_ = s.http.Serve(listener) // it ends when the server is closed
 	}()
 	return s, nil
+}
+
+// hostsAt returns how requests may name the server.
+func hostsAt(port string) (hosts []string) {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
+		hosts = append(hosts, host+":"+port)
+		if port == "80" { // which browsers leave out
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // AddrError says that an address is none to have the page at.
@@ -167,4 +178,3 @@ func typeOf(name string) string {
 		return "application/octet-stream"
 	}
 }
-

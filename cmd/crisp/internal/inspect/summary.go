@@ -100,9 +100,9 @@ func (e *Entry) ofEvent(ev *record.Event) {
 }
 
 func (e *Entry) ofDelivery(d *record.Delivery) {
-	s := &e.Summary
+	s, took := &e.Summary, d.TookMS
 	s.Event, s.Target, s.Outcome = d.Event, d.Target, string(d.Outcome)
-	s.Attempt, s.Limit, s.Status, s.TookMS = d.Attempt, d.Limit, d.Status, &d.TookMS
+	s.Attempt, s.Limit, s.Status, s.TookMS = d.Attempt, d.Limit, d.Status, &took
 	s.Error, s.Answer = preview(d.Error, 500), preview(d.Answer, 500)
 	if d.Of != 0 {
 		s.Of = idOf(e.Run, d.Of)
