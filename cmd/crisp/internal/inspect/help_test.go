@@ -183,4 +183,3 @@ func ids(run string, from, to uint64) (list []string) {
 	}
 	return list
 }
-

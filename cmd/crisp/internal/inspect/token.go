@@ -58,11 +58,11 @@ func stateFolder(getenv func(string) string) string {
 
 func readToken(path string) (string, error) {
 	info, err := os.Stat(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return newToken(), fmt.Errorf("%w: %w", ErrNotKept, err)
-		}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", err
+	case err != nil:
+		return newToken(), fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		return "", fmt.Errorf("others can read %s, which has mode %04o: remove it, and open the page anew", path, mode)
