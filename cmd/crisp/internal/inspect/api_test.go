@@ -203,4 +203,3 @@ func TestLargeBodiesAreRefused(t *testing.T) {
 		assert.Contains(t, text, want)
 	}
 }
-
