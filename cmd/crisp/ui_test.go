@@ -55,7 +55,7 @@ func listenWithUI(t *testing.T, srv *crisptest.Server, folder string, args ...st
 
 func (i *inspected) get(t *testing.T, path string) string {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", i.url+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.url+path, nil)
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+i.token)
 	response, err := http.DefaultClient.Do(r)
@@ -71,7 +71,7 @@ func (i *inspected) get(t *testing.T, path string) string {
 // with the last ID.
 func (i *inspected) said(t *testing.T, after string, count int) (previews []string, last string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", i.url+"api/stream?token="+i.token+"&after="+after, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, i.url+"api/stream?token="+i.token+"&after="+after, nil)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(t, err)

@@ -44,11 +44,15 @@ Targets know the web hooks by the signing secret in CRISP_SIGNING_SECRET or
 
 --exec runs a command by the shell for each event, with the body of the web hook on
 its stdin and the event's name in CRISP_EVENT: one conversation's one after the other.
-What it writes is told on stderr.`,
+What it writes is told on stderr.
+
+--ui shows all that on a page of this machine, on which events can be changed and sent
+again, signed anew. Its URL is told on stderr; it is for you alone.`,
 		Example: `  crisp listen -e 'message:*'
   crisp listen -f http://127.0.0.1:8080/hooks --secret-file secret.txt
   crisp listen --format json --jq 'select(.event == "message:send") | .data.content'
   crisp listen --capture today.jsonl --redact --for 1h
+  crisp listen --ui
   crisp listen -e message:send --exec 'jq -r .data.content >> said.txt'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -37,7 +37,9 @@ such as that of a tunnel.
 Requests are answered as the library's Webhook answers them: 200, or 401 if they are not
 authentic, 400, 405, 413 if they are no web hooks, 500 if the event could not be kept.
 They are verified by the signing secret in CRISP_SIGNING_SECRET or --secret-file, or by
---url-secret for those of a website.`,
+--url-secret for those of a website.
+
+--ui shows all that on a page of this machine, whose URL is told on stderr.`,
 		Example: `  crisp receive --addr 127.0.0.1:7701 --path /hooks --secret-file secret.txt
   crisp receive --secret-file plugin.txt -f http://127.0.0.1:8080/hooks --forward-secret-file local.txt
   crisp receive --url-secret key=url-secret.txt --capture today.jsonl`,

@@ -51,11 +51,13 @@ func (a *app) serveCommand() *cobra.Command {
 visitors and operators that do what a scenario or the control API says. A program
 under work needs no account for it, only the environment that is told on stderr.
 
-What is sent to programs, and what they say, is written to stdout.`,
+What is sent to programs, and what they say, is written to stdout. --ui shows it on a
+page of this machine, on which a visitor and an operator can be played by hand.`,
 		Example: `  crisp serve
   crisp serve --scenario first-conversation --hook http://127.0.0.1:8080/hooks
   crisp serve --fault slow-rest,delay=5s --write-env .env
-  crisp serve --exec 'go test ./...'`,
+  crisp serve --exec 'go test ./...'
+  crisp serve --ui`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, f) },
 	}

@@ -115,7 +115,7 @@ func TestDetailOfAnyEvent(t *testing.T) {
 	for _, info := range crisp.Events() {
 		b.add(record.FromRTM(crisptest.Sample(info.Name)))
 	}
-	b.add(messageOf(t, "session_1", "\x1b[2J‮ <script>alert(1)</script>\x00\x7f"))
+	b.add(messageOf(t, "session_1", "\x1b[2J\u202e <script>alert(1)</script>\x00\x7f"))
 	b.add(eventOf(t, "future:event", `{"deep":`+strings.Repeat("[", 9990)+strings.Repeat("]", 9990)+`}`))
 	list, _, _ := b.ring.Read(0, 1000)
 	for _, e := range list {

@@ -18,7 +18,7 @@ import (
 // hostileTexts are what somebody may write who knows where it will be pasted.
 var hostileTexts = []string{
 	"plain", `it's "quoted"`, "$(touch pwned) `touch pwned` ${HOME} $HOME !! !$", "'; touch pwned; '", `\'; touch pwned; #`, "a\nb\r\n\tc\n", "%s%n%d \\n \\\\ \\101",
-	"\x1b[2J\x1b]0;title\a\x7f", "‮gnihton‬ Zoë 😀 \u0085\u2028", "`backquotes`", "-n -e --", "*/ \" ) // \n", "<EOF\nEOF\n", "@/etc/passwd", "x\n\n\n",
+	"\x1b[2J\x1b]0;title\a\x7f", "\u202egnihton\u202c Zoë 😀 \u0085\u2028", "`backquotes`", "-n -e --", "*/ \" ) // \n", "<EOF\nEOF\n", "@/etc/passwd", "x\n\n\n",
 }
 
 // bodies are web hooks that have the hostile texts in them as they are, and bodies that

@@ -173,7 +173,7 @@ func TestToken(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, left, 1)
 
-	require.NoError(t, os.Chmod(path, 0o640)) //nolint:gosec // which is what is refused
+	require.NoError(t, os.Chmod(path, 0o640))
 	_, err = Token(state)
 	assert.EqualError(t, err, "others can read "+path+", which has mode 0640: remove it, and open the page anew")
 	require.NoError(t, os.Chmod(path, 0o600))

@@ -124,7 +124,7 @@ type follow struct {
 
 func (b *begun) follow(after string) *follow {
 	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), "GET", b.url+"api/stream?token="+testToken, nil)
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.url+"api/stream?token="+testToken, nil)
 	require.NoError(b.t, err)
 	if after != "" {
 		r.Header.Set("Last-Event-ID", after)

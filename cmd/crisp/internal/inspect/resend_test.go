@@ -168,7 +168,7 @@ func TestResendOnlyToLoopback(t *testing.T) {
 
 // A name that resolves to somewhere else is no loopback, whatever it is.
 func TestTheTransportConnectsToLoopbackAlone(t *testing.T) {
-	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://192.0.2.1/", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://192.0.2.1/", nil)
 	require.NoError(t, err)
 	_, err = loopbackTransport.RoundTrip(r) //nolint:bodyclose // there is no answer
 	assert.ErrorContains(t, err, "the target is not on loopback")

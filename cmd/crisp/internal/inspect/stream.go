@@ -35,11 +35,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := events{w: w, control: http.NewResponseController(w)}
 	_ = out.control.SetReadDeadline(time.Time{}) // nothing more is read
-	out.event("hello", "", info)
+	out.event("hello", info)
 	stats, alive := time.NewTicker(statsEvery), time.NewTicker(aliveEvery)
 	defer stats.Stop()
 	defer alive.Stop()
-	out.event("stats", "", s.stats(time.Now()))
+	out.event("stats", s.stats(time.Now()))
 	for out.err == nil {
 		next = s.sendFrom(&out, next, &after)
 		if out.err != nil {
@@ -48,7 +48,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-s.cfg.Ring.Changed(next):
 		case now := <-stats.C:
-			out.event("stats", "", s.stats(now))
+			out.event("stats", s.stats(now))
 		case <-alive.C:
 			out.write([]byte(": alive\n\n"))
 		case <-r.Context().Done():
@@ -58,7 +58,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		}
 		select { // also while there is always more
 		case now := <-stats.C:
-			out.event("stats", "", s.stats(now))
+			out.event("stats", s.stats(now))
 		case <-s.ctx.Done():
 			return
 		default:
@@ -71,7 +71,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 func (s *Server) sendFrom(out *events, from uint64, last *string) (next uint64) {
 	list, next, oldest := s.cfg.Ring.Read(from, batch)
 	if from != 0 && oldest > from && len(list) > 0 {
-		out.event("hole", "", hole{From: *last, To: list[0].ID(), Count: oldest - from})
+		out.event("hole", hole{From: *last, To: list[0].ID(), Count: oldest - from})
 	}
 	for _, e := range list {
 		*last = e.ID()
@@ -103,8 +103,9 @@ func (o *events) add(name, id string, data any) {
 	o.pending = append(append(append(o.pending, "data: "...), text...), "\n\n"...)
 }
 
-func (o *events) event(name, id string, data any) {
-	o.add(name, id, data)
+// event writes one that has no ID.
+func (o *events) event(name string, data any) {
+	o.add(name, "", data)
 	o.flush()
 }
 
