@@ -14,6 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
@@ -22,6 +23,7 @@ import (
 // outputFlags are the flags of listen and receive that say where events go, and when
 // it is enough.
 type outputFlags struct {
+	name        string // of the command
 	targets     []string
 	command     string
 	attempts    int
@@ -34,10 +36,11 @@ type outputFlags struct {
 	count       int
 	duration    time.Duration
 	readyFile   string
-	ui          string
+	ui          uiFlag
 }
 
 func (f *outputFlags) addTo(cmd *cobra.Command) {
+	f.name = cmd.Name()
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.targets, "forward", "f", nil, "a `URL` to forward events to as web hooks, repeatable")
 	flags.StringVar(&f.command, "exec", "", "a `command` to run for each event, which has the web hook's body on its stdin")
@@ -49,16 +52,13 @@ func (f *outputFlags) addTo(cmd *cobra.Command) {
 	flags.IntVar(&f.count, "count", 0, "end after so many events")
 	flags.DurationVar(&f.duration, "for", 0, "end after this time, such as 30s or 10m")
 	flags.StringVar(&f.readyFile, "ready-file", "", "a `file` that is there while events can come")
-	flags.StringVar(&f.ui, "ui", "", "reserved for a page that shows what comes")
-	flags.Lookup("ui").NoOptDefVal = "default"
+	f.ui.addTo(flags)
 }
 
 // check returns what is wrong with the flags by themselves.
 func (f *outputFlags) check(flags *pflag.FlagSet) error {
-	f.attemptsSet = flags.Changed("attempts")
+	f.attemptsSet, f.ui.isSet = flags.Changed("attempts"), flags.Changed("ui")
 	switch {
-	case flags.Changed("ui"):
-		return usageError(errors.New("--ui: the page is not there yet"))
 	case f.attempts < 1:
 		return usageError(fmt.Errorf("--attempts is %d; it must be at least 1", f.attempts))
 	case f.concurrency < 1:
@@ -148,8 +148,9 @@ type run struct {
 	stream   *stream.Stream
 	targets  []forward.Target
 	close    func() error // the capture
-	hangUp   func()       // on the targets
-	withdraw func()       // the file that says that events can come
+	page     *inspect.Server
+	hangUp   func() // on the targets
+	withdraw func() // the file that says that events can come
 	ctx      context.Context
 	end      context.CancelCauseFunc
 }
@@ -196,6 +197,9 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		}
 		r.close = cfg.Capture.Close
 	}
+	if err := f.openPage(a, r, &cfg); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
 	r.ctx, r.end = context.WithCancelCause(ctx)
 	if f.duration > 0 {
 		timer := time.AfterFunc(f.duration, func() { r.end(errTimeOver) })
@@ -203,6 +207,21 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 	}
 	r.stream = stream.New(cfg)
 	return r, nil
+}
+
+// openPage opens the page that shows the stream, if it was asked for.
+func (f *outputFlags) openPage(a *app, r *run, cfg *stream.Config) (err error) {
+	if !f.ui.isSet {
+		return nil
+	}
+	ring := inspect.NewRing(inspect.NewRun())
+	cfg.Watch = ring.Add
+	page := inspect.Config{Ring: ring, Command: f.name, Capture: f.capture}
+	for _, target := range r.targets {
+		page.Targets = append(page.Targets, target.Name())
+	}
+	r.page, err = f.ui.open(a, page)
+	return err
 }
 
 // finish waits for what is still to be delivered, and returns the error to end with:
@@ -213,6 +232,9 @@ func (r *run) finish(err error) error {
 	r.withdraw()
 	closed := errors.Join(r.stream.Close(), r.close())
 	r.hangUp()
+	if r.page != nil {
+		r.page.Close()
+	}
 	wasAsked := cause == nil || errors.Is(cause, context.Canceled) || errors.Is(cause, errTimeOver) || errors.Is(cause, errEnough)
 	switch {
 	case !wasAsked:

@@ -21,6 +21,11 @@ const (
 	KindRecovered Kind = "recovered"
 	KindDropped   Kind = "dropped"
 	KindDelivery  Kind = "delivery"
+
+	// Of a server, as Notes.
+	KindRequest    Kind = "request"
+	KindConnection Kind = "connection"
+	KindBind       Kind = "bind"
 )
 
 // Record is one thing that happened.
@@ -105,6 +110,13 @@ type Delivery struct {
 	Answer  string  `json:"answer,omitempty"` // how the answer's body begins, if it was refused
 }
 
+// Note is something else that happened, which nobody reads again.
+type Note struct {
+	Of     Kind   `json:"-"`
+	Text   string `json:"text"`
+	Detail any    `json:"detail,omitempty"` // all there is to know
+}
+
 // Kind is KindEvent.
 func (*Event) Kind() Kind { return KindEvent }
 
@@ -128,3 +140,6 @@ func (*Dropped) Kind() Kind { return KindDropped }
 
 // Kind is KindDelivery.
 func (*Delivery) Kind() Kind { return KindDelivery }
+
+// Kind is what the note is of.
+func (n *Note) Kind() Kind { return n.Of }

@@ -21,6 +21,7 @@ type Config struct {
 	Tell    func(format string, args ...any) // writes a line to stderr
 	Note    func(format string, args ...any) // likewise, of what is no trouble
 	Capture *capture.Writer                  // nil = none
+	Watch   func(record.Record)              // sees each record, in their order; it must not wait. Nil = none
 	Targets forward.Config                   // without Report and Stalled
 	RTMOnly bool                             // forward also what no web hook brings
 	Await   bool                             // an event is done with only when each target has it
@@ -160,6 +161,9 @@ func (s *Stream) write(what record.What) (n uint64, err error) {
 	r := record.Record{N: s.n, At: time.Now(), What: what}
 	if s.cfg.Capture != nil {
 		err = s.cfg.Capture.Write(r)
+	}
+	if s.cfg.Watch != nil {
+		s.cfg.Watch(r)
 	}
 	if err == nil {
 		err = s.show(r)
