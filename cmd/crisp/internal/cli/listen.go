@@ -73,7 +73,7 @@ What it writes is told on stderr.`,
 
 func (a *app) listen(ctx context.Context, f listenFlags) error {
 	var signing forward.Signing
-	if len(f.targets) > 0 {
+	if len(f.targets) > 0 || f.secretFile != "" || f.urlSecret != "" || a.Getenv("CRISP_SIGNING_SECRET") != "" && f.ui.isSet {
 		var err error
 		if signing, err = f.read(a, "secret-file", "url-secret"); err != nil {
 			return err

@@ -197,8 +197,9 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		}
 		r.close = cfg.Capture.Close
 	}
-	if err := f.openPage(a, r, &cfg); err != nil {
-		return nil, errors.Join(err, r.close())
+	ring := inspect.NewRing(inspect.NewRun())
+	if f.ui.isSet {
+		cfg.Watch = ring.Add
 	}
 	r.ctx, r.end = context.WithCancelCause(ctx)
 	if f.duration > 0 {
@@ -206,22 +207,30 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		context.AfterFunc(r.ctx, func() { timer.Stop() })
 	}
 	r.stream = stream.New(cfg)
+	if f.ui.isSet {
+		if r.page, err = f.openPage(a, r, ring, signing); err != nil {
+			return nil, errors.Join(err, r.finish(nil))
+		}
+	}
 	return r, nil
 }
 
-// openPage opens the page that shows the stream, if it was asked for.
-func (f *outputFlags) openPage(a *app, r *run, cfg *stream.Config) (err error) {
-	if !f.ui.isSet {
-		return nil
+// openPage opens the page that shows the stream.
+func (f *outputFlags) openPage(a *app, r *run, ring *inspect.Ring, signing forward.Signing) (*inspect.Server, error) {
+	page := inspect.Config{
+		Ring:    ring,
+		Command: f.name,
+		Capture: f.capture,
+		Record:  r.stream.Record,
+		Waiting: r.stream.Waiting,
 	}
-	ring := inspect.NewRing(inspect.NewRun())
-	cfg.Watch = ring.Add
-	page := inspect.Config{Ring: ring, Command: f.name, Capture: f.capture}
-	for _, target := range r.targets {
-		page.Targets = append(page.Targets, target.Name())
+	if signing.Secret != "" || signing.URLParam != "" {
+		page.Signing = func() forward.Signing { return signing }
 	}
-	r.page, err = f.ui.open(a, page)
-	return err
+	for i, url := range f.targets {
+		page.Targets = append(page.Targets, inspect.HTTPTarget(r.targets[i].Name(), url, page.Signing, f.timeout))
+	}
+	return f.ui.open(a, page)
 }
 
 // finish waits for what is still to be delivered, and returns the error to end with:

@@ -101,10 +101,11 @@ func (f *receiveFlags) config(a *app) (cfg receive.Config, outgoing forward.Sign
 			return cfg, outgoing, fmt.Errorf("%w; --insecure-no-verify takes what anybody sends", err)
 		}
 	}
-	if len(f.targets) == 0 {
+	isOwn := f.outgoing == signingFlags{}
+	if len(f.targets) == 0 && (isOwn && f.noVerify || !f.ui.isSet) {
 		return cfg, outgoing, nil
 	}
-	if (f.outgoing == signingFlags{}) && !f.noVerify {
+	if isOwn && !f.noVerify {
 		return cfg, cfg.Signing, nil
 	}
 	outgoing, err = f.outgoing.read(a, "forward-secret-file", "forward-url-secret")

@@ -26,11 +26,8 @@ func (f *uiFlag) addTo(flags *pflag.FlagSet) {
 	flags.Lookup("ui").NoOptDefVal = uiDefault
 }
 
-// open serves the page, if it was asked for; else it returns nil.
+// open serves the page.
 func (f *uiFlag) open(a *app, cfg inspect.Config) (*inspect.Server, error) {
-	if !f.isSet {
-		return nil, nil
-	}
 	addr := f.addr
 	if addr == uiDefault {
 		addr = ""

@@ -130,6 +130,26 @@ func (f *Forwarder) Put(ctx context.Context, job Job) (done <-chan struct{}, err
 	return closed, nil
 }
 
+// Waiting is what is not delivered yet.
+type Waiting struct {
+	Events int // once for each target
+	Bytes  int64
+	Oldest time.Duration // since the oldest was put
+}
+
+// Waiting returns what is not delivered yet.
+func (f *Forwarder) Waiting() Waiting {
+	now := time.Now()
+	var all Waiting
+	for _, q := range f.queues {
+		w := q.waiting(now)
+		all.Events += w.Events
+		all.Bytes += w.Bytes
+		all.Oldest = max(all.Oldest, w.Oldest)
+	}
+	return all
+}
+
 // Close waits until all that was put is delivered or given up, or the context ends:
 // what is left then is not delivered. Nothing may be put any more.
 func (f *Forwarder) Close(ctx context.Context) Counts {

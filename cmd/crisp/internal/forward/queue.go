@@ -35,6 +35,7 @@ type lane struct {
 
 type job struct {
 	Job
+	came time.Time
 	done func()
 }
 
@@ -49,7 +50,7 @@ func newQueue(ctx context.Context, target Target, cfg Config) *queue {
 
 // put waits until there is room, which there always is for a single event.
 func (q *queue) put(ctx context.Context, what Job, done func()) error {
-	j := job{what, done}
+	j := job{what, time.Now(), done}
 	for {
 		changed := q.tryPut(j)
 		if changed == nil {
@@ -203,6 +204,17 @@ func (a Answer) Record(target, event string, number, limit int) record.Delivery 
 		d.Error = a.Err.Error()
 	}
 	return d
+}
+
+// waiting returns what is not delivered yet.
+func (q *queue) waiting(now time.Time) Waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := Waiting{Events: q.jobs, Bytes: q.bytes}
+	for _, l := range q.lanes {
+		w.Oldest = max(w.Oldest, now.Sub(l.jobs[0].came))
+	}
+	return w
 }
 
 // awaitEmpty waits until nothing is left to deliver.

@@ -69,24 +69,24 @@ func encode(value any) ([]byte, error) {
 
 // Info is what the page needs to know at first.
 type Info struct {
-	Run       string   `json:"run"`
-	Command   string   `json:"command"`
-	Version   string   `json:"version"`
-	Oldest    *ID      `json:"oldest,omitempty"` // of the records that are kept
-	Latest    *ID      `json:"latest,omitempty"`
-	Records   int      `json:"records"`
-	Bytes     int64    `json:"bytes"`
-	MaxBytes  int64    `json:"max_bytes"`
-	Targets   []Target `json:"targets"`
-	Signing   bool     `json:"signing"`
-	Chat      bool     `json:"chat"`
-	Capture   string   `json:"capture,omitempty"`
-	Events    []Event  `json:"events,omitempty"`
-	Restarted bool     `json:"restarted,omitempty"` // what was asked for is of a run that is not known
+	Run       string  `json:"run"`
+	Command   string  `json:"command"`
+	Version   string  `json:"version"`
+	Oldest    *ID     `json:"oldest,omitempty"` // of the records that are kept
+	Latest    *ID     `json:"latest,omitempty"`
+	Records   int     `json:"records"`
+	Bytes     int64   `json:"bytes"`
+	MaxBytes  int64   `json:"max_bytes"`
+	Targets   []Named `json:"targets"`
+	Signing   bool    `json:"signing"`
+	Control   bool    `json:"control"` // control.Prefix is there
+	Capture   string  `json:"capture,omitempty"`
+	Events    []Event `json:"events,omitempty"`
+	Restarted bool    `json:"restarted,omitempty"` // what was asked for is of a run that is not known
 }
 
-// Target is where events are forwarded to.
-type Target struct {
+// Named is a target.
+type Named struct {
 	Name string `json:"name"`
 }
 
@@ -105,16 +105,16 @@ func (s *Server) newInfo() Info {
 		Records:  state.Records,
 		Bytes:    state.Bytes,
 		MaxBytes: maxBytes,
-		Targets:  make([]Target, 0, len(s.cfg.Targets)),
-		Signing:  s.cfg.Signs,
-		Chat:     s.cfg.Chat != nil,
+		Targets:  make([]Named, 0, len(s.cfg.Targets)),
+		Signing:  s.cfg.Signing != nil,
+		Control:  s.cfg.Control != nil,
 		Capture:  s.cfg.Capture,
 	}
 	if state.Records > 0 {
 		info.Oldest, info.Latest = &state.Oldest, &state.Latest
 	}
-	for _, name := range s.cfg.Targets {
-		info.Targets = append(info.Targets, Target{name})
+	for _, target := range s.cfg.Targets {
+		info.Targets = append(info.Targets, Named{target.Name})
 	}
 	return info
 }

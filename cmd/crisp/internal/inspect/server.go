@@ -14,6 +14,10 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
 //go:embed page
@@ -29,20 +33,14 @@ type Config struct {
 	Version string
 	Token   string   // who has it may see everything
 	Capture string   // the file that keeps what happens; empty if none does
-	Targets []string // names of where events are forwarded to
-	Signs   bool     // whether there is a secret to sign with
+	Targets []Target // where events are forwarded to, and can be sent again
+	// Signing is what is sent to other targets is authentic by; nil if there is no secret.
+	Signing func() forward.Signing
+	// Record keeps what was sent from the page, and returns its number.
+	Record func(record.What) uint64
 	// Waiting says what of the targets' work is not done yet; nil if there is none.
-	Waiting func() Waiting
-	// Send makes one attempt to deliver; see [Sending].
-	Send func(context.Context, Sending) (*Sent, error)
-	Chat Chat // nil if there is nobody to talk to
-}
-
-// Waiting is what is still to be delivered.
-type Waiting struct {
-	Events int
-	Bytes  int64
-	Oldest time.Duration // how long the oldest has been waiting
+	Waiting func() forward.Waiting
+	Control http.Handler // drives crisp serve, below control.Prefix; nil for other commands
 }
 
 // DefaultAddr is where the page is unless another address is given. The next ports are
@@ -143,10 +141,16 @@ func (s *Server) routes() http.Handler {
 		"GET /api/info":        s.info,
 		"GET /api/events":      s.events,
 		"GET /api/events/{id}": s.event,
+		"GET /api/code/{id}":   s.code,
+		"POST /api/replay":     s.replay,
 	} {
 		mux.Handle(pattern, route(answer))
 	}
 	mux.HandleFunc("GET /api/stream", s.stream)
+	mux.HandleFunc("GET /api/export", s.export)
+	if s.cfg.Control != nil {
+		mux.Handle(control.Prefix, s.cfg.Control)
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
 	})

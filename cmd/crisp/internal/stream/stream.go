@@ -151,6 +151,18 @@ func (s *Stream) Happened(what record.What) {
 	_, _ = s.write(what) // which has told Failed
 }
 
+// Record takes what the user has done by hand: it is kept and shown, but counts for
+// nothing and is not forwarded.
+func (s *Stream) Record(what record.What) (n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, _ = s.write(what) // which has told Failed
+	return n
+}
+
+// Waiting returns what is still to be delivered.
+func (s *Stream) Waiting() forward.Waiting { return s.forward.Waiting() }
+
 // write numbers and writes a record; s.mu is held. After an error nothing more is
 // written.
 func (s *Stream) write(what record.What) (n uint64, err error) {
