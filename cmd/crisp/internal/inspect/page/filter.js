@@ -3,74 +3,70 @@
 import { exportURL } from "./api.js";
 import { button, byID, count, el, hue, show } from "./text.js";
 
-const qualities = { failed: "Failed", problem: "Problems", gap: "Gaps" };
+const qualities = { "is:failed": "Failed", "is:problem": "Problems", "is:gap": "Gaps" };
+const press = (chip, isPressed) => chip.setAttribute("aria-pressed", String(isPressed));
 
 export class Filter {
-  constructor(store, changed) {
-    Object.assign(this, { store, changed, chips: new Map() });
-    this.field = byID("filter");
-    this.field.addEventListener("input", () => {
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.apply(), 120);
-    });
-    for (const [name, title] of Object.entries(qualities)) {
-      byID("qualities").append(button(title, () => this.#toggle(`is:${name}`), { "aria-pressed": "false", className: "chip", value: `is:${name}` }));
-    }
-    store.addEventListener("view", () => this.#draw());
-    this.#draw();
-  }
+	field = byID("filter");
+	chips = new Map(); // buttons by namespace
 
-  get words() { return this.field.value.match(/-?(?:\w+:)?"[^"]*"?|\S+/g) ?? []; }
+	constructor(store, changed) {
+		Object.assign(this, { store, changed });
+		let timer;
+		this.field.addEventListener("input", () => {
+			clearTimeout(timer);
+			timer = setTimeout(() => this.apply(), 100);
+		});
+		byID("qualities").append(...Object.entries(qualities).map(([word, title]) => button(title, () => this.#toggle(word), { className: "chip", value: word })));
+		store.addEventListener("view", () => this.#draw());
+		this.#draw();
+	}
 
-  #toggle(word) {
-    const { words } = this;
-    this.set((words.includes(word) ? words.filter((other) => other !== word) : [...words, word]).join(" "));
-  }
+	get words() { return this.field.value.match(/(?:"[^"]*"?|[^\s"])+/g) ?? []; }
 
-  /** Sets what to filter by. */
-  set(text) {
-    this.field.value = text;
-    return this.apply();
-  }
+	#toggle(word) {
+		const { words } = this;
+		this.set((words.includes(word) ? words.filter((other) => other !== word) : [...words, word]).join(" "));
+	}
 
-  async apply() {
-    const text = this.field.value.trim();
-    let wrong = "";
-    try {
-      await this.store.setFilter(text);
-    } catch (error) {
-      wrong = error.message;
-    }
-    if (text !== this.field.value.trim()) return;
-    byID("filter-error").textContent = show(wrong);
-    this.field.setAttribute("aria-invalid", String(!!wrong));
-    byID("export").href = exportURL(wrong ? "" : text);
-    this.#draw();
-    this.changed();
-  }
+	#choose(ns) {
+		const { store } = this, chips = new Set(store.chips);
+		if (!chips.delete(ns)) chips.add(ns);
+		store.setFilter(store.filter, chips);
+	}
 
-  #draw() {
-    const { store } = this;
-    for (const [ns, n] of store.namespaces) {
-      let chip = this.chips.get(ns);
-      if (!chip) {
-        chip = button(show(ns), () => {
-          const chips = new Set(store.chips);
-          if (!chips.delete(ns)) chips.add(ns);
-          store.setFilter(store.filter, chips).catch(() => {});
-          this.#draw();
-        }, { className: `chip hue${hue(ns)}` });
-        this.chips.set(ns, chip);
-        byID("chips").append(chip);
-      }
-      chip.setAttribute("aria-pressed", String(store.chips.has(ns)));
-      chip.title = count(n, "event");
-    }
-    for (const chip of byID("qualities").children) chip.setAttribute("aria-pressed", String(this.words.includes(chip.value)));
-    const all = store.rows.length, seen = store.view.length;
-    byID("count").textContent = seen === all ? count(all, "row") : `${seen.toLocaleString("en")} of ${count(all, "row")}`;
-    byID("empty").hidden = seen > 0;
-    byID("waiting").hidden = all > 0;
-    byID("unmatched").hidden = all === 0;
-  }
+	/** Sets what to filter by. */
+	set(text) {
+		this.field.value = text;
+		return this.apply();
+	}
+
+	async apply() {
+		const text = this.field.value.trim();
+		const wrong = await this.store.setFilter(text).then(() => "", (error) => error.message);
+		if (text !== this.store.filter) return;
+		byID("filter-error").textContent = show(wrong);
+		this.field.setAttribute("aria-invalid", String(!!wrong));
+		byID("export").href = exportURL(wrong ? "" : text);
+		this.#draw();
+		this.changed();
+	}
+
+	#draw() {
+		const { store, chips, words } = this;
+		for (const [ns, n] of store.namespaces) {
+			if (!chips.has(ns)) {
+				chips.set(ns, button(show(ns), () => this.#choose(ns), { className: `chip hue${hue(ns)}` }));
+				byID("chips").append(chips.get(ns));
+			}
+			chips.get(ns).title = count(n, "event");
+			press(chips.get(ns), store.chips.has(ns));
+		}
+		for (const chip of byID("qualities").children) press(chip, words.includes(chip.value));
+		const all = store.rows.length, seen = store.view.length;
+		byID("count").textContent = (seen === all ? "" : `${seen.toLocaleString("en")} of `) + count(all, "row");
+		byID("empty").hidden = seen > 0;
+		byID("waiting").hidden = all > 0;
+		byID("unmatched").hidden = all === 0;
+	}
 }

@@ -1,164 +1,148 @@
 // The list: as many rows as can be seen, which are written anew whenever it is scrolled. They are in a
 // layer that does not scroll itself, so that there is never a blank one.
 
-import { count, el, hue, namespace, shortID, show, time } from "./text.js";
-
-const names = { event: "", delivery: "delivery", hole: "not shown", restart: "restart" };
+import { byID, count, el, hue, namespace, shortID, show, time } from "./text.js";
 
 export class List {
-  first = 0;
-  follows = true; // the end
+	first = 0; // that is seen
+	follows = true; // the end
+	lines = [];
+	missed = 0;
+	selected = null;
+	root = byID("list");
+	fresh = byID("fresh");
+	layer = el("div", { className: "layer" });
+	spacer = el("div", {}, this.layer);
 
-  /** @param {{root: HTMLElement, fresh: HTMLElement, store: import("./store.js").Store, select: (row: object) => void}} with_ */
-  constructor({ root, fresh, store, select }) {
-    Object.assign(this, { root, fresh, store, select, pool: [], missed: 0, selected: null });
-    this.layer = el("div", { className: "layer" });
-    this.spacer = el("div", {}, this.layer);
-    root.append(this.spacer);
-    root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    root.addEventListener("mousedown", (event) => { this.pressed = rowOf(event); });
-    root.addEventListener("click", (event) => {
-      const row = this.pressed ?? rowOf(event); // what comes meanwhile may have moved it
-      this.pressed = null;
-      if (row?.id) select(row);
-    });
-    fresh.addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.#resized()).observe(root);
-    store.addEventListener("rows", ({ detail }) => { if (!this.follows) this.missed += detail.length; });
-    store.addEventListener("view", () => this.draw());
-  }
+	constructor(store, select) {
+		const { root } = this;
+		Object.assign(this, { store, select });
+		root.append(this.spacer);
+		root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+		let pressed;
+		root.addEventListener("mousedown", (event) => { pressed = rowOf(event); });
+		root.addEventListener("click", (event) => {
+			const row = pressed ?? rowOf(event); // what comes meanwhile may have moved it
+			pressed = null;
+			if (row?.id) select(row);
+		});
+		this.fresh.addEventListener("click", () => this.toEnd());
+		new ResizeObserver(() => {
+			this.high = parseFloat(getComputedStyle(root).getPropertyValue("--row"));
+			this.draw();
+		}).observe(root);
+		store.addEventListener("rows", ({ detail }) => { this.missed += detail.length; });
+		store.addEventListener("view", () => this.draw());
+	}
 
-  #resized() {
-    this.high = parseFloat(getComputedStyle(this.root).getPropertyValue("--row")) || 28;
-    this.draw();
-  }
+	get page() { return Math.max(1, Math.floor(this.root.clientHeight / this.high) - 1); }
 
-  #scrolled() {
-    const { scrollTop, clientHeight, scrollHeight } = this.root;
-    this.follows = scrollTop + clientHeight >= scrollHeight - this.high / 2;
-    this.#rows();
-  }
+	#scrolled() {
+		const { scrollTop, clientHeight, scrollHeight } = this.root;
+		this.follows = scrollTop + clientHeight >= scrollHeight - this.high / 2;
+		this.#rows();
+	}
 
-  toEnd() {
-    this.follows = true;
-    this.draw();
-  }
+	toEnd() {
+		this.follows = true;
+		this.draw();
+	}
 
-  /** Draws what has changed. Who has scrolled away from the end stays with what was seen. */
-  draw() {
-    const { root, store } = this;
-    const seen = root.clientHeight;
-    if (!seen) return;
-    const anchor = this.anchor && !this.follows ? store.indexOf(this.anchor) : -1;
-    const height = `${Math.max(store.view.length * this.high, seen)}px`;
-    if (this.spacer.style.height !== height) this.spacer.style.height = height;
-    this.layer.style.height = `${seen}px`;
-    if (this.follows) root.scrollTop = store.view.length * this.high;
-    else if (anchor >= 0 && anchor !== this.first) root.scrollTop += (anchor - this.first) * this.high;
-    this.#rows();
-  }
+	/** Draws what has changed. Who has scrolled away from the end goes on seeing the same. */
+	draw() {
+		const { root, store: { view }, high } = this;
+		const seen = root.clientHeight;
+		if (!seen) return;
+		this.spacer.style.height = `${Math.max(view.length * high, seen)}px`;
+		this.layer.style.height = `${seen}px`;
+		const at = this.follows ? -1 : this.store.indexOf(this.anchor);
+		if (this.follows) root.scrollTop = view.length * high;
+		else if (at >= 0) root.scrollTop += (at - this.first) * high;
+		this.#rows();
+	}
 
-  #rows() {
-    const { root, store: { view }, pool, high } = this;
-    const top = root.scrollTop;
-    this.first = Math.min(Math.floor(top / high), view.length);
-    this.anchor = view[this.first];
-    const need = Math.ceil(root.clientHeight / high) + 1;
-    while (pool.length < need) pool.push(new Line(this.layer, pool.length));
-    let active = "";
-    for (let i = 0; i < pool.length; i++) {
-      const at = this.first + i, row = i < need ? view[at] : undefined;
-      pool[i].show(row, at, view.length, row && row === this.selected);
-      if (row) pool[i].node.style.transform = `translateY(${at * high - top}px)`;
-      if (row && row === this.selected) active = pool[i].node.id;
-    }
-    if (active) root.setAttribute("aria-activedescendant", active);
-    else root.removeAttribute("aria-activedescendant");
-    if (this.follows) this.missed = 0;
-    this.fresh.hidden = this.follows || this.missed === 0;
-    if (!this.fresh.hidden) this.fresh.textContent = `${this.missed.toLocaleString("en")} new ↓`;
-  }
+	#rows() {
+		const { root, store: { view }, lines, high } = this;
+		const top = root.scrollTop;
+		this.first = Math.floor(top / high);
+		this.anchor = view[this.first];
+		const need = Math.ceil(root.clientHeight / high) + 1;
+		while (lines.length < need) lines.push(new Line(this.layer, lines.length));
+		root.removeAttribute("aria-activedescendant");
+		lines.forEach((line, i) => {
+			const at = this.first + i, row = i < need ? view[at] : undefined;
+			const isSelected = !!row && row === this.selected;
+			line.show(row, at + 1, view.length, isSelected);
+			line.node.style.transform = `translateY(${at * high - top}px)`;
+			if (isSelected) root.setAttribute("aria-activedescendant", line.node.id);
+		});
+		if (this.follows) this.missed = 0;
+		this.fresh.hidden = this.missed === 0;
+		this.fresh.textContent = `${this.missed.toLocaleString("en")} new ↓`;
+	}
 
-  /** Marks a row as the selected one, and brings it into sight. */
-  mark(row) {
-    this.selected = row;
-    const i = this.store.indexOf(row);
-    if (i >= 0) {
-      const { root, high } = this;
-      const top = i * high;
-      if (top < root.scrollTop) root.scrollTop = top;
-      else if (top + high > root.scrollTop + root.clientHeight) root.scrollTop = top + high - root.clientHeight;
-      const { scrollTop, clientHeight } = root;
-      this.follows = i === this.store.view.length - 1 || (this.follows && scrollTop + clientHeight >= root.scrollHeight - high / 2);
-    }
-    this.#rows();
-  }
+	/** Marks a row as the selected one, and brings it into sight. */
+	mark(row) {
+		this.selected = row;
+		const { root, high } = this;
+		const top = this.store.indexOf(row) * high;
+		if (top >= 0) {
+			root.scrollTop = Math.min(top, Math.max(root.scrollTop, top + high - root.clientHeight));
+			this.#scrolled();
+		} else this.#rows();
+	}
 
-  /** Selects the row so many behind the selected one that can be. */
-  move(by) {
-    const { view } = this.store;
-    const from = this.store.indexOf(this.selected);
-    let to = from < 0 ? (by > 0 ? this.first : Math.min(this.first + this.page, view.length - 1)) : from + by;
-    to = Math.max(0, Math.min(to, view.length - 1));
-    const step = by < 0 ? -1 : 1;
-    while (view[to] && !view[to].id) to += step;
-    if (view[to]) this.select(view[to]);
-  }
+	/** Selects the row so many behind the selected one, or one near it that can be. */
+	move(by) {
+		const { view } = this.store;
+		const from = this.store.indexOf(this.selected);
+		let to = from >= 0 ? from + by : by > 0 ? this.first : this.first + this.page;
+		to = Math.max(0, Math.min(to, view.length - 1));
+		while (view[to] && !view[to].id) to += Math.sign(by);
+		if (view[to]) this.select(view[to]);
+	}
 
-  moveTo(end) {
-    const { view } = this.store;
-    const row = end ? view.findLast((row) => row.id) : view.find((row) => row.id);
-    if (row) this.select(row);
-    if (end) this.toEnd();
-  }
-
-  get page() { return Math.max(1, Math.floor(this.root.clientHeight / this.high) - 1); }
+	/** Selects the last row, or the first. */
+	moveTo(isEnd) {
+		const { view } = this.store;
+		const row = isEnd ? view.findLast((row) => row.id) : view.find((row) => row.id);
+		if (row) this.select(row);
+	}
 }
 
-const rowOf = (event) => event.target.closest?.("[role=option]")?.row;
+const rowOf = (event) => event.target.closest("[role=option]")?.row;
 
 /** A line of the list, which shows one row or another. */
 class Line {
-  constructor(layer, i) {
-    const part = (name) => el("span", { className: name });
-    this.parts = ["at", "what", "who", "said", "state"].map(part);
-    this.node = el("div", { className: "row", id: `row${i}`, role: "option", hidden: true }, ...this.parts);
-    layer.append(this.node);
-  }
+	parts = ["at", "what", "who", "text", "state"].map((className) => el("span", { className }));
 
-  show(row, at, of, selected) {
-    const { node } = this;
-    const key = row && `${row.seq} ${row.delivery?.id} ${at} ${of} ${selected}`;
-    if (key === this.key) return;
-    this.key = key;
-    node.row = row;
-    node.hidden = !row;
-    if (!row) return;
-    node.dataset.kind = row.kind;
-    if (row.id) node.dataset.id = row.id;
-    else delete node.dataset.id;
-    const failed = row.outcome && row.outcome !== "accepted";
-    node.className = `row ${row.kind}${failed ? " failed" : ""} hue${hue(namespace(row.event))}`;
-    node.setAttribute("aria-selected", String(!!selected));
-    node.setAttribute("aria-posinset", at + 1);
-    node.setAttribute("aria-setsize", of);
-    const texts = [time(row.at), show(row.event ?? names[row.kind] ?? row.kind), shortID(row.session_id ?? row.website_id), show(row.preview), stateOf(row)];
-    texts.forEach((text, i) => { if (this.parts[i].textContent !== text) this.parts[i].textContent = text; });
-    this.parts[4].className = `state ${row.problems ? "warn" : ""} ${outcomeClass(row)}`;
-  }
+	constructor(layer, i) {
+		this.node = el("div", { id: `row${i}`, role: "option", hidden: true }, ...this.parts);
+		layer.append(this.node);
+	}
+
+	show(row, at, of, isSelected) {
+		const { node, parts } = this;
+		const key = row && `${row.seq} ${row.delivery?.id} ${at} ${of} ${isSelected}`;
+		if (key === this.key && node.row === row) return;
+		this.key = key;
+		node.row = row;
+		node.hidden = !row;
+		if (!row) return;
+		const made = row.outcome ? row : row.delivery;
+		const isGood = made?.outcome === "accepted";
+		node.dataset.kind = row.kind;
+		node.dataset.id = row.id ?? "";
+		node.className = `row ${row.kind} ${row.outcome && !isGood ? "failed" : ""} hue${hue(namespace(row.event))}`;
+		node.setAttribute("aria-selected", String(isSelected));
+		node.setAttribute("aria-posinset", at);
+		node.setAttribute("aria-setsize", of);
+		const state = [row.problems && count(row.problems, "problem"), /^(rtm|webhook|)$/.test(row.source ?? "") ? "" : show(row.source), made && described(made, isGood)];
+		[time(row.at), show(row.event ?? row.kind), shortID(row.session_id ?? row.website_id), show(row.preview), state.filter(Boolean).join(" · ")]
+			.forEach((text, i) => { parts[i].textContent = text; });
+		parts[4].className = `state ${made && !isGood ? "bad" : row.problems ? "warn" : isGood ? "good" : ""}`;
+	}
 }
 
-const outcomeClass = ({ outcome, delivery }) => ((outcome ?? delivery?.outcome) ? ((outcome ?? delivery.outcome) === "accepted" ? "good" : "bad") : "");
-
-/** Says in a few words what is wrong with a row, and what became of it. */
-function stateOf(row) {
-  const words = [];
-  if (row.problems) words.push(count(row.problems, "problem"));
-  if (row.source && !["rtm", "webhook"].includes(row.source)) words.push(show(row.source));
-  const made = row.outcome ? row : row.delivery;
-  if (made) {
-    const mark = made.outcome === "accepted" ? "✓" : made.outcome === "given_up" ? "✗ given up" : "✗";
-    words.push([mark, made.status || (made.error ? "no answer" : ""), `${made.took_ms ?? 0} ms`, made.attempt > 1 ? `attempt ${made.attempt}` : ""].filter(Boolean).join(" "));
-  }
-  return words.join(" · ");
-}
+const described = ({ outcome, status, took_ms, attempt }, isGood) => [isGood ? "✓" : outcome === "given_up" ? "✗ given up" : "✗",
+	status || (!isGood && "no answer"), `${took_ms ?? 0} ms`, attempt > 1 && `attempt ${attempt}`].filter(Boolean).join(" ");

@@ -1,78 +1,67 @@
 // The last five minutes: events per second by namespace, and what waits for its delivery.
 
-import { byID, el, hue, namespace } from "./text.js";
+import { byID, el, hue, namespace, svg } from "./text.js";
 
 const seconds = 300, wide = 600, high = 60;
 
 export class Plot {
-  rates = new Map(); // by the second: by the hue: events
-  figures = new Map(); // by the second: what waits, and latency
-  counted = 0;
+	rates = new Map(); // by second: how many events by hue
+	figures = new Map(); // by second
+	svg = svg("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" });
 
-  constructor(store, names) {
-    this.names = names;
-    store.addEventListener("rows", ({ detail: rows }) => {
-      for (const row of rows) if (row.kind === "event") this.#count(row);
-    });
-    this.svg = el("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    byID("chart").append(this.svg);
-    const table = byID("figures");
-    table.closest("details").addEventListener("toggle", () => this.draw());
-    setInterval(() => { if (!document.hidden) this.draw(); }, 1000);
-  }
+	constructor(store) {
+		store.addEventListener("rows", ({ detail: rows }) => {
+			for (const row of rows) if (row.kind === "event") this.#count(row);
+		});
+		byID("chart").append(this.svg);
+		setInterval(() => document.hidden || this.draw(), 1000);
+	}
 
-  #count({ at, event }) {
-    const second = Math.floor(Date.parse(at) / 1000);
-    if (second < Date.now() / 1000 - seconds) return;
-    const rates = this.rates.get(second) ?? new Array(8).fill(0);
-    rates[hue(namespace(event))]++;
-    this.rates.set(second, rates);
-  }
+	#count({ at, event }) {
+		const second = Math.floor(Date.parse(at) / 1000);
+		if (second < Date.now() / 1000 - seconds) return;
+		const rates = this.rates.get(second) ?? new Array(8).fill(0);
+		rates[hue(namespace(event))]++;
+		this.rates.set(second, rates);
+	}
 
-  add(stats) {
-    this.figures.set(Math.floor(Date.parse(stats.at) / 1000), { waiting: stats.waiting, latency: stats.latency_ms?.p95 ?? 0 });
-    this.now = stats;
-  }
+	add({ at, waiting, latency_ms }) {
+		this.figures.set(Math.floor(Date.parse(at) / 1000), { waits: waiting, takes: latency_ms.p95 });
+		byID("waits").textContent = waiting;
+		byID("takes").textContent = latency_ms.p95;
+	}
 
-  draw() {
-    const end = Math.floor(Date.now() / 1000) - 1, begin = end - seconds + 1;
-    for (const map of [this.rates, this.figures]) for (const second of map.keys()) if (second < begin) map.delete(second);
-    const at = (i) => begin + i;
-    const rate = (i) => this.rates.get(at(i)) ?? [];
-    const total = (i) => rate(i).reduce((a, b) => a + b, 0);
-    const each = Array.from({ length: seconds }, (_, i) => i);
-    const most = Math.max(1, ...each.map(total));
-    const x = (i) => ((i * wide) / (seconds - 1)).toFixed(1);
-    const y = (value, top) => (high - 1 - (value / top) * (high - 4)).toFixed(1);
-    const floor = new Array(seconds).fill(0);
-    const areas = [];
-    for (let h = 0; h < 8; h++) {
-      if (!each.some((i) => rate(i)[h])) continue;
-      const under = each.map((i) => `${x(i)},${y(floor[i], most)}`);
-      const over = each.map((i) => `${x(i)},${y(floor[i] += rate(i)[h] ?? 0, most)}`);
-      areas.push(el("path", { class: `area hue${h}`, d: `M${over.join("L")}L${under.reverse().join("L")}Z` }));
-    }
-    const line = (name) => {
-      const values = each.map((i) => this.figures.get(at(i))?.[name] ?? 0);
-      const top = Math.max(1, ...values);
-      return el("polyline", { class: name, points: values.map((value, i) => `${x(i)},${y(value, top)}`).join(" ") });
-    };
-    this.svg.replaceChildren(...areas, line("waiting"), line("latency"));
-    const now = this.now ?? {};
-    const texts = { rate: total(seconds - 1), peak: most === 1 && !areas.length ? 0 : most, waiting: now.waiting ?? 0, latency: now.latency_ms?.p95 ?? 0 };
-    for (const [name, text] of Object.entries(texts)) byID(`now-${name}`).textContent = text.toLocaleString("en");
-    if (byID("figures").closest("details").open) this.#table(begin, rate, total);
-  }
+	draw() {
+		const begin = Math.floor(Date.now() / 1000) - seconds;
+		for (const map of [this.rates, this.figures]) for (const second of map.keys()) if (second < begin) map.delete(second);
+		const each = Array.from({ length: seconds }, (_, i) => begin + i);
+		const rates = each.map((second) => this.rates.get(second) ?? []);
+		const totals = rates.map((all) => all.reduce((a, b) => a + b, 0));
+		const points = (values, most) => values.map((value, i) => `${(i * wide / (seconds - 1)).toFixed(1)},${(high - 1 - value / most * (high - 4)).toFixed(1)}`);
+		const parts = [];
+		let under = new Array(seconds).fill(0);
+		for (let h = 0; h < 8; h++) {
+			if (!rates.some((all) => all[h])) continue;
+			const over = under.map((value, i) => value + (rates[i][h] ?? 0));
+			const [a, b] = [over, under].map((values) => points(values, Math.max(...totals)));
+			parts.push(svg("path", { class: `area hue${h}`, d: `M${a.join("L")}L${b.reverse().join("L")}Z` }));
+			under = over;
+		}
+		const figure = (name, second) => this.figures.get(second)?.[name] ?? 0;
+		for (const name of ["waits", "takes"]) {
+			const values = each.map((second) => figure(name, second)), most = Math.max(...values);
+			if (most > 0) parts.push(svg("polyline", { class: name, points: points(values, most).join(" ") }));
+		}
+		this.svg.replaceChildren(...parts);
+		byID("rate").textContent = totals.at(-1);
 
-  #table(begin, rate, total) {
-    const rows = [];
-    for (let from = seconds - 30; from >= 0; from -= 30) {
-      const part = Array.from({ length: 30 }, (_, i) => from + i);
-      const figure = (name) => Math.max(0, ...part.map((i) => this.figures.get(begin + i)?.[name] ?? 0));
-      const sum = part.reduce((n, i) => n + total(i), 0);
-      const until = new Date((begin + from + 29) * 1000).toLocaleTimeString("en-GB");
-      rows.push(el("tr", {}, [until, sum, (sum / 30).toFixed(1), figure("waiting"), `${figure("latency")} ms`].map((text) => el("td", {}, String(text)))));
-    }
-    byID("figures").replaceChildren(...rows);
-  }
+		if (!byID("figures").closest("details").open) return;
+		const rows = [];
+		for (let from = seconds - 30; from >= 0; from -= 30) {
+			const most = (name) => Math.max(...each.slice(from, from + 30).map((second) => figure(name, second)));
+			const sum = totals.slice(from, from + 30).reduce((a, b) => a + b);
+			rows.push(el("tr", {}, [new Date((begin + from + 30) * 1000).toLocaleTimeString("en-GB"), sum, (sum / 30).toFixed(1), most("waits"), most("takes")].map((text) => el("td", {}, text))));
+		}
+		byID("figures").replaceChildren(...rows);
+	}
 }
