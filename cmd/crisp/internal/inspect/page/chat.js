@@ -1,15 +1,15 @@
 // crisp serve: a visitor's window and an operator's, to try a program by hand.
 
 import { ask, post, url } from "./api.js";
-import { button, count, el, show, showLines, shortID, tell, time } from "./text.js";
+import { button, count, el, on, show, showLines, shortID, tell, time } from "./text.js";
 
 const control = "/control/v1/";
 
 export class Chat {
 	known = new Map(); // conversations by their IDs: {website_id, name}
 	current = "";
-	choice = el("select", { on: { change: () => this.open(this.choice.value) } });
-	state = el("span", { className: "type" });
+	choice = el("select", { onchange: () => this.open(this.choice.value) });
+	state = el("span.type");
 
 	constructor(root, store) {
 		this.sides = [
@@ -17,9 +17,9 @@ export class Chat {
 			this.#side("Operator", "operator", { Send: (text) => this.#operator("say", { text }), Note: (text) => this.#operator("note", { text }) }),
 		];
 		const resolve = button("Resolve", () => this.#try(() => this.#operator("set-state", { state: "resolved" })));
-		root.append(el("div", { className: "bar" }, el("label", {}, "Conversation ", this.choice), button("New visitor", () => this.#try(() => this.#begin()), { className: "primary" }), resolve, this.state),
-			el("div", { className: "columns" }, this.sides.map((side) => side.node)));
-		store.addEventListener("rows", ({ detail: rows }) => this.#learn(rows));
+		root.append(el("div.bar", el("label", "Conversation ", this.choice), button("New visitor", () => this.#try(() => this.#begin()), { className: "primary" }), resolve, this.state),
+			el("div.columns", this.sides.map((side) => side.node)));
+		on(store, "rows", ({ detail: rows }) => this.#learn(rows));
 		this.#learn(store.rows);
 		this.#offer();
 		this.#draw({ messages: [] });
@@ -27,9 +27,9 @@ export class Chat {
 
 	#side(name, from, says) {
 		const who = name.toLowerCase();
-		const list = el("ol", { className: "talk" });
-		const scroll = el("div", { className: "scroll", tabIndex: 0, role: "group", "aria-label": `What the ${who} sees` }, list);
-		const types = el("p", { className: "typing", role: "status" });
+		const list = el("ol.talk");
+		const scroll = el("div.scroll", { tabIndex: 0, role: "group", "aria-label": `What the ${who} sees` }, list);
+		const types = el("p.typing", { role: "status" });
 		const input = el("input", { autocomplete: "off", "aria-label": `Message of the ${who}`, placeholder: `Write as the ${who}` });
 		const say = (run) => {
 			const text = input.value.trim();
@@ -37,7 +37,7 @@ export class Chat {
 			if (text) this.#try(() => run(text));
 		};
 		let timer;
-		if (from === "user") input.addEventListener("input", () => {
+		if (from === "user") on(input, "input", () => {
 			clearTimeout(timer);
 			timer = setTimeout(() => this.current && this.#try(() => this.#visitor(input.value ? "type" : "stop-typing", input.value)), 300);
 		});
@@ -47,8 +47,8 @@ export class Chat {
 			say(says.Send);
 		};
 		const more = Object.keys(says).slice(1).map((key) => button(key, () => say(says[key])));
-		const node = el("section", { className: "side", "aria-label": name }, el("h2", {}, name), scroll, types,
-			el("form", { on: { submit } }, input, el("button", { className: "primary" }, "Send"), more));
+		const node = el("section.side", { "aria-label": name }, el("h2", name), scroll, types,
+			el("form", { onsubmit: submit }, input, el("button.primary", "Send"), more));
 		return { from, list, scroll, types, node };
 	}
 
@@ -131,6 +131,6 @@ export class Chat {
 
 function bubble({ from, type, content, timestamp, user, automated }, side) {
 	const about = [user?.nickname ?? from, type !== "text" && type, automated && "automated"].filter(Boolean).join(" · ");
-	return el("li", { className: `${from === side ? "ours" : ""} ${type === "note" ? "note" : ""}` },
-		el("div", {}, el("b", {}, show(about)), " ", el("time", {}, time(timestamp)), el("span", { className: "said" }, showLines(content?.text ?? (typeof content === "string" ? content : JSON.stringify(content))))));
+	return el(`li.${from === side ? "ours" : ""} ${type}`,
+		el("div", el("b", show(about)), " ", el("time", time(timestamp)), el("span.said", showLines(content?.text ?? (typeof content === "string" ? content : JSON.stringify(content))))));
 }

@@ -5,7 +5,7 @@ import { conversation } from "./conversation.js";
 import { diffTable } from "./diff.js";
 import { sendForm } from "./send.js";
 import { tree } from "./tree.js";
-import { button, byID, copy, count, el, empty, show, showLines, size, table, tell, time } from "./text.js";
+import { button, byID, copy, count, el, empty, on, set, show, showLines, size, table, tell, time } from "./text.js";
 
 const tabs = { payload: "Payload", raw: "Raw", deliveries: "Deliveries", conversation: "Conversation", diff: "Diff", edit: "Edit & send", copy: "Copy as" };
 const ofEvents = ["deliveries", "diff", "edit", "copy"];
@@ -20,15 +20,15 @@ export class Detail {
 		Object.assign(this, of); // {store, select, info, changed}
 		for (const [name, title] of Object.entries(tabs)) {
 			this.tabs[name] = button(title, () => this.open(name), { id: `tab-${name}`, role: "tab", "aria-controls": `panel-${name}` });
-			this.panels[name] = el("div", { id: `panel-${name}`, className: "panel", role: "tabpanel", tabIndex: 0, hidden: true, "aria-labelledby": `tab-${name}` });
+			this.panels[name] = el("div.panel", { id: `panel-${name}`, role: "tabpanel", tabIndex: 0, hidden: true, "aria-labelledby": `tab-${name}` });
 		}
 		byID("tabs").append(...Object.values(this.tabs));
-		byID("tabs").addEventListener("keydown", (event) => this.#keys(event));
+		on(byID("tabs"), "keydown", (event) => this.#keys(event));
 		byID("panels").append(...Object.values(this.panels));
-		this.store.addEventListener("rows", ({ detail: rows }) => {
+		on(this.store, "rows", ({ detail: rows }) => {
 			if (this.row && this.tab === "conversation" && rows.some((row) => row.session_id === this.row.session_id)) this.#fill("conversation");
 		});
-		this.store.addEventListener("delivery", ({ detail: made }) => {
+		on(this.store, "delivery", ({ detail: made }) => {
 			if (this.row && made.of === this.row.id) this.#fetch(this.row).then((detail) => detail && this.#fill("deliveries"), () => {});
 		});
 	}
@@ -53,7 +53,7 @@ export class Detail {
 		if (!row) return;
 		byID("title").textContent = show(row.event ?? row.kind);
 		byID("about").replaceChildren(...[time(row.at), row.source, row.size && size(row.size), row.session_id, row.website_id && `website ${row.website_id}`]
-			.filter(Boolean).map((text) => el("span", {}, show(text))));
+			.filter(Boolean).map((text) => el("span", show(text))));
 		for (const name of ofEvents) this.tabs[name].hidden = row.kind !== "event";
 		this.tabs.conversation.hidden = !row.session_id;
 		const failed = await this.#fetch(row).then(() => "", (error) => error.message);
@@ -81,7 +81,7 @@ export class Detail {
 		this.shown = !this.tabs[name] || this.tabs[name].hidden ? "payload" : name;
 		for (const key of Object.keys(tabs)) {
 			const isShown = key === this.shown;
-			this.tabs[key].setAttribute("aria-selected", String(isShown));
+			set(this.tabs[key], "aria-selected", isShown);
 			this.tabs[key].tabIndex = isShown ? 0 : -1;
 			this.panels[key].hidden = !isShown;
 		}
@@ -100,8 +100,8 @@ export class Detail {
 	payload({ envelope, envelope_text, record, fields, problem_list: problems = [] }) {
 		if (envelope_text !== undefined) return empty("The body is no JSON. Raw shows it.");
 		return [
-			problems.length > 0 && el("div", { className: "problems" }, el("b", {}, `${count(problems.length, "field")} of unexpected types`),
-				el("ul", {}, problems.map((p) => el("li", {}, el("code", {}, show(p.path)), ` expected ${show(p.expected)}, got ${show(p.got)}`)))),
+			problems.length > 0 && el("div.problems", el("b", `${count(problems.length, "field")} of unexpected types`),
+				el("ul", problems.map((p) => el("li", el("code", show(p.path)), ` expected ${show(p.expected)}, got ${show(p.got)}`)))),
 			tree(envelope ?? record, { fields, problems, base: envelope && "data." }),
 		];
 	}
@@ -109,19 +109,19 @@ export class Detail {
 	raw({ envelope, envelope_text, record }) {
 		const text = (indent) => envelope_text ?? JSON.stringify(envelope ?? record, null, indent);
 		const pre = el("pre", { tabIndex: 0 });
-		const box = el("input", { type: "checkbox", checked: true, on: { change: () => set() } });
+		const box = el("input", { type: "checkbox", checked: true, onchange: () => set() });
 		const set = () => { pre.textContent = showLines(text(box.checked && 2)); };
 		set();
-		return [el("p", { className: "bar" }, el("label", {}, box, "Indented"), button("Copy", () => copy(text(box.checked && 2), "the body"))), pre];
+		return [el("p.bar", el("label", box, "Indented"), button("Copy", () => copy(text(box.checked && 2), "the body"))), pre];
 	}
 
 	deliveries({ deliveries = [] }) {
 		if (deliveries.length === 0) {
 			return empty(this.info.targets.length > 0 ? "Not delivered yet." : "It was sent nowhere: the command has no target. Send it by hand with Edit & send.");
 		}
-		return table(["Time", "Attempt", "Target", "Outcome", "Status", "Took", "Answer"], deliveries.map((d) => el("tr", { className: d.outcome === "accepted" ? "good" : "bad" },
+		return table(["Time", "Attempt", "Target", "Outcome", "Status", "Took", "Answer"], deliveries.map((d) => el(d.outcome === "accepted" ? "tr.good" : "tr.bad",
 			[time(d.time), `${d.attempt} of ${d.limit}`, d.target, d.outcome.replace("_", " "), d.status || "–", `${d.took_ms ?? 0} ms`, [d.error, d.answer].filter(Boolean).join(": ")]
-				.map((text) => el("td", {}, show(text))))));
+				.map((text) => el("td", show(text))))));
 	}
 
 	conversation() { return conversation(this.store, this.row, this.select); }
@@ -130,11 +130,11 @@ export class Detail {
 		const { marked, store: { rows }, row } = this;
 		const i = rows.indexOf(row);
 		const before = i > 0 && rows.slice(0, i).findLast((other) => other.kind === "event" && other.event === row.event);
-		const bar = el("p", { className: "bar" }, button("Mark this event", () => this.mark(row)),
+		const bar = el("p.bar", button("Mark this event", () => this.mark(row)),
 			before && button(`Compare with the ${show(row.event)} before`, () => this.mark(before)));
 		if (!marked) return [empty("Mark one event with d, then open another: here is what differs."), bar];
 		if (marked.id === detail.id) return [empty("This is the event that is marked. Open another to compare it."), bar];
-		return [el("p", { className: "type" }, `Compared with ${show(marked.event)} of ${time(marked.time)}`), diffTable(marked.envelope, detail.envelope), bar];
+		return [el("p.type", `Compared with ${show(marked.event)} of ${time(marked.time)}`), diffTable(marked.envelope, detail.envelope), bar];
 	}
 
 	/** Marks the event to compare with. */
@@ -164,7 +164,7 @@ export class Detail {
 			const pre = el("pre", { tabIndex: 0, "aria-label": name });
 			const code = ask(`/api/code/${encodeURIComponent(id)}?as=${as}`).then(({ text }) => text, (error) => error.message);
 			code.then((text) => { pre.textContent = showLines(text); });
-			return el("section", {}, el("p", { className: "bar" }, el("b", {}, name), button("Copy", async () => copy(await code, `as ${name}`), { "aria-label": `Copy as ${name}` })), pre);
+			return el("section", el("p.bar", el("b", name), button("Copy", async () => copy(await code, `as ${name}`), { "aria-label": `Copy as ${name}` })), pre);
 		});
 	}
 }

@@ -11,9 +11,9 @@ export function differences(a, b, path = "") {
 
 export function diffTable(a, b) {
 	const found = differences(a, b);
-	if (found.length === 0) return el("p", {}, "They are the same.");
-	const cell = (value, tag) => el("td", {}, value === undefined ? el("span", { className: "type" }, "missing") : el(tag, {}, show(JSON.stringify(value).slice(0, 2000))));
-	const made = table(["Field", "Marked", "This"], found.map(([path, before, after]) => el("tr", {}, el("th", { scope: "row" }, show(path)), cell(before, "del"), cell(after, "ins"))));
+	if (found.length === 0) return el("p", "They are the same.");
+	const cell = (value, tag) => el("td", value === undefined ? el("span.type", "missing") : el(tag, {}, show(JSON.stringify(value).slice(0, 2000))));
+	const made = table(["Field", "Marked", "This"], found.map(([path, before, after]) => el("tr", el("th", { scope: "row" }, show(path)), cell(before, "del"), cell(after, "ins"))));
 	made.className = "diff";
 	return made;
 }

@@ -1,10 +1,10 @@
 // The field of the filter, its chips, and what is wrong with it.
 
 import { exportURL } from "./api.js";
-import { button, byID, count, el, hue, show } from "./text.js";
+import { button, byID, count, hue, on, set, show } from "./text.js";
 
 const qualities = { "is:failed": "Failed", "is:problem": "Problems", "is:gap": "Gaps" };
-const press = (chip, isPressed) => chip.setAttribute("aria-pressed", String(isPressed));
+const press = (chip, isPressed) => set(chip, "aria-pressed", isPressed);
 
 export class Filter {
 	field = byID("filter");
@@ -13,12 +13,12 @@ export class Filter {
 	constructor(store, changed) {
 		Object.assign(this, { store, changed });
 		let timer;
-		this.field.addEventListener("input", () => {
+		on(this.field, "input", () => {
 			clearTimeout(timer);
 			timer = setTimeout(() => this.apply(), 100);
 		});
 		byID("qualities").append(...Object.entries(qualities).map(([word, title]) => button(title, () => this.#toggle(word), { className: "chip", value: word })));
-		store.addEventListener("view", () => this.#draw());
+		on(store, "view", () => this.#draw());
 		this.#draw();
 	}
 
@@ -46,7 +46,7 @@ export class Filter {
 		const wrong = await this.store.setFilter(text).then(() => "", (error) => error.message);
 		if (text !== this.store.filter) return;
 		byID("filter-error").textContent = show(wrong);
-		this.field.setAttribute("aria-invalid", String(!!wrong));
+		set(this.field, "aria-invalid", !!wrong);
 		byID("export").href = exportURL(wrong ? "" : text);
 		this.#draw();
 		this.changed();

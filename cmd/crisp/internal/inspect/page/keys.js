@@ -1,6 +1,6 @@
 // What keys do. None is taken from who writes in a field.
 
-import { byID, el } from "./text.js";
+import { byID, el, on } from "./text.js";
 
 const help = {
 	"j k ↓ ↑": "next, previous", "g G": "first, last", "PageDown PageUp": "a page on, back", Enter: "to what is open", Esc: "back", "/": "filter",
@@ -9,9 +9,9 @@ const help = {
 
 export function keys({ list, detail, filter, select }) {
 	const dialog = byID("help"), { root } = list;
-	byID("help-keys").append(...Object.entries(help).flatMap(([all, what]) => [el("dt", {}, all.split(" ").map((key) => el("kbd", {}, key))), el("dd", {}, what)]));
-	byID("help-open").addEventListener("click", () => dialog.showModal());
-	byID("help-close").addEventListener("click", () => dialog.close());
+	byID("help-keys").append(...Object.entries(help).flatMap(([all, what]) => [el("dt", all.split(" ").map((key) => el("kbd", key))), el("dd", what)]));
+	on(byID("help-open"), "click", () => dialog.showModal());
+	on(byID("help-close"), "click", () => dialog.close());
 
 	const enter = () => (detail.row ? detail.panels[detail.shown].focus() : list.move(1));
 	const open = (tab, selector) => () => {
@@ -33,7 +33,7 @@ export function keys({ list, detail, filter, select }) {
 		ArrowDown: everywhere.j, ArrowUp: everywhere.k, PageDown: () => list.move(list.page), PageUp: () => list.move(-list.page),
 		Home: everywhere.g, End: everywhere.G, Enter: enter, " ": enter,
 	};
-	document.addEventListener("keydown", (event) => {
+	on(document, "keydown", (event) => {
 		const { target, key } = event;
 		if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open || byID("events").hidden || event.defaultPrevented) return;
 		const writes = target.matches("input:not([type=checkbox]), textarea, select");

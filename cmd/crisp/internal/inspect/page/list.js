@@ -1,7 +1,7 @@
 // The list: as many rows as can be seen, which are written anew whenever it is scrolled. They are in a
 // layer that does not scroll itself, so that there is never a blank one.
 
-import { byID, count, el, hue, namespace, shortID, show, time } from "./text.js";
+import { byID, count, el, hue, namespace, on, set, shortID, show, time } from "./text.js";
 
 export class List {
 	first = 0; // that is seen
@@ -11,28 +11,28 @@ export class List {
 	selected = null;
 	root = byID("list");
 	fresh = byID("fresh");
-	layer = el("div", { className: "layer" });
-	spacer = el("div", {}, this.layer);
+	layer = el("div.layer");
+	spacer = el("div", this.layer);
 
 	constructor(store, select) {
 		const { root } = this;
 		Object.assign(this, { store, select });
 		root.append(this.spacer);
-		root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+		on(root, "scroll", () => this.#scrolled());
 		let pressed;
-		root.addEventListener("mousedown", (event) => { pressed = rowOf(event); });
-		root.addEventListener("click", (event) => {
+		on(root, "mousedown", (event) => { pressed = rowOf(event); });
+		on(root, "click", (event) => {
 			const row = pressed ?? rowOf(event); // what comes meanwhile may have moved it
 			pressed = null;
 			if (row?.id) select(row);
 		});
-		this.fresh.addEventListener("click", () => this.toEnd());
+		on(this.fresh, "click", () => this.toEnd());
 		new ResizeObserver(() => {
 			this.high = parseFloat(getComputedStyle(root).getPropertyValue("--row"));
 			this.draw();
 		}).observe(root);
-		store.addEventListener("rows", ({ detail }) => { this.missed += detail.length; });
-		store.addEventListener("view", () => this.draw());
+		on(store, "rows", ({ detail }) => { this.missed += detail.length; });
+		on(store, "view", () => this.draw());
 	}
 
 	get page() { return Math.max(1, Math.floor(this.root.clientHeight / this.high) - 1); }
@@ -74,7 +74,7 @@ export class List {
 			const isSelected = !!row && row === this.selected;
 			line.show(row, at + 1, view.length, isSelected);
 			line.node.style.transform = `translateY(${at * high - top}px)`;
-			if (isSelected) root.setAttribute("aria-activedescendant", line.node.id);
+			if (isSelected) set(root, "aria-activedescendant", line.node.id);
 		});
 		if (this.follows) this.missed = 0;
 		this.fresh.hidden = this.missed === 0;
@@ -114,7 +114,7 @@ const rowOf = (event) => event.target.closest("[role=option]")?.row;
 
 /** A line of the list, which shows one row or another. */
 class Line {
-	parts = ["at", "what", "who", "text", "state"].map((className) => el("span", { className }));
+	parts = ["at", "what", "who", "text", "state"].map((className) => el(`span.${className}`));
 
 	constructor(layer, i) {
 		this.node = el("div", { id: `row${i}`, role: "option", hidden: true }, ...this.parts);
@@ -134,9 +134,9 @@ class Line {
 		node.dataset.kind = row.kind;
 		node.dataset.id = row.id ?? "";
 		node.className = `row ${row.kind} ${row.outcome && !isGood ? "failed" : ""} hue${hue(namespace(row.event))}`;
-		node.setAttribute("aria-selected", String(isSelected));
-		node.setAttribute("aria-posinset", at);
-		node.setAttribute("aria-setsize", of);
+		set(node, "aria-selected", isSelected);
+		set(node, "aria-posinset", at);
+		set(node, "aria-setsize", of);
 		const state = [row.problems && count(row.problems, "problem"), /^(rtm|webhook|)$/.test(row.source ?? "") ? "" : show(row.source), made && described(made, isGood)];
 		[time(row.at), show(row.event ?? row.kind), shortID(row.session_id ?? row.website_id), show(row.preview), state.filter(Boolean).join(" · ")]
 			.forEach((text, i) => { parts[i].textContent = text; });

@@ -8,7 +8,7 @@ import { keys } from "./keys.js";
 import { List } from "./list.js";
 import { Plot } from "./plot.js";
 import { Store } from "./store.js";
-import { byID, count, show } from "./text.js";
+import { byID, count, on, set, show } from "./text.js";
 
 const store = new Store();
 const info = { command: "", targets: [], signing: true };
@@ -24,7 +24,7 @@ keys({ list, detail, filter, select });
 function select(row) {
 	if (typeof row === "string") {
 		wanted = row;
-		row = store.byID.get(row);
+		row = store.get(row);
 		if (!row) return;
 	}
 	wanted = "";
@@ -33,12 +33,12 @@ function select(row) {
 	keep();
 }
 
-store.addEventListener("view", () => store.byID.has(wanted) && select(wanted));
-byID("close").addEventListener("click", () => {
+on(store, "view", () => store.get(wanted) && select(wanted));
+on(byID("close"), "click", () => {
 	select(null);
 	list.root.focus();
 });
-byID("clear").addEventListener("click", () => {
+on(byID("clear"), "click", () => {
 	store.chips = new Set();
 	filter.set("");
 	list.root.focus();
@@ -58,18 +58,18 @@ function restore() {
 	if (q !== filter.field.value) filter.set(q);
 	if (wanted) select(wanted);
 }
-window.addEventListener("hashchange", restore);
+on(window, "hashchange", restore);
 
 let chat; // if the command is one that can be driven
 function view(name) {
 	for (const button of byID("views").children) {
-		button.setAttribute("aria-pressed", String(button.value === name));
+		set(button, "aria-pressed", button.value === name);
 		byID(button.value).hidden = button.value !== name;
 	}
 	if (name === "events") list.draw();
 	else chat.refresh();
 }
-for (const button of byID("views").children) button.addEventListener("click", () => view(button.value));
+for (const button of byID("views").children) on(button, "click", () => view(button.value));
 
 let lostAt = "";
 function state(name, why) {

@@ -1,6 +1,6 @@
 // The last five minutes: events per second by namespace, and what waits for its delivery.
 
-import { byID, el, hue, namespace, svg } from "./text.js";
+import { byID, el, hue, namespace, on, svg } from "./text.js";
 
 const seconds = 300, wide = 600, high = 60;
 
@@ -10,7 +10,7 @@ export class Plot {
 	svg = svg("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" });
 
 	constructor(store) {
-		store.addEventListener("rows", ({ detail: rows }) => {
+		on(store, "rows", ({ detail: rows }) => {
 			for (const row of rows) if (row.kind === "event") this.#count(row);
 		});
 		byID("chart").append(this.svg);
@@ -60,7 +60,7 @@ export class Plot {
 		for (let from = seconds - 30; from >= 0; from -= 30) {
 			const most = (name) => Math.max(...each.slice(from, from + 30).map((second) => figure(name, second)));
 			const sum = totals.slice(from, from + 30).reduce((a, b) => a + b);
-			rows.push(el("tr", {}, [new Date((begin + from + 30) * 1000).toLocaleTimeString("en-GB"), sum, (sum / 30).toFixed(1), most("waits"), most("takes")].map((text) => el("td", {}, text))));
+			rows.push(el("tr", [new Date((begin + from + 30) * 1000).toLocaleTimeString("en-GB"), sum, (sum / 30).toFixed(1), most("waits"), most("takes")].map((text) => el("td", text))));
 		}
 		byID("figures").replaceChildren(...rows);
 	}

@@ -1,7 +1,7 @@
 // The form in which an event can be changed, and sent again.
 
 import { post } from "./api.js";
-import { el, plainJSON, show } from "./text.js";
+import { el, plainJSON, set, show } from "./text.js";
 
 /** Says where a text is no JSON; empty if it is. */
 export function jsonError(text) {
@@ -22,17 +22,17 @@ let target = "";
 
 export function sendForm(detail, info, select) {
 	const text = detail.envelope ? plainJSON(JSON.stringify(detail.envelope, null, 2)) : detail.envelope_text ?? "";
-	const area = el("textarea", { rows: 16, spellcheck: false, value: text, "aria-describedby": "wrong", on: { input: () => check() } });
-	const wrong = el("p", { id: "wrong", className: "error" });
+	const area = el("textarea", { rows: 16, spellcheck: false, value: text, "aria-describedby": "wrong", oninput: () => check() });
+	const wrong = el("p.error", { id: "wrong" });
 	const where = el("input", { required: true, autocomplete: "off", list: "targets", placeholder: "http://127.0.0.1:8080/hooks", value: target || info.targets[0]?.name || "" });
 	const attempt = el("input", { type: "number", min: 1, max: 20, value: 1 });
 	const boxes = Object.keys(checks).map((name) => el("input", { type: "checkbox", name }));
-	const send = el("button", { className: "primary" });
-	const result = el("p", { role: "status", className: "result" });
+	const send = el("button.primary");
+	const result = el("p.result", { role: "status" });
 
 	const check = () => {
 		wrong.textContent = jsonError(area.value);
-		area.setAttribute("aria-invalid", String(!!wrong.textContent));
+		set(area, "aria-invalid", !!wrong.textContent);
 		send.textContent = wrong.textContent ? "Send as it is, though it is no JSON" : "Send";
 	};
 	const tellResult = ({ text, good }) => {
@@ -58,11 +58,11 @@ export function sendForm(detail, info, select) {
 	};
 	check();
 	if (last.id === detail.id) tellResult(last);
-	return el("form", { on: { submit } }, el("label", {}, "Body of the web hook", area), wrong,
-		el("div", { className: "fields" }, el("label", {}, "Target", where), el("label", {}, "Attempt", attempt)),
+	return el("form", { onsubmit: submit }, el("label", "Body of the web hook", area), wrong,
+		el("div.fields", el("label", "Target", where), el("label", "Attempt", attempt)),
 		el("datalist", { id: "targets" }, info.targets.map(({ name }) => el("option", { value: name }))),
-		el("fieldset", {}, el("legend", {}, "What it is to be like"), boxes.map((box) => el("label", {}, box, checks[box.name]))),
-		!info.signing && el("p", { className: "type" }, "There is no secret to sign with: only targets of the command can be sent to."), send, result);
+		el("fieldset", el("legend", "What it is to be like"), boxes.map((box) => el("label", box, checks[box.name]))),
+		!info.signing && el("p.type", "There is no secret to sign with: only targets of the command can be sent to."), send, result);
 }
 
 function described({ outcome, status, took_ms, error, answer, target }) {

@@ -114,8 +114,7 @@ export class Store extends EventTarget {
 	}
 
 	#all() {
-		const fresh = this.#fresh[0]?.seq ?? Infinity; // these are added when they are told
-		this.view = this.rows.filter((row) => row.seq < fresh && this.#isSeen(row));
+		this.view = this.rows.filter((row) => row.seq < this.#firstFresh && this.#isSeen(row));
 		this.#show();
 	}
 
@@ -145,12 +144,19 @@ export class Store extends EventTarget {
 	#match(ids) {
 		for (const id of ids) this.#matched.add(id);
 		const last = this.view.at(-1)?.seq ?? 0;
-		const fresh = this.#fresh[0]?.seq ?? Infinity;
-		const rows = ids.map((id) => this.byID.get(id)).filter((row) => row && row.seq < fresh);
+		const rows = ids.map((id) => this.get(id)).filter(Boolean);
 		if (rows.some((row) => row.seq <= last)) return this.#all();
 		this.view.push(...rows.filter((row) => this.#isSeen(row)));
 		this.#show();
 	}
+
+	/** Returns a row by its ID, once it can be in the view. */
+	get(id) {
+		const row = this.byID.get(id);
+		return row && row.seq < this.#firstFresh ? row : undefined;
+	}
+
+	get #firstFresh() { return this.#fresh[0]?.seq ?? Infinity; }
 
 	/** Returns where in the view a row is, or -1. */
 	indexOf(row) {

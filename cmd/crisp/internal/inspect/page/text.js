@@ -17,16 +17,21 @@ export const plainJSON = (text) => text.replace(unseen, (char) => ("\n\r\t".incl
 export const isRaw = (value) => !!JSON.isRawJSON?.(value);
 export const isNested = (value) => typeof value === "object" && value !== null && !isRaw(value);
 
+export const on = (node, type, run) => node.addEventListener(type, run);
+export const set = (node, name, value) => node.setAttribute(name, value);
+
 /**
- * Makes an element. Properties are set as such, those with a dash as attributes; "on" has listeners.
- * Strings among the children become text.
+ * Makes an element: el("p.class", {properties and attributes, onevent: listener}, children). Strings become text.
  * @returns {HTMLElement}
  */
-export function el(tag, props = {}, ...children) {
+export function el(what, props, ...children) {
+	const [tag, className = ""] = what.split(".");
 	const node = document.createElement(tag);
-	for (const [name, value] of Object.entries(props)) {
-		if (name === "on") for (const [type, run] of Object.entries(value)) node.addEventListener(type, run);
-		else if (/-|role|list/.test(name)) node.setAttribute(name, value);
+	node.className = className;
+	if (props?.constructor !== Object) children.unshift(props);
+	else for (const [name, value] of Object.entries(props)) {
+		if (typeof value === "function") on(node, name.slice(2), value);
+		else if (/-|role|list/.test(name)) set(node, name, value);
 		else node[name] = value;
 	}
 	node.append(...children.flat(2).filter((child) => child || child === 0));
@@ -35,14 +40,14 @@ export function el(tag, props = {}, ...children) {
 
 export function svg(tag, attributes, ...children) {
 	const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-	for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+	for (const [name, value] of Object.entries(attributes)) set(node, name, value);
 	node.append(...children);
 	return node;
 }
 
-export const button = (text, run, props = {}) => el("button", { type: "button", on: { click: run }, ...props }, text);
+export const button = (text, run, props = {}) => el("button", { type: "button", onclick: run, ...props }, text);
 export const empty = (text) => el("p", { className: "empty" }, text);
-export const table = (names, rows) => el("table", {}, el("thead", {}, el("tr", {}, names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows));
+export const table = (names, rows) => el("table", el("thead", el("tr", names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", rows));
 export const byID = (id) => document.getElementById(id);
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
