@@ -21,10 +21,7 @@ export async function ask(path, options) {
 
 export const post = (path, value) => ask(path, { method: "POST", body: typeof value === "string" ? value : JSON.stringify(value) });
 
-/**
- * Reads the stream from behind the last record that is known, forever.
- * @param {{after: () => string, on: Record<string, (data: object) => void>, state: (name: string, why?: string) => void}} reader
- */
+/** Reads the stream from behind the last record that is known, forever; on has what takes its events. */
 export function follow({ after, on, state }) {
 	let source, wait = firstWait, heard;
 	const open = () => {

@@ -13,8 +13,8 @@ export class Chat {
 
 	constructor(root, store) {
 		this.sides = [
-			this.#side("Visitor", "user", { Send: (text) => this.#visitor("say", text) }),
-			this.#side("Operator", "operator", { Send: (text) => this.#operator("say", { text }), Note: (text) => this.#operator("note", { text }) }),
+			this.#side("Visitor", "user", (text) => this.#visitor("say", text)),
+			this.#side("Operator", "operator", (text) => this.#operator("say", { text })),
 		];
 		const resolve = button("Resolve", () => this.#try(() => this.#operator("set-state", { state: "resolved" })));
 		root.append(el("div.bar", el("label", "Conversation ", this.choice), button("New visitor", () => this.#try(() => this.#begin()), { className: "primary" }), resolve, this.state),
@@ -25,17 +25,12 @@ export class Chat {
 		this.#draw({ messages: [] });
 	}
 
-	#side(name, from, says) {
+	#side(name, from, say) {
 		const who = name.toLowerCase();
 		const list = el("ol.talk");
 		const scroll = el("div.scroll", { tabIndex: 0, role: "group", "aria-label": `What the ${who} sees` }, list);
 		const types = el("p.typing", { role: "status" });
 		const input = el("input", { autocomplete: "off", "aria-label": `Message of the ${who}`, placeholder: `Write as the ${who}` });
-		const say = (run) => {
-			const text = input.value.trim();
-			input.value = "";
-			if (text) this.#try(() => run(text));
-		};
 		let timer;
 		if (from === "user") on(input, "input", () => {
 			clearTimeout(timer);
@@ -44,11 +39,12 @@ export class Chat {
 		const submit = (event) => {
 			event.preventDefault();
 			clearTimeout(timer);
-			say(says.Send);
+			const text = input.value.trim();
+			input.value = "";
+			if (text) this.#try(() => say(text));
 		};
-		const more = Object.keys(says).slice(1).map((key) => button(key, () => say(says[key])));
 		const node = el("section.side", { "aria-label": name }, el("h2", name), scroll, types,
-			el("form", { onsubmit: submit }, input, el("button.primary", "Send"), more));
+			el("form", { onsubmit: submit }, input, el("button.primary", "Send")));
 		return { from, list, scroll, types, node };
 	}
 

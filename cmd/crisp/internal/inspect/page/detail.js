@@ -5,10 +5,9 @@ import { conversation } from "./conversation.js";
 import { diffTable } from "./diff.js";
 import { sendForm } from "./send.js";
 import { tree } from "./tree.js";
-import { button, byID, copy, count, el, empty, on, set, show, showLines, size, table, tell, time } from "./text.js";
+import { button, byID, copy, count, el, empty, on, set, show, showLines, table, tell, time } from "./text.js";
 
 const tabs = { payload: "Payload", raw: "Raw", deliveries: "Deliveries", conversation: "Conversation", diff: "Diff", edit: "Edit & send", copy: "Copy as" };
-const ofEvents = ["deliveries", "diff", "edit", "copy"];
 
 export class Detail {
 	tab = "payload"; // that was chosen
@@ -52,9 +51,9 @@ export class Detail {
 		document.body.classList.toggle("opened", !!row);
 		if (!row) return;
 		byID("title").textContent = show(row.event ?? row.kind);
-		byID("about").replaceChildren(...[time(row.at), row.source, row.size && size(row.size), row.session_id, row.website_id && `website ${row.website_id}`]
+		byID("about").replaceChildren(...[time(row.at), row.source, row.size && count(row.size, "byte"), row.session_id, row.website_id && `website ${row.website_id}`]
 			.filter(Boolean).map((text) => el("span", show(text))));
-		for (const name of ofEvents) this.tabs[name].hidden = row.kind !== "event";
+		for (const name of ["deliveries", "diff", "edit", "copy"]) this.tabs[name].hidden = row.kind !== "event";
 		this.tabs.conversation.hidden = !row.session_id;
 		const failed = await this.#fetch(row).then(() => "", (error) => error.message);
 		if (this.row !== row) return;
@@ -127,32 +126,24 @@ export class Detail {
 	conversation() { return conversation(this.store, this.row, this.select); }
 
 	diff(detail) {
-		const { marked, store: { rows }, row } = this;
-		const i = rows.indexOf(row);
-		const before = i > 0 && rows.slice(0, i).findLast((other) => other.kind === "event" && other.event === row.event);
-		const bar = el("p.bar", button("Mark this event", () => this.mark(row)),
-			before && button(`Compare with the ${show(row.event)} before`, () => this.mark(before)));
-		if (!marked) return [empty("Mark one event with d, then open another: here is what differs."), bar];
-		if (marked.id === detail.id) return [empty("This is the event that is marked. Open another to compare it."), bar];
-		return [el("p.type", `Compared with ${show(marked.event)} of ${time(marked.time)}`), diffTable(marked.envelope, detail.envelope), bar];
+		const { marked } = this;
+		const mark = button("Mark this event", () => this.mark());
+		if (!marked) return [empty("Mark one event, then open another: here is what differs."), mark];
+		if (marked.id === detail.id) return empty("This is the event that is marked. Open another to compare it.");
+		return [empty(`Compared with ${show(marked.event)} of ${time(marked.time)}`), diffTable(marked.envelope, detail.envelope), mark];
 	}
 
-	/** Marks the event to compare with. */
-	async mark(row) {
-		try {
-			this.marked = await ask(eventURL(row.id));
-			tell(`Marked ${show(row.event)} of ${time(row.at)}`);
-		} catch (error) {
-			tell(error.message);
-		}
+	mark() {
+		this.marked = this.detail;
+		tell(`Marked ${show(this.row.event)} of ${time(this.row.at)}`);
 		this.filled.delete("diff");
 		if (this.shown === "diff") this.#fill("diff");
 	}
 
 	/** Compares with the marked event, or marks this one. */
 	compare() {
-		if (this.row?.kind !== "event") return;
-		if (!this.marked || this.marked.id === this.row.id) return this.mark(this.row);
+		if (!this.detail?.envelope) return;
+		if (!this.marked || this.marked.id === this.row.id) return this.mark();
 		this.filled.delete("diff");
 		this.open("diff");
 	}

@@ -35,7 +35,6 @@ export class Filter {
 		store.setFilter(store.filter, chips);
 	}
 
-	/** Sets what to filter by. */
 	set(text) {
 		this.field.value = text;
 		return this.apply();

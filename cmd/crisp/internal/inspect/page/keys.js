@@ -21,7 +21,7 @@ export function keys({ list, detail, filter, select }) {
 		(panel.querySelector(selector) ?? panel).focus();
 	};
 	const back = () => {
-		if (root === document.activeElement || document.body === document.activeElement) select(null);
+		if ([root, document.body].includes(document.activeElement)) select(null);
 		root.focus();
 	};
 	const everywhere = {
@@ -36,9 +36,8 @@ export function keys({ list, detail, filter, select }) {
 	on(document, "keydown", (event) => {
 		const { target, key } = event;
 		if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open || byID("events").hidden || event.defaultPrevented) return;
-		const writes = target.matches("input:not([type=checkbox]), textarea, select");
-		let run = key === "Escape" ? back : !writes && everywhere[key];
-		if (target === root || target === document.body) run ||= inList[key];
+		let run = key === "Escape" ? back : !target.matches("input:not([type=checkbox]), textarea, select") && everywhere[key];
+		if ([root, document.body].includes(target)) run ||= inList[key];
 		if (target === filter.field && (key === "Enter" || key === "ArrowDown")) run = () => root.focus();
 		if (!run) return;
 		event.preventDefault();

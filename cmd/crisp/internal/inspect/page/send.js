@@ -9,10 +9,7 @@ export function jsonError(text) {
 		JSON.parse(text);
 		return "";
 	} catch ({ message }) {
-		const at = /position (\d+)/.exec(message)?.[1] ?? (/end/.test(message) ? text.length : null);
-		if (at === null) return show(message);
-		const before = text.slice(0, at).split("\n");
-		return show(`Line ${before.length}, column ${before.at(-1).length + 1}: ${message.replace(/ in JSON at position.*/s, "")}`);
+		return show(message) + (/line/.test(message) ? "" : ` (line ${text.split("\n").length})`);
 	}
 }
 

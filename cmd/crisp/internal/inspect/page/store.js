@@ -1,18 +1,14 @@
-// The records that the page knows, and those that the filter lets be seen.
+// The records that the page knows, and those that the filter lets be seen. A row is a record's summary
+// with its number here (seq), or something that only the page knows, which has no id.
 
 import { ask, url } from "./api.js";
 import { namespace } from "./text.js";
 
 const most = 100_000; // rows
 
-/**
- * A row is a record's summary, or something that only the page knows ("restart", "hole"), without id.
- * @typedef {{id?: string, seq: number, kind: string, event?: string, session_id?: string, preview?: string, delivery?: Row}} Row
- */
-
 export class Store extends EventTarget {
-	/** @type {Row[]} */ rows = [];
-	/** @type {Row[]} */ view = [];
+	rows = [];
+	view = [];
 	byID = new Map();
 	last = ""; // ID of a record
 	namespaces = new Map(); // how many events there are of each
@@ -46,7 +42,6 @@ export class Store extends EventTarget {
 		this.#push(record);
 	}
 
-	/** Adds a row that is no record. */
 	note(kind, preview) { this.#push({ kind, preview, at: Date.now() }); }
 
 	/** The command has begun anew, and knows nothing of before. */

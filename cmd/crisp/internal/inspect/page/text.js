@@ -22,7 +22,6 @@ export const set = (node, name, value) => node.setAttribute(name, value);
 
 /**
  * Makes an element: el("p.class", {properties and attributes, onevent: listener}, children). Strings become text.
- * @returns {HTMLElement}
  */
 export function el(what, props, ...children) {
 	const [tag, className = ""] = what.split(".");
@@ -45,7 +44,7 @@ export function svg(tag, attributes, ...children) {
 	return node;
 }
 
-export const button = (text, run, props = {}) => el("button", { type: "button", onclick: run, ...props }, text);
+export const button = (text, run, props = {}) => el("button", { onclick: run, ...props }, text);
 export const empty = (text) => el("p", { className: "empty" }, text);
 export const table = (names, rows) => el("table", el("thead", el("tr", names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", rows));
 export const byID = (id) => document.getElementById(id);
@@ -55,10 +54,8 @@ export const time = (at) => (at ? clock.format(new Date(at)) : "");
 export const shortID = (id = "") => show(id.replace(/^session_/, "").slice(0, 8));
 export const namespace = (event = "") => event.split(":", 1)[0];
 export const count = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
-export const size = (n) => (n < 1024 ? `${n} B` : `${(n / 1024).toFixed(1)} KiB`);
 
 const hues = { message: 1, session: 2, people: 3, website: 4, plugin: 5, campaign: 6, bucket: 6, browsing: 7, call: 7, media: 7 };
-/** Returns the number of the colour of an event's namespace. */
 export const hue = (ns) => hues[ns] ?? 0;
 
 /** Says something to who sees or hears. */
