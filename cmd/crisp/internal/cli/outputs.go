@@ -15,6 +15,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
@@ -23,7 +24,6 @@ import (
 // outputFlags are the flags of listen and receive that say where events go, and when
 // it is enough.
 type outputFlags struct {
-	name        string // of the command
 	targets     []string
 	command     string
 	attempts    int
@@ -36,11 +36,10 @@ type outputFlags struct {
 	count       int
 	duration    time.Duration
 	readyFile   string
-	ui          uiFlag
+	ui          string
 }
 
 func (f *outputFlags) addTo(cmd *cobra.Command) {
-	f.name = cmd.Name()
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.targets, "forward", "f", nil, "a `URL` to forward events to as web hooks, repeatable")
 	flags.StringVar(&f.command, "exec", "", "a `command` to run for each event, which has the web hook's body on its stdin")
@@ -52,12 +51,12 @@ func (f *outputFlags) addTo(cmd *cobra.Command) {
 	flags.IntVar(&f.count, "count", 0, "end after so many events")
 	flags.DurationVar(&f.duration, "for", 0, "end after this time, such as 30s or 10m")
 	flags.StringVar(&f.readyFile, "ready-file", "", "a `file` that is there while events can come")
-	f.ui.addTo(flags)
+	addUI(flags, &f.ui)
 }
 
 // check returns what is wrong with the flags by themselves.
 func (f *outputFlags) check(flags *pflag.FlagSet) error {
-	f.attemptsSet, f.ui.isSet = flags.Changed("attempts"), flags.Changed("ui")
+	f.attemptsSet = flags.Changed("attempts")
 	switch {
 	case f.attempts < 1:
 		return usageError(fmt.Errorf("--attempts is %d; it must be at least 1", f.attempts))
@@ -72,7 +71,7 @@ func (f *outputFlags) check(flags *pflag.FlagSet) error {
 	case f.redact && f.capture == "":
 		return usageError(errors.New("--redact is for captures: it needs --capture"))
 	}
-	return nil
+	return checkUI(flags, f.ui)
 }
 
 // signingFlags say by what targets know that a web hook is authentic.
@@ -147,10 +146,10 @@ func (f *outputFlags) targetsOf(signing forward.Signing, transport http.RoundTri
 type run struct {
 	stream   *stream.Stream
 	targets  []forward.Target
+	ui       *inspect.Server
 	close    func() error // the capture
-	page     *inspect.Server
-	hangUp   func() // on the targets
-	withdraw func() // the file that says that events can come
+	hangUp   func()       // on the targets
+	withdraw func()       // the file that says that events can come
 	ctx      context.Context
 	end      context.CancelCauseFunc
 }
@@ -161,9 +160,9 @@ var (
 	errEnough   = errors.New("as many events as were asked for have come")
 )
 
-// begin opens what the flags name. enough is called when there were as many events as
-// were asked for.
-func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing, await bool, enough func()) (*run, error) {
+// begin opens what the flags name, for a command. enough is called when there were as
+// many events as were asked for.
+func (f *outputFlags) begin(ctx context.Context, a *app, command string, signing forward.Signing, await bool, enough func()) (*run, error) {
 	printer, err := a.printer()
 	if err != nil {
 		return nil, err
@@ -190,16 +189,22 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		Enough:  enough,
 		Failed:  func(err error) { r.end(err) },
 	}
+	page := inspect.Config{Command: command, Run: inspect.NewRun(), Capture: f.capture, Signing: signing}
+	if f.ui != "" {
+		page.Ring = inspect.NewRing(0)
+		cfg.Watch = func(happened record.Record) { page.Ring.Add(inspect.FromRecord(page.Run, happened)) }
+	}
 	if f.capture != "" {
-		cfg.Capture, err = capture.Create(f.capture, capture.Options{Redact: f.redact, Now: time.Now()})
+		if f.ui != "" {
+			if err := fillRing(page.Ring, f.capture); err != nil {
+				a.tell("--ui: what was captured before is not shown: %s", err)
+			}
+		}
+		cfg.Capture, err = capture.Create(f.capture, capture.Options{Redact: f.redact, Now: time.Now(), Run: page.Run})
 		if err != nil {
 			return nil, err
 		}
 		r.close = cfg.Capture.Close
-	}
-	ring := inspect.NewRing(inspect.NewRun())
-	if f.ui.isSet {
-		cfg.Watch = ring.Add
 	}
 	r.ctx, r.end = context.WithCancelCause(ctx)
 	if f.duration > 0 {
@@ -207,30 +212,14 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		context.AfterFunc(r.ctx, func() { timer.Stop() })
 	}
 	r.stream = stream.New(cfg)
-	if f.ui.isSet {
-		if r.page, err = f.openPage(a, r, ring, signing); err != nil {
+	if f.ui != "" {
+		page.Targets = f.uiTargets(r.targets, signing, transport)
+		page.Repeat, page.Waiting = r.stream.Repeat, r.stream.Waiting
+		if r.ui, err = a.startUI(f.ui, page); err != nil {
 			return nil, errors.Join(err, r.finish(nil))
 		}
 	}
 	return r, nil
-}
-
-// openPage opens the page that shows the stream.
-func (f *outputFlags) openPage(a *app, r *run, ring *inspect.Ring, signing forward.Signing) (*inspect.Server, error) {
-	page := inspect.Config{
-		Ring:    ring,
-		Command: f.name,
-		Capture: f.capture,
-		Record:  r.stream.Record,
-		Waiting: r.stream.Waiting,
-	}
-	if signing.Secret != "" || signing.URLParam != "" {
-		page.Signing = func() forward.Signing { return signing }
-	}
-	for i, url := range f.targets {
-		page.Targets = append(page.Targets, inspect.HTTPTarget(r.targets[i].Name(), url, page.Signing, f.timeout))
-	}
-	return f.ui.open(a, page)
 }
 
 // finish waits for what is still to be delivered, and returns the error to end with:
@@ -239,11 +228,12 @@ func (r *run) finish(err error) error {
 	cause := context.Cause(r.ctx)
 	r.end(nil)
 	r.withdraw()
-	closed := errors.Join(r.stream.Close(), r.close())
-	r.hangUp()
-	if r.page != nil {
-		r.page.Close()
+	closed := r.stream.Close()
+	if r.ui != nil {
+		r.ui.Close() // behind the stream, whose last deliveries it shows
 	}
+	closed = errors.Join(closed, r.close())
+	r.hangUp()
 	wasAsked := cause == nil || errors.Is(cause, context.Canceled) || errors.Is(cause, errTimeOver) || errors.Is(cause, errEnough)
 	switch {
 	case !wasAsked:

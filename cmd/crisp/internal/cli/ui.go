@@ -3,62 +3,75 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"net/http"
 
 	"github.com/spf13/pflag"
 
-	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/trigger"
 )
 
-// uiFlag is --ui[=ADDR].
-type uiFlag struct {
-	addr  string
-	isSet bool
+// uiAnywhere is the value of --ui without an address.
+const uiAnywhere = "default"
+
+func addUI(flags *pflag.FlagSet, value *string) {
+	flags.StringVar(value, "ui", "", "show what comes on a page, at 127.0.0.1:7702 or another `ADDRESS` of this machine")
+	flags.Lookup("ui").NoOptDefVal = uiAnywhere
 }
 
-// uiDefault stands for the address that is chosen if none is given.
-const uiDefault = "default"
-
-func (f *uiFlag) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&f.addr, "ui", "", "show what comes on a page of this machine's browser, at an `address` (without, "+inspect.DefaultAddr+" or behind it)")
-	flags.Lookup("ui").NoOptDefVal = uiDefault
-}
-
-// open serves the page.
-func (f *uiFlag) open(a *app, cfg inspect.Config) (*inspect.Server, error) {
-	addr := f.addr
-	if addr == uiDefault {
-		addr = ""
+// checkUI returns what is wrong with the flag.
+func checkUI(flags *pflag.FlagSet, value string) error {
+	if !flags.Changed("ui") || value == uiAnywhere {
+		return nil
 	}
-	listener, err := inspect.Listen(addr)
-	var unfit inspect.AddrError
-	switch {
-	case errors.As(err, &unfit):
-		return nil, usageError(fmt.Errorf("--ui: %w", err))
-	case err != nil:
+	if err := inspect.CheckAddr(value); err != nil {
+		return usageError(fmt.Errorf("--ui: %w", err))
+	}
+	return nil
+}
+
+// startUI starts the inspector and tells where it is.
+func (a *app) startUI(value string, cfg inspect.Config) (*inspect.Server, error) {
+	if value != uiAnywhere {
+		cfg.Addr = value
+	}
+	var err error
+	if cfg.Token, err = inspect.Token(a.Getenv); err != nil && !errors.Is(err, inspect.ErrNotKept) {
 		return nil, coded{fmt.Errorf("--ui: %w", err), exitFailed}
 	}
-	token, kept := inspect.Token(a.stateFolder())
-	if kept != nil {
-		a.note("the page has to be opened anew after a restart, since its token can't be kept: %s", kept)
+	if err != nil {
+		a.note("--ui: %s", err)
 	}
-	cfg.Token, cfg.Version = token, crisp.Version
-	server := inspect.Serve(listener, cfg)
+	server, err := inspect.Start(cfg)
+	if err != nil {
+		return nil, coded{fmt.Errorf("--ui: %w", err), exitFailed}
+	}
 	a.tell("inspect at %s", server.URL())
 	return server, nil
 }
 
-// stateFolder is where the command keeps what it knows from one run to the next:
-// $XDG_STATE_HOME/crisp, or the usual place of it.
-func (a *app) stateFolder() string {
-	if xdg := a.Getenv("XDG_STATE_HOME"); filepath.IsAbs(xdg) { // the specification has others ignored
-		return filepath.Join(xdg, "crisp")
+// fillRing puts what a capture has kept of runs before into a ring.
+func fillRing(ring *inspect.Ring, path string) error {
+	return capture.Tail(path, ring.Size().Max, func(run string, r record.Record) {
+		ring.Add(inspect.FromRecord(run, r))
+	})
+}
+
+// uiTargets returns the targets for the page, from which what is sent can be signed
+// wrongly, too.
+func (f *outputFlags) uiTargets(targets []forward.Target, signing forward.Signing, transport http.RoundTripper) (list []inspect.Target) {
+	for i, target := range targets {
+		of := inspect.Target{Sender: target.Sender}
+		if i < len(f.targets) { // the others are commands
+			wrong, err := forward.NewHTTP(f.targets[i], trigger.Delivery{BadSignature: true}.Signing(signing), f.timeout, transport)
+			if err == nil {
+				of.Wrong = wrong
+			}
+		}
+		list = append(list, of)
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".local", "state", "crisp")
+	return list
 }

@@ -130,24 +130,24 @@ func (f *Forwarder) Put(ctx context.Context, job Job) (done <-chan struct{}, err
 	return closed, nil
 }
 
-// Waiting is what is not delivered yet.
+// Waiting is what waits to be delivered, or is under way.
 type Waiting struct {
-	Events int // once for each target
-	Bytes  int64
-	Oldest time.Duration // since the oldest was put
+	Deliveries int
+	Bytes      int64
+	Oldest     time.Time // when the one that has waited longest was put; zero if none waits
 }
 
-// Waiting returns what is not delivered yet.
-func (f *Forwarder) Waiting() Waiting {
-	now := time.Now()
-	var all Waiting
+// Waiting returns what waits.
+func (f *Forwarder) Waiting() (sum Waiting) {
 	for _, q := range f.queues {
-		w := q.waiting(now)
-		all.Events += w.Events
-		all.Bytes += w.Bytes
-		all.Oldest = max(all.Oldest, w.Oldest)
+		w := q.waiting()
+		sum.Deliveries += w.Deliveries
+		sum.Bytes += w.Bytes
+		if sum.Oldest.IsZero() || !w.Oldest.IsZero() && w.Oldest.Before(sum.Oldest) {
+			sum.Oldest = w.Oldest
+		}
 	}
-	return all
+	return sum
 }
 
 // Close waits until all that was put is delivered or given up, or the context ends:

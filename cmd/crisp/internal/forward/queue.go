@@ -35,8 +35,8 @@ type lane struct {
 
 type job struct {
 	Job
-	came time.Time
 	done func()
+	put  time.Time
 }
 
 // overhead is what a waiting event takes besides its body.
@@ -50,7 +50,7 @@ func newQueue(ctx context.Context, target Target, cfg Config) *queue {
 
 // put waits until there is room, which there always is for a single event.
 func (q *queue) put(ctx context.Context, what Job, done func()) error {
-	j := job{what, time.Now(), done}
+	j := job{what, done, time.Now()}
 	for {
 		changed := q.tryPut(j)
 		if changed == nil {
@@ -206,13 +206,15 @@ func (a Answer) Record(target, event string, number, limit int) record.Delivery 
 	return d
 }
 
-// waiting returns what is not delivered yet.
-func (q *queue) waiting(now time.Time) Waiting {
+// waiting returns what waits.
+func (q *queue) waiting() Waiting {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w := Waiting{Events: q.jobs, Bytes: q.bytes}
+	w := Waiting{Deliveries: q.jobs, Bytes: q.bytes}
 	for _, l := range q.lanes {
-		w.Oldest = max(w.Oldest, now.Sub(l.jobs[0].came))
+		if put := l.jobs[0].put; w.Oldest.IsZero() || put.Before(w.Oldest) {
+			w.Oldest = put
+		}
 	}
 	return w
 }

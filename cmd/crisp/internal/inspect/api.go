@@ -5,187 +5,223 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
-	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
+	"github.com/crisp-go/crisp"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 )
 
-// maxBody bounds what a request may have in its body.
-const maxBody = 1 << 20
-
-// refused is an error with a status of its own.
-type refused struct {
-	status int
-	error
-}
-
-// route answers with JSON what a function returns: 400 for its error, unless that is a
-// refused.
-func route(answer func(*http.Request) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		value, err := answer(r)
-		var of refused
-		var large *http.MaxBytesError
-		switch {
-		case errors.As(err, &of):
-			fail(w, of.status, of.Error())
-		case errors.As(err, &large):
-			fail(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes", large.Limit))
-		case err != nil:
-			fail(w, http.StatusBadRequest, err.Error())
-		default:
-			write(w, http.StatusOK, value)
-		}
+func (s *Server) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", servePage)
+	mux.HandleFunc("GET "+assets, servePage)
+	mux.Handle("GET /api/info", answerer(s.getInfo))
+	mux.Handle("GET /api/events", answerer(s.getEvents))
+	mux.Handle("GET /api/events/{id}", answerer(s.getEvent))
+	mux.HandleFunc("GET /api/stream", s.stream)
+	mux.Handle("POST /api/replay", answerer(s.replay))
+	mux.HandleFunc("GET /api/export", s.export)
+	mux.Handle("GET /api/code/{id}", answerer(s.getCode))
+	if s.cfg.Serve != nil {
+		mux.Handle("GET /api/chat", answerer(s.getChats))
+		mux.Handle("GET /api/chat/{session}", answerer(s.getChat))
+		mux.Handle("POST /api/chat/{session}", answerer(s.postChat))
+		mux.Handle("POST /api/chat/{session}/compose", answerer(s.postCompose))
+		mux.Handle("POST /api/chat/{session}/state", answerer(s.postState))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, refused{fmt.Errorf("there is no %s %s", r.Method, r.URL.Path), http.StatusNotFound})
 	})
 }
 
-func fail(w http.ResponseWriter, status int, why string) {
-	write(w, status, struct {
-		Error string `json:"error"`
-	}{why})
+// answerer answers a request with a value or an error.
+type answerer func(r *http.Request) (any, error)
+
+func (answer answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	value, err := answer(r)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	write(w, http.StatusOK, value)
+}
+
+// refused is an error that has a status of its own; others have 400.
+type refused struct {
+	error
+	status int
+}
+
+func fail(w http.ResponseWriter, err error) {
+	status := http.StatusBadRequest
+	var with refused
+	if errors.As(err, &with) {
+		status = with.status
+	}
+	write(w, status, map[string]string{"error": err.Error()})
 }
 
 func write(w http.ResponseWriter, status int, value any) {
-	text, err := encode(value)
+	text, err := output.Encode(value)
 	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer can't be made JSON"}`)
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer could not be written"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client is gone
+	_, _ = w.Write(append(text, '\n')) // the client may have gone
 }
 
-// encode is json.Marshal without the escapes that are for HTML.
-func encode(value any) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(value)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+// maxBody is the largest body that is read, in bytes.
+const maxBody = 1 << 20
+
+// decode reads a body into a value that has nothing else.
+func decode(r *http.Request, into any) error {
+	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if err != nil {
+		return refused{fmt.Errorf("the body: %w", err), http.StatusRequestEntityTooLarge}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("the body: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body has something after the JSON value")
+	}
+	return nil
 }
 
-// Info is what the page needs to know at first.
+// Info is what the page must know at its beginning.
 type Info struct {
-	Run       string  `json:"run"`
-	Command   string  `json:"command"`
-	Version   string  `json:"version"`
-	Oldest    *ID     `json:"oldest,omitempty"` // of the records that are kept
-	Latest    *ID     `json:"latest,omitempty"`
-	Records   int     `json:"records"`
-	Bytes     int64   `json:"bytes"`
-	MaxBytes  int64   `json:"max_bytes"`
-	Targets   []Named `json:"targets"`
-	Signing   bool    `json:"signing"`
-	Control   bool    `json:"control"` // control.Prefix is there
-	Capture   string  `json:"capture,omitempty"`
-	Events    []Event `json:"events,omitempty"`
-	Restarted bool    `json:"restarted,omitempty"` // what was asked for is of a run that is not known
+	Run     string `json:"run"`
+	Command string `json:"command"`
+	Version string `json:"version"`
+	Size
+	Targets   []targetName `json:"targets"`
+	Signing   bool         `json:"signing"` // there is a secret to sign with
+	Chat      bool         `json:"chat"`
+	Capture   string       `json:"capture"`
+	Events    []eventName  `json:"events,omitempty"`
+	Restarted bool         `json:"restarted,omitempty"` // what the page has seen last is not known here
 }
 
-// Named is a target.
-type Named struct {
+type targetName struct {
 	Name string `json:"name"`
 }
 
-// Event is a kind of events.
-type Event struct {
+type eventName struct {
 	Name    string `json:"name"`
 	RTMOnly bool   `json:"rtm_only,omitempty"`
 }
 
-func (s *Server) newInfo() Info {
-	state := s.cfg.Ring.State()
+func (s *Server) info() Info {
 	info := Info{
-		Run:      s.cfg.Ring.Run(),
-		Command:  s.cfg.Command,
-		Version:  s.cfg.Version,
-		Records:  state.Records,
-		Bytes:    state.Bytes,
-		MaxBytes: maxBytes,
-		Targets:  make([]Named, 0, len(s.cfg.Targets)),
-		Signing:  s.cfg.Signing != nil,
-		Control:  s.cfg.Control != nil,
-		Capture:  s.cfg.Capture,
-	}
-	if state.Records > 0 {
-		info.Oldest, info.Latest = &state.Oldest, &state.Latest
+		Run:     s.cfg.Run,
+		Command: s.cfg.Command,
+		Version: crisp.Version,
+		Size:    s.cfg.Ring.Size(),
+		Targets: []targetName{},
+		Signing: s.cfg.Signing.Secret != "",
+		Chat:    s.cfg.Serve != nil,
+		Capture: s.cfg.Capture,
 	}
 	for _, target := range s.cfg.Targets {
-		info.Targets = append(info.Targets, Named{target.Name})
+		info.Targets = append(info.Targets, targetName{target.Name()})
+	}
+	if s.cfg.Serve != nil {
+		info.Targets = append(info.Targets, targetName{programs})
 	}
 	return info
 }
 
-func (s *Server) info(*http.Request) (any, error) {
-	info := s.newInfo()
-	for _, of := range eventinfo.All() {
-		info.Events = append(info.Events, Event{of.Name, !slices.Contains(of.Transports, eventinfo.Webhook)})
+func (s *Server) getInfo(*http.Request) (any, error) {
+	info := s.info()
+	for _, event := range crisp.Events() {
+		info.Events = append(info.Events, eventName{event.Name, event.RTMOnly})
 	}
 	return info, nil
 }
 
+// How many entries an answer has: by default, and at most.
 const (
 	defaultLimit = 1000
-	maxLimit     = 20_000
+	mostLimit    = 20_000
 )
 
-// events answers with the records behind one that meet a query.
-func (s *Server) events(r *http.Request) (any, error) {
-	limit, err := limitOf(r)
+// place returns where what was asked for begins.
+func (s *Server) place(after string) (next uint64, restarted bool) {
+	if after == "" {
+		return 0, false
+	}
+	next, known := s.cfg.Ring.Place(after)
+	return next, !known
+}
+
+func (s *Server) getEvents(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	q, err := ParseQuery(query.Get("q"))
 	if err != nil {
 		return nil, err
 	}
-	query, err := ParseQuery(r.FormValue("q"))
-	if err != nil {
-		return nil, err
+	limit := defaultLimit
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
+			return nil, fmt.Errorf("limit is %q; it must be a number from 1 to %d", text, mostLimit)
+		}
+		limit = min(limit, mostLimit)
 	}
-	cursor, restarted, err := s.cursor(r.FormValue("after"))
-	if err != nil {
-		return nil, err
-	}
-	found, next, more := s.cfg.Ring.Find(query, cursor, limit)
-	answer := struct {
-		Records   []Summary `json:"records,omitempty"`
-		IDs       []ID      `json:"ids,omitempty"`
+	from, restarted := s.place(query.Get("after"))
+	list, next, more := s.cfg.Ring.Find(q, from, limit)
+	part := struct {
+		Records   *[]*Entry `json:"records,omitempty"`
+		IDs       *[]string `json:"ids,omitempty"`
 		Next      string    `json:"next"`
 		More      bool      `json:"more"`
 		Restarted bool      `json:"restarted,omitempty"`
 	}{Next: s.cfg.Ring.before(next), More: more, Restarted: restarted}
-	for _, e := range found {
-		if r.FormValue("only") == "ids" {
-			answer.IDs = append(answer.IDs, e.ID)
-		} else {
-			answer.Records = append(answer.Records, e.Summary)
+	if part.Next == "" && !restarted {
+		part.Next = query.Get("after")
+	}
+	if query.Get("only") == "ids" {
+		ids := make([]string, len(list))
+		for i, e := range list {
+			ids[i] = e.ID()
 		}
+		part.IDs = &ids
+	} else {
+		list = append([]*Entry{}, list...)
+		part.Records = &list
 	}
-	return answer, nil
+	return part, nil
 }
 
-func limitOf(r *http.Request) (int, error) {
-	text := r.FormValue("limit")
-	if text == "" {
-		return defaultLimit, nil
+// before returns the ID of the entry before a place; empty if there is none.
+func (r *Ring) before(place uint64) string {
+	if place == 0 {
+		return ""
 	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, fmt.Errorf("limit is %q; it must be from 1 to %d", text, maxLimit)
+	list, _, oldest := r.Read(place-1, 1)
+	if len(list) == 0 || place <= oldest {
+		return ""
 	}
-	return limit, nil
+	return list[0].ID()
 }
 
-// cursor returns where to read on behind a record, given by its ID; without, at the
-// oldest. restarted says that nothing is known of it.
-func (s *Server) cursor(after string) (c Cursor, restarted bool, err error) {
-	if after == "" {
-		return s.cfg.Ring.Begin(), false, nil
-	}
-	id, err := ParseID(after)
+func (s *Server) getEvent(r *http.Request) (any, error) {
+	e, err := s.find(r.PathValue("id"))
 	if err != nil {
-		return c, false, fmt.Errorf("after: %w", err)
+		return nil, err
 	}
-	c, known := s.cfg.Ring.Behind(id)
-	return c, !known, nil
+	return s.detail(e)
+}
+
+// find returns an entry, or an error that it is not there.
+func (s *Server) find(id string) (*Entry, error) {
+	e, ok := s.cfg.Ring.Get(id)
+	if !ok {
+		return nil, refused{errors.New("it is not there any more, or never was: the newest 64 MiB are kept"), http.StatusNotFound}
+	}
+	return e, nil
 }

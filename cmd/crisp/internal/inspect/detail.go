@@ -1,103 +1,96 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
-	"net/http"
+	"sync"
 	"unicode/utf8"
 
-	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Detail is all that is known of a record.
+// Detail is all that is known of an entry.
 type Detail struct {
 	Summary
-	Record any `json:"record"` // its JSON
-	// Envelope is the body of an event's web hook, or else Text is.
-	Envelope json.RawMessage `json:"envelope,omitempty"`
-	Text     string          `json:"envelope_text,omitempty"`
-	// Fields are those of the payload that the catalog knows, by their paths, such as
-	// user.nickname or choices[].label.
-	Fields     map[string]Field `json:"fields,omitempty"`
-	Problems   []Problem        `json:"problem_list,omitempty"`
-	Deliveries []Summary        `json:"deliveries,omitempty"`
+	Record       json.RawMessage  `json:"record"`
+	Envelope     json.RawMessage  `json:"envelope,omitempty"`      // the body of an event's web hook
+	EnvelopeText string           `json:"envelope_text,omitempty"` // it as it came, if that is not the same
+	Fields       map[string]field `json:"fields,omitempty"`        // of the payload, by path; an element of a list has []
+	Problems     []problem        `json:"problem_list,omitempty"`
+	Deliveries   []*Entry         `json:"deliveries,omitempty"`
 }
 
-// Field is what the catalog knows of a field.
-type Field struct {
-	Type     string `json:"type"`
-	Required bool   `json:"required,omitempty"`
-	Doc      string `json:"doc,omitempty"`
+// field is what the catalog says of a field.
+type field struct {
+	Type string `json:"type"`
+	Enum []any  `json:"enum,omitempty"`
+	Doc  string `json:"doc,omitempty"`
 }
 
-// Problem is a field that was not of the type that it should have been.
-type Problem struct {
+// problem is a field whose type is another than the catalog's.
+type problem struct {
 	Path     string `json:"path"`
 	Expected string `json:"expected"`
 	Got      string `json:"got"`
 }
 
-func (s *Server) event(r *http.Request) (any, error) {
-	id, err := ParseID(r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
-	e, deliveries, ok := s.cfg.Ring.Get(id)
-	if !ok {
-		return nil, forgotten(id)
-	}
-	d := Detail{Summary: e.Summary, Record: e.what}
-	for _, of := range deliveries {
-		d.Deliveries = append(d.Deliveries, of.Summary)
-	}
-	if e.body == nil {
+func (s *Server) detail(e *Entry) (Detail, error) {
+	d := Detail{Summary: e.summary(), Record: e.Body}
+	if !e.isEvent {
 		return d, nil
 	}
-	return d, d.ofEvent(e)
+	if compact, ok := asMember(e.Body); ok {
+		d.Envelope = e.Body
+		if !bytes.Equal(compact, e.Body) {
+			d.EnvelopeText = string(e.Body)
+		}
+	} else {
+		d.EnvelopeText = string(e.Body)
+	}
+	d.Deliveries = s.cfg.Ring.Deliveries(d.ID)
+	d.Fields = fieldsOf(e.Summary.Event)
+	r, err := e.Record()
+	if err != nil { // what crisp serve was told to send may be anything
+		d.Record = json.RawMessage("{}")
+		return d, nil //nolint:nilerr // the body is shown as it is
+	}
+	if d.Record, err = json.Marshal(r); err != nil {
+		return d, err
+	}
+	for _, p := range r.What.(*record.Event).Event.EventMeta().Problems {
+		d.Problems = append(d.Problems, problem{Path: p.Path, Expected: p.Wanted, Got: p.Got})
+	}
+	return d, nil
 }
 
-func forgotten(id ID) error {
-	return refused{http.StatusNotFound, fmt.Errorf("%s is not kept any more", id)}
+// asMember returns a text as it is as a member of JSON. It reports whether it can be
+// one: what is no JSON can't, nor what is nested too deeply.
+func asMember(text []byte) (member []byte, ok bool) {
+	var whole bytes.Buffer
+	encoder := json.NewEncoder(&whole)
+	encoder.SetEscapeHTML(false)
+	if !utf8.Valid(text) || encoder.Encode([]json.RawMessage{text}) != nil {
+		return nil, false
+	}
+	return whole.Bytes()[1 : whole.Len()-2], true // between the brackets
 }
 
-// ofEvent adds what there is to say of an event.
-func (d *Detail) ofEvent(e *entry) error {
-	if json.Valid(e.body) {
-		d.Envelope = e.body
-	} else if utf8.Valid(e.body) {
-		d.Text = string(e.body)
+// catalog remembers what the schemas say, which takes long to read.
+var catalog sync.Map // of an event's name: map[string]field
+
+func fieldsOf(event string) map[string]field {
+	if known, ok := catalog.Load(event); ok {
+		return known.(map[string]field)
 	}
-	ev, err := e.event()
-	if err != nil {
-		return err
-	}
-	d.Record = ev
-	for _, p := range ev.Event.EventMeta().Problems {
-		d.Problems = append(d.Problems, Problem{Path: p.Path, Expected: p.Wanted, Got: p.Got})
-	}
-	info, known := eventinfo.Find(e.Event)
-	if !known {
+	info, found := eventinfo.Find(event)
+	if !found {
 		return nil
 	}
-	d.Fields = make(map[string]Field)
+	fields := make(map[string]field)
 	for _, f := range info.Fields() {
-		d.Fields[f.Path] = Field{f.Type, f.Required, f.Description}
+		fields[f.Path] = field{Type: f.Type, Enum: f.Enum(), Doc: f.Description}
 	}
-	return nil
-}
-
-// event makes the event again of its body.
-func (e *entry) event() (*record.Event, error) {
-	ev, err := record.Parse(e.body)
-	if err != nil {
-		return nil, err
-	}
-	meta := ev.Event.EventMeta()
-	meta.Source = crisp.Source(e.Source)
-	if e.Attempt > 0 {
-		meta.Delivery = &crisp.Delivery{Attempt: e.Attempt, Limit: e.Limit}
-	}
-	return ev, nil
+	catalog.Store(event, fields)
+	return fields
 }

@@ -6,41 +6,41 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// export answers with the records that meet a query, as a capture.
+// export writes what meets a query as a capture. What a capture has no record for is
+// left out.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
-	query, err := ParseQuery(r.FormValue("q"))
+	q, err := ParseQuery(r.URL.Query().Get("q"))
 	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+		fail(w, err)
 		return
 	}
-	found, _, _ := s.cfg.Ring.Find(query, s.cfg.Ring.Begin(), int(^uint(0)>>1))
+	list, _, _ := s.cfg.Ring.Find(q, 0, s.cfg.Ring.Size().Records)
 	w.Header().Set("Content-Type", "application/jsonl")
-	w.Header().Set("Content-Disposition", `attachment; filename="crisp-`+time.Now().Format("20060102-150405")+`.jsonl"`)
-	writer, err := capture.NewWriter(nopCloser{w}, capture.Options{Now: time.Now()})
-	if err != nil {
-		return // the page has gone
+	w.Header().Set("Content-Disposition", `attachment; filename="crisp-`+s.cfg.Run+`.jsonl"`)
+	run := s.cfg.Run
+	if len(list) > 0 {
+		run = list[0].Run
 	}
-	for _, e := range found {
-		rec := record.Record{N: e.N, At: e.Time, What: e.what}
-		if e.body != nil {
-			ev, err := e.event()
-			if err != nil {
-				continue // it was one when it was recorded
+	out, err := capture.NewWriter(leftOpen{w}, capture.Options{Now: time.Now(), Run: run})
+	for _, e := range list {
+		if err != nil {
+			return // the client has gone
+		}
+		if e.Run != run { // each run has its own numbers
+			run = e.Run
+			if out, err = capture.NewWriter(leftOpen{w}, capture.Options{Now: e.At, Run: run}); err != nil {
+				return
 			}
-			rec.What = ev
 		}
-		if _, isNote := rec.What.(*record.Note); isNote {
-			continue // captures have none
-		}
-		if writer.Write(rec) != nil {
-			return
+		if record, broken := e.Record(); broken == nil && record.What != nil {
+			err = out.Write(record)
 		}
 	}
 }
 
-type nopCloser struct{ io.Writer }
+// leftOpen is a writer that is closed elsewhere.
+type leftOpen struct{ io.Writer }
 
-func (nopCloser) Close() error { return nil }
+func (leftOpen) Close() error { return nil }

@@ -5,158 +5,207 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+	"unicode/utf8"
 )
 
-// Query is what records are filtered by: all of its terms have to be met. The zero
-// value is met by all.
+// Query says which entries to show: those that meet all its terms. The zero value is
+// met by all.
 type Query struct{ terms []term }
 
-// term is a word of a query.
+// term is one condition.
 type term struct {
 	negated bool
-	key     string // what of the record it asks for; empty for its text
+	field   string // empty for text
 	value   string
-	text    needle // of a term without key
+	needle  needle // of a text
 }
-
-// keys are what terms can ask for, beside text.
-var keys = []string{"event", "website", "session", "kind", "source", "is"}
-
-// qualities are the values of is:.
-var qualities = []string{"failed", "problem", "gap"}
 
 // QueryError says what is wrong with a query, and where.
 type QueryError struct {
-	At   int // of the word, in bytes from its beginning
-	Text string
+	What string
+	At   int // the character at which it begins, from 1
 }
 
-func (e *QueryError) Error() string { return fmt.Sprintf("at character %d: %s", e.At+1, e.Text) }
+func (e *QueryError) Error() string {
+	return fmt.Sprintf("the filter, at character %d: %s", e.At, e.What)
+}
 
-// ParseQuery parses words such as
-//
-//	event:message:* session:session_1f is:failed "not yet" -refund
-//
-// Words in quotes may have spaces, and a minus negates the word behind it. The error is a
+// fields are those that a term can be of.
+var fields = []string{"event", "website", "session", "kind", "source", "is"}
+
+// states are the values of "is".
+var states = []string{"failed", "problem", "gap"}
+
+// kinds are those of entries.
+var kinds = []string{
+	"event", "delivery", "connected", "lost", "retrying", "gap", "recovered", "dropped", "message", "request", "connection", "bind",
+}
+
+// ParseQuery reads a query: words, all of which must be met. "event:GLOB",
+// "website:ID", "session:ID", "kind:KIND", "source:SOURCE" and "is:failed",
+// "is:problem" and "is:gap" are about an entry; any other word, and "a phrase" in
+// quotation marks, is text. A word behind a hyphen must not be met. The error is a
 // *[QueryError].
-func ParseQuery(text string) (Query, error) {
-	var q Query
-	for rest := text; ; {
+func ParseQuery(text string) (q Query, err error) {
+	rest := text
+	for {
 		rest = strings.TrimLeft(rest, " \t\r\n")
 		if rest == "" {
 			return q, nil
 		}
-		t, length, err := parseTerm(rest)
-		if err != nil {
-			return Query{}, &QueryError{len(text) - len(rest), err.Error()}
+		at := utf8.RuneCountInString(text[:len(text)-len(rest)]) + 1
+		var t term
+		if t, rest, err = parseTerm(rest, at); err != nil {
+			return Query{}, err
 		}
 		q.terms = append(q.terms, t)
-		rest = rest[length:]
 	}
 }
 
-// parseTerm parses the word that a text begins with.
-func parseTerm(text string) (t term, length int, err error) {
-	rest := text
-	if after, found := strings.CutPrefix(rest, "-"); found && after != "" && !strings.ContainsAny(after[:1], " \t\r\n") {
-		t.negated, rest = true, after
+func parseTerm(text string, at int) (t term, rest string, err error) {
+	rest = text
+	if len(rest) > 1 && rest[0] == '-' && rest[1] != ' ' {
+		t.negated, rest = true, rest[1:]
 	}
-	if key, after, found := strings.Cut(rest, ":"); found && slices.Contains(keys, key) {
-		t.key, rest = key, after
+	if field, behind, found := strings.Cut(rest, ":"); found && slices.Contains(fields, field) {
+		t.field, rest = field, behind
 	}
-	value, length, err := parseValue(rest)
-	if err != nil {
-		return t, 0, err
+	if t.value, rest, err = parseValue(rest, at); err != nil {
+		return t, rest, err
 	}
-	t.value = value
-	return t, len(text) - len(rest) + length, t.prepare()
+	if what := t.prepare(); what != "" {
+		return t, rest, &QueryError{what, at}
+	}
+	return t, rest, nil
 }
 
-// parseValue parses a word, or what is in quotes.
-func parseValue(text string) (value string, length int, err error) {
+// parseValue takes a word, or what is in quotation marks.
+func parseValue(text string, at int) (value, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
-		length = strings.IndexAny(text, " \t\r\n")
-		if length < 0 {
-			length = len(text)
+		end := strings.IndexAny(text, " \t\r\n")
+		if end < 0 {
+			end = len(text)
 		}
-		return text[:length], length, nil
+		return text[:end], text[end:], nil
 	}
-	end := strings.Index(text[1:], `"`)
-	if end < 0 {
-		return "", 0, fmt.Errorf("a quotation that does not end")
-	}
-	return text[1 : 1+end], end + 2, nil
-}
-
-// prepare checks a term.
-func (t *term) prepare() error {
+	value, rest, closed := strings.Cut(text[1:], `"`)
 	switch {
-	case t.key == "" && t.value == "":
-		return fmt.Errorf("nothing between the quotes")
-	case t.key == "":
-		t.text = newNeedle(t.value)
-	case t.value == "":
-		return fmt.Errorf("%s: needs a value", t.key)
-	case t.key == "is" && !slices.Contains(qualities, t.value):
-		return fmt.Errorf("is:%s is not known: failed, problem or gap", t.value)
-	case t.isPattern():
-		if _, err := path.Match(t.value, ""); err != nil {
-			return fmt.Errorf("%q is not a pattern such as message:*", t.value)
-		}
+	case !closed:
+		return "", "", &QueryError{"a quotation mark has no other", at}
+	case value == "":
+		return "", "", &QueryError{"there is nothing between the quotation marks", at}
 	}
-	return nil
+	return value, rest, nil
 }
 
-func (t *term) isPattern() bool { return strings.ContainsAny(t.value, `*?[\`) }
+// prepare makes a term ready to be met. It returns what is wrong with it.
+func (t *term) prepare() (wrong string) {
+	oneOf := func(values []string) string {
+		if slices.Contains(values, t.value) {
+			return ""
+		}
+		return fmt.Sprintf("%s: is %q; it must be one of %s", t.field, t.value, strings.Join(values, ", "))
+	}
+	switch {
+	case t.field == "":
+		t.needle = newNeedle(t.value)
+		return ""
+	case t.value == "":
+		return t.field + ": has no value"
+	case t.field == "kind":
+		return oneOf(kinds)
+	case t.field == "is":
+		return oneOf(states)
+	case t.field == "event":
+		if _, err := path.Match(t.value, ""); err != nil {
+			return fmt.Sprintf("event: %q is no pattern", t.value)
+		}
+	}
+	return ""
+}
 
-// met reports whether a record is what the query asks for.
-func (q Query) met(e *entry) bool {
+// Match reports whether an entry meets the query.
+func (q Query) Match(e *Entry) bool {
 	for i := range q.terms {
-		if t := &q.terms[i]; t.met(e) == t.negated {
+		if q.terms[i].match(e) == q.terms[i].negated {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *term) met(e *entry) bool {
-	switch t.key {
-	case "":
-		return t.text.in(e.Preview) || t.text.inJSON(e.body) || e.body == nil && (t.text.in(e.Event) || t.text.in(e.Target))
+func (t *term) match(e *Entry) bool {
+	s := &e.Summary
+	switch t.field {
 	case "event":
-		return t.equals(e.Event)
+		ok, _ := path.Match(t.value, s.Event) // it was tried
+		return ok
 	case "website":
-		return t.equals(e.WebsiteID)
+		return s.WebsiteID == t.value
 	case "session":
-		return t.equals(e.SessionID)
+		return s.SessionID == t.value
 	case "kind":
-		return t.equals(string(e.Kind))
+		return s.Kind == t.value
 	case "source":
-		return t.equals(e.Source)
+		return s.Source == t.value
+	case "is":
+		return s.is(t.value)
 	default:
-		return t.is(e)
+		return t.needle.in(e)
 	}
 }
 
-// equals reports whether a value is the term's, or like its pattern.
-func (t *term) equals(value string) bool {
-	if !t.isPattern() {
-		return value == t.value
-	}
-	matched, _ := path.Match(t.value, value) // it was checked
-	return matched
-}
-
-// is reports whether a record has the quality that the term names.
-func (t *term) is(e *entry) bool {
-	switch t.value {
+func (s *Summary) is(state string) bool {
+	switch state {
 	case "failed":
-		return e.Outcome == record.Refused || e.Outcome == record.GivenUp
+		isRefused := s.Outcome == "refused" || s.Outcome == "given_up"
+		return isRefused || s.Kind == "lost" || s.Kind == "dropped" || s.Kind == "request" && s.Status >= 400
 	case "problem":
-		return e.Problems > 0
-	default:
-		return slices.Contains([]record.Kind{record.KindGap, record.KindLost, record.KindDropped}, e.Kind)
+		return s.Problems > 0
+	default: // gap
+		return s.Kind == "gap" || s.Kind == "dropped"
 	}
+}
+
+// key returns the key of an index that has all entries that can meet the query: the
+// one with the fewest. It is empty if none has.
+func (q Query) key(r *Ring) (best string) {
+	fewest := 0
+	for _, t := range q.terms {
+		var key string
+		switch {
+		case t.negated:
+		case t.field == "event" && !strings.ContainsAny(t.value, `*?[\`):
+			key = keyEvent + t.value
+		case t.field == "website":
+			key = keyWebsite + t.value
+		case t.field == "session":
+			key = keySession + t.value
+		case t.field == "kind":
+			key = keyKind + t.value
+		}
+		if key == "" {
+			continue
+		}
+		if count := r.count(key); best == "" || count < fewest {
+			best, fewest = key, count
+		}
+	}
+	return best
+}
+
+// Find returns the entries from a place on that meet a query, at most so many, and the
+// place to go on from. more says that the limit was the end of it.
+func (r *Ring) Find(q Query, from uint64, limit int) (list []*Entry, next uint64, more bool) {
+	candidates, end := r.from(from, q.key(r))
+	for _, e := range candidates {
+		if !q.Match(e.Entry) {
+			continue
+		}
+		if len(list) == limit {
+			return list, next, true
+		}
+		list, next = append(list, e.Entry), e.place+1
+	}
+	return list, end, false
 }

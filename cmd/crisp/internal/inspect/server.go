@@ -6,153 +6,175 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
+	"path"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
-	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-//go:embed page
-var page embed.FS
-
-// assets is below what the page's own files are.
-const assets = "/assets/"
-
-// Config says what is to be inspected.
+// Config is what the inspector must know of the command.
 type Config struct {
+	Addr    string // to listen on; empty for the default, or a port next to it that is free
+	Token   string
+	Command string // "listen", "receive" or "serve"
+	Run     string
 	Ring    *Ring
-	Command string // of crisp, whose events they are
-	Version string
-	Token   string   // who has it may see everything
-	Capture string   // the file that keeps what happens; empty if none does
-	Targets []Target // where events are forwarded to, and can be sent again
-	// Signing is what is sent to other targets is authentic by; nil if there is no secret.
-	Signing func() forward.Signing
-	// Record keeps what was sent from the page, and returns its number.
-	Record func(record.What) uint64
-	// Waiting says what of the targets' work is not done yet; nil if there is none.
+	Capture string // path; empty if there is none
+
+	Targets []Target
+	Signing forward.Signing // for a URL that is no target
+	// Repeat takes what was sent again, and returns its record, which is in the ring then.
+	Repeat func(record.What) (record.Record, error)
+	// Waiting returns what waits to be delivered; nil if that is not known.
 	Waiting func() forward.Waiting
-	Control http.Handler // drives crisp serve, below control.Prefix; nil for other commands
+	Serve   *Serve // of crisp serve; nil for others
 }
 
-// DefaultAddr is where the page is unless another address is given. The next ports are
-// tried if it is taken, since several commands may have a page at a time.
-const (
-	DefaultAddr  = "127.0.0.1:7702"
-	defaultPort  = 7702
-	defaultPorts = 8
-)
-
-// Listen opens an address of this machine; of the default one, the first port that is free.
-func Listen(addr string) (net.Listener, error) {
-	if addr != "" {
-		if err := checkAddr(addr); err != nil {
-			return nil, AddrError{err}
-		}
-		return net.Listen("tcp", addr)
-	}
-	var err error
-	for port := range defaultPorts {
-		var l net.Listener
-		l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(defaultPort+port)))
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return l, err
-		}
-	}
-	return nil, fmt.Errorf("%w, and so are the %d ports behind it: give another address", err, defaultPorts-1)
-}
-
-// AddrError says that an address is not one for the page.
-type AddrError struct{ error }
-
-func checkAddr(addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("%q is not an address such as %s", addr, DefaultAddr)
-	}
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%q is not this machine alone: the page shows what people write, and is for you only", addr)
-	}
-	return nil
-}
-
-// Server serves the page.
+// Server is a running inspector.
 type Server struct {
 	cfg  Config
 	http *http.Server
 	url  string
-	done chan struct{} // closed when it has ended
+	done chan struct{}
+	ctx  context.Context // of all that is streamed
+	end  context.CancelFunc
 }
 
-// Serve serves the page from a listener until [Server.Close].
-func Serve(l net.Listener, cfg Config) *Server {
-	_, port, _ := net.SplitHostPort(l.Addr().String()) // a TCP listener has one
-	s := &Server{
-		cfg:  cfg,
-		url:  "http://" + l.Addr().String() + "/?token=" + cfg.Token,
-		done: make(chan struct{}),
+//go:embed page
+var page embed.FS
+
+// Where the page is unless something else is given: the first port that is free.
+const (
+	defaultHost = "127.0.0.1"
+	firstPort   = 7702
+	lastPort    = 7709
+)
+
+// Start starts an inspector. The caller closes it.
+func Start(cfg Config) (*Server, error) {
+	listener, err := listen(cfg.Addr)
+	if err != nil {
+		return nil, err
 	}
-	ctx, end := context.WithCancel(context.Background())
+	s := &Server{cfg: cfg, done: make(chan struct{})}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's always can be split
+	s.url = "http://" + listener.Addr().String() + "/"
+	mux := http.NewServeMux()
+	s.routes(mux)
 	s.http = &http.Server{
-		Handler:           newGuard(port, cfg.Token, s.routes()),
+		Handler: &guard{
+			hosts: hostsAt(port),
+			token: cfg.Token,
+			cross: http.NewCrossOriginProtection(),
+			next:  mux,
+		},
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
 	}
-	s.http.RegisterOnShutdown(end)
 	go func() {
 		defer close(s.done)
-		defer end()
-		_ = s.http.Serve(l) // until Close
+		_ = s.http.Serve(listener) // it ends when the server is closed
 	}()
-	return s
+	return s, nil
 }
 
-// URL is where the page is, with the token.
-func (s *Server) URL() string { return s.url }
+// hostsAt returns how requests may name the server.
+func hostsAt(port string) (hosts []string) {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
+		hosts = append(hosts, host+":"+port)
+		if port == "80" { // which browsers leave out
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
 
-// Close ends the server, and what is open of it.
+// AddrError says that an address is none to have the page at.
+type AddrError struct{ error }
+
+// CheckAddr returns an *[AddrError] if an address is not loopback's.
+func CheckAddr(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return &AddrError{fmt.Errorf("%q is not an address such as 127.0.0.1:7702", addr)}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return &AddrError{fmt.Errorf("%q has no port such as 7702", addr)}
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return &AddrError{fmt.Errorf("%q is not this machine alone: the page shows what visitors write, and is for nobody else", addr)}
+	}
+	return nil
+}
+
+func listen(addr string) (listener net.Listener, err error) {
+	if addr != "" {
+		if err := CheckAddr(addr); err != nil {
+			return nil, err
+		}
+		return net.Listen("tcp", addr)
+	}
+	for port := firstPort; port <= lastPort; port++ {
+		listener, err = net.Listen("tcp", net.JoinHostPort(defaultHost, strconv.Itoa(port)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return listener, err
+		}
+	}
+	return nil, fmt.Errorf("%w: so are the ports from %d on", err, firstPort)
+}
+
+// URL is where the page is, with the token: it is for the user alone.
+func (s *Server) URL() string { return s.url + "?token=" + s.cfg.Token }
+
+// Close ends the server, with all that is streamed.
 func (s *Server) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close() // whoever has not finished by now won't
+		_ = s.http.Close() // whoever still has a request is not waited for
 	}
 	<-s.done
 }
 
-func (s *Server) routes() http.Handler {
-	files, _ := fs.Sub(page, "page") // it is embedded
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, files, "index.html")
-	})
-	mux.Handle("GET "+assets, http.StripPrefix(assets, http.FileServerFS(files)))
-	for pattern, answer := range map[string]func(*http.Request) (any, error){
-		"GET /api/info":        s.info,
-		"GET /api/events":      s.events,
-		"GET /api/events/{id}": s.event,
-		"GET /api/code/{id}":   s.code,
-		"POST /api/replay":     s.replay,
-	} {
-		mux.Handle(pattern, route(answer))
+// servePage serves the page's files: "/" is index.html, "/assets/NAME" any of them.
+func servePage(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, assets)
+	if r.URL.Path == "/" {
+		name = "index.html"
 	}
-	mux.HandleFunc("GET /api/stream", s.stream)
-	mux.HandleFunc("GET /api/export", s.export)
-	if s.cfg.Control != nil {
-		mux.Handle(control.Prefix, s.cfg.Control)
+	text, err := page.ReadFile("page/" + name)
+	if err != nil || strings.Contains(name, "/") {
+		fail(w, refused{errors.New("there is no such file"), http.StatusNotFound})
+		return
 	}
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
-	})
-	return mux
+	w.Header().Set("Content-Type", typeOf(name))
+	_, _ = w.Write(text) //nolint:gosec // a file of this program; and the client may have gone
+}
+
+// typeOf returns the media type of a file, without regard to what the machine says.
+func typeOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		return "application/octet-stream"
+	}
 }

@@ -3,128 +3,125 @@ package inspect
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 )
 
 const (
-	batch      = 500              // records that are written at a time
-	statsEvery = time.Second      // how often figures are sent
-	writeLimit = 10 * time.Second // a page that takes nothing for so long is hung up on
+	batch      = 500              // entries that are written at once
+	statsEvery = time.Second      // and not more seldom
+	aliveEvery = 15 * time.Second // a comment, so that nothing in between thinks that nobody is there
+	tooSlow    = 30 * time.Second // a page that takes nothing for so long is let go
 )
 
-// stream sends what happens as it happens, from where the page was before. A page that
-// is slow reads on at its own pace, and is told what was forgotten meanwhile.
+// hole says that entries were forgotten before a page has read them.
+type hole struct {
+	From  string `json:"from"` // ID of the last that it has read
+	To    string `json:"to"`   // ID of the next that there is
+	Count uint64 `json:"count"`
+}
+
+// stream sends what has happened, and what happens, as server-sent events. It reads
+// the ring as fast as the page takes it, so that a slow one holds up nobody.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
-		after = r.FormValue("after")
+		after = r.URL.Query().Get("after")
 	}
-	cursor, restarted, err := s.cursor(after)
-	if err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	out := &eventWriter{w: w, control: http.NewResponseController(w)}
+	next, restarted := s.place(after)
+	info := s.info()
+	info.Restarted = restarted
 	w.Header().Set("Content-Type", "text/event-stream")
-	hello := s.newInfo()
-	hello.Restarted = restarted
-	out.send("hello", "", hello)
-
-	ticks := time.NewTicker(statsEvery)
-	defer ticks.Stop()
-	for out.flush() == nil {
-		part := s.cfg.Ring.Read(cursor, batch)
-		if part.Missed > 0 {
-			out.send("hole", "", struct {
-				Count uint64 `json:"count"`
-			}{part.Missed})
-		}
-		for _, e := range part.Entries {
-			out.send("record", e.ID.String(), e.Summary)
-		}
-		cursor = part.Next
-		if len(part.Entries) > 0 {
-			continue
+	out := events{w: w, control: http.NewResponseController(w)}
+	_ = out.control.SetReadDeadline(time.Time{}) // nothing more is read
+	out.event("hello", info)
+	stats, alive := time.NewTicker(statsEvery), time.NewTicker(aliveEvery)
+	defer stats.Stop()
+	defer alive.Stop()
+	out.event("stats", s.stats(time.Now()))
+	for out.err == nil {
+		next = s.sendFrom(&out, next, &after)
+		if out.err != nil {
+			return
 		}
 		select {
-		case <-part.Changed:
-		case <-ticks.C:
-			out.send("stats", "", s.stats())
+		case <-s.cfg.Ring.Changed(next):
+		case now := <-stats.C:
+			out.event("stats", s.stats(now))
+		case <-alive.C:
+			out.write([]byte(": alive\n\n"))
 		case <-r.Context().Done():
 			return
+		case <-s.ctx.Done():
+			return
+		}
+		select { // also while there is always more
+		case now := <-stats.C:
+			out.event("stats", s.stats(now))
+		case <-s.ctx.Done():
+			return
+		default:
 		}
 	}
 }
 
-// eventWriter writes server-sent events.
-type eventWriter struct {
+// sendFrom sends a batch of entries from a place on, and returns the place behind it.
+// last is the ID of what was sent last.
+func (s *Server) sendFrom(out *events, from uint64, last *string) (next uint64) {
+	list, next, oldest := s.cfg.Ring.Read(from, batch)
+	if from != 0 && oldest > from && len(list) > 0 {
+		out.event("hole", hole{From: *last, To: list[0].ID(), Count: oldest - from})
+	}
+	for _, e := range list {
+		*last = e.ID()
+		out.add("record", *last, e)
+	}
+	out.flush()
+	return next
+}
+
+// events writes server-sent events. After an error it writes nothing more.
+type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	pending []byte
 	err     error
 }
 
-// send writes an event whose data are JSON, which has no line breaks.
-func (o *eventWriter) send(name, id string, data any) {
-	text, err := encode(data)
-	if o.err = first(o.err, err); o.err != nil {
+// add puts an event behind those that are to be written.
+func (o *events) add(name, id string, data any) {
+	text, err := output.Encode(data)
+	if err != nil {
+		o.err = err
 		return
 	}
+	o.pending = fmt.Appendf(o.pending, "event: %s\n", name)
 	if id != "" {
-		id = "id: " + id + "\n"
+		o.pending = fmt.Appendf(o.pending, "id: %s\n", id)
 	}
-	_ = o.control.SetWriteDeadline(time.Now().Add(writeLimit)) // else the write waits
-	_, o.err = fmt.Fprintf(o.w, "event: %s\n%sdata: %s\n\n", name, id, text)
+	o.pending = append(append(append(o.pending, "data: "...), text...), "\n\n"...)
 }
 
-func (o *eventWriter) flush() error {
-	if o.err == nil {
+// event writes one that has no ID.
+func (o *events) event(name string, data any) {
+	o.add(name, "", data)
+	o.flush()
+}
+
+func (o *events) flush() {
+	if len(o.pending) > 0 {
+		o.write(o.pending)
+		o.pending = o.pending[:0]
+	}
+}
+
+func (o *events) write(text []byte) {
+	if o.err != nil {
+		return
+	}
+	_ = o.control.SetWriteDeadline(time.Now().Add(tooSlow)) // if it can't be set, there is none
+	if _, o.err = o.w.Write(text); o.err == nil {
 		o.err = o.control.Flush()
 	}
-	return o.err
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stats are figures for the plot.
-type stats struct {
-	At           time.Time      `json:"at"`
-	Waiting      int            `json:"waiting"`
-	WaitingBytes int64          `json:"waiting_bytes"`
-	OldestWaitMS int64          `json:"oldest_wait_ms"`
-	Latency      latency        `json:"latency_ms"` // of the deliveries of the last second
-	Rates        map[string]int `json:"rates"`      // events of the last second by the namespaces of their names
-	Oldest       *ID            `json:"oldest,omitempty"`
-}
-
-type latency struct {
-	P50 int64 `json:"p50"`
-	P95 int64 `json:"p95"`
-}
-
-func (s *Server) stats() stats {
-	now := time.Now()
-	state := s.cfg.Ring.State()
-	figures := stats{At: now}
-	if state.Records > 0 {
-		figures.Oldest = &state.Oldest
-	}
-	var took []int64
-	figures.Rates, took = s.cfg.Ring.since(now.Add(-statsEvery))
-	if len(took) > 0 {
-		slices.Sort(took)
-		figures.Latency = latency{took[len(took)/2], took[len(took)*95/100]}
-	}
-	if s.cfg.Waiting != nil {
-		waiting := s.cfg.Waiting()
-		figures.Waiting, figures.WaitingBytes, figures.OldestWaitMS = waiting.Events, waiting.Bytes, waiting.Oldest.Milliseconds()
-	}
-	return figures
 }

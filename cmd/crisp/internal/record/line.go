@@ -28,7 +28,7 @@ func (r Record) Line(style output.Style) string {
 	return style.Dim(r.At.Local().Format("15:04:05.000")) + "  " + r.What.line(style)
 }
 
-// Text is Line without the time and colours.
+// Text describes the record in one line that is safe to show, without its time.
 func (r Record) Text() string { return strings.TrimSpace(r.What.line(output.Style{})) }
 
 // excerptLength is how much of what people wrote a line has at most, in characters.
@@ -156,8 +156,6 @@ func (d *Delivery) line(style output.Style) string {
 	}
 	return line
 }
-
-func (n *Note) line(output.Style) string { return terminal.Line(n.Text) }
 
 func milliseconds(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
 

@@ -21,11 +21,6 @@ const (
 	KindRecovered Kind = "recovered"
 	KindDropped   Kind = "dropped"
 	KindDelivery  Kind = "delivery"
-
-	// Of a server, as Notes.
-	KindRequest    Kind = "request"
-	KindConnection Kind = "connection"
-	KindBind       Kind = "bind"
 )
 
 // Record is one thing that happened.
@@ -110,11 +105,27 @@ type Delivery struct {
 	Answer  string  `json:"answer,omitempty"` // how the answer's body begins, if it was refused
 }
 
-// Note is something else that happened, which nobody reads again.
-type Note struct {
-	Of     Kind   `json:"-"`
-	Text   string `json:"text"`
-	Detail any    `json:"detail,omitempty"` // all there is to know
+// New makes an empty record of a kind, to be read into. known is false of an event, and
+// of kinds that there are not.
+func New(kind Kind) (what What, known bool) {
+	switch kind {
+	case KindConnected:
+		return new(Connected), true
+	case KindLost:
+		return new(Lost), true
+	case KindRetrying:
+		return new(Retrying), true
+	case KindGap:
+		return new(Gap), true
+	case KindRecovered:
+		return new(Recovered), true
+	case KindDropped:
+		return new(Dropped), true
+	case KindDelivery:
+		return new(Delivery), true
+	default:
+		return nil, false
+	}
 }
 
 // Kind is KindEvent.
@@ -140,6 +151,3 @@ func (*Dropped) Kind() Kind { return KindDropped }
 
 // Kind is KindDelivery.
 func (*Delivery) Kind() Kind { return KindDelivery }
-
-// Kind is what the note is of.
-func (n *Note) Kind() Kind { return n.Of }
