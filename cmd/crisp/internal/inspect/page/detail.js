@@ -97,7 +97,7 @@ export class Detail {
 	}
 
 	payload({ envelope, envelope_text, record, fields, problem_list: problems = [] }) {
-		if (envelope_text !== undefined) return empty("The body is no JSON. Raw shows it.");
+		if (!envelope && envelope_text) return empty("The body is no JSON. Raw shows it.");
 		return [
 			problems.length > 0 && el("div.problems", el("b", `${count(problems.length, "field")} of unexpected types`),
 				el("ul", problems.map((p) => el("li", el("code", show(p.path)), ` expected ${show(p.expected)}, got ${show(p.got)}`)))),
@@ -106,7 +106,8 @@ export class Detail {
 	}
 
 	raw({ envelope, envelope_text, record }) {
-		const text = (indent) => envelope_text ?? JSON.stringify(envelope ?? record, null, indent);
+		const value = envelope ?? (envelope_text ? undefined : record);
+		const text = (indent) => (value && (indent || !envelope_text) ? JSON.stringify(value, null, indent) : envelope_text);
 		const pre = el("pre", { tabIndex: 0 });
 		const box = el("input", { type: "checkbox", checked: true, onchange: () => set() });
 		const set = () => { pre.textContent = showLines(text(box.checked && 2)); };
@@ -119,7 +120,7 @@ export class Detail {
 			return empty(this.info.targets.length > 0 ? "Not delivered yet." : "It was sent nowhere: the command has no target. Send it by hand with Edit & send.");
 		}
 		return table(["Time", "Attempt", "Target", "Outcome", "Status", "Took", "Answer"], deliveries.map((d) => el(d.outcome === "accepted" ? "tr.good" : "tr.bad",
-			[time(d.time), `${d.attempt} of ${d.limit}`, d.target, d.outcome.replace("_", " "), d.status || "–", `${d.took_ms ?? 0} ms`, [d.error, d.answer].filter(Boolean).join(": ")]
+			[time(d.at), `${d.attempt} of ${d.limit}`, d.target, d.outcome.replace("_", " "), d.status || "–", `${d.took_ms ?? 0} ms`, [d.error, d.answer].filter(Boolean).join(": ")]
 				.map((text) => el("td", show(text))))));
 	}
 
@@ -130,7 +131,7 @@ export class Detail {
 		const mark = button("Mark this event", () => this.mark());
 		if (!marked) return [empty("Mark one event, then open another: here is what differs."), mark];
 		if (marked.id === detail.id) return empty("This is the event that is marked. Open another to compare it.");
-		return [empty(`Compared with ${show(marked.event)} of ${time(marked.time)}`), diffTable(marked.envelope, detail.envelope), mark];
+		return [empty(`Compared with ${show(marked.event)} of ${time(marked.at)}`), diffTable(marked.envelope, detail.envelope), mark];
 	}
 
 	mark() {

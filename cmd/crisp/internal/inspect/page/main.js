@@ -85,8 +85,8 @@ function hello(told) {
 	byID("command").title = show([info.version, info.capture].filter(Boolean).join(", "));
 	for (const part of byID("waiting").querySelectorAll("p")) part.hidden = part.className !== info.command;
 	if (told.restarted || (isOther && !info.capture)) store.restarted(told.run);
-	byID("views").hidden = !info.control;
-	if (info.control) chat ??= new Chat(byID("chat"), store);
+	byID("views").hidden = !info.chat;
+	if (info.chat) chat ??= new Chat(byID("chat"), store);
 }
 
 restore();

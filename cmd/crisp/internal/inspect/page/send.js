@@ -39,15 +39,15 @@ export function sendForm(detail, info, select) {
 	const submit = async (event) => {
 		event.preventDefault();
 		target = where.value;
-		const rest = JSON.stringify({ target, attempt: attempt.valueAsNumber || 1, ...Object.fromEntries(boxes.map((box) => [box.name, box.checked])) }).slice(1);
+		const rest = JSON.stringify({ of: detail.id, target, attempt: attempt.valueAsNumber || 1, ...Object.fromEntries(boxes.map((box) => [box.name, box.checked])) }).slice(1);
 		send.disabled = true;
 		result.textContent = "Sending…";
 		try {
 			// The envelope goes into the request as it was written, so that nothing of it is rounded.
-			const { id, delivery } = await post("/api/replay", wrong.textContent ? `{"body":${JSON.stringify(area.value)},${rest}` : `{"envelope":${area.value},${rest}`);
-			last = { id, ...described(delivery) };
+			const made = await post("/api/replay", wrong.textContent ? `{"body":${JSON.stringify(area.value)},${rest}` : `{"envelope":${area.value},${rest}`);
+			last = { id: made.of, ...described(made) };
 			tellResult(last);
-			if (id) select(id);
+			if (made.of) select(made.of);
 		} catch (error) {
 			tellResult({ text: error.message });
 		}

@@ -31,7 +31,6 @@ export class Store extends EventTarget {
 		this.#run = run;
 		this.#seen.set(run, record.n);
 		this.last = record.id;
-		record.at = record.time;
 		this.#count(record, 1);
 		if (record.kind === "delivery") {
 			const event = this.byID.get(record.of);
