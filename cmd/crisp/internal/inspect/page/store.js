@@ -69,8 +69,8 @@ export class Store extends EventTarget {
 			this.timer = null;
 			const fresh = this.#fresh;
 			this.#fresh = [];
-			this.#forget(this.rows.length - most);
 			for (const row of fresh) if (this.#isSeen(row)) this.view.push(row);
+			this.#forget(this.rows.length - most);
 			if (this.#matched && fresh.length > 0) this.#ask().catch(() => {});
 			if (fresh.length > 0) this.dispatchEvent(new CustomEvent("rows", { detail: fresh }));
 			this.#show();
