@@ -35,7 +35,8 @@ func TestAClockThatIsSetDuringAConnection(t *testing.T) {
 					pass(12 * time.Hour)
 					router, got := conversations()
 					hooks, gaps, outcomes := watch()
-					run(t, srv, router, hooks, crisp.WithConcurrency(concurrency), crisp.WithBackfill(crisp.Backfill{}))
+					run(t, srv, router, hooks, crisp.WithConcurrency(concurrency), crisp.WithBackoff(crisp.ExponentialBackoff{Max: 5 * time.Second}),
+						crisp.WithBackfill(crisp.Backfill{}))
 					authenticated(t, srv)
 					say(v, 0, 1)
 					pass(time.Minute)
