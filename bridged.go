@@ -1,0 +1,40 @@
+package crisp
+
+import (
+	"context"
+	"time"
+
+	"github.com/crisp-go/crisp/internal/payload"
+	"github.com/crisp-go/crisp/internal/seam"
+)
+
+// What package bridge does that programs can't: see internal/seam.
+func init() {
+	seam.Crisp = seam.Functions{
+		Decode: func(r seam.Recorded) (any, error) { return decodeRecorded(r) },
+		Arrived: func(router, ev any) {
+			r := router.(*Router)
+			r.freeze()
+			r.arrived(ev.(Event))
+		},
+		Dispatch: func(ctx context.Context, router, ev any) error {
+			r := router.(*Router)
+			r.freeze()
+			return r.dispatch(ctx, ev.(Event))
+		},
+	}
+}
+
+// decodeRecorded makes an event again that another process has received. EventID knows
+// it by what it was known by there.
+func decodeRecorded(r seam.Recorded) (Event, error) {
+	env := payload.Envelope{WebsiteID: r.WebsiteID, Data: r.Data, Timestamp: r.Time}
+	ev, err := decodeEnvelope(r.Name, env, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	meta := ev.EventMeta()
+	meta.Source = Source(r.Source)
+	meta.identity = &identity{known: &knownAs{key: r.ID, stable: r.Stable}}
+	return ev, nil
+}
