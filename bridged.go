@@ -12,15 +12,10 @@ import (
 func init() {
 	seam.Crisp = seam.Functions{
 		Decode: func(r seam.Recorded) (any, error) { return decodeRecorded(r) },
-		Arrived: func(router, ev any) {
-			r := router.(*Router)
-			r.freeze()
-			r.arrived(ev.(Event))
-		},
+		Freeze:  func(router any) { router.(*Router).freeze() },
+		Arrived: func(router, ev any) { router.(*Router).arrived(ev.(Event)) },
 		Dispatch: func(ctx context.Context, router, ev any) error {
-			r := router.(*Router)
-			r.freeze()
-			return r.dispatch(ctx, ev.(Event))
+			return router.(*Router).dispatch(ctx, ev.(Event))
 		},
 	}
 }

@@ -41,7 +41,8 @@ type Consumer interface {
 	Consume(ctx context.Context, serve func(ctx context.Context, p Partition)) error
 
 	// Bury stores what the group could not handle where people find it, and returns once
-	// it is stored for good.
+	// it is stored for good. It sets the letter's Group. A letter that is too large is a
+	// [*TooLargeError]: it is buried again with a stub in the payload's place.
 	Bury(ctx context.Context, letter DeadLetter) error
 }
 
@@ -86,7 +87,7 @@ type Delivery interface {
 // DeadLetter is a message that a group has given up.
 type DeadLetter struct {
 	Message  Message
-	Group    string
+	Group    string    // set by [Consumer.Bury]
 	Attempts int       // of its handlers
 	Error    string    // of the last attempt, without what people wrote
 	At       time.Time // when it was given up

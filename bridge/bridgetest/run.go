@@ -20,6 +20,11 @@ func Run(t *testing.T, e Engine) {
 		{"what is published is stored", publishedIsStored},
 		{"an ID is stored once", storedOnce},
 		{"too large", tooLarge},
+		{"order with several members", orderOfSeveral},
+		{"groups are apart", groupsAreApart},
+		{"slow handlers", slowHandlers},
+		{"a retry keeps the order", retryKeepsOrder},
+		{"poison", poison},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, virtual := e.(interface{ virtual() }); virtual {

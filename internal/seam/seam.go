@@ -25,9 +25,11 @@ type Recorded struct {
 type Functions struct {
 	// Decode returns a crisp.Event.
 	Decode func(Recorded) (any, error)
-	// Arrived tells a *crisp.Router that a crisp.Event has come.
+	// Freeze ends registration with a *crisp.Router.
+	Freeze func(router any)
+	// Arrived tells a *crisp.Router that a crisp.Event has come. The router is frozen.
 	Arrived func(router, event any)
-	// Dispatch is that of a *crisp.Router, for an event whose arrival was told of.
+	// Dispatch is that of a *crisp.Router, for an event whose arrival was told of. The router is frozen.
 	Dispatch func(ctx context.Context, router, event any) error
 }
 
