@@ -309,7 +309,7 @@ func (g *group) share() {
 			wanted = g.members[number%len(g.members)]
 		}
 		switch {
-		case p.owner == nil && wanted != nil:
+		case p.owner == nil && wanted != nil && wanted.ctx.Err() == nil:
 			p.owner = wanted.begin(g, number)
 		case p.owner != nil && p.owner.member != wanted:
 			p.owner.giveUp()

@@ -33,8 +33,7 @@ func said(conversation string, n int) bridge.Message {
 
 func fingerprint(n int) int64 { return int64(n) + 1 }
 
-// numberOf is the message's in its conversation.
-func numberOf(ev *crisp.MessageSend) int { return int(ev.Fingerprint) - 1 }
+func lineOf(ev *crisp.MessageSend) line { return line{ev.SessionID, int(ev.Fingerprint) - 1} }
 
 // publish stores a message, however often that fails.
 func publish(ctx context.Context, p bridge.Publisher, m bridge.Message) error {
