@@ -9,10 +9,6 @@ import (
 	"github.com/crisp-go/crisp/internal/seam"
 )
 
-// ErrRevoked is the cause of the end of a handler's context when its partition is to be another
-// member's, or when Consume is to end, and [WithDrainTimeout] is over.
-var ErrRevoked = errors.New("bridge: the partition is given up")
-
 // Consume is one member of a group: it runs the router's handlers for the messages of the partitions that are
 // its own, until ctx ends, and returns nil then. Handlers can't see that there is a log in
 // between: events have the Source, Time, WebsiteID and Raw that they came with, guards and [crisp.Once] work as they do over the RTM
@@ -61,19 +57,6 @@ func Consume(ctx context.Context, c Consumer, r *crisp.Router, opts ...ConsumeOp
 	}
 	return fmt.Errorf("bridge: the consumer has ended: %w", err)
 }
-
-// consuming is what the partitions of a Consume share.
-type consuming struct {
-	consumeConfig
-	ctx      context.Context // has the values of Consume's, and no end
-	consumer Consumer
-	router   *crisp.Router
-	reporter *reporter
-	turns    *turns
-}
-
-// messageKey is where the context of a handler has the message.
-type messageKey struct{}
 
 // MessageOf returns the message that a handler behind [Consume] is called for, with its context, or one made of it.
 func MessageOf(ctx context.Context) (m Message, ok bool) {

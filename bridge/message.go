@@ -105,6 +105,12 @@ func (m Message) Event() (crisp.Event, error) {
 	return ev.(crisp.Event), nil
 }
 
+// control reports whether the message is no event.
+func (m Message) control() bool { return m.Stub != "" || strings.HasPrefix(m.Type, controlPrefix) }
+
+// controlPrefix is what the types of messages begin with that are no events.
+const controlPrefix = "crisp.bridge."
+
 // digest is the ID as a key of fixed size: itself, if it was made by crisp.EventID.
 func (m Message) digest() (key crisp.DeliveryKey) {
 	if b, err := hex.DecodeString(m.ID); err == nil && len(b) == len(key) {

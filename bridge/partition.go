@@ -11,6 +11,20 @@ import (
 	"github.com/crisp-go/crisp/internal/seam"
 )
 
+// ErrRevoked is the cause of the end of a handler's context when its partition is to be another
+// member's, or when Consume is to end, and [WithDrainTimeout] is over.
+var ErrRevoked = errors.New("bridge: the partition is given up")
+
+// consuming is what the partitions of a Consume share.
+type consuming struct {
+	consumeConfig
+	ctx      context.Context // has the values of Consume's, and no end
+	consumer Consumer
+	router   *crisp.Router
+	reporter *reporter
+	turns    *turns
+}
+
 // serving is what becomes of a partition while it is this member's. The pump, on the consumer's
 // goroutine, takes messages from the engine and puts each into the lane of its key; turns
 // handle them.
