@@ -176,8 +176,8 @@ func without(other string, all []string) []string {
 // bubble runs a test in virtual time.
 func bubble(t *testing.T, test func(t *testing.T)) { t.Helper(); synctest.Test(t, test) }
 
-// TestARewindWhileAHandlerRuns: what has not begun is forgotten, what runs goes on, and is done
-// where it came again.
+// TestARewindWhileAHandlerRuns: what has not begun is forgotten, what runs goes on, and
+// is done where it came again.
 func TestARewindWhileAHandlerRuns(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, release := newScript(text("s", "one"), text("s", "two"), text("other", "three")), make(chan struct{})
@@ -372,7 +372,8 @@ func TestWhatCannotBeDecodedIsBuriedAtOnce(t *testing.T) {
 	})
 }
 
-// TestWhatWasBuriedIsHandledWhenItIsReplayed: under its old ID, also while it is remembered.
+// TestWhatWasBuriedIsHandledWhenItIsReplayed: under its old ID, also while it is
+// remembered.
 func TestWhatWasBuriedIsHandledWhenItIsReplayed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newScript(text("s", "one"), text("s", "two"))
@@ -431,7 +432,8 @@ func TestTheEngineIsToldOfWhatWaitsAndRuns(t *testing.T) {
 	})
 }
 
-// TestTheEnd: nothing is begun any more, handlers have some time, and then the end of their context.
+// TestTheEnd: nothing is begun any more, handlers have some time, and then the end of
+// their context.
 func TestTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newScript(text("a", "short"), text("a", "behind"), text("b", "long"), text("c", "deaf"), text("d", "fails"), text("e", "waits"), text("f", "tried before"))
@@ -665,7 +667,8 @@ func TestControl(t *testing.T) {
 	})
 }
 
-// TestSupersedeBehindALog: what has to be known when a message comes is known before its turn.
+// TestSupersedeBehindALog: what has to be known when a message comes is known before its
+// turn.
 func TestSupersedeBehindALog(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		router := crisp.NewRouter()

@@ -58,8 +58,8 @@ const (
 	TypeDropped    = controlPrefix + "dropped"
 )
 
-// ParseControl returns what a message tells that is no event; ok is false of one that is. It is an
-// error if the message can't be read, or if its Type is not known.
+// ParseControl returns what a message tells that is no event; ok is false of one that is.
+// It is an error if the message can't be read, or if its Type is not known.
 func ParseControl(m Message) (c Control, ok bool, err error) {
 	switch {
 	case !m.control():

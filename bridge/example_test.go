@@ -12,8 +12,8 @@ import (
 	"github.com/crisp-go/crisp/bridge/bridgetest"
 )
 
-// The process that receives: it stores what comes over the RTM API and by web hook. Of several, the one
-// that has the lease has the connection; web hooks may reach any.
+// The process that receives: it stores what comes over the RTM API and by web hook. Of
+// several, the one that has the lease has the connection; web hooks may reach any.
 func ExamplePublish() {
 	ctx := context.Background()
 	engine := bridgetest.NewLog().Join() // in memory: a program has natsbridge, natsembed or kafkabridge

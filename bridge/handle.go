@@ -121,7 +121,8 @@ func dedupeKey(id crisp.DeliveryKey) crisp.DeliveryKey {
 
 const finishing = "the engine is not told of messages that are done"
 
-// done tells the engine that the message is done, and reports whether it knows. If not, it comes again.
+// done tells the engine that the message is done, and reports whether it knows. If not,
+// it comes again.
 func (s *serving) done(j *job) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 	defer cancel()

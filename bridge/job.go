@@ -50,15 +50,16 @@ func newJob(d Delivery) *job {
 	return j
 }
 
-// outcome is how a turn has ended: the message is done, or there is another turn after a while.
+// outcome is how a turn has ended: the message is done, or there is another turn after a
+// while.
 type outcome struct {
 	done   bool
 	buried bool // and the engine knows that it is done
 	delay  time.Duration
 }
 
-// state is that of a message that is done. Where one that was buried comes again, somebody may have asked
-// for it.
+// state is that of a message that is done. Where one that was buried comes again,
+// somebody may have asked for it.
 func (o outcome) state() jobState {
 	if o.buried {
 		return jobForgotten

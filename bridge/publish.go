@@ -24,21 +24,25 @@ type Intake struct {
 	settling map[crisp.Gap]<-chan struct{}
 }
 
-// Publish registers a handler with a router that stores every event in the log. What comes of a
-// failure depends on how the event came:
+// Publish registers a handler with a router that stores every event in the log. What
+// comes of a failure depends on how the event came:
 //
-//   - Over the RTM API, and by backfill, the handler tries again for as long as its context lasts: until the
-//     client ends. So the events behind it wait, in their order, and the stored position ([crisp.WithPosition]) never
-//     passes what is not stored. When the client ends meanwhile, the event counts as dropped; a message comes again after
-//     a restart ([crisp.WithBackfill]), nothing else does. [crisp.WithDrainTimeout], or [crisp.RTM.Shutdown], gives
-//     it the time.
-//   - By web hook it tries for a while ([WithHookPatience]), and fails then: the answer is 500, and Crisp delivers a
-//     plugin's hook again.
+//   - Over the RTM API, and by backfill, the handler tries again for as long as its
+//     context lasts: until the client ends. So the events behind it wait, in their order,
+//     and the stored position ([crisp.WithPosition]) never passes what is not stored.
+//     When the client ends meanwhile, the event counts as dropped; a message comes again
+//     after a restart ([crisp.WithBackfill]), nothing else does.
+//     [crisp.WithDrainTimeout], or [crisp.RTM.Shutdown], gives it the time.
+//   - By web hook it tries for a while ([WithHookPatience]), and fails then: the answer
+//     is 500, and Crisp delivers a plugin's hook again.
 //
-// An event that is too large for the engine becomes a [Stub], of which the error handler hears ([*TooLargeError]).
+// An event that is too large for the engine becomes a [Stub], of which the error handler
+// hears ([*TooLargeError]).
 //
-// The router may serve an RTM client, web hooks, or both at once: what is a message gets into the log once. Middleware that ends a handler's
-// context, such as [crisp.Supersede], and [crisp.WithHandlerTimeout], would end the attempts: leave that to the router behind [Consume].
+// The router may serve an RTM client, web hooks, or both at once: what is a message gets
+// into the log once. Middleware that ends a handler's context, such as [crisp.Supersede],
+// and [crisp.WithHandlerTimeout], would end the attempts: leave that to the router behind
+// [Consume].
 //
 // Publish panics if the router or the publisher is nil, or if the router is in use.
 func Publish(r *crisp.Router, p Publisher, opts ...PublishOption) *Intake {
@@ -99,13 +103,15 @@ func (in *Intake) attempt(ctx context.Context, m Message) (err error) {
 	return in.publisher.Publish(ctx, m)
 }
 
-// Hooks are callbacks for [crisp.WithHooks], which adds them to others, that store what the client
-// tells besides events: a [*Gap], once for each; what became of it, a [*Backfilled]; and [*Dropped] events.
+// Hooks are callbacks for [crisp.WithHooks], which adds them to others, that store what
+// the client tells besides events: a [*Gap], once for each; what became of it, a
+// [*Backfilled]; and [*Dropped] events.
 //
-// A gap is stored after all events that were received before it, but for what waits for the backfill of an earlier gap, and before any that was received
-// after it: those wait. In the log, that is an order in time; consumers see what is in other partitions when they come to
-// it. Like events, it is tried again until ctx ends, which should be that of [crisp.RTM.Run]; then for the time of
-// [WithHookPatience].
+// A gap is stored after all events that were received before it, but for what waits for
+// the backfill of an earlier gap, and before any that was received after it: those wait.
+// In the log, that is an order in time; consumers see what is in other partitions when
+// they come to it. Like events, it is tried again until ctx ends, which should be that of
+// [crisp.RTM.Run]; then for the time of [WithHookPatience].
 func (in *Intake) Hooks(ctx context.Context) crisp.Hooks {
 	hooks := seam.Crisp.Hooks(in.settles).(crisp.Hooks)
 	hooks.Gap = func(g crisp.Gap) {

@@ -85,8 +85,8 @@ func (r *reporter) report(ctx context.Context, err error) {
 	}
 }
 
-// failed tells of a failure of what is asked of the engine again and again: at once, and then every
-// minute while it goes on.
+// failed tells of a failure of what is asked of the engine again and again: at once, and
+// then every minute while it goes on.
 func (r *reporter) failed(ctx context.Context, what string, err error) {
 	r.mu.Lock()
 	last, known := r.outage[what]

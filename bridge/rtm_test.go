@@ -2,7 +2,6 @@ package bridge_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -21,18 +20,22 @@ import (
 // intake runs an RTM client that stores messages in a log, until ctx ends.
 func intake(ctx context.Context, t *testing.T, srv *crisptest.Server, p bridge.Publisher, opts ...crisp.RTMOption) (*crisp.RTM, <-chan error) {
 	t.Helper()
+	rtm, err := newIntake(ctx, srv, p, opts...)
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- rtm.Run(ctx) }()
+	t.Cleanup(func() { _ = rtm.Close() })
+	return rtm, ended
+}
+
+func newIntake(ctx context.Context, srv *crisptest.Server, p bridge.Publisher, opts ...crisp.RTMOption) (*crisp.RTM, error) {
 	router := quietRouter()
 	in := bridge.Publish(router, p, bridge.WithErrorHandler(new(errorLog).hear))
 	opts = append([]crisp.RTMOption{
 		crisp.WithHooks(in.Hooks(ctx)),
 		crisp.WithFilter(crisp.Filter{Events: []string{"message:send"}}),
 	}, opts...)
-	rtm, err := srv.Client().NewRTM(router, opts...)
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- rtm.Run(ctx) }()
-	t.Cleanup(func() { _ = rtm.Close() })
-	return rtm, ended
+	return srv.Client().NewRTM(router, opts...)
 }
 
 // texts are what a log has of each message, and the types of the others.
@@ -49,7 +52,8 @@ func texts(t *testing.T, log *bridgetest.Log) (all []string) {
 	return all
 }
 
-// TestAGapIsStoredInItsPlace: after what was received before it, and before what was received after it.
+// TestAGapIsStoredInItsPlace: after what was received before it, and before what was
+// received after it.
 func TestAGapIsStoredInItsPlace(t *testing.T) {
 	for _, concurrency := range []int{1, 4} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
@@ -83,7 +87,8 @@ func TestAGapIsStoredInItsPlace(t *testing.T) {
 	}
 }
 
-// TestThePositionDoesNotPassWhatIsNotStored: what could not be stored comes again after a restart.
+// TestThePositionDoesNotPassWhatIsNotStored: what could not be stored comes again after a
+// restart.
 func TestThePositionDoesNotPassWhatIsNotStored(t *testing.T) {
 	for name, stop := range map[string]func(t *testing.T, rtm *crisp.RTM, cancel context.CancelFunc){
 		"the context ends": func(_ *testing.T, _ *crisp.RTM, cancel context.CancelFunc) { cancel() },
@@ -178,8 +183,11 @@ func TestAnotherProcessTakesOver(t *testing.T) {
 			go func() {
 				_ = crisp.Lead(ctx, p.Lease("rtm"), ttl, func(ctx context.Context) error {
 					leading.Add(name)
-					_, ended := intake(ctx, t, srv, p.Publisher(), crisp.WithPosition(p.Position("rtm")), crisp.WithBackfill(crisp.Backfill{}))
-					return <-ended
+					rtm, err := newIntake(ctx, srv, p.Publisher(), crisp.WithPosition(p.Position("rtm")), crisp.WithBackfill(crisp.Backfill{}))
+					if err != nil {
+						return err
+					}
+					return rtm.Run(ctx)
 				})
 			}()
 			return cancel
@@ -246,6 +254,6 @@ func TestBothTransportsAtOnce(t *testing.T) {
 			assert.Equal(t, 1, n)
 		}
 		require.NoError(t, rtm.Close())
-		assert.True(t, errors.Is(<-ended, crisp.ErrClosed))
+		assert.ErrorIs(t, <-ended, crisp.ErrClosed)
 	})
 }

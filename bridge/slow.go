@@ -31,7 +31,8 @@ type slowWatch struct {
 	stopped bool
 }
 
-// look returns for how long they have run, unless they have returned, and looks again later.
+// look returns for how long they have run, unless they have returned, and looks again
+// later.
 func (w *slowWatch) look() (running time.Duration, slow bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

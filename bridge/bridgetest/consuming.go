@@ -16,14 +16,14 @@ type worker struct {
 	peer   Peer
 	cancel context.CancelFunc
 	dead   chan struct{} // closed when it was killed: what it does from then on does not count
-	ended  chan error
+	ended  chan struct{}
 	once   sync.Once
 }
 
 // work starts a process whose handler handles messages.
 func work(t testing.TB, s *setup, group string, handle func(ctx context.Context, w *worker, ev *crisp.MessageSend) error, opts ...bridge.ConsumeOption) *worker {
 	t.Helper()
-	w := &worker{peer: s.Connect(t), dead: make(chan struct{}), ended: make(chan error, 1)}
+	w := &worker{peer: s.Connect(t), dead: make(chan struct{}), ended: make(chan struct{})}
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
 		select {
@@ -36,12 +36,12 @@ func work(t testing.TB, s *setup, group string, handle func(ctx context.Context,
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	quiet := bridge.WithErrorHandler(func(context.Context, error) {})
+	opts = append([]bridge.ConsumeOption{quiet}, opts...)
 	go func() {
-		for {
-			err := bridge.Consume(ctx, w.peer.Consumer(group), router, append([]bridge.ConsumeOption{quiet}, opts...)...)
-			if ctx.Err() != nil || pause(ctx, 50*time.Millisecond) != nil { // the engine may have been away, as a supervisor's restart would show
-				w.ended <- err
-				return
+		defer close(w.ended)
+		for ctx.Err() == nil { // again, as a supervisor would
+			if bridge.Consume(ctx, w.peer.Consumer(group), router, opts...) != nil {
+				_ = pause(ctx, 50*time.Millisecond)
 			}
 		}
 	}()
@@ -104,7 +104,8 @@ func feed(t testing.TB, s *setup, conversations, each int) {
 	feedAll(ctx, t, p.Publisher(), conversations, 0, each)
 }
 
-// feedAll publishes messages from one number up to another, several conversations side by side.
+// feedAll publishes messages from one number up to another, several conversations side by
+// side.
 func feedAll(ctx context.Context, t testing.TB, p bridge.Publisher, conversations, from, to int) {
 	const sideBySide = 8
 	var all sync.WaitGroup

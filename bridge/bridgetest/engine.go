@@ -27,8 +27,8 @@ type Config struct {
 
 // Instance is an engine that runs.
 type Instance interface {
-	// Connect makes what another process would have: connections of its own. It is closed with the test
-	// at the latest.
+	// Connect makes what another process would have: connections of its own. It is closed
+	// with the test at the latest.
 	Connect(t testing.TB) Peer
 
 	// ConnectWith tries to connect as a process would that was told another number of

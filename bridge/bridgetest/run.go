@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// Run tests an engine: each promise in a test of its own, with a log of its own. The last are rounds of chaos,
-// which kill what can be killed in an order that a seed decides:
+// Run tests an engine: each promise in a test of its own, with a log of its own. The last
+// are rounds of chaos, which kill what can be killed in an order that a seed decides:
 //
 //	go test -run TestNATS -bridgetest.rounds=100 -bridgetest.seed=1 -timeout=1h
 func Run(t *testing.T, e Engine) {

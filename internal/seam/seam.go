@@ -24,8 +24,9 @@ type Recorded struct {
 // SettlingGap is a crisp.Gap that an RTM client is about to tell of.
 type SettlingGap struct {
 	Gap any
-	// Settled is closed when all that was received before the gap is handled, except for what waits for
-	// the backfill of an earlier one, or when the client's handlers are to stop.
+	// Settled is closed when all that was received before the gap is handled, except for
+	// what waits for the backfill of an earlier one, or when the client's handlers are to
+	// stop.
 	Settled <-chan struct{}
 }
 
@@ -39,7 +40,8 @@ type Functions struct {
 	Hooks func(gapSettles func(SettlingGap)) any
 	// Arrived tells a *crisp.Router that a crisp.Event has come. The router is frozen.
 	Arrived func(router, event any)
-	// Dispatch is that of a *crisp.Router, for an event whose arrival was told of. The router is frozen.
+	// Dispatch is that of a *crisp.Router, for an event whose arrival was told of. The
+	// router is frozen.
 	Dispatch func(ctx context.Context, router, event any) error
 }
 
