@@ -203,6 +203,27 @@ func TestARewindWhileAHandlerRuns(t *testing.T) {
 	})
 }
 
+// TestARewindForgetsWhatHasNotBegun: another member may have handled it meanwhile.
+func TestARewindForgetsWhatHasNotBegun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, release := newScript(text("s", "one"), text("s", "two")), make(chan struct{})
+		var ran testkit.Log[string]
+		c := consume(t, s, func(_ context.Context, text string) error {
+			ran.Add(text)
+			<-release
+			return nil
+		}, bridge.WithConcurrency(1))
+		synctest.Wait()
+		s.add(text("other", "three"), bridge.ErrRewound, text("s", "one"), text("s", "four"))
+		synctest.Wait()
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, []string{"one", "four"}, ran.List())
+		assert.Equal(t, []string{"one/2", "four"}, s.done.List())
+		c.stop(t)
+	})
+}
+
 func TestARewindAfterWhatIsDoneWasNotHeardOf(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newScript(text("s", "one"))
@@ -457,7 +478,7 @@ func TestTheEnd(t *testing.T) {
 				return errors.New("a failure")
 			}
 			return nil
-		}, bridge.WithConcurrency(4), bridge.WithAttempts(2), bridge.WithBackoff(seconds(3600)))
+		}, bridge.WithConcurrency(4), bridge.WithAttempts(1))
 		time.Sleep(10 * time.Second)
 		c.end()
 		began := time.Now()
