@@ -112,6 +112,9 @@ type memoryPeer struct{ *Process }
 func (memoryPeer) Close() {}
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
