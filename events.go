@@ -109,7 +109,15 @@ type identity struct {
 	once sync.Once // guards key
 	key  [sha256.Size]byte
 
+	stable  bool // another process knows it by the key, and would again
 	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
+}
+
+// known gives the event the key that another process knows it by; stable if it would be
+// the same if the event came again. It is called before anything else.
+func (i *identity) known(by [sha256.Size]byte, stable bool) {
+	i.once.Do(func() { i.key = by })
+	i.stable = stable
 }
 
 // get returns the SHA-256 of the body, else a random key, always the same.
