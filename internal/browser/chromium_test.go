@@ -4,6 +4,7 @@ package browser
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -84,6 +85,9 @@ document.addEventListener('securitypolicyviolation', (e) => {
 });
 `
 
+//go:embed testdata/inspector.js
+var seeing string
+
 func (m *machine) open(w window, url string) *tab {
 	t := m.t
 	t.Helper()
@@ -103,7 +107,7 @@ func (m *machine) open(w window, url string) *tab {
 	b.do(
 		call(network.Enable, network.EnableParams{}),
 		call(log.Enable, cdp.Empty{}),
-		call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watching}),
+		call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watching + seeing}),
 	)
 	b.resize(w)
 	b.goTo(url)

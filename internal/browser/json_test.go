@@ -5,7 +5,11 @@ package browser
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // names returns the names of an object's members, in order.
@@ -27,4 +31,14 @@ func leaves(path string, value any) map[string]string {
 		}
 	}
 	return found
+}
+
+// resolve returns the path that a link leads to.
+func resolve(t *testing.T, from, link string) string {
+	t.Helper()
+	base, err := url.Parse(from)
+	require.NoError(t, err)
+	to, err := base.Parse(link)
+	require.NoError(t, err)
+	return to.Path
 }
