@@ -17,6 +17,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -239,6 +240,28 @@ func (b *tab) press(keys string) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(keys))
 }
+
+// write writes a text into what has the focus, over what is selected in it.
+func (b *tab) write(text string) {
+	b.t.Helper()
+	b.do(call(input.InsertText, input.InsertTextParams{Text: text}))
+}
+
+// click clicks on the middle of the element that an expression finds.
+func (b *tab) click(element string) {
+	b.t.Helper()
+	b.until("Boolean("+element+")", "there is something to click on")
+	at := eval[[2]float64](b, `(async () => {
+		const element = `+element+`;
+		element.scrollIntoView({block: 'nearest'});
+		await inspector.painted();
+		const r = element.getBoundingClientRect();
+		return [r.left + r.width / 2, r.top + r.height / 2];
+	})()`)
+	b.do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+var reload = chromedp.Reload()
 
 // screenshot keeps what the window shows as build output.
 func (b *tab) screenshot(name string) {

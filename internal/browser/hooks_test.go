@@ -43,16 +43,42 @@ func (m *machine) receive(page string, args ...string) receiver {
 // send sends a web hook, signed, which has to be accepted.
 func (r receiver) send(body []byte) {
 	r.t.Helper()
+	require.NoError(r.t, r.try(body), "%.500s", body)
+}
+
+// try sends a web hook, signed, and returns why it was not accepted.
+func (r receiver) try(body []byte) error {
 	request, err := http.NewRequest(http.MethodPost, r.hooks, bytes.NewReader(body))
-	require.NoError(r.t, err)
+	if err != nil {
+		return err
+	}
 	request.Header = crisp.Sign(secret, time.Now(), body)
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(request)
-	require.NoError(r.t, err)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
 	said, err := io.ReadAll(answer.Body)
-	require.NoError(r.t, err)
-	require.NoError(r.t, answer.Body.Close())
-	require.Equal(r.t, http.StatusOK, answer.StatusCode, "%s\n%.500s", said, body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", answer.Status, said)
+	}
+	return err
+}
+
+// sayUntil sends messages until it is told to stop, and returns those that were accepted.
+func (r receiver) sayUntil(stop <-chan struct{}, prefix string) (accepted []string) {
+	for i := 0; ; i++ {
+		text := fmt.Sprintf("%s message %d.", prefix, i)
+		if r.try(message(r.t, conversation(i%5), text)) == nil {
+			accepted = append(accepted, text)
+		}
+		select {
+		case <-stop:
+			return accepted
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // say sends a message of a visitor.
