@@ -3,6 +3,7 @@
 package browser
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"os/exec"
@@ -149,4 +150,12 @@ func TestInstalledCommandHasThePage(t *testing.T) {
 	b := m.open(wide, page)
 	r.say(conversation(1), "Where is my order?")
 	b.until(`document.body.innerText.includes('Where is my order?')`, "the event is shown")
+}
+
+// fetch gets an answer of the API.
+func fetch(t *testing.T, host, token, path string, into any) {
+	t.Helper()
+	status, _, body := ask(t, host, token, http.MethodGet, path, nil)
+	require.Equal(t, http.StatusOK, status, "%s: %s", path, body)
+	require.NoError(t, json.Unmarshal([]byte(body), into), path)
 }
