@@ -44,9 +44,9 @@ func TestAxeFindsViolations(t *testing.T) {
 	}))
 	defer web.Close()
 	b := newMachine(t).open(wide, web.URL+"/")
+	b.lazy = true // the policy forbids the icon
 	found := strings.Join(b.violations(), "\n")
 	for _, rule := range []string{"color-contrast", "label", "document-title", "html-has-lang"} {
 		assert.Contains(t, found, rule)
 	}
-	assert.True(t, containing(b.complaints(), "data:,"), "the icon, which the policy forbids")
 }

@@ -60,7 +60,7 @@ func (m *machine) bot(s server) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		assert.NoError(m.t, rtm.Shutdown(ctx))
-		<-ended
+		assert.ErrorIs(m.t, <-ended, crisp.ErrClosed)
 		client.CloseIdleConnections()
 	})
 }

@@ -76,7 +76,8 @@ type command struct {
 	read sync.WaitGroup // of stdout and stderr
 	once sync.Once
 
-	inspect chan string // the URL of the page, once it is told
+	inspect chan string   // the URL of the page, once it is told
+	ended   chan struct{} // closed with stderr
 
 	mu   sync.Mutex // guards said
 	said []string   // on stderr
@@ -88,7 +89,7 @@ func (m *machine) start(args ...string) *command {
 	m.t.Helper()
 	binary, err := installed()
 	require.NoError(m.t, err, "installing the command")
-	c := &command{t: m.t, name: strings.Join(args, " "), cmd: exec.Command(binary, args...), inspect: make(chan string, 1)}
+	c := &command{t: m.t, name: strings.Join(args, " "), cmd: exec.Command(binary, args...), inspect: make(chan string, 1), ended: make(chan struct{})}
 	c.cmd.Dir = m.home
 	c.cmd.Env = m.env()
 	stderr, err := c.cmd.StderrPipe()
@@ -112,16 +113,18 @@ func (c *command) listen(stderr io.Reader) {
 			c.inspect <- found[1]
 		}
 	}
-	close(c.inspect)
+	close(c.ended)
 }
 
 // page returns the URL of the command's page, with its token.
 func (c *command) page() string {
 	c.t.Helper()
 	select {
-	case told, ok := <-c.inspect:
-		require.True(c.t, ok, "crisp %s has ended: %s", c.name, c.stderr())
+	case told := <-c.inspect:
 		return told
+	case <-c.ended:
+		require.Fail(c.t, "the command has ended", "crisp %s: %s", c.name, c.stderr())
+		return ""
 	case <-time.After(patience):
 		require.Fail(c.t, "no page was told", "crisp %s: %s", c.name, c.stderr())
 		return ""
@@ -166,14 +169,20 @@ func address(t *testing.T, page string) (host, token string) {
 	return parsed.Host, parsed.Query().Get("token")
 }
 
-// await reads a file once a command has written it, such as --ready-file.
-func await(t *testing.T, file string) string {
-	t.Helper()
+// await reads a file once the command has written it, such as --ready-file.
+func (c *command) await(file string) string {
+	c.t.Helper()
 	var text []byte
-	require.Eventually(t, func() bool {
+	require.Eventually(c.t, func() bool {
+		select {
+		case <-c.ended:
+			return true
+		default:
+		}
 		var err error
 		text, err = os.ReadFile(file)
 		return err == nil && len(text) > 0
-	}, patience, 5*time.Millisecond, "waiting for %s", filepath.Base(file))
+	}, patience, 5*time.Millisecond, "waiting for %s of crisp %s", filepath.Base(file), c.name)
+	require.NotEmpty(c.t, text, "crisp %s has ended: %s", c.name, c.stderr())
 	return strings.TrimSpace(string(text))
 }

@@ -27,7 +27,7 @@ func ask(t *testing.T, host, token, method, path string, change func(*http.Reque
 	}
 	answer, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	if strings.HasPrefix(path, "/api/stream") && answer.StatusCode == http.StatusOK {
 		return answer.StatusCode, answer.Header, "" // it has no end
 	}

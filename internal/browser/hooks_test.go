@@ -37,7 +37,7 @@ func (m *machine) receive(page string, args ...string) receiver {
 	ready := m.file("receive.ready")
 	args = append([]string{"receive", "--addr", "127.0.0.1:0", "--ready-file", ready, "--ui=127.0.0.1" + page}, args...)
 	c := m.start(args...)
-	return receiver{c, await(m.t, ready)}
+	return receiver{c, c.await(ready)}
 }
 
 // send sends a web hook, signed, which has to be accepted.
@@ -58,7 +58,7 @@ func (r receiver) try(body []byte) error {
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	said, err := io.ReadAll(answer.Body)
 	if err == nil && answer.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", answer.Status, said)

@@ -41,7 +41,7 @@ func TestEventIsChangedAndSentAgain(t *testing.T) {
 	assert.Equal(t, "as it is sent again", again.content(t))
 	assert.NoError(t, again.error, "it is signed anew")
 	assert.Equal(t, "1", again.attempt)
-	b.until(fmt.Sprintf(`inspector.rows().some((row) => row.selected && row.text.includes('as it is sent again'))`), "the new event is in the list, and chosen")
+	b.until(`inspector.rows().some((row) => row.selected && row.text.includes('as it is sent again'))`, "the new event is in the list, and chosen")
 	require.Len(t, of(b.everything(), "event"), 2)
 	b.turnTo("Deliveries")
 	b.tells("200")

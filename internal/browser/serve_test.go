@@ -24,7 +24,7 @@ func (m *machine) serve(args ...string) server {
 	s := server{env: m.file("serve.env")}
 	ready := m.file("serve.ready")
 	s.command = m.start(append([]string{"serve", "--addr", "127.0.0.1:0", "--ready-file", ready, "--write-env", s.env}, args...)...)
-	base, err := url.Parse(await(m.t, ready))
+	base, err := url.Parse(s.await(ready))
 	require.NoError(m.t, err)
 	s.origin = "http://" + base.Host
 	return s
@@ -35,7 +35,7 @@ func (m *machine) listen(s server, page string, args ...string) *command {
 	m.t.Helper()
 	ready := m.file("listen.ready")
 	c := m.start(append([]string{"listen", "--env-file", s.env, "--ready-file", ready, "--ui=127.0.0.1" + page}, args...)...)
-	await(m.t, ready)
+	c.await(ready)
 	return c
 }
 
@@ -49,19 +49,9 @@ func (s server) control(path string, body any) map[string]any {
 	return s.read(path, answer)
 }
 
-// heal lets all be well again.
-func (s server) heal() {
-	s.t.Helper()
-	request, err := http.NewRequest(http.MethodDelete, s.origin+"/control/v1/faults", nil)
-	require.NoError(s.t, err)
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(s.t, err)
-	s.read("faults", answer)
-}
-
 func (s server) read(path string, answer *http.Response) map[string]any {
 	s.t.Helper()
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	var said map[string]any
 	require.NoError(s.t, json.NewDecoder(answer.Body).Decode(&said), path)
 	require.Equal(s.t, http.StatusOK, answer.StatusCode, "%s: %v", path, said)
