@@ -37,9 +37,18 @@ func ask(t *testing.T, host, token, method, path string, change func(*http.Reque
 }
 
 func TestForeignRequestsAreRefused(t *testing.T) {
-	m := newMachine(t)
-	s := m.serve("--ui=127.0.0.1:0")
-	host, token := address(t, s.page())
+	for name, start := range map[string]func(*machine) *command{
+		"receive": func(m *machine) *command { return m.receive(":0").command },
+		"serve":   func(m *machine) *command { return m.serve("--ui=127.0.0.1:0").command },
+		"listen":  func(m *machine) *command { return m.listen(m.serve(), ":0") },
+	} {
+		t.Run(name, func(t *testing.T) { refuses(t, start(newMachine(t)).page()) })
+	}
+}
+
+func refuses(t *testing.T, page string) {
+	t.Helper()
+	host, token := address(t, page)
 	_, port, _ := strings.Cut(host, ":")
 
 	routes := []string{
