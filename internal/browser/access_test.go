@@ -50,6 +50,7 @@ func views() []view {
 		}},
 		view{"filter", func(b *tab) {
 			b.press("\x1b")
+			b.requestsMayFail(true)
 			b.filter("nonsense:yes")
 			b.until(`document.body.innerText.includes('nonsense')`, "what is wrong is shown")
 		}},

@@ -51,7 +51,7 @@ type tab struct {
 
 	mu      sync.Mutex // guards what is below
 	origin  string
-	offline bool // the server is away: requests may fail
+	failing bool // requests may fail
 	trouble []string
 }
 
@@ -137,7 +137,7 @@ func (b *tab) hear(event any) {
 	case *runtime.EventConsoleAPICalled:
 		b.trouble = append(b.trouble, "in the console: "+consoleText(e))
 	case *log.EventEntryAdded:
-		if b.offline && e.Entry.Source == log.EntrySourceNetwork {
+		if b.failing && e.Entry.Source == log.EntrySourceNetwork {
 			return
 		}
 		b.trouble = append(b.trouble, fmt.Sprintf("in the log: %s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
@@ -152,11 +152,12 @@ func consoleText(e *runtime.EventConsoleAPICalled) string {
 	return string(e.Type) + ": " + strings.Join(parts, " ")
 }
 
-// away says whether the server is, so that requests may fail.
-func (b *tab) away(is bool) {
+// requestsMayFail says whether they may, because the server is away or is asked for what
+// can't be.
+func (b *tab) requestsMayFail(may bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.offline = is
+	b.failing = may
 }
 
 // complaints returns what the browser had to complain about since it was asked last.

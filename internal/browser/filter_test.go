@@ -84,6 +84,7 @@ func TestFilter(t *testing.T) {
 	b.has(21) // the address keeps it
 	assert.Equal(t, "event:message:*", eval[string](b, filterField+`.value`))
 
+	b.requestsMayFail(true)
 	b.filter("nonsense:yes")
 	b.until(`(() => {
 		const field = `+filterField+`;

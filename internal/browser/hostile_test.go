@@ -46,4 +46,25 @@ func TestNoHostileTextRuns(t *testing.T) {
 	t.Logf("%d events are opened in all tabs after %s", opened, time.Since(began))
 }
 
-const openNext = `0`
+// openNext opens the next events, each in all of its tabs, and returns how many.
+const openNext = `(async () => {
+	const chosen = () => inspector.rows().find((row) => row.selected)?.id;
+	const key = (key) => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+	const end = performance.now() + 5000;
+	let opened = 0;
+	window.opened ??= new Set();
+	while (performance.now() < end) {
+		if (window.opened.size > 0) key('j');
+		const id = chosen();
+		if (!id || window.opened.has(id)) break;
+		window.opened.add(id);
+		await inspector.until(() => !document.querySelector('[aria-busy=true]'));
+		for (const tab of inspector.find('[role=tab]')) {
+			tab.click();
+			await inspector.until(() => inspector.find('[role=tabpanel]').some((panel) => panel.childElementCount > 0 &&
+				[...panel.querySelectorAll('pre')].every((pre) => pre.textContent !== '…')));
+		}
+		opened++;
+	}
+	return opened;
+})()`

@@ -128,12 +128,14 @@ func TestKeysDoEverything(t *testing.T) {
 
 	b.press("/")
 	b.until(`document.activeElement === `+filterField, "/ leads to the filter")
-	b.press("message 7")
+	b.requestsMayFail(true) // half a phrase is no query
+	b.press(`"message 7"`)
 	b.has(11)
 	b.press(kb.Escape)
 	b.until(`document.activeElement !== `+filterField, "Escape leaves the filter")
 	b.filter("")
 	b.has(100)
+	b.requestsMayFail(false)
 	b.press(kb.Escape)
 
 	b.press("?")
@@ -154,6 +156,8 @@ func TestKeysDoEverything(t *testing.T) {
 	b.tells("message 0.")
 	b.press(kb.Escape)
 	b.press("r")
+	b.until(`inspector.name(document.activeElement) === 'Send'`, "nothing is left but to confirm it")
+	b.press(kb.Enter)
 	again := program.arrivals(101)[100]
 	assert.Equal(t, "message 99.", again.content(t))
 	assert.NoError(t, again.error)

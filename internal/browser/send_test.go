@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -57,7 +58,7 @@ func TestWhatCannotBeSentIsSaid(t *testing.T) {
 	program.arrivals(1)
 	b.turnTo("Edit")
 	b.overwrite(`"event"`, `"event`)
-	b.until(`/line \d+/.test(`+panel+`.innerText)`, "the line that is no JSON is told")
+	b.until(`/line \d+/i.test(`+panel+`.innerText)`, "the line that is no JSON is told")
 }
 
 func TestEventIsSentAgainByAKey(t *testing.T) {
@@ -69,6 +70,8 @@ func TestEventIsSentAgainByAKey(t *testing.T) {
 	b.choose("once more")
 	program.arrivals(1)
 	b.press("r")
+	b.until(`inspector.name(document.activeElement) === 'Send'`, "nothing is left but to confirm it")
+	b.press(kb.Enter)
 	again := program.arrivals(2)[1]
 	assert.NoError(t, again.error, "it is signed anew")
 	assert.Equal(t, "once more", again.content(t))

@@ -68,11 +68,15 @@
     return [...found.entries()].sort((a, b) => a[0] - b[0]).map(([, row]) => row);
   };
 
-  const size = () => {
-    const of = list();
-    const option = of.querySelector('[aria-setsize]');
-    return Number(of.getAttribute('aria-rowcount') ?? option?.getAttribute('aria-setsize') ?? 0);
+  // How many rows the list has, as it tells those who can't see it.
+  const size = () => Number(list().getAttribute('aria-rowcount') ?? all('[aria-setsize]', list())[0]?.getAttribute('aria-setsize') ?? 0);
+
+  const until = async (isSo, ms = 10_000) => {
+    for (const end = performance.now() + ms; !isSo();) {
+      if (performance.now() > end) throw new Error('waited in vain until ' + isSo);
+      await task();
+    }
   };
 
-  window.inspector = {shown, all, frame, task, painted, name, find, list, scroller, rows, blank, scrollTo, everything, size};
+  window.inspector = {shown, all, frame, task, painted, name, find, list, scroller, rows, blank, scrollTo, everything, size, until};
 })();
