@@ -15,6 +15,7 @@ func filled(t *testing.T) (*machine, *tab) {
 	m := newMachine(t)
 	program := newTarget(t)
 	r := m.receive(":0", "-f", program.url, "--attempts", "2")
+	r.code = 1 // something will be lost
 	b := m.open(wide, r.page())
 	for i := range 30 {
 		r.say(conversation(i%3), fmt.Sprintf("Where is my order %d?", i))

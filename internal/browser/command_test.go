@@ -75,6 +75,7 @@ type command struct {
 	cmd  *exec.Cmd
 	read sync.WaitGroup // of stdout and stderr
 	once sync.Once
+	code int // that it ends with when it is asked to end
 
 	inspect chan string   // the URL of the page, once it is told
 	ended   chan struct{} // closed with stderr
@@ -137,7 +138,7 @@ func (c *command) stderr() string {
 	return strings.Join(c.said, "\n")
 }
 
-// stop asks the command to end, which it has to do without an error.
+// stop asks the command to end, which it has to do with its code.
 func (c *command) stop() {
 	c.end(syscall.SIGTERM)
 }
@@ -156,7 +157,7 @@ func (c *command) end(how syscall.Signal) {
 		c.read.Wait()
 		err := c.cmd.Wait()
 		if how != syscall.SIGKILL {
-			assert.NoError(c.t, err, "crisp %s: %s", c.name, c.stderr())
+			assert.Equal(c.t, c.code, c.cmd.ProcessState.ExitCode(), "crisp %s: %v: %s", c.name, err, c.stderr())
 		}
 	})
 }

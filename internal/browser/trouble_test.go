@@ -14,6 +14,7 @@ func TestTroubleIsVisible(t *testing.T) {
 	program := newTarget(t)
 	s := m.serve()
 	c := m.listen(s, ":0", "-f", program.url, "--attempts", "2")
+	c.code = 1 // something will be lost
 	b := m.open(wide, c.page())
 	b.until(`inspector.rows().some((row) => row.kind === 'connected')`, "the connection is a row")
 	visitor := s.visitor("Ada")
