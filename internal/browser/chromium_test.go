@@ -77,6 +77,9 @@ func (m *machine) open(w window, url string) *tab {
 	ctx, _ := chromedp.NewContext(allocator, chromedp.WithListener(b.hear)) // Cancel ends it
 	b.ctx = ctx
 	t.Cleanup(func() {
+		if t.Failed() {
+			b.screenshot("failed-" + strings.ReplaceAll(t.Name(), "/", "-"))
+		}
 		if ctx.Err() == nil && !b.lazy {
 			assert.Empty(t, b.complaints(), "what the browser complains about")
 		}

@@ -84,6 +84,13 @@ type command struct {
 	said []string   // on stderr
 }
 
+// ready returns the path of a file that a command is to write; it isn't there yet.
+func (m *machine) ready(name string) string {
+	m.t.Helper()
+	require.NoError(m.t, os.RemoveAll(m.file(name)))
+	return m.file(name)
+}
+
 // start starts a command. Its page is at an address of its own unless an argument says
 // which.
 func (m *machine) start(args ...string) *command {

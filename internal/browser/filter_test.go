@@ -76,7 +76,7 @@ func TestFilter(t *testing.T) {
 	b.filter("event:message:*")
 	b.has(20)
 	r.say(conversation(9), "it also holds for what comes")
-	r.send(event(t, "session:set_state", nil))
+	r.send(event(t, "session:set_state", map[string]any{"session_id": "session_" + conversation(9)}))
 	b.has(21)
 	b.shows("it also holds for what comes")
 
@@ -98,10 +98,10 @@ func TestChips(t *testing.T) {
 	m := newMachine(t)
 	r := m.receive(":0")
 	b := m.open(wide, r.page())
-	for range 5 {
-		r.say(conversation(1), "hello")
-		r.send(event(t, "session:set_state", nil))
-		r.send(event(t, "people:profile:updated", nil))
+	for i := range 5 {
+		r.say(conversation(i), "hello")
+		r.send(event(t, "session:set_state", map[string]any{"session_id": "session_" + conversation(i)}))
+		r.send(event(t, "people:profile:updated", map[string]any{"people_id": conversation(i)}))
 	}
 	b.has(15)
 	b.click(`inspector.find('button[aria-pressed]', 'message')[0]`)

@@ -34,7 +34,7 @@ type receiver struct {
 // receive starts a crisp receive whose page is at an address; ":0" is any.
 func (m *machine) receive(page string, args ...string) receiver {
 	m.t.Helper()
-	ready := m.file("receive.ready")
+	ready := m.ready("receive.ready")
 	args = append([]string{"receive", "--addr", "127.0.0.1:0", "--ready-file", ready, "--ui=127.0.0.1" + page}, args...)
 	c := m.start(args...)
 	return receiver{c, c.await(ready)}

@@ -22,7 +22,7 @@ type server struct {
 func (m *machine) serve(args ...string) server {
 	m.t.Helper()
 	s := server{env: m.file("serve.env")}
-	ready := m.file("serve.ready")
+	ready := m.ready("serve.ready")
 	s.command = m.start(append([]string{"serve", "--addr", "127.0.0.1:0", "--ready-file", ready, "--write-env", s.env}, args...)...)
 	base, err := url.Parse(s.await(ready))
 	require.NoError(m.t, err)
@@ -33,7 +33,7 @@ func (m *machine) serve(args ...string) server {
 // listen starts a crisp listen to a server, whose page is at an address; ":0" is any.
 func (m *machine) listen(s server, page string, args ...string) *command {
 	m.t.Helper()
-	ready := m.file("listen.ready")
+	ready := m.ready("listen.ready")
 	c := m.start(append([]string{"listen", "--env-file", s.env, "--ready-file", ready, "--ui=127.0.0.1" + page}, args...)...)
 	c.await(ready)
 	return c
