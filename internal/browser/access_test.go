@@ -52,7 +52,7 @@ func views() []view {
 		view{"filter", func(b *tab) {
 			b.press("\x1b")
 			b.requestsMayFail(true)
-			b.filter("nonsense:yes")
+			b.filter("is:nonsense")
 			b.until(`document.body.innerText.includes('nonsense')`, "what is wrong is shown")
 		}},
 		view{"nothing", func(b *tab) { b.filter("nobody-said-this"); b.has(0) }},

@@ -66,8 +66,9 @@ func TestCopiedCommandsRun(t *testing.T) {
 		assert.NoFileExists(t, m.file("canary"))
 	}
 
-	text := b.code("Go", "package ")
-	_, err = parser.ParseFile(token.NewFileSet(), "copied.go", text, parser.AllErrors)
+	text := b.code("Go", "crisp.On(")
+	assert.NotContains(t, text, secret)
+	_, err = parser.ParseFile(token.NewFileSet(), "copied.go", "package p\nfunc f() {\n"+text+"\n}\n", parser.AllErrors)
 	assert.NoError(t, err, text)
 }
 

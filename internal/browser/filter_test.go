@@ -85,7 +85,7 @@ func TestFilter(t *testing.T) {
 	assert.Equal(t, "event:message:*", eval[string](b, filterField+`.value`))
 
 	b.requestsMayFail(true)
-	b.filter("nonsense:yes")
+	b.filter("is:nonsense")
 	b.until(`(() => {
 		const field = `+filterField+`;
 		const of = (field.getAttribute('aria-errormessage') ?? '') + ' ' + (field.getAttribute('aria-describedby') ?? '');
