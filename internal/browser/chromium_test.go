@@ -155,6 +155,13 @@ func consoleText(e *runtime.EventConsoleAPICalled) string {
 	return string(e.Type) + ": " + strings.Join(parts, " ")
 }
 
+// of makes the tab that of a subtest until what it returns is called.
+func (b *tab) of(t *testing.T) (back func()) {
+	whole := b.t
+	b.t = t
+	return func() { b.t = whole }
+}
+
 // requestsMayFail says whether they may, because the server is away or is asked for what
 // can't be.
 func (b *tab) requestsMayFail(may bool) {
