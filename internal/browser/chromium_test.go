@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -229,7 +230,20 @@ func quote(value any) string {
 // press presses keys, one after the other, as somebody who has no mouse does.
 func (b *tab) press(keys string) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent(keys))
+	for _, key := range keys {
+		var down, up input.DispatchKeyEventParams
+		for _, part := range kb.Encode(key) {
+			switch part.Type {
+			case kb.KeyDown:
+				down = *part
+			case kb.KeyChar:
+				down.Text, down.UnmodifiedText = part.Text, part.UnmodifiedText // which the page can prevent
+			case kb.KeyUp:
+				up = *part
+			}
+		}
+		b.do(call(input.DispatchKeyEvent, down), call(input.DispatchKeyEvent, up))
+	}
 }
 
 // write writes a text into what has the focus, over what is selected in it.

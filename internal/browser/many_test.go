@@ -118,7 +118,7 @@ func scrollMany(t *testing.T, b *tab) {
 	at := eval[[2]float64](b, `(() => { const r = inspector.scroller().getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2] })()`)
 	eval[any](b, `inspector.scrollTo(0).then(() => 1)`)
 	for i := range 30 {
-		b.do(call(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: at[0], Y: at[1], DeltaY: 3000}))
+		b.do(call(input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: at[0], Y: at[1], DeltaX: 0.01, DeltaY: 3000}))
 		assert.Zero(t, eval[int](b, `inspector.painted().then(() => inspector.blank())`), "after %d turns of the wheel", i+1)
 	}
 	for _, position := range []float64{0, 0.1, 0.33, 0.5, 0.77, 1} {

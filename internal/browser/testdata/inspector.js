@@ -61,7 +61,7 @@
     for (;;) {
       for (const row of rows()) found.set(row.position, row);
       const before = scroller().scrollTop;
-      await scrollTo(before + scroller().clientHeight * 0.8);
+      await scrollTo(before + scroller().clientHeight - 40);
       if (scroller().scrollTop <= before) break;
     }
     for (const row of rows()) found.set(row.position, row);
