@@ -51,7 +51,7 @@ func TestEverythingIsReachedByTab(t *testing.T) {
 					b.press("\t")
 					f := b.focus()
 					if f.Tag == "BODY" {
-						break
+						continue // from the last to the first
 					}
 					assert.True(t, f.Visible, "%+v is on the screen", f)
 					assert.True(t, f.Marked, "%+v looks focused", f)
@@ -150,6 +150,7 @@ func TestKeysDoEverything(t *testing.T) {
 	b.press("g")
 	chosen("g", "message 0.")
 	b.press("d")
+	b.until(`document.body.innerText.includes('Marked')`, "d marks the event")
 	b.press("G")
 	chosen("G", "message 99.")
 	tab("d", "Diff")
