@@ -260,6 +260,7 @@ func (b *tab) click(element string) {
 		const element = `+element+`;
 		element.scrollIntoView({block: 'nearest'});
 		await inspector.painted();
+		await inspector.painted(); // what the first has changed
 		const r = element.getBoundingClientRect();
 		return [r.left + r.width / 2, r.top + r.height / 2];
 	})()`)
