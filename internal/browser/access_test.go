@@ -45,6 +45,20 @@ func views() []view {
 		}})
 	}
 	return append(list,
+		view{"difference", func(b *tab) {
+			b.turnTo("Diff")
+			b.press("d")
+			b.until(`document.body.innerText.includes('Marked')`, "the event is marked")
+			b.choose("session:set_state")
+			b.tells("Marked")
+		}},
+		view{"figures", func(b *tab) {
+			if b.narrow() {
+				return // has no room for them
+			}
+			b.click(`inspector.find('summary', 'As a table')[0]`)
+			b.until(`inspector.all('caption').length === 1`, "the figures are shown")
+		}},
 		view{"help", func(b *tab) {
 			b.press("\x1b?")
 			b.until(`inspector.all('dialog,[role=dialog]').length > 0`, "the help is shown")

@@ -121,6 +121,9 @@ func (b *tab) resize(w window) {
 	)
 }
 
+// narrow reports whether the window is a narrow one.
+func (b *tab) narrow() bool { return eval[int](b, `innerWidth`) < 600 }
+
 // hear takes what the browser tells, between the answers to commands.
 func (b *tab) hear(event any) {
 	b.mu.Lock()

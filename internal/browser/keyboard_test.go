@@ -40,34 +40,40 @@ func (b *tab) focus() focused {
 // reaches, and has a focus that one sees.
 func TestEverythingIsReachedByTab(t *testing.T) {
 	for _, w := range []window{wide, narrow} {
-		for _, tab := range tabs {
-			t.Run(w.String()+" "+tab, func(t *testing.T) {
-				_, b := filled(t)
-				b.resize(w)
-				b.choose("drifted")
+		t.Run(w.String(), func(t *testing.T) {
+			_, b := filled(t)
+			b.resize(w)
+			b.choose("drifted")
+			for _, tab := range tabs {
 				b.turnTo(tab)
-				eval[any](b, `(document.activeElement.blur(), window.reached = new Set(), 1)`)
-				for range 400 {
-					b.press("\t")
-					f := b.focus()
-					if f.Tag == "BODY" {
-						continue // from the last to the first
-					}
-					assert.True(t, f.Visible, "%+v is on the screen", f)
-					assert.True(t, f.Marked, "%+v looks focused", f)
-					if eval[bool](b, `(reached.has(document.activeElement) || (reached.add(document.activeElement), false))`) {
-						break
-					}
-				}
-				missed := eval[[]string](b, `inspector.all('button,a[href],input,select,textarea,summary,[role=tab],[role=listbox],[role=grid],[role=tree]')
-					.filter((e) => !e.disabled && !reached.has(e))
-					.filter((e) => !(e.tabIndex === -1 && e.closest('[role=tablist],[role=listbox],[role=grid],[role=tree],[role=radiogroup],[role=toolbar]')))
-					.filter((e) => !(e.type === 'radio' && [...reached].some((r) => r.name === e.name)))
-					.map((e) => e.tagName + ' ' + inspector.name(e).trim().slice(0, 40))`)
-				assert.Empty(t, missed, "what Tab doesn't reach")
-			})
+				b.walk(tab)
+			}
+		})
+	}
+}
+
+// walk presses Tab until it is where it was before.
+func (b *tab) walk(where string) {
+	b.t.Helper()
+	eval[any](b, `(document.activeElement.blur(), window.reached = new Set(), 1)`)
+	for range 400 {
+		b.press("\t")
+		f := b.focus()
+		if f.Tag == "BODY" {
+			continue // from the last to the first
+		}
+		assert.True(b.t, f.Visible, "%s: %+v is on the screen", where, f)
+		assert.True(b.t, f.Marked, "%s: %+v looks focused", where, f)
+		if eval[bool](b, `(reached.has(document.activeElement) || (reached.add(document.activeElement), false))`) {
+			break
 		}
 	}
+	missed := eval[[]string](b, `inspector.all('button,a[href],input,select,textarea,summary,[role=tab],[role=listbox],[role=grid],[role=tree]')
+		.filter((e) => !e.disabled && !reached.has(e))
+		.filter((e) => !(e.tabIndex === -1 && e.closest('[role=tablist],[role=listbox],[role=grid],[role=tree],[role=radiogroup],[role=toolbar]')))
+		.filter((e) => !(e.type === 'radio' && [...reached].some((r) => r.name === e.name)))
+		.map((e) => e.tagName + ' ' + inspector.name(e).trim().slice(0, 40))`)
+	assert.Empty(b.t, missed, "%s: what Tab doesn't reach", where)
 }
 
 // selected is the text of the row that is chosen.

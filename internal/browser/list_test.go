@@ -114,3 +114,18 @@ func TestListStaysWhereOneReads(t *testing.T) {
 	b.click(`inspector.find('button', '7 new')[0]`)
 	b.shows("later")
 }
+
+// What tests of scrolling rely on.
+func TestBlankRowIsNoticed(t *testing.T) {
+	m := newMachine(t)
+	r := m.receive(":0")
+	b := m.open(wide, r.page())
+	for i := range 60 {
+		r.say(conversation(i%3), fmt.Sprintf("message %d.", i))
+	}
+	b.has(60)
+	b.shows("message 59.")
+	assert.Zero(t, eval[int](b, `inspector.blank()`))
+	eval[any](b, `(inspector.all('[data-kind]', inspector.list())[5].style.visibility = 'hidden', 1)`)
+	assert.Positive(t, eval[int](b, `inspector.blank()`))
+}

@@ -94,6 +94,7 @@ func filterMany(t *testing.T, b *tab) {
 			Size int
 		}](b, fmt.Sprintf(filterTimed, quote(query)))
 		d := time.Duration(shown.MS * float64(time.Millisecond))
+		assert.Positive(t, d, "%s: the list has changed, or the page has asked", query)
 		took = append(took, d)
 		t.Logf("%-45s %5d of %d after %s", query, shown.Size, many, d.Round(time.Millisecond))
 		if want > 0 {
