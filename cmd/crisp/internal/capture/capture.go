@@ -10,6 +10,8 @@ package capture
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -27,6 +29,22 @@ type heading struct {
 	Capture int       `json:"capture"`
 	By      string    `json:"by,omitempty"`
 	At      time.Time `json:"at,omitzero"`
+	Run     string    `json:"run,omitempty"` // identifies the run
+}
+
+// runOf identifies the run that a heading begins, also one that says no name for it.
+func (h heading) runOf(line int) string {
+	if h.Run != "" && len(h.Run) <= longestRun && !strings.ContainsFunc(h.Run, isNoLetter) {
+		return h.Run
+	}
+	return fmt.Sprintf("line%d", line)
+}
+
+// longestRun is how long a name of a run may be.
+const longestRun = 32
+
+func isNoLetter(r rune) bool {
+	return (r < 'a' || 'z' < r) && (r < '0' || '9' < r)
 }
 
 // eventLine is what the line of an event has besides the body and what all have.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -312,4 +313,47 @@ func TestRedact(t *testing.T) {
 	} {
 		assert.Equal(t, want, string(capture.Redact([]byte(in))))
 	}
+}
+
+// The end of a capture is read with the runs that its records are of, whoever wrote
+// them.
+func TestTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "capture.jsonl")
+	read := func(bytes int64) (ids []string, err error) {
+		err = capture.Tail(path, bytes, func(run string, r record.Record) { ids = append(ids, fmt.Sprint(run, "-", r.N)) })
+		return ids, err
+	}
+	none, err := read(1 << 20)
+	require.NoError(t, err, "there is no file yet")
+	assert.Empty(t, none)
+	var length int64
+	for _, run := range []string{"first", "", "with\x1bcontrols", "last"} {
+		w, err := capture.Create(path, capture.Options{Run: run})
+		require.NoError(t, err)
+		for n := range uint64(3) {
+			require.NoError(t, w.Write(record.Record{N: n + 1, What: &record.Dropped{Count: 1}}))
+		}
+		require.NoError(t, w.Close())
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		length = info.Size()
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = file.WriteString(`{"n":4,"at":"2026-`) // the program was killed
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	all, err := read(length * 2)
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		"first-1", "first-2", "first-3", "line5-1", "line5-2", "line5-3", "line9-1", "line9-2", "line9-3", "last-1", "last-2", "last-3",
+	}, all)
+	some, err := read(200)
+	require.NoError(t, err)
+	assert.NotEmpty(t, some)
+	assert.Less(t, len(some), 4)
+	assert.Equal(t, all[len(all)-len(some):], some)
+	require.NoError(t, os.WriteFile(path, []byte("no capture\n"), 0o600))
+	_, err = read(1 << 20)
+	assert.ErrorContains(t, err, "it is no capture")
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
@@ -21,6 +22,9 @@ type Reader struct {
 	number int    // of the last line that was read
 	ahead  []byte // the line behind it, if ahead was looked at
 	done   error  // what ended the file
+	offset int64  // of what is behind the last line that was read from the file
+	from   int64  // records that begin before it are passed over
+	run    string
 }
 
 // NewReader begins to read a capture. What doesn't begin like one is an error.
@@ -37,8 +41,12 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if !ok {
 		return nil, errors.New("line 1: it is no capture: these begin with a line {\"capture\":1}")
 	}
+	reader.run = head.runOf(reader.number)
 	return reader, reader.check(head)
 }
+
+// Run identifies the run of the program that wrote what was read last.
+func (r *Reader) Run() string { return r.run }
 
 // A NoteError tells of a line that was left out. Reading can go on.
 type NoteError struct {
@@ -63,6 +71,10 @@ func (r *Reader) Next() (record.Record, error) {
 			if err := r.check(head); err != nil {
 				return record.Record{}, err
 			}
+			r.run = head.runOf(r.number)
+			continue
+		}
+		if r.offset < r.from {
 			continue
 		}
 		return r.parse(line)
@@ -81,43 +93,19 @@ func (r *Reader) parse(line []byte) (record.Record, error) {
 	case err != nil:
 		return record.Record{}, r.errorf("no JSON: %w", err)
 	}
-	what, known := blank(head.Kind)
-	if !known {
-		return record.Record{}, r.note("a record of kind %q, which this version doesn't know, is left out", head.Kind)
-	}
-	if what == nil {
+	what, known := record.New(head.Kind)
+	switch {
+	case head.Kind == record.KindEvent:
 		what, err = parseEvent(line)
-	} else {
+	case known:
 		err = json.Unmarshal(line, what)
+	default:
+		return record.Record{}, r.note("a record of kind %q, which this version doesn't know, is left out", head.Kind)
 	}
 	if err != nil {
 		return record.Record{}, r.errorf("%s: %w", head.Kind, err)
 	}
 	return record.Record{N: head.N, At: head.At, What: what}, nil
-}
-
-// blank returns a record of a kind to read into; nil for an event.
-func blank(kind record.Kind) (what record.What, known bool) {
-	switch kind {
-	case record.KindEvent:
-		return nil, true
-	case record.KindConnected:
-		return new(record.Connected), true
-	case record.KindLost:
-		return new(record.Lost), true
-	case record.KindRetrying:
-		return new(record.Retrying), true
-	case record.KindGap:
-		return new(record.Gap), true
-	case record.KindRecovered:
-		return new(record.Recovered), true
-	case record.KindDropped:
-		return new(record.Dropped), true
-	case record.KindDelivery:
-		return new(record.Delivery), true
-	default:
-		return nil, false
-	}
 }
 
 func parseEvent(line []byte) (*record.Event, error) {
@@ -133,7 +121,11 @@ func parseEvent(line []byte) (*record.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the envelope: %w", err)
 	}
-	ev.Event.EventMeta().Source = about.Source
+	meta := ev.Event.EventMeta()
+	meta.Source = about.Source
+	if about.Limit != 0 {
+		meta.Delivery = &crisp.Delivery{Attempt: about.Attempt, Limit: about.Limit}
+	}
 	return ev, nil
 }
 
@@ -145,6 +137,9 @@ func (r *Reader) check(head heading) error {
 }
 
 func headingOf(line []byte) (head heading, ok bool) {
+	if bytes.HasPrefix(line, []byte(`{"n":`)) { // a record, as they are written: of a large capture it takes long to look
+		return head, false
+	}
 	err := json.Unmarshal(line, &head)
 	return head, err == nil && head.Capture != 0
 }
@@ -183,6 +178,7 @@ func (r *Reader) read() ([]byte, error) {
 	line := []byte{}
 	for {
 		part, err := r.lines.ReadSlice('\n')
+		r.offset += int64(len(part))
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:

@@ -27,6 +27,7 @@ type Writer struct {
 type Options struct {
 	Redact bool // replace what people wrote
 	Now    time.Time
+	Run    string // identifies the run of the program: letters and digits; may be empty
 }
 
 // Create opens a capture to write to. What is there already stays: records are
@@ -78,7 +79,7 @@ func prepare(file *os.File) error {
 
 // NewWriter begins a capture.
 func NewWriter(w io.WriteCloser, o Options) (*Writer, error) {
-	line, err := output.Encode(heading{Capture: version, By: "crisp " + crisp.Version, At: o.Now})
+	line, err := output.Encode(heading{Capture: version, By: "crisp " + crisp.Version, At: o.Now, Run: o.Run})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,11 +44,15 @@ Targets know the web hooks by the signing secret in CRISP_SIGNING_SECRET or
 
 --exec runs a command by the shell for each event, with the body of the web hook on
 its stdin and the event's name in CRISP_EVENT: one conversation's one after the other.
-What it writes is told on stderr.`,
+What it writes is told on stderr.
+
+--ui shows all that on a page of this machine, on which events can be changed and sent
+again, signed anew. Its URL is told on stderr; it is for you alone.`,
 		Example: `  crisp listen -e 'message:*'
   crisp listen -f http://127.0.0.1:8080/hooks --secret-file secret.txt
   crisp listen --format json --jq 'select(.event == "message:send") | .data.content'
   crisp listen --capture today.jsonl --redact --for 1h
+  crisp listen --ui
   crisp listen -e message:send --exec 'jq -r .data.content >> said.txt'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,7 +78,7 @@ What it writes is told on stderr.`,
 
 func (a *app) listen(ctx context.Context, f listenFlags) error {
 	var signing forward.Signing
-	if len(f.targets) > 0 {
+	if len(f.targets) > 0 || f.ui != "" && f.signingFlags != (signingFlags{}) {
 		var err error
 		if signing, err = f.read(a, "secret-file", "url-secret"); err != nil {
 			return err
@@ -84,12 +89,15 @@ func (a *app) listen(ctx context.Context, f listenFlags) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
+	if f.ui != "" && signing == (forward.Signing{}) { // the page can do without
+		signing.Secret = cmp.Or(a.Getenv("CRISP_SIGNING_SECRET"), found.SigningSecret)
+	}
 	cfg, err := f.config(client.Tier(), found.WebsiteID)
 	if err != nil {
 		return err
 	}
 	var listener *listen.Listener
-	r, err := f.begin(ctx, a, signing, f.position != "", func() { listener.Stop() })
+	r, err := f.begin(ctx, a, "listen", signing, f.position != "", func() { listener.Stop() })
 	if err != nil {
 		return err
 	}

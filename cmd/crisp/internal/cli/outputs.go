@@ -14,6 +14,8 @@ import (
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
@@ -49,16 +51,13 @@ func (f *outputFlags) addTo(cmd *cobra.Command) {
 	flags.IntVar(&f.count, "count", 0, "end after so many events")
 	flags.DurationVar(&f.duration, "for", 0, "end after this time, such as 30s or 10m")
 	flags.StringVar(&f.readyFile, "ready-file", "", "a `file` that is there while events can come")
-	flags.StringVar(&f.ui, "ui", "", "reserved for a page that shows what comes")
-	flags.Lookup("ui").NoOptDefVal = "default"
+	addUI(flags, &f.ui)
 }
 
 // check returns what is wrong with the flags by themselves.
 func (f *outputFlags) check(flags *pflag.FlagSet) error {
 	f.attemptsSet = flags.Changed("attempts")
 	switch {
-	case flags.Changed("ui"):
-		return usageError(errors.New("--ui: the page is not there yet"))
 	case f.attempts < 1:
 		return usageError(fmt.Errorf("--attempts is %d; it must be at least 1", f.attempts))
 	case f.concurrency < 1:
@@ -72,7 +71,7 @@ func (f *outputFlags) check(flags *pflag.FlagSet) error {
 	case f.redact && f.capture == "":
 		return usageError(errors.New("--redact is for captures: it needs --capture"))
 	}
-	return nil
+	return checkUI(flags, f.ui)
 }
 
 // signingFlags say by what targets know that a web hook is authentic.
@@ -147,6 +146,7 @@ func (f *outputFlags) targetsOf(signing forward.Signing, transport http.RoundTri
 type run struct {
 	stream   *stream.Stream
 	targets  []forward.Target
+	ui       *inspect.Server
 	close    func() error // the capture
 	hangUp   func()       // on the targets
 	withdraw func()       // the file that says that events can come
@@ -160,9 +160,9 @@ var (
 	errEnough   = errors.New("as many events as were asked for have come")
 )
 
-// begin opens what the flags name. enough is called when there were as many events as
-// were asked for.
-func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing, await bool, enough func()) (*run, error) {
+// begin opens what the flags name, for a command. enough is called when there were as
+// many events as were asked for.
+func (f *outputFlags) begin(ctx context.Context, a *app, command string, signing forward.Signing, await bool, enough func()) (*run, error) {
 	printer, err := a.printer()
 	if err != nil {
 		return nil, err
@@ -189,8 +189,18 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		Enough:  enough,
 		Failed:  func(err error) { r.end(err) },
 	}
+	page := inspect.Config{Command: command, Run: inspect.NewRun(), Capture: f.capture, Signing: signing}
+	if f.ui != "" {
+		page.Ring = inspect.NewRing(0)
+		cfg.Watch = func(happened record.Record) { page.Ring.Add(inspect.FromRecord(page.Run, happened)) }
+	}
 	if f.capture != "" {
-		cfg.Capture, err = capture.Create(f.capture, capture.Options{Redact: f.redact, Now: time.Now()})
+		if f.ui != "" {
+			if err := fillRing(page.Ring, f.capture); err != nil {
+				a.tell("--ui: what was captured before is not shown: %s", err)
+			}
+		}
+		cfg.Capture, err = capture.Create(f.capture, capture.Options{Redact: f.redact, Now: time.Now(), Run: page.Run})
 		if err != nil {
 			return nil, err
 		}
@@ -202,6 +212,13 @@ func (f *outputFlags) begin(ctx context.Context, a *app, signing forward.Signing
 		context.AfterFunc(r.ctx, func() { timer.Stop() })
 	}
 	r.stream = stream.New(cfg)
+	if f.ui != "" {
+		page.Targets = f.uiTargets(r.targets, signing, transport)
+		page.Repeat, page.Waiting = r.stream.Repeat, r.stream.Waiting
+		if r.ui, err = a.startUI(f.ui, page); err != nil {
+			return nil, errors.Join(err, r.finish(nil))
+		}
+	}
 	return r, nil
 }
 
@@ -211,7 +228,11 @@ func (r *run) finish(err error) error {
 	cause := context.Cause(r.ctx)
 	r.end(nil)
 	r.withdraw()
-	closed := errors.Join(r.stream.Close(), r.close())
+	closed := r.stream.Close()
+	if r.ui != nil {
+		r.ui.Close() // behind the stream, whose last deliveries it shows
+	}
+	closed = errors.Join(closed, r.close())
 	r.hangUp()
 	wasAsked := cause == nil || errors.Is(cause, context.Canceled) || errors.Is(cause, errTimeOver) || errors.Is(cause, errEnough)
 	switch {

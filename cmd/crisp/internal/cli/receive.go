@@ -37,7 +37,9 @@ such as that of a tunnel.
 Requests are answered as the library's Webhook answers them: 200, or 401 if they are not
 authentic, 400, 405, 413 if they are no web hooks, 500 if the event could not be kept.
 They are verified by the signing secret in CRISP_SIGNING_SECRET or --secret-file, or by
---url-secret for those of a website.`,
+--url-secret for those of a website.
+
+--ui shows all that on a page of this machine, whose URL is told on stderr.`,
 		Example: `  crisp receive --addr 127.0.0.1:7701 --path /hooks --secret-file secret.txt
   crisp receive --secret-file plugin.txt -f http://127.0.0.1:8080/hooks --forward-secret-file local.txt
   crisp receive --url-secret key=url-secret.txt --capture today.jsonl`,
@@ -72,7 +74,7 @@ func (a *app) receive(ctx context.Context, f receiveFlags) error {
 		return coded{fmt.Errorf("--addr: %w", err), exitFailed}
 	}
 	var r *run
-	r, err = f.begin(ctx, a, outgoing, false, func() { r.end(errEnough) })
+	r, err = f.begin(ctx, a, "receive", outgoing, false, func() { r.end(errEnough) })
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -101,11 +103,14 @@ func (f *receiveFlags) config(a *app) (cfg receive.Config, outgoing forward.Sign
 			return cfg, outgoing, fmt.Errorf("%w; --insecure-no-verify takes what anybody sends", err)
 		}
 	}
-	if len(f.targets) == 0 {
+	switch {
+	case len(f.targets) == 0 && f.ui == "":
 		return cfg, outgoing, nil
-	}
-	if (f.outgoing == signingFlags{}) && !f.noVerify {
+	case f.outgoing == signingFlags{} && !f.noVerify:
 		return cfg, cfg.Signing, nil
+	case f.outgoing == signingFlags{} && len(f.targets) == 0: // the page can do without
+		outgoing.Secret = a.Getenv("CRISP_SIGNING_SECRET")
+		return cfg, outgoing, nil
 	}
 	outgoing, err = f.outgoing.read(a, "forward-secret-file", "forward-url-secret")
 	return cfg, outgoing, err

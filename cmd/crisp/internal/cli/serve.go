@@ -14,6 +14,8 @@ import (
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
@@ -37,7 +39,7 @@ type serveFlags struct {
 	readyFile   string
 	writeEnv    string
 	exec        string
-	ui          bool
+	ui          string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -49,11 +51,13 @@ func (a *app) serveCommand() *cobra.Command {
 visitors and operators that do what a scenario or the control API says. A program
 under work needs no account for it, only the environment that is told on stderr.
 
-What is sent to programs, and what they say, is written to stdout.`,
+What is sent to programs, and what they say, is written to stdout. --ui shows it on a
+page of this machine, on which a visitor and an operator can be played by hand.`,
 		Example: `  crisp serve
   crisp serve --scenario first-conversation --hook http://127.0.0.1:8080/hooks
   crisp serve --fault slow-rest,delay=5s --write-env .env
-  crisp serve --exec 'go test ./...'`,
+  crisp serve --exec 'go test ./...'
+  crisp serve --ui`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, f) },
 	}
@@ -73,7 +77,7 @@ What is sent to programs, and what they say, is written to stdout.`,
 	flags.StringVar(&f.readyFile, "ready-file", "", "a `file` to write the base URL to when the server is ready")
 	flags.StringVar(&f.writeEnv, "write-env", "", "a `file` to write the environment of programs to, for shells and --env-file")
 	flags.StringVar(&f.exec, "exec", "", "a `command` to run in that environment; the server ends when it ends")
-	flags.BoolVar(&f.ui, "ui", false, "reserved for a page that shows what comes")
+	addUI(flags, &f.ui)
 	return cmd
 }
 
@@ -82,8 +86,8 @@ func (a *app) serve(cmd *cobra.Command, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.ui {
-		return usageError(errors.New("--ui: the page is not there yet"))
+	if err := checkUI(cmd.Flags(), f.ui); err != nil {
+		return err
 	}
 	if len(f.faults) == 1 && f.faults[0] == "list" {
 		return listFaults(printer)
@@ -141,6 +145,13 @@ const showPatience = 2 * time.Second
 func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, play *scenario.Scenario, printer *output.Printer) error {
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)
+	if f.ui != "" {
+		page, err := a.serveUI(ctx, srv, f)
+		if err != nil {
+			return err
+		}
+		defer page.Close()
+	}
 	if err := a.tellReady(srv, f, printer); err != nil {
 		return coded{err, exitFailed}
 	}
@@ -178,6 +189,25 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 		return coded{err, exitFailed}
 	}
 	return nil
+}
+
+// serveUI starts the page, which is fed until ctx ends.
+func (a *app) serveUI(ctx context.Context, srv *serve.Server, f serveFlags) (*inspect.Server, error) {
+	ring, run := inspect.NewRing(0), inspect.NewRun()
+	journal := inspect.NewServe(srv.Server, srv.WebsiteID(), run, ring)
+	page, err := a.startUI(f.ui, inspect.Config{
+		Command: "serve",
+		Run:     run,
+		Ring:    ring,
+		Signing: forward.Signing{Secret: srv.SigningSecret()},
+		Repeat:  journal.Repeat,
+		Serve:   journal,
+	})
+	if err != nil {
+		return nil, err
+	}
+	go journal.Feed(ctx)
+	return page, nil
 }
 
 func (a *app) serveOptions(cmd *cobra.Command, f serveFlags) (serve.Options, error) {

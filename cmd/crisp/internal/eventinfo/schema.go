@@ -56,7 +56,12 @@ type Field struct {
 	Type        string `json:"type"` // such as "string or null"
 	Required    bool   `json:"required"`
 	Description string `json:"description,omitempty"`
+
+	enum []any
 }
+
+// Enum returns the values that the field may have; nil if it may have any of its type.
+func (f Field) Enum() []any { return f.enum }
 
 // deepest bounds the way into schemas, should one refer to itself.
 const deepest = 6
@@ -144,7 +149,7 @@ func (s schema) fields(prefix string, depth int, into *[]Field) {
 	for _, p := range s.Properties {
 		of := p.resolved()
 		path := prefix + p.name
-		*into = append(*into, Field{path, of.kind(), slices.Contains(s.Required, p.name), of.Description})
+		*into = append(*into, Field{path, of.kind(), slices.Contains(s.Required, p.name), of.Description, of.Enum})
 		of.object().fields(path+".", depth-1, into)
 		if of.Items != nil {
 			of.Items.resolved().fields(path+"[].", depth-1, into)

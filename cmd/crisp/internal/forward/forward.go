@@ -130,6 +130,26 @@ func (f *Forwarder) Put(ctx context.Context, job Job) (done <-chan struct{}, err
 	return closed, nil
 }
 
+// Waiting is what waits to be delivered, or is under way.
+type Waiting struct {
+	Deliveries int
+	Bytes      int64
+	Oldest     time.Time // when the one that has waited longest was put; zero if none waits
+}
+
+// Waiting returns what waits.
+func (f *Forwarder) Waiting() (sum Waiting) {
+	for _, q := range f.queues {
+		w := q.waiting()
+		sum.Deliveries += w.Deliveries
+		sum.Bytes += w.Bytes
+		if sum.Oldest.IsZero() || !w.Oldest.IsZero() && w.Oldest.Before(sum.Oldest) {
+			sum.Oldest = w.Oldest
+		}
+	}
+	return sum
+}
+
 // Close waits until all that was put is delivered or given up, or the context ends:
 // what is left then is not delivered. Nothing may be put any more.
 func (f *Forwarder) Close(ctx context.Context) Counts {

@@ -18,6 +18,7 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+	"github.com/crisp-go/crisp/crisptest"
 )
 
 // 10,000 events of 100 conversations reach two targets, which take random times and
@@ -81,4 +82,37 @@ func TestOrder(t *testing.T) {
 	defer mu.Unlock()
 	assert.Empty(t, wrong)
 	assert.True(t, assert.ObjectsAreEqual(sent, accepted), "order or bytes differ")
+}
+
+// still is a target that answers when it may.
+type still struct{ answer chan struct{} }
+
+func (still) Name() string { return "still" }
+
+func (s still) Send(ctx context.Context, _ forward.Attempt) forward.Answer {
+	select {
+	case <-s.answer:
+		return forward.Answer{Accepted: true}
+	case <-ctx.Done():
+		return forward.Answer{Err: ctx.Err()}
+	}
+}
+
+func TestWaiting(t *testing.T) {
+	target := still{make(chan struct{})}
+	f := forward.New(forward.Config{Targets: []forward.Target{{Sender: target, Attempts: 1}}, Concurrency: 1, Report: func(record.Delivery) {}})
+	assert.Equal(t, forward.Waiting{}, f.Waiting())
+	began := time.Now()
+	ev := record.FromRTM(crisptest.Sample("message:send"))
+	for range 3 {
+		_, err := f.Put(t.Context(), forward.Job{N: 1, Event: ev})
+		require.NoError(t, err)
+	}
+	w := f.Waiting()
+	assert.Equal(t, 3, w.Deliveries)
+	assert.Greater(t, w.Bytes, int64(3*len(ev.Body)))
+	assert.WithinRange(t, w.Oldest, began, time.Now())
+	close(target.answer)
+	f.Close(t.Context())
+	assert.Equal(t, forward.Waiting{}, f.Waiting())
 }

@@ -36,6 +36,7 @@ type lane struct {
 type job struct {
 	Job
 	done func()
+	put  time.Time
 }
 
 // overhead is what a waiting event takes besides its body.
@@ -49,7 +50,7 @@ func newQueue(ctx context.Context, target Target, cfg Config) *queue {
 
 // put waits until there is room, which there always is for a single event.
 func (q *queue) put(ctx context.Context, what Job, done func()) error {
-	j := job{what, done}
+	j := job{what, done, time.Now()}
 	for {
 		changed := q.tryPut(j)
 		if changed == nil {
@@ -203,6 +204,19 @@ func (a Answer) Record(target, event string, number, limit int) record.Delivery 
 		d.Error = a.Err.Error()
 	}
 	return d
+}
+
+// waiting returns what waits.
+func (q *queue) waiting() Waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w := Waiting{Deliveries: q.jobs, Bytes: q.bytes}
+	for _, l := range q.lanes {
+		if put := l.jobs[0].put; w.Oldest.IsZero() || put.Before(w.Oldest) {
+			w.Oldest = put
+		}
+	}
+	return w
 }
 
 // awaitEmpty waits until nothing is left to deliver.

@@ -28,6 +28,9 @@ func (r Record) Line(style output.Style) string {
 	return style.Dim(r.At.Local().Format("15:04:05.000")) + "  " + r.What.line(style)
 }
 
+// Text describes the record in one line that is safe to show, without its time.
+func (r Record) Text() string { return strings.TrimSpace(r.What.line(output.Style{})) }
+
 // excerptLength is how much of what people wrote a line has at most, in characters.
 const excerptLength = 100
 
@@ -39,7 +42,7 @@ func (e *Event) line(style output.Style) string {
 	} else if id := e.WebsiteID(); id != "" {
 		b.WriteString(style.Dim("website "+shortID(id)) + "  ")
 	}
-	b.WriteString(Excerpt(e.said(), excerptLength))
+	b.WriteString(Excerpt(e.Said(), excerptLength))
 	if source := e.Event.EventMeta().Source; source == crisp.SourceBackfill {
 		b.WriteString(style.Warn("  (recovered)"))
 	}
@@ -49,9 +52,9 @@ func (e *Event) line(style output.Style) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// said is what a reader wants to know of the event: what somebody wrote, or the
+// Said is what a reader wants to know of the event: what somebody wrote, or the
 // payload without what all have.
-func (e *Event) said() string {
+func (e *Event) Said() string {
 	if message, ok := e.Event.(crisp.MessageEvent); ok && message.Text() != "" {
 		return message.Message().User.Nickname + ": " + message.Text()
 	}

@@ -105,6 +105,29 @@ type Delivery struct {
 	Answer  string  `json:"answer,omitempty"` // how the answer's body begins, if it was refused
 }
 
+// New makes an empty record of a kind, to be read into. known is false of an event, and
+// of kinds that there are not.
+func New(kind Kind) (what What, known bool) {
+	switch kind {
+	case KindConnected:
+		return new(Connected), true
+	case KindLost:
+		return new(Lost), true
+	case KindRetrying:
+		return new(Retrying), true
+	case KindGap:
+		return new(Gap), true
+	case KindRecovered:
+		return new(Recovered), true
+	case KindDropped:
+		return new(Dropped), true
+	case KindDelivery:
+		return new(Delivery), true
+	default:
+		return nil, false
+	}
+}
+
 // Kind is KindEvent.
 func (*Event) Kind() Kind { return KindEvent }
 

@@ -21,6 +21,7 @@ type Config struct {
 	Tell    func(format string, args ...any) // writes a line to stderr
 	Note    func(format string, args ...any) // likewise, of what is no trouble
 	Capture *capture.Writer                  // nil = none
+	Watch   func(record.Record)              // hears of all, in order, and returns at once; nil = nobody does
 	Targets forward.Config                   // without Report and Stalled
 	RTMOnly bool                             // forward also what no web hook brings
 	Await   bool                             // an event is done with only when each target has it
@@ -150,26 +151,45 @@ func (s *Stream) Happened(what record.What) {
 	_, _ = s.write(what) // which has told Failed
 }
 
+// Repeat takes what was sent by hand beside what comes: it is kept and watched, but
+// neither shown nor forwarded. It returns the record.
+func (s *Stream) Repeat(what record.What) (record.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keep(what, false)
+}
+
 // write numbers and writes a record; s.mu is held. After an error nothing more is
 // written.
 func (s *Stream) write(what record.What) (n uint64, err error) {
+	r, err := s.keep(what, true)
+	return r.N, err
+}
+
+func (s *Stream) keep(what record.What, isShown bool) (r record.Record, err error) {
 	if s.err != nil {
-		return 0, s.err
+		return r, s.err
 	}
 	s.n++
-	r := record.Record{N: s.n, At: time.Now(), What: what}
+	r = record.Record{N: s.n, At: time.Now(), What: what}
 	if s.cfg.Capture != nil {
 		err = s.cfg.Capture.Write(r)
 	}
-	if err == nil {
+	if err == nil && isShown {
 		err = s.show(r)
+	}
+	if err == nil && s.cfg.Watch != nil {
+		s.cfg.Watch(r)
 	}
 	if err != nil {
 		s.err = err
 		s.cfg.Failed(err)
 	}
-	return s.n, err
+	return r, err
 }
+
+// Waiting returns what waits to be delivered.
+func (s *Stream) Waiting() forward.Waiting { return s.forward.Waiting() }
 
 // show writes a record to stdout, if it is of what is asked for there, and to stderr
 // if it is of the connection.

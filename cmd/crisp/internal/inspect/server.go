@@ -1,0 +1,180 @@
+package inspect
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
+)
+
+// Config is what the inspector must know of the command.
+type Config struct {
+	Addr    string // to listen on; empty for the default, or a port next to it that is free
+	Token   string
+	Command string // "listen", "receive" or "serve"
+	Run     string
+	Ring    *Ring
+	Capture string // path; empty if there is none
+
+	Targets []Target
+	Signing forward.Signing // for a URL that is no target
+	// Repeat takes what was sent again, and returns its record, which is in the ring then.
+	Repeat func(record.What) (record.Record, error)
+	// Waiting returns what waits to be delivered; nil if that is not known.
+	Waiting func() forward.Waiting
+	Serve   *Serve // of crisp serve; nil for others
+}
+
+// Server is a running inspector.
+type Server struct {
+	cfg  Config
+	http *http.Server
+	url  string
+	done chan struct{}
+	ctx  context.Context // of all that is streamed
+	end  context.CancelFunc
+}
+
+//go:embed page
+var page embed.FS
+
+// Where the page is unless something else is given: the first port that is free.
+const (
+	defaultHost = "127.0.0.1"
+	firstPort   = 7702
+	lastPort    = 7709
+)
+
+// Start starts an inspector. The caller closes it.
+func Start(cfg Config) (*Server, error) {
+	listener, err := listen(cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, done: make(chan struct{})}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's always can be split
+	s.url = "http://" + listener.Addr().String() + "/"
+	mux := http.NewServeMux()
+	s.routes(mux)
+	s.http = &http.Server{
+		Handler: &guard{
+			hosts: hostsAt(port),
+			token: cfg.Token,
+			cross: http.NewCrossOriginProtection(),
+			next:  mux,
+		},
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.http.Serve(listener) // it ends when the server is closed
+	}()
+	return s, nil
+}
+
+// hostsAt returns how requests may name the server.
+func hostsAt(port string) (hosts []string) {
+	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
+		hosts = append(hosts, host+":"+port)
+		if port == "80" { // which browsers leave out
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// AddrError says that an address is none to have the page at.
+type AddrError struct{ error }
+
+// CheckAddr returns an *[AddrError] if an address is not loopback's.
+func CheckAddr(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return &AddrError{fmt.Errorf("%q is not an address such as 127.0.0.1:7702", addr)}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return &AddrError{fmt.Errorf("%q has no port such as 7702", addr)}
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return &AddrError{fmt.Errorf("%q is not this machine alone: the page shows what visitors write, and is for nobody else", addr)}
+	}
+	return nil
+}
+
+func listen(addr string) (listener net.Listener, err error) {
+	if addr != "" {
+		if err := CheckAddr(addr); err != nil {
+			return nil, err
+		}
+		return net.Listen("tcp", addr)
+	}
+	for port := firstPort; port <= lastPort; port++ {
+		listener, err = net.Listen("tcp", net.JoinHostPort(defaultHost, strconv.Itoa(port)))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return listener, err
+		}
+	}
+	return nil, fmt.Errorf("%w: so are the ports from %d on", err, firstPort)
+}
+
+// URL is where the page is, with the token: it is for the user alone.
+func (s *Server) URL() string { return s.url + "?token=" + s.cfg.Token }
+
+// Close ends the server, with all that is streamed.
+func (s *Server) Close() {
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // whoever still has a request is not waited for
+	}
+	<-s.done
+}
+
+// servePage serves the page's files: "/" is index.html, "/assets/NAME" any of them.
+func servePage(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, assets)
+	if r.URL.Path == "/" {
+		name = "index.html"
+	}
+	text, err := page.ReadFile("page/" + name)
+	if err != nil || strings.Contains(name, "/") {
+		fail(w, refused{errors.New("there is no such file"), http.StatusNotFound})
+		return
+	}
+	w.Header().Set("Content-Type", typeOf(name))
+	_, _ = w.Write(text) //nolint:gosec // a file of this program; and the client may have gone
+}
+
+// typeOf returns the media type of a file, without regard to what the machine says.
+func typeOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	default:
+		return "application/octet-stream"
+	}
+}
