@@ -57,7 +57,7 @@ func views() []view {
 				return // has no room for them
 			}
 			b.click(`inspector.find('summary', 'As a table')[0]`)
-			b.until(`inspector.all('caption').length === 1`, "the figures are shown")
+			b.until(`inspector.all('details[open] table').length === 1`, "the figures are shown")
 		}},
 		view{"help", func(b *tab) {
 			b.press("\x1b?")

@@ -123,7 +123,7 @@ func TestPageIsOnLoopbackOnly(t *testing.T) {
 }
 
 var (
-	linked   = regexp.MustCompile(`(?:src|href)="(assets/[^"]+)"`)
+	linked   = regexp.MustCompile(`(?:src|href)="(/?assets/[^"]+)"`)
 	imported = regexp.MustCompile(`(?m)^(?:import|export)\b[^;'"=(]*['"](\.[^'"]+)['"]`)
 )
 
