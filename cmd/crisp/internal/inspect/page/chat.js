@@ -28,7 +28,7 @@ export class Chat {
 		let timer;
 		on(input, "input", () => {
 			clearTimeout(timer);
-			timer = setTimeout(() => this.current && this.#post("/compose", { from, typing: !!input.value }), 300);
+			timer = setTimeout(() => this.current && this.#post("/compose", { from, typing: !!input.value, excerpt: input.value }), 300);
 		});
 		const onsubmit = (event) => {
 			event.preventDefault();
