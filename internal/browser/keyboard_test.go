@@ -161,13 +161,16 @@ func TestKeysDoEverything(t *testing.T) {
 	chosen("G", "message 99.")
 	tab("d", "Diff")
 	b.tells("message 0.")
-	b.press(kb.Escape)
 	b.press("r")
 	b.until(`inspector.name(document.activeElement) === 'Send'`, "nothing is left but to confirm it")
 	b.press(kb.Enter)
 	again := program.arrivals(101)[100]
 	assert.Equal(t, "message 99.", again.content(t))
 	assert.NoError(t, again.error)
+	b.until(`inspector.size() === 101`, "what was sent is in the list")
+	b.press(kb.Escape)
+	b.press(kb.Escape)
+	b.until(panel+` === undefined`, "Escape goes back to the list alone")
 }
 
 func TestTabsAreChosenByArrows(t *testing.T) {

@@ -43,7 +43,9 @@ export class Detail {
 	}
 
 	/** Shows a row: what the list knows of it at once, and the rest as soon as it is here. */
-	async show(row) {
+	show(row) { this.ready = this.#show(row); } // true unless another row was faster
+
+	async #show(row) {
 		this.row = row;
 		this.detail = null;
 		this.filled = new Set();
@@ -59,6 +61,7 @@ export class Detail {
 		if (this.row !== row) return;
 		this.#open(this.tab);
 		if (failed) this.panels[this.shown].replaceChildren(empty(show(failed)));
+		return true;
 	}
 
 	async #fetch(row) {
@@ -142,8 +145,8 @@ export class Detail {
 	}
 
 	/** Compares with the marked event, or marks this one. */
-	compare() {
-		if (!this.detail?.envelope) return;
+	async compare() {
+		if (!await this.ready || !this.detail?.envelope) return;
 		if (!this.marked || this.marked.id === this.row.id) return this.mark();
 		this.filled.delete("diff");
 		this.open("diff");
