@@ -43,7 +43,7 @@ export class Detail {
 	}
 
 	/** Shows a row: what the list knows of it at once, and the rest as soon as it is here. */
-	show(row) { this.ready = this.#show(row); } // true unless another row was faster
+	show(row) { this.ready = this.#show(row); } // true unless it has changed
 
 	async #show(row) {
 		this.row = row;
@@ -156,7 +156,7 @@ export class Detail {
 
 	copy({ id }) {
 		return [["curl", "curl"], ["go", "Go"], ["trigger", "crisp trigger"]].map(([as, name]) => {
-			const pre = el("pre", { tabIndex: 0, "aria-label": name });
+			const pre = el("pre", { tabIndex: 0 });
 			const code = ask(`/api/code/${encodeURIComponent(id)}?as=${as}`).then(({ text }) => text, (error) => error.message);
 			code.then((text) => { pre.textContent = showLines(text); });
 			return el("section", el("p.bar", el("b", name), button("Copy", async () => copy(await code, `as ${name}`), { "aria-label": `Copy as ${name}` })), pre);
