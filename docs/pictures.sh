@@ -30,15 +30,15 @@ events=(-e message:send -e message:received -e session:set_state)
 program=$!
 running+=("$program")
 until [[ -s $work/program ]]; do :; done
-"$work/crisp" listen --env-file "$work/env" --forward "$(<"$work/program")" --attempts 2 --ui=127.0.0.1:0 >/dev/null 2>"$work/told" &
+"$work/crisp" listen --env-file "$work/env" "${events[@]}" --forward "$(<"$work/program")" --attempts 2 --ui=127.0.0.1:0 \
+  >/dev/null 2>"$work/told" &
 running+=($!)
 until page=$(grep -o 'http://127.0.0.1:[0-9]*/?token=.*' "$work/told"); do :; done
 
-# Arguments: the file; size; scheme; how many rows there must be; keys that are pressed then.
+# Arguments: the file; size; scheme; what has to be true first; keys that are pressed then.
 picture() {
-  go run -C internal/browser ./picture -o "$PWD/docs/$1" -size "$2" -scheme "$3" \
-    -until "document.querySelectorAll('[data-kind]').length >= $4" -press "$5" "$page"
+  go run -C internal/browser ./picture -o "$PWD/docs/$1" -size "$2" -scheme "$3" -until "$4" -press "$5" "$page"
 }
-picture inspector.png 1280x800 light 20 'kkkc'
+picture inspector.png 1200x700 light 'parseInt(document.querySelector("#count").textContent) >= 50' Gkc
 kill "$program"
-picture inspector-small.png 400x800 dark 20 ''
+picture inspector-small.png 400x760 dark 'document.querySelectorAll("[data-kind=delivery]").length >= 4' ''
