@@ -57,7 +57,7 @@ func TestCopiedCommandsRun(t *testing.T) {
 		assert.NotContains(t, text, tokenOf(t, b), as.name)
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", text)
 		cmd.Dir = m.home
-		cmd.Env = append(m.env(), "PATH="+filepath.Dir(binary)+":/usr/bin:/bin", "URL="+program.url)
+		cmd.Env = append(m.env(), "PATH="+filepath.Dir(binary)+":/usr/bin:/bin")
 		said, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s\n%s", text, said)
 		came := program.arrivals(n + 2)[n+1]
