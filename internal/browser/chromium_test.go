@@ -243,6 +243,8 @@ func (b *tab) press(keys string) {
 				down.Text, down.UnmodifiedText = part.Text, part.UnmodifiedText // which the page can prevent
 			case kb.KeyUp:
 				up = *part
+			default:
+				require.Fail(b.t, "a part of a key press that is not known", "%s", part.Type)
 			}
 		}
 		b.do(call(input.DispatchKeyEvent, down), call(input.DispatchKeyEvent, up))
