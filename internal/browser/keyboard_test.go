@@ -119,9 +119,12 @@ func TestKeysDoEverything(t *testing.T) {
 		b.until(fmt.Sprintf(`inspector.find('[role=tab][aria-selected=true]', %s).length === 1`, quote(name)), key+" opens "+name)
 	}
 	b.press(kb.Enter)
-	b.until(panel+` !== undefined`, "Enter opens the event")
+	inside := panel + `?.contains(document.activeElement)`
+	b.until(inside, "Enter leads to what is open")
 	tab("c", "Conversation")
+	b.until(inside, "c leads to the conversation")
 	b.press(kb.Escape)
+	b.until(`document.activeElement === inspector.list()`, "Escape leads back to the list")
 	tab("e", "Edit")
 	b.until(`document.activeElement.tagName === 'TEXTAREA'`, "the text can be edited at once")
 	b.press("jk?") // are letters there
@@ -130,6 +133,7 @@ func TestKeysDoEverything(t *testing.T) {
 	b.press(kb.Escape)
 	b.until(`document.activeElement.tagName !== 'TEXTAREA'`, "Escape leaves the text")
 	tab("y", "Copy")
+	b.until(inside, "y leads to what can be copied")
 	b.press(kb.Escape)
 
 	b.press("/")
