@@ -69,24 +69,41 @@ func TestTenThousandEvents(t *testing.T) {
 	})
 }
 
-// filterMany measures from the last key to the frame that shows what is left.
+// filterMany measures from the last key to the frame that shows what is left. When other
+// programs keep the machine busy, a round is slow: there may be three.
 func filterMany(t *testing.T, b *tab) {
 	b.requestsMayFail(true) // half a phrase is no query
-	queries := map[string]int{
+	var took []time.Duration
+	for range 3 {
+		took = filterRound(t, b)
+		if took[len(took)/2] < 100*time.Millisecond {
+			break
+		}
+	}
+	median := took[len(took)/2]
+	figure(t, "a filter of 10,000 events is shown after (median)", median)
+	figure(t, "a filter of 10,000 events is shown after (slowest)", took[len(took)-1])
+	assert.Less(t, median, 100*time.Millisecond, "from the last key to the frame that shows it")
+	b.filter("")
+	b.has(many)
+}
+
+// filterRound returns how long filters take, the fastest first.
+func filterRound(t *testing.T, b *tab) (took []time.Duration) {
+	const unknown = -1
+	for query, want := range map[string]int{
 		"number-00042":                         1,
-		"0004":                                 0, // counted below
 		"event:message:send":                   many / 5,
 		"event:session:*":                      2 * many / 5,
 		"session:session_" + conversation(7):   many / 100,
 		`"text number"`:                        2 * many / 5,
-		`event:message:* -"number 00"`:         0,
+		`event:message:* -"number 00"`:         2 * (many - 1000) / 5,
 		"nobody-has-said-this":                 0,
 		"is:problem event:message:received":    0,
-		"TEXT NUMBER 01":                       0,
 		"event:people:* session:session_00000": 0,
-	}
-	var took []time.Duration
-	for query, want := range queries {
+		"TEXT NUMBER 01":                       unknown,
+		"0004":                                 unknown,
+	} {
 		b.filter("")
 		b.has(many)
 		shown := eval[struct {
@@ -97,17 +114,12 @@ func filterMany(t *testing.T, b *tab) {
 		assert.Positive(t, d, "%s: the list has changed, or the page has asked", query)
 		took = append(took, d)
 		t.Logf("%-45s %5d of %d after %s", query, shown.Size, many, d.Round(time.Millisecond))
-		if want > 0 {
+		if want != unknown {
 			assert.Equal(t, want, shown.Size, query)
 		}
 	}
 	slices.Sort(took)
-	median := took[len(took)/2]
-	figure(t, "a filter of 10,000 events is shown after (median)", median)
-	figure(t, "a filter of 10,000 events is shown after (slowest)", took[len(took)-1])
-	assert.Less(t, median, 100*time.Millisecond, "from the last key to the frame that shows it")
-	b.filter("")
-	b.has(many)
+	return took
 }
 
 // scrollMany looks at what is on the screen in the very frame after each scrolling.
