@@ -23,8 +23,7 @@ type Consumer struct {
 var _ bridge.Consumer = (*Consumer)(nil)
 
 // Consumer returns a member of a group, which begins with the oldest message of the log
-// when it is new. The group's name has 1 to 64 letters, digits, dots, hyphens and
-// underscores.
+// when it is new. The group's name has 1 to 64 bytes.
 //
 // What is done is written to the cluster a tenth of a second later, up to the first
 // message that is not: when a member dies, all behind that comes again.
@@ -36,8 +35,8 @@ func (e *Engine) Consumer(group string) (*Consumer, error) {
 }
 
 func checkGroup(group string) error {
-	if !validName(group) {
-		return errors.New("kafkabridge: the name of a group needs 1 to 64 letters, digits, dots, hyphens or underscores")
+	if len(group) == 0 || len(group) > 64 {
+		return errors.New("kafkabridge: the name of a group needs 1 to 64 bytes")
 	}
 	return nil
 }
