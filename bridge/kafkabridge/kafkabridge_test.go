@@ -176,6 +176,23 @@ func TestALeaseIsKnownWithoutOldClaims(t *testing.T) {
 	assert.False(t, acquire(p, "two"))
 }
 
+// After hours in which nobody claims one, nothing is left.
+func TestALeaseIsFreeWhenNoClaimIsLeft(t *testing.T) {
+	i, p := start(t)
+	for range 3 {
+		require.NoError(t, p.Lease("rtm").Release(t.Context(), "nobody"))
+	}
+	require.NoError(t, i.cluster.DeleteRecords("crisp.leases", 0, 3))
+	for _, of := range []*peer{p, i.Connect(t).(*peer)} {
+		held, err := of.Lease("rtm").Acquire(t.Context(), "one", time.Minute)
+		require.NoError(t, err)
+		assert.True(t, held)
+		held, err = of.Lease("rtm").Acquire(t.Context(), "two", time.Minute)
+		require.NoError(t, err)
+		assert.False(t, held)
+	}
+}
+
 func TestSetupRefusesLeasesWithoutAClock(t *testing.T) {
 	i, _ := start(t)
 	require.NoError(t, i.cluster.CreateTopic("other.leases", 1, nil))

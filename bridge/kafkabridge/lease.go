@@ -14,8 +14,11 @@ import (
 // Lease returns the lease of a name, which is the same in every process that uses this
 // log. A claim is a record, and each process finds out from the records before it, in
 // their order, whether it holds. The clock is that of the brokers, which give each record
-// its time: those of a cluster need to agree. A ttl is at most an hour.
+// its time: those of a cluster need to agree. A ttl is at most ten minutes.
 func (e *Engine) Lease(name string) crisp.Lease { return &lease{e, name} }
+
+// maxLease is far below leaseRetention: claims that were deleted are over.
+const maxLease = 10 * time.Minute
 
 type lease struct {
 	e    *Engine
@@ -23,8 +26,8 @@ type lease struct {
 }
 
 func (l *lease) Acquire(ctx context.Context, holder string, ttl time.Duration) (bool, error) {
-	if ttl <= 0 || ttl > leaseRetention {
-		return false, fmt.Errorf("kafkabridge: a lease of %s: needs more than 0 and at most %s", ttl, leaseRetention)
+	if ttl <= 0 || ttl > maxLease {
+		return false, fmt.Errorf("kafkabridge: a lease of %s: needs more than 0 and at most %s", ttl, maxLease)
 	}
 	return l.claim(ctx, claim{Name: l.name, Holder: holder, TTL: max(1, ttl.Milliseconds())})
 }
@@ -122,8 +125,11 @@ func (l *leaseLog) restart(first int64) {
 
 // claim writes a claim, and returns whether it holds once all before it is read.
 func (l *leaseLog) claim(ctx context.Context, e *Engine, c claim) (held bool, err error) {
-	c.Base, c.Stand = -1, stand{}
-	if s, ok := l.known[c.Name]; ok {
+	if err := l.catchUp(ctx, e); err != nil {
+		return false, err
+	}
+	c.Base = -1
+	if s, ok := l.known[c.Name]; ok || len(l.unknown[c.Name]) == 0 { // else it was free long ago
 		c.Base, c.Stand = l.next-1, s
 	}
 	data, err := json.Marshal(c)
@@ -134,27 +140,47 @@ func (l *leaseLog) claim(ctx context.Context, e *Engine, c claim) (held bool, er
 	if err := e.produce(ctx, r); err != nil {
 		return false, err
 	}
-	for l.next <= r.Offset {
+	err = l.readTo(ctx, r.Offset+1, func(offset int64, holds bool) {
+		if offset == r.Offset {
+			held = holds
+		}
+	})
+	return held, err
+}
+
+// catchUp reads what is there by now.
+func (l *leaseLog) catchUp(ctx context.Context, e *Engine) error {
+	start, end, err := e.bounds(ctx, e.cfg.leaseTopic())
+	if err != nil {
+		return err
+	}
+	if start > l.next {
+		l.restart(start)
+	}
+	return l.readTo(ctx, end, func(int64, bool) {})
+}
+
+// readTo reads up to an offset, and tells of each claim whether it holds.
+func (l *leaseLog) readTo(ctx context.Context, end int64, tell func(offset int64, holds bool)) error {
+	for l.next < end {
 		fetches := l.client.PollFetches(ctx)
 		if ctx.Err() != nil {
-			return false, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		if err := fetches.Err(); err != nil {
-			return false, err
+			return err
 		}
-		fetches.EachRecord(func(record *kgo.Record) {
-			holds := l.read(record)
-			if record.Offset == r.Offset {
-				held = holds
-			}
-		})
+		fetches.EachRecord(func(r *kgo.Record) { tell(r.Offset, l.read(r)) })
 	}
-	return held, nil
+	return nil
 }
 
 // read takes the next record, and returns whether its claim holds.
 func (l *leaseLog) read(r *kgo.Record) bool {
-	if r.Offset != l.next { // those between were deleted
+	if r.Offset < l.next {
+		return false
+	}
+	if r.Offset > l.next { // those between were deleted
 		l.restart(r.Offset)
 	}
 	l.next = r.Offset + 1
@@ -178,7 +204,7 @@ func (l *leaseLog) infer(d dated) (held bool) {
 	s := d.Stand
 	switch {
 	case d.Base >= l.first-1:
-	case d.at-l.unknown[d.Name][0].at > leaseRetention.Milliseconds():
+	case d.at-l.unknown[d.Name][0].at > maxLease.Milliseconds():
 		s = stand{} // what was claimed before is over
 	default:
 		return false

@@ -50,7 +50,7 @@ type topic struct {
 	configs    map[string]*string
 }
 
-// leaseRetention is how long claims are kept; no lease may last longer.
+// leaseRetention is how long claims are kept, at least.
 const leaseRetention = time.Hour
 
 func (e *Engine) topics() []topic {
