@@ -14,7 +14,7 @@ import (
 )
 
 // Consumer returns a member of a group, which begins with the oldest message of the log
-// when it is new. The group's name is of letters, digits, hyphens and underscores.
+// when it is new. The group's name has 1 to 64 bytes.
 //
 // The members of a group share the partitions evenly: by what they are called, and who is
 // there, which they write to the bucket. A member gives a partition up when its handlers have ended,
@@ -98,7 +98,7 @@ func (c *Consumer) ensure(ctx context.Context, partitions int) error {
 	return nil
 }
 
-func (c *Consumer) durable(partition int) string { return c.group + "-" + strconv.Itoa(partition) }
+func (c *Consumer) durable(partition int) string { return key(c.group) + "-" + strconv.Itoa(partition) }
 
 func (c *Consumer) config(partition int) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{

@@ -30,10 +30,9 @@ func (c *Consumer) Bury(ctx context.Context, letter bridge.DeadLetter) error {
 	if _, err := c.e.stored(); err != nil {
 		return err
 	}
-	letter.Group = c.group
-	msg := encode(c.e.cfg.letterPrefix()+c.group, letter.Message)
+	msg := encode(c.e.cfg.letterPrefix()+key(c.group), letter.Message)
 	at := letter.At.UTC().Format(time.RFC3339Nano)
-	msg.Header[groupHeader] = []string{letter.Group}
+	msg.Header[groupHeader] = []string{key(c.group)}
 	msg.Header[attemptsHeader] = []string{strconv.Itoa(letter.Attempts)}
 	msg.Header[errorHeader] = []string{strconv.QuoteToASCII(letter.Error[:min(len(letter.Error), maxErrorText)])}
 	msg.Header[buriedHeader] = []string{at}
@@ -65,7 +64,7 @@ func (e *Engine) DeadLetters(group string) (*DeadLetters, error) {
 	return &DeadLetters{e, group}, nil
 }
 
-func (l *DeadLetters) subject() string { return l.e.cfg.letterPrefix() + l.group }
+func (l *DeadLetters) subject() string { return l.e.cfg.letterPrefix() + key(l.group) }
 
 // List returns the letters, the oldest first: those behind the letter with the number
 // after, 0 for all; at most limit, if that is above 0.
@@ -83,7 +82,7 @@ func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Lett
 		if err != nil {
 			return all, fmt.Errorf("natsbridge: listing dead letters: %w", err)
 		}
-		letter, err := decodeLetter(msg.Header, msg.Data)
+		letter, err := l.decode(msg.Header, msg.Data)
 		if err != nil {
 			return all, fmt.Errorf("natsbridge: the dead letter %d can't be read: %w", msg.Sequence, err)
 		}
@@ -93,7 +92,7 @@ func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Lett
 	return all, nil
 }
 
-func decodeLetter(header nats.Header, data []byte) (bridge.DeadLetter, error) {
+func (l *DeadLetters) decode(header nats.Header, data []byte) (bridge.DeadLetter, error) {
 	message, err := decode(header, data)
 	if err != nil {
 		return bridge.DeadLetter{}, err
@@ -103,7 +102,7 @@ func decodeLetter(header nats.Header, data []byte) (bridge.DeadLetter, error) {
 	at, err3 := time.Parse(time.RFC3339Nano, header.Get(buriedHeader))
 	return bridge.DeadLetter{
 		Message:  message,
-		Group:    header.Get(groupHeader),
+		Group:    l.group,
 		Attempts: attempts,
 		Error:    text,
 		At:       at,
@@ -118,7 +117,7 @@ func (l *DeadLetters) get(ctx context.Context, sequence uint64) (*jetstream.RawS
 	}
 	msg, err := s.letters.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Subject != l.subject() {
-		return nil, fmt.Errorf("%w: number %d of the group %s", ErrNoLetter, sequence, l.group)
+		return nil, fmt.Errorf("%w: number %d of the group %q", ErrNoLetter, sequence, l.group)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("natsbridge: reading a dead letter: %w", err)
@@ -142,9 +141,9 @@ func (l *DeadLetters) Replay(ctx context.Context, sequence uint64) error {
 		return fmt.Errorf("natsbridge: the dead letter %d can't be read: %w", sequence, err)
 	}
 	msg := encode(l.e.cfg.subject(message, s.partitions), message)
-	msg.Header[groupHeader] = []string{l.group}
+	msg.Header[groupHeader] = []string{key(l.group)}
 	// Not by the message's ID, which the server may know from the first time.
-	id := fmt.Sprintf("%s replay %s %d", message.ID, l.group, sequence)
+	id := fmt.Sprintf("%s replay %d", message.ID, sequence)
 	if err := l.e.publish(ctx, msg, l.e.cfg.logStream(), id, len(message.Data), 0); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (c *Consumer) join(ctx context.Context, s *stored) (*membership, error) {
 	}
 	if err := m.begin(ctx, running, s); err != nil {
 		stop()
-		return nil, fmt.Errorf("natsbridge: joining the group %s: %w", c.group, err)
+		return nil, fmt.Errorf("natsbridge: joining the group %q: %w", c.group, err)
 	}
 	return m, nil
 }

@@ -309,7 +309,7 @@ func (p *partition) takeStatus(status, description string) (goes bool, err error
 // add puts a message into the buffer, unless it is not for this group.
 func (p *partition) add(msg *nats.Msg) error {
 	d := &delivery{p: p, msg: msg}
-	if group := msg.Header.Get(groupHeader); group != "" && group != p.c.group {
+	if group := msg.Header.Get(groupHeader); group != "" && group != key(p.c.group) {
 		return d.Done(context.Background())
 	}
 	message, err := decode(msg.Header, msg.Data)

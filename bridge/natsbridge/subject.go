@@ -2,7 +2,6 @@ package natsbridge
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -38,7 +37,7 @@ func token(text string) string {
 	})
 }
 
-// key makes one part of a bucket's key of a text.
+// key makes one part of a bucket's key, or of a consumer's name, of a text.
 func key(text string) string {
 	return escape(text, '=', func(c byte) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
@@ -58,11 +57,12 @@ func escape(text string, mark byte, plain func(byte) bool) string {
 	return b.String()
 }
 
-var groups = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// maxGroup is how many bytes the name of a group may have.
+const maxGroup = 64
 
 func checkGroup(group string) error {
-	if !groups.MatchString(group) {
-		return fmt.Errorf("natsbridge: the group %q: needs a name of 1 to 64 letters, digits, hyphens and underscores", group)
+	if group == "" || len(group) > maxGroup {
+		return fmt.Errorf("natsbridge: the group %q: needs a name of 1 to %d bytes", group, maxGroup)
 	}
 	return nil
 }
