@@ -92,7 +92,7 @@ func (c *Consumer) ensure(ctx context.Context, partitions int) error {
 			_, err = c.e.js.UpdateConsumer(ctx, c.e.cfg.logStream(), cfg)
 		}
 		if err != nil {
-			return fmt.Errorf("natsbridge: making the consumer %s: %w", cfg.Durable, err)
+			return fmt.Errorf("natsbridge: making the consumer %s: %w", cfg.Durable, explain(err))
 		}
 	}
 	return nil

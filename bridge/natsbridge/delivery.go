@@ -34,7 +34,7 @@ func (d *delivery) Patience() time.Duration { return d.p.c.e.cfg.ackWait }
 // comes again.
 func (d *delivery) Done(context.Context) error {
 	if err := d.p.c.e.conn.Publish(d.msg.Reply, acknowledge); err != nil {
-		return fmt.Errorf("natsbridge: acknowledging: %w", err)
+		return fmt.Errorf("natsbridge: acknowledging: %w", explain(err))
 	}
 	d.p.acknowledged.Store(&d.msg.Reply)
 	return nil
@@ -42,7 +42,7 @@ func (d *delivery) Done(context.Context) error {
 
 func (d *delivery) Working(context.Context) error {
 	if err := d.p.c.e.conn.Publish(d.msg.Reply, inProgress); err != nil {
-		return fmt.Errorf("natsbridge: asking for more time: %w", err)
+		return fmt.Errorf("natsbridge: asking for more time: %w", explain(err))
 	}
 	return nil
 }

@@ -24,18 +24,30 @@ type lease struct {
 }
 
 // leaseAttempts is how often a lease is read and written when others write it, too.
-const leaseAttempts = 3
+const leaseAttempts = 10
+
+// pauseBetween waits before another attempt: what somebody else is writing can't be read at once.
+func pauseBetween(ctx context.Context, attempt int) {
+	if attempt == 0 {
+		return
+	}
+	select {
+	case <-time.After(10 * time.Millisecond):
+	case <-ctx.Done(): // the next call says so
+	}
+}
 
 func (l *lease) Acquire(ctx context.Context, holder string, ttl time.Duration) (bool, error) {
 	s, err := l.e.stored()
 	if err != nil {
 		return false, err
 	}
-	for range leaseAttempts {
+	for attempt := range leaseAttempts {
+		pauseBetween(ctx, attempt)
 		last, err := s.get(ctx, l.subject)
 		switch {
 		case err != nil:
-			return false, fmt.Errorf("natsbridge: reading a lease: %w", err)
+			return false, fmt.Errorf("natsbridge: reading a lease: %w", explain(err))
 		case last.there && string(last.data) != holder:
 			return false, nil
 		}
@@ -44,7 +56,7 @@ func (l *lease) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 		case err == nil:
 			return true, nil
 		case !changedMeanwhile(err): // else by another, or by an attempt of ours whose answer was lost
-			return false, fmt.Errorf("natsbridge: taking a lease: %w", err)
+			return false, fmt.Errorf("natsbridge: taking a lease: %w", explain(err))
 		}
 	}
 	return false, errors.New("natsbridge: taking a lease: it changed each time between reading and writing")
@@ -55,11 +67,12 @@ func (l *lease) Release(ctx context.Context, holder string) error {
 	if err != nil {
 		return err
 	}
-	for range leaseAttempts {
+	for attempt := range leaseAttempts {
+		pauseBetween(ctx, attempt)
 		last, err := s.get(ctx, l.subject)
 		switch {
 		case err != nil:
-			return fmt.Errorf("natsbridge: reading a lease: %w", err)
+			return fmt.Errorf("natsbridge: reading a lease: %w", explain(err))
 		case !last.there || string(last.data) != holder:
 			return nil
 		}
@@ -68,7 +81,7 @@ func (l *lease) Release(ctx context.Context, holder string) error {
 		case err == nil:
 			return nil
 		case !changedMeanwhile(err):
-			return fmt.Errorf("natsbridge: releasing a lease: %w", err)
+			return fmt.Errorf("natsbridge: releasing a lease: %w", explain(err))
 		}
 	}
 	return errors.New("natsbridge: releasing a lease: it changed each time between reading and writing")

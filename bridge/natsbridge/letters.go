@@ -80,7 +80,7 @@ func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Lett
 			return all, nil
 		}
 		if err != nil {
-			return all, fmt.Errorf("natsbridge: listing dead letters: %w", err)
+			return all, fmt.Errorf("natsbridge: listing dead letters: %w", explain(err))
 		}
 		letter, err := l.decode(msg.Header, msg.Data)
 		if err != nil {
@@ -120,7 +120,7 @@ func (l *DeadLetters) get(ctx context.Context, sequence uint64) (*jetstream.RawS
 		return nil, fmt.Errorf("%w: number %d of the group %q", ErrNoLetter, sequence, l.group)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: reading a dead letter: %w", err)
+		return nil, fmt.Errorf("natsbridge: reading a dead letter: %w", explain(err))
 	}
 	return msg, nil
 }
@@ -164,7 +164,7 @@ func (l *DeadLetters) Discard(ctx context.Context, sequence uint64) error {
 
 func (l *DeadLetters) remove(ctx context.Context, s *stored, sequence uint64) error {
 	if err := s.letters.DeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
-		return fmt.Errorf("natsbridge: removing a dead letter: %w", err)
+		return fmt.Errorf("natsbridge: removing a dead letter: %w", explain(err))
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (c *Consumer) join(ctx context.Context, s *stored) (*membership, error) {
 	}
 	if err := m.begin(ctx, running, s); err != nil {
 		stop()
-		return nil, fmt.Errorf("natsbridge: joining the group %q: %w", c.group, err)
+		return nil, fmt.Errorf("natsbridge: joining the group %q: %w", c.group, explain(err))
 	}
 	return m, nil
 }
@@ -156,7 +156,7 @@ func (m *membership) beat(ctx context.Context) {
 		}
 		err := m.announce(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
-			m.e.logger().Warn("natsbridge: a member can't tell its group that it is there; it goes on trying", "group", m.group, "error", err)
+			m.e.logger().Warn("natsbridge: a member can't tell its group that it is there; it goes on trying", "group", m.group, "error", explain(err))
 		}
 		failing = err != nil
 	}

@@ -42,7 +42,7 @@ func Connect(url string, options ...nats.Option) (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1),
 	}, options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: connecting: %w", err)
+		return nil, fmt.Errorf("natsbridge: connecting: %w", explain(err))
 	}
 	return conn, nil
 }
@@ -79,7 +79,7 @@ func New(conn *nats.Conn, options ...Option) (*Engine, error) {
 	}
 	js, err := jetstream.New(conn)
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: %w", err)
+		return nil, fmt.Errorf("natsbridge: %w", explain(err))
 	}
 	e.js = js
 	return e, nil
@@ -112,3 +112,15 @@ var (
 	_ bridge.Publisher = (*publisher)(nil)
 	_ bridge.Consumer  = (*Consumer)(nil)
 )
+
+// errAway is what calls return while there is no server.
+var errAway = errors.New("there is no connection to a server at present")
+
+// explain says what the client means when it has no connection: its words are those of a
+// buffer, which the bridge does without.
+func explain(err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) {
+		return fmt.Errorf("%w (%w)", errAway, err)
+	}
+	return err
+}

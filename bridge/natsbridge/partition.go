@@ -86,7 +86,7 @@ func (p *partition) run(ctx context.Context) {
 		if err != nil && !p.failing && ctx.Err() == nil {
 			p.failing = true
 			p.c.e.logger().Warn("natsbridge: a partition can't be read; that is tried again",
-				"group", p.c.group, "partition", p.number, "error", err)
+				"group", p.c.group, "partition", p.number, "error", explain(err))
 		}
 		if p.fails > 1 { // the first may have been to learn the pin
 			p.wait(ctx, min(time.Second, time.Duration(p.fails)*20*time.Millisecond))
@@ -141,7 +141,7 @@ func (p *partition) rewind(ctx context.Context) error {
 		return nil
 	}
 	if _, err := p.c.e.js.ResetConsumer(ctx, p.c.e.cfg.logStream(), p.c.durable(p.number)); err != nil {
-		return fmt.Errorf("resetting the consumer: %w", err)
+		return fmt.Errorf("resetting the consumer: %w", explain(err))
 	}
 	p.reset = true
 	return nil
@@ -151,7 +151,7 @@ func (p *partition) rewind(ctx context.Context) error {
 func (p *partition) pinned(ctx context.Context) (string, error) {
 	consumer, err := p.c.e.js.Consumer(ctx, p.c.e.cfg.logStream(), p.c.durable(p.number))
 	if err != nil {
-		return "", fmt.Errorf("asking for the consumer: %w", err)
+		return "", fmt.Errorf("asking for the consumer: %w", explain(err))
 	}
 	for _, group := range consumer.CachedInfo().PriorityGroups {
 		if group.Group == pinGroup {
@@ -250,7 +250,7 @@ func (p *partition) ask() error {
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + p.c.e.cfg.logStream() + "." + p.c.durable(p.number)
 	err = p.c.e.conn.PublishRequest(subject, p.inbox.Subject, data)
 	if err != nil && !errors.Is(err, nats.ErrReconnectBufExceeded) { // asked again when it is connected
-		return fmt.Errorf("asking for messages: %w", err)
+		return fmt.Errorf("asking for messages: %w", explain(err))
 	}
 	return nil
 }
@@ -266,7 +266,7 @@ func (p *partition) take(msg *nats.Msg) (goes bool, err error) {
 	}
 	meta, err := msg.Metadata()
 	if err != nil {
-		return false, fmt.Errorf("the server has sent something else than messages: %w", err)
+		return false, fmt.Errorf("the server has sent something else than messages: %w", explain(err))
 	}
 	if !p.reset || meta.Sequence.Consumer != p.next || meta.NumDelivered != 1 {
 		return false, nil
@@ -315,7 +315,7 @@ func (p *partition) add(msg *nats.Msg) error {
 	message, err := decode(msg.Header, msg.Data)
 	if err != nil {
 		p.c.e.logger().Error("natsbridge: a message of the log can't be read, and is left out",
-			"group", p.c.group, "subject", msg.Subject, "error", err)
+			"group", p.c.group, "subject", msg.Subject, "error", explain(err))
 		return d.Done(context.Background())
 	}
 	d.message = message

@@ -28,7 +28,7 @@ func (p *position) Load(ctx context.Context) (at crisp.Position, err error) {
 	}
 	last, err := s.get(ctx, p.subject)
 	if err != nil {
-		return at, fmt.Errorf("natsbridge: loading the position: %w", err)
+		return at, fmt.Errorf("natsbridge: loading the position: %w", explain(err))
 	}
 	if !last.there {
 		return at, nil
@@ -45,10 +45,10 @@ func (p *position) Save(ctx context.Context, at crisp.Position) error {
 	}
 	data, err := json.Marshal(at)
 	if err != nil {
-		return fmt.Errorf("natsbridge: encoding the position: %w", err)
+		return fmt.Errorf("natsbridge: encoding the position: %w", explain(err))
 	}
 	if err := p.e.put(ctx, p.subject, data, 0); err != nil {
-		return fmt.Errorf("natsbridge: saving the position: %w", err)
+		return fmt.Errorf("natsbridge: saving the position: %w", explain(err))
 	}
 	return nil
 }

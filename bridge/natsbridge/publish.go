@@ -51,7 +51,7 @@ func (e *Engine) publish(ctx context.Context, msg *nats.Msg, stream, id string, 
 	case errors.Is(err, nats.ErrMaxPayload), errors.As(err, &refused) && refused.ErrorCode == errTooLarge:
 		return tooLarge
 	}
-	return fmt.Errorf("natsbridge: storing in the stream %s: %w", stream, err)
+	return fmt.Errorf("natsbridge: storing in the stream %s: %w", stream, explain(err))
 }
 
 // encode makes what is stored of a message.

@@ -155,7 +155,7 @@ func (e *Engine) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstr
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: making the stream %s with %d replicas: %w", cfg.Name, cfg.Replicas, err)
+		return nil, fmt.Errorf("natsbridge: making the stream %s with %d replicas: %w", cfg.Name, cfg.Replicas, explain(err))
 	}
 	if has := stream.CachedInfo().Config.Subjects; !slices.Equal(has, cfg.Subjects) {
 		return nil, fmt.Errorf("natsbridge: the stream %s has the subjects %q instead of %q: it is somebody else's; choose another prefix (WithPrefix)",
@@ -197,7 +197,7 @@ func (e *Engine) adjust(ctx context.Context, has jetstream.StreamConfig) error {
 		return nil
 	}
 	if _, err := e.js.UpdateStream(ctx, want); err != nil {
-		return fmt.Errorf("natsbridge: changing the settings of the stream %s: %w", has.Name, err)
+		return fmt.Errorf("natsbridge: changing the settings of the stream %s: %w", has.Name, explain(err))
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (e *embeddedInstance) start(t testing.TB) {
 
 // dial connects by loopback: a server that starts again has another address.
 func (e *embeddedInstance) dial(options ...nats.Option) (*nats.Conn, *dialer, error) {
-	d := &dialer{dial: func() (net.Conn, error) {
+	d := &dialer{dial: func(string) (net.Conn, error) {
 		e.serverMu.Lock()
 		defer e.serverMu.Unlock()
 		return net.Dial("tcp", e.server.URL()[len("nats://"):])

@@ -24,25 +24,22 @@ func TestMain(m *testing.M) { leakcheck.Main(m) }
 // memberTTL is that of the tests' members.
 const memberTTL = 2 * time.Second
 
-// dialer makes the connections of a peer, and cuts them when that is killed. To the
-// client, it is a dialer, and a server within the program.
+// dialer makes the connections of a peer, and cuts them when that is killed.
 type dialer struct {
-	dial func() (net.Conn, error)
+	dial func(address string) (net.Conn, error)
 
 	mu    sync.Mutex // guards what follows
 	conns []net.Conn
 	dead  bool
 }
 
-func (d *dialer) Dial(string, string) (net.Conn, error) { return d.InProcessConn() }
-
-func (d *dialer) InProcessConn() (net.Conn, error) {
+func (d *dialer) Dial(_, address string) (net.Conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
 		return nil, errors.New("killed")
 	}
-	conn, err := d.dial()
+	conn, err := d.dial(address)
 	if err == nil {
 		d.conns = append(d.conns, conn)
 	}
