@@ -59,12 +59,10 @@ func wholeSeconds(d time.Duration) time.Duration {
 	return max(time.Second, (d + time.Second - 1).Truncate(time.Second))
 }
 
-// errChanging is the code of a cluster for a key that is just being written by somebody else.
-const errChanging jetstream.ErrorCode = 10164
-
-// changedMeanwhile reports whether a key has another revision than was expected.
+// changedMeanwhile reports whether a key has another revision than was expected. A cluster
+// says so with another code while somebody else is writing the key.
 func changedMeanwhile(err error) bool {
 	refused := (*jetstream.APIError)(nil)
 	return errors.As(err, &refused) &&
-		(refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refused.ErrorCode == errChanging)
+		(refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
