@@ -191,6 +191,7 @@ func (o *owner) begin(ctx context.Context, number int, m *membership) *tenure {
 // endAll ends with all partitions, and returns when all handlers have ended. Others may
 // begin with each as soon as it is released.
 func (o *owner) endAll(m *membership) {
+	m.goes()
 	for _, t := range o.owned {
 		t.end()
 	}

@@ -50,7 +50,7 @@ func (d *delivery) Working(context.Context) error {
 // settle returns once the server has the acknowledgements that were sent: it takes them
 // one after the other, and answers the last, which it gets again.
 func (p *partition) settle(ctx context.Context) {
-	if last := p.acknowledged.Load(); last != nil {
+	if last := p.acknowledged.Load(); last != nil && p.c.e.conn.IsConnected() {
 		_, _ = p.c.e.conn.RequestWithContext(ctx, *last, acknowledge) // what is lost comes again
 	}
 }

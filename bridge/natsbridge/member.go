@@ -27,21 +27,23 @@ type membership struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
-	mu     sync.Mutex // guards what follows
-	others map[string]other
-	holds  map[int]bool
-	told   time.Time // when the others were told last
+	mu      sync.Mutex // guards what follows
+	others  map[string]other
+	holds   map[int]bool
+	leaving bool
+	told    time.Time // when the others were told last
 }
 
 // other is another member, as it was last heard of.
 type other struct {
-	at    time.Time
-	holds []int
+	presence
+	at time.Time
 }
 
 // presence is what a member writes.
 type presence struct {
-	Holds []int `json:"holds"`
+	Holds   []int `json:"holds"`
+	Leaving bool  `json:"leaving,omitempty"` // it takes no more partitions
 }
 
 // join makes a member, which knows all those that are there when join returns.
@@ -126,7 +128,7 @@ func (m *membership) hear(entry jetstream.KeyValueEntry) {
 	there := entry.Operation() == jetstream.KeyValuePut && json.Unmarshal(entry.Value(), &p) == nil
 	m.mu.Lock()
 	if there {
-		m.others[id] = other{time.Now(), p.Holds}
+		m.others[id] = other{p, time.Now()}
 	} else {
 		delete(m.others, id)
 	}
@@ -167,9 +169,9 @@ func (m *membership) announce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.e.cfg.memberTTL/3)
 	defer cancel()
 	m.mu.Lock()
-	held := slices.Sorted(maps.Keys(m.holds))
+	own := presence{slices.Sorted(maps.Keys(m.holds)), m.leaving}
 	m.mu.Unlock()
-	data, err := json.Marshal(presence{held})
+	data, err := json.Marshal(own)
 	if err != nil {
 		return err
 	}
@@ -193,9 +195,20 @@ func (m *membership) setHolds(partition int, holds bool) {
 		delete(m.holds, partition)
 	}
 	m.mu.Unlock()
-	if !news {
-		return
+	if news {
+		m.tellSoon()
 	}
+}
+
+// goes notes that this member leaves, and tells the others.
+func (m *membership) goes() {
+	m.mu.Lock()
+	m.leaving = true
+	m.mu.Unlock()
+	m.tellSoon()
+}
+
+func (m *membership) tellSoon() {
 	select {
 	case m.tell <- struct{}{}:
 	default:
@@ -207,7 +220,7 @@ func (m *membership) heldByOther(partition int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, o := range m.others {
-		if m.there(o) && slices.Contains(o.holds, partition) {
+		if m.there(o) && slices.Contains(o.Holds, partition) {
 			return true
 		}
 	}
@@ -226,7 +239,7 @@ func (m *membership) share(partitions int) map[int]bool {
 	}
 	members := []string{m.id}
 	for id, o := range m.others {
-		if m.there(o) {
+		if m.there(o) && !o.Leaving {
 			members = append(members, id)
 		}
 	}

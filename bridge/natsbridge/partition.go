@@ -75,15 +75,19 @@ func (p *partition) Next(ctx context.Context) (bridge.Delivery, error) {
 func (p *partition) run(ctx context.Context) {
 	defer close(p.ended)
 	defer p.drop()
+	defer p.learnPin()
 	for ctx.Err() == nil {
 		err := p.begin(ctx)
 		if err == nil {
 			err = p.course(ctx)
 		}
+		if ctx.Err() != nil {
+			return
+		}
 		p.drop()
 		p.rewound = p.told
 		p.fails++
-		if err != nil && !p.failing && ctx.Err() == nil {
+		if err != nil && p.fails >= tolerated && !p.failing {
 			p.failing = true
 			p.c.e.logger().Warn("natsbridge: a partition can't be read; that is tried again",
 				"group", p.c.group, "partition", p.number, "error", explain(err))
@@ -93,6 +97,10 @@ func (p *partition) run(ctx context.Context) {
 		}
 	}
 }
+
+// tolerated is how many courses in a row may fail until that is logged: while a cluster
+// elects leaders, some do.
+const tolerated = 10
 
 // wait waits, and tells that the messages come again if that is to be told.
 func (p *partition) wait(ctx context.Context, d time.Duration) {
@@ -134,31 +142,74 @@ func (p *partition) begin(ctx context.Context) error {
 func (p *partition) rewind(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.refresh())
 	defer cancel()
-	if pinned, err := p.pinned(ctx); err != nil {
+	if pinned, _, err := p.pinned(ctx); err != nil {
 		return err
 	} else if pinned != p.pin {
 		p.pin = ""
 		return nil
 	}
-	if _, err := p.c.e.js.ResetConsumer(ctx, p.c.e.cfg.logStream(), p.c.durable(p.number)); err != nil {
-		return fmt.Errorf("resetting the consumer: %w", explain(err))
+	if err := p.resetConsumer(ctx); err != nil {
+		return err
 	}
 	p.reset = true
 	return nil
 }
 
-// pinned is the client that the server has pinned.
-func (p *partition) pinned(ctx context.Context) (string, error) {
+func (p *partition) resetConsumer(ctx context.Context) error {
+	if _, err := p.c.e.js.ResetConsumer(ctx, p.c.e.cfg.logStream(), p.c.durable(p.number)); err != nil {
+		return fmt.Errorf("resetting the consumer: %w", explain(err))
+	}
+	return nil
+}
+
+// pinned is the client that the server has pinned, and how many messages are in the hands
+// of it, or of one before.
+func (p *partition) pinned(ctx context.Context) (pin string, inHand int, err error) {
 	consumer, err := p.c.e.js.Consumer(ctx, p.c.e.cfg.logStream(), p.c.durable(p.number))
 	if err != nil {
-		return "", fmt.Errorf("asking for the consumer: %w", explain(err))
+		return "", 0, fmt.Errorf("asking for the consumer: %w", explain(err))
 	}
-	for _, group := range consumer.CachedInfo().PriorityGroups {
+	info := consumer.CachedInfo()
+	for _, group := range info.PriorityGroups {
 		if group.Group == pinGroup {
-			return group.PinnedClientID, nil
+			pin = group.PinnedClientID
 		}
 	}
-	return "", nil
+	return pin, info.NumAckPending, nil
+}
+
+// claim frees what a client had in hand that is no longer pinned. The server pins another only
+// when it has a message for it: if there is no new one, that would be when the time for acknowledgements is over.
+func (p *partition) claim(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, p.refresh())
+	defer cancel()
+	if pinned, inHand, err := p.pinned(ctx); err != nil || pinned != "" || inHand == 0 {
+		return err
+	}
+	return p.resetConsumer(ctx)
+}
+
+// learnPin learns, at the end, whether the server has pinned the client just now: to
+// unpin it spares another member the time until that ends by itself.
+func (p *partition) learnPin() {
+	if p.pin != "" || p.inbox == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+	defer cancel()
+	if p.c.e.conn.FlushWithContext(ctx) != nil { // what the server has sent until now is here then
+		return
+	}
+	for {
+		select {
+		case msg := <-p.arrived:
+			if pin := msg.Header.Get(pinHeader); pin != "" {
+				p.pin = pin
+			}
+		default:
+			return
+		}
+	}
 }
 
 // drop ends a course.
@@ -195,6 +246,11 @@ func (p *partition) course(ctx context.Context) error {
 				return err
 			}
 		case <-refresh.C:
+			if p.pin == "" {
+				if err := p.claim(ctx); err != nil {
+					return err
+				}
+			}
 			if err := p.ask(); err != nil {
 				return err
 			}
@@ -239,10 +295,14 @@ type pullRequest struct {
 	ID      string        `json:"id,omitempty"`
 }
 
-// ask asks the server for as many messages as there may be in hand. A request lasts
-// until after the next, so that there is always one.
+// ask asks the server for as many messages as there may be in hand, or for one that
+// brings the pin. A request lasts until after the next, so that there is always one.
 func (p *partition) ask() error {
-	data, err := json.Marshal(pullRequest{maxAckPending, p.refresh() * 3 / 2, pinGroup, p.pin})
+	batch := maxAckPending
+	if p.pin == "" {
+		batch = 1
+	}
+	data, err := json.Marshal(pullRequest{batch, p.refresh() * 3 / 2, pinGroup, p.pin})
 	if err != nil {
 		return err
 	}
@@ -324,19 +384,20 @@ func (p *partition) add(msg *nats.Msg) error {
 }
 
 // release gives the partition up, when its handlers have ended: first the server has to have
-// all acknowledgements, then another client may be pinned.
+// all acknowledgements, then it takes back what is in hand, and may pin another client.
+// What fails of that happens by itself, but later.
 func (p *partition) release() {
-	if p.pin == "" {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
 	defer cancel()
 	p.settle(ctx)
-	if pinned, err := p.pinned(ctx); err != nil || pinned != p.pin {
+	if pinned, _, err := p.pinned(ctx); p.pin == "" || err != nil || pinned != p.pin {
+		return
+	}
+	if err := p.resetConsumer(ctx); err != nil {
 		return
 	}
 	stream, err := p.c.e.js.Stream(ctx, p.c.e.cfg.logStream())
 	if err == nil {
-		_ = stream.UnpinConsumer(ctx, p.c.durable(p.number), pinGroup) // the pin ends by itself, too
+		_ = stream.UnpinConsumer(ctx, p.c.durable(p.number), pinGroup) // see above
 	}
 }

@@ -50,6 +50,9 @@ func publish(t *testing.T, p *peer, conversation string, from, to int) {
 
 // newEmbedded is an engine with so many partitions.
 func newEmbedded(t *testing.T, partitions int, patience time.Duration) *embeddedInstance {
+	if patience == 0 {
+		patience = time.Minute
+	}
 	return embedded{}.Start(t, bridgetest.Config{Partitions: partitions, Patience: patience}).(*embeddedInstance)
 }
 
@@ -179,6 +182,22 @@ func TestTakeOver(t *testing.T) {
 	first.Kill()
 	publish(t, second, "a", 20, 40)
 	takesOver.eventually(t, ids("a", 2, 40)) // a/5, too: the server counts only what is done without a gap
+}
+
+// A standby takes over also if there is nothing new, and before the time for
+// acknowledgements is over.
+func TestTakeOverInSilence(t *testing.T) {
+	e := newEmbedded(t, 1, 0)
+	first, second := connect(t, e), connect(t, e)
+	var gone, takesOver got
+	publish(t, second, "a", 0, 3)
+	join(t, first, "group", gone.note(never))
+	gone.eventually(t, ids("a", 0, 3))
+	join(t, second, "group", takesOver.note(always))
+	began := time.Now()
+	first.Kill()
+	takesOver.eventually(t, ids("a", 0, 3))
+	assert.Less(t, time.Since(began), e.Limits().TakeOver)
 }
 
 // What the client had in its buffer when it lost the partition's connection is not
@@ -352,13 +371,15 @@ func TestHandover(t *testing.T) {
 		<-finish
 		assert.NoError(t, d.Done(context.WithoutCancel(ctx)))
 	})
+	end := sync.OnceFunc(func() { close(finish) })
+	t.Cleanup(end)
 	<-taken
 	var after got
 	second := join(t, q, "group", after.note(always))
 	first.end()
 	time.Sleep(memberTTL * 3 / 2) // the pin would be over by now
 	assert.Empty(t, second.partitions())
-	close(finish)
+	end()
 	<-first.over
 	publish(t, p, "a", 1, 2)
 	after.eventually(t, ids("a", 1, 2))
@@ -376,6 +397,8 @@ func TestHandoverIsBounded(t *testing.T) {
 		close(taken)
 		<-finish
 	})
+	end := sync.OnceFunc(func() { close(finish) })
+	t.Cleanup(end)
 	<-taken
 	var after got
 	join(t, q, "group", after.note(always))
@@ -386,7 +409,7 @@ func TestHandoverIsBounded(t *testing.T) {
 		t.Error("Consume has returned before its handlers")
 	default:
 	}
-	close(finish)
+	end()
 	<-first.over
 }
 
