@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -53,13 +52,8 @@ func (e *Engine) Setup(ctx context.Context) error {
 // checkServer returns an error for a server that is too old. What it can't read, it
 // takes for new.
 func checkServer(version string) error {
-	parts := strings.SplitN(version, ".", 3)
-	if len(parts) < 2 {
-		return nil
-	}
-	major, err1 := strconv.Atoi(parts[0])
-	minor, err2 := strconv.Atoi(parts[1])
-	if err1 != nil || err2 != nil || slices.Compare([]int{major, minor}, leastServer[:]) >= 0 {
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 || slices.Compare([]int{major, minor}, leastServer[:]) >= 0 {
 		return nil
 	}
 	return fmt.Errorf("natsbridge: the server has version %s: needs %d.%d or later", version, leastServer[0], leastServer[1])

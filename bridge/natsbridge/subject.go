@@ -39,6 +39,9 @@ func token(text string) string {
 
 // key makes one part of a bucket's key, or of a consumer's name, of a text.
 func key(text string) string {
+	if text == "" {
+		return "="
+	}
 	return escape(text, '=', func(c byte) bool {
 		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 	})

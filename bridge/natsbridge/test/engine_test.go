@@ -137,7 +137,7 @@ func (i *instance) ConnectWith(t testing.TB, partitions int) error {
 func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
 	p, err := i.open(t)
 	require.NoError(t, err)
-	letters, err := p.Engine.DeadLetters(group)
+	letters, err := p.DeadLetters(group)
 	require.NoError(t, err)
 	list, err := letters.List(t.Context(), 0, 0)
 	require.NoError(t, err)
