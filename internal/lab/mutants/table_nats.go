@@ -25,7 +25,7 @@ var natsMutants = []mutant{
 		removed: "a message that comes again has those behind it come again",
 		in:      "bridge/natsbridge partition.take",
 		old:     "!p.reset || meta.Sequence.Consumer != p.next || meta.NumDelivered != 1",
-		new:     "!p.reset",
+		new:     "!p.reset || meta == nil",
 		tests:   "TestPatience",
 		pkg:     "bridge/natsbridge/test",
 	},
