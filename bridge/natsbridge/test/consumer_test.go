@@ -172,6 +172,7 @@ func idle(ctx context.Context, part bridge.Partition) {
 // A standby that takes over a partition begins with what was not done, and gets all in order, also what
 // is published meanwhile.
 func TestTakeOver(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	first, second := connect(t, e), connect(t, e)
 	var gone, takesOver got
@@ -187,6 +188,7 @@ func TestTakeOver(t *testing.T) {
 // A standby takes over also if there is nothing new, and before the time for
 // acknowledgements is over.
 func TestTakeOverInSilence(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	first, second := connect(t, e), connect(t, e)
 	var gone, takesOver got
@@ -203,6 +205,7 @@ func TestTakeOverInSilence(t *testing.T) {
 // What the client had in its buffer when it lost the partition's connection is not
 // returned before what comes again.
 func TestABrokenConnection(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	p, other := connect(t, e), connect(t, e)
 	publish(t, other, "a", 0, 10)
@@ -239,6 +242,7 @@ const shareInterval = 200 * time.Millisecond
 
 // What is left undone too long comes again, and what was behind it, in order.
 func TestPatience(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, time.Second)
 	p := connect(t, e)
 	publish(t, p, "a", 0, 10)
@@ -259,6 +263,7 @@ func TestPatience(t *testing.T) {
 
 // A message that is worked on does not come again, nor does one that waits for Next.
 func TestWorking(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, time.Second)
 	p := connect(t, e)
 	publish(t, p, "a", 0, 3)
@@ -329,11 +334,14 @@ func TestShare(t *testing.T) {
 	members[3].leave()
 	members = []*member{members[0], members[2]}
 	even(2)
+	mu.Lock()
+	defer mu.Unlock()
 	assert.Equal(t, 1, most, "owners of a partition at a time")
 }
 
 // A member that is alone gets all, and what it has done does not come again after it left.
 func TestGoodbye(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 2, 0)
 	p := connect(t, e)
 	for round := range 3 {
@@ -357,6 +365,7 @@ func TestGoodbye(t *testing.T) {
 // A partition goes to another member when its handlers have ended, and not before, however
 // long the server would have waited for a word.
 func TestHandover(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	p, q := connect(t, e), connect(t, e)
 	publish(t, p, "a", 0, 1)
@@ -387,6 +396,7 @@ func TestHandover(t *testing.T) {
 
 // Handlers that do not end do not keep a partition from others for longer than stated.
 func TestHandoverIsBounded(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	p, q := connect(t, e, natsbridge.WithHandover(100*time.Millisecond)), connect(t, e)
 	publish(t, p, "a", 0, 1)
@@ -415,6 +425,7 @@ func TestHandoverIsBounded(t *testing.T) {
 
 // A member that is cut off ends with its partitions when the others must take it for dead.
 func TestCutOff(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 2, 0)
 	p := connect(t, e)
 	m := join(t, p, "group", idle)

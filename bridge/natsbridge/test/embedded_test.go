@@ -16,7 +16,10 @@ import (
 	"github.com/crisp-go/crisp/bridge/natsembed"
 )
 
-func TestEmbedded(t *testing.T) { bridgetest.Run(t, embedded{}) }
+func TestEmbedded(t *testing.T) {
+	t.Parallel() // with those tests that wait, too
+	bridgetest.Run(t, embedded{})
+}
 
 // embedded is the engine with a server within the program.
 type embedded struct{}

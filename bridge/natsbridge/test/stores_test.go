@@ -12,6 +12,7 @@ import (
 
 // A lease that was renewed ends by itself as one does that was not.
 func TestALeaseEndsAfterItWasRenewed(t *testing.T) {
+	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	lease := connect(t, e).Lease("rtm")
 	for range 2 {
