@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // fixImports adds the imports that a change needs and blanks those that it
@@ -63,5 +64,5 @@ func localName(spec *ast.ImportSpec, pkg string) string {
 	if spec.Name != nil {
 		return spec.Name.Name
 	}
-	return path.Base(majorVersion.ReplaceAllString(pkg, ""))
+	return strings.TrimSuffix(path.Base(majorVersion.ReplaceAllString(pkg, "")), ".go")
 }

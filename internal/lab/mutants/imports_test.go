@@ -43,6 +43,11 @@ func TestFixImports(t *testing.T) {
 			nil,
 			"package p\n\nimport _ \"embed\"\n",
 		},
+		"a path that ends as a file does": {
+			"package p\n\nimport \"github.com/nats-io/nats.go\"\n\nvar x nats.Msg\n",
+			nil,
+			"package p\n\nimport \"github.com/nats-io/nats.go\"\n\nvar x nats.Msg\n",
+		},
 		"another name": {
 			"package p\n\nimport sys \"os\"\n\nvar x = sys.Args\n",
 			nil,

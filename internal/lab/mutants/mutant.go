@@ -23,7 +23,7 @@ type mutant struct {
 	and     string // declarations that new needs
 	imports string // packages that new needs, separated by spaces
 	tests   string // those that are to notice, separated by spaces; a slash and the beginning of a name picks subtests
-	pkg     string // the folder of the package's own tests, if it is not that of the declaration
+	pkg     string // the folder of the package's own tests, if it is not that of the declaration; it may be a module of its own
 }
 
 // folders are where the tests may be: beside the declaration, or where the whole
@@ -90,11 +90,15 @@ func (m mutant) test(ctx context.Context, code *module) (verdict, error) {
 	// Without vet: it would refuse some changes that compile, and say nothing of
 	// the tests. One package at a time, for the tests that measure.
 	args := []string{"test", "-json", "-vet=off", "-overlay=" + overlay, "-count=1", "-p=1", "-timeout=120s", "-run=" + m.pattern()}
+	where := code.root
+	if code.nested(folders[0]) { // which has no other tests than its own
+		where, folders = filepath.Join(where, folders[0]), []string{"."}
+	}
 	for _, folder := range folders {
 		args = append(args, "./"+folder)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // what it runs is in the table
-	cmd.Dir = code.root
+	cmd.Dir = where
 	output, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return verdict{}, err

@@ -6,4 +6,4 @@ import "slices"
 // of faults, and what the bridge promises.
 var mutants = slices.Concat(
 	deliveryMutants, queueMutants, gapMutants, connectionMutants, frameMutants, endMutants, backfillMutants, positionMutants, webhookMutants,
-	answerMutants, clockMutants, historyMutants, onceMutants, retryMutants, pauseMutants, toldMutants, redactionMutants, userCodeMutants, bridgeMutants)
+	answerMutants, clockMutants, historyMutants, onceMutants, retryMutants, pauseMutants, toldMutants, redactionMutants, userCodeMutants, bridgeMutants, natsMutants)

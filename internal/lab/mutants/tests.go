@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,12 @@ func (m *module) withTests(broken mutant) ([]string, error) {
 		}
 	}
 	return some, nil
+}
+
+// nested reports whether a folder is a module of its own.
+func (m *module) nested(folder string) bool {
+	_, err := os.Stat(filepath.Join(m.root, folder, "go.mod"))
+	return err == nil && folder != "."
 }
 
 // testsOf is the code of those of a folder's tests that go builds here.

@@ -1,0 +1,126 @@
+// Package natsbridge keeps the bridge's log in NATS JetStream, server 2.14 or later: in a
+// server of its own, in a cluster, or in one within the program (natsembed).
+//
+//	conn, err := natsbridge.Connect("nats://127.0.0.1:4222", nats.UserCredentials("crisp.creds"))
+//	engine, err := natsbridge.New(conn)
+//	err = engine.Setup(ctx)
+//	…
+//	bridge.Publish(router, engine.Publisher())
+//	consumer, err := engine.Consumer("support-bot")
+//
+// What is in the server, with the prefix "crisp":
+//
+//	stream CRISP      crisp.v1.{partition}.{website}.{event}   the log
+//	stream CRISP_DLQ  crisp.dlq.{group}                        dead letters
+//	bucket CRISP      leases, positions, and who is in a group
+//
+// A server that runs by itself writes to its disk what it has acknowledged up to two
+// minutes later, unless its configuration says sync_interval: always. Without that, keep three
+// replicas, on machines that do not fail together.
+package natsbridge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/crisp-go/crisp/bridge"
+)
+
+// Connect makes a connection as the bridge wants it: it reconnects forever, and returns
+// an error while it can't, rather than keep for later what is published. The options, such as
+// [nats.UserCredentials], [nats.Nkey], [nats.UserInfo], [nats.Token] and [nats.Secure], come
+// on top. It is the caller's to close.
+func Connect(url string, options ...nats.Option) (*nats.Conn, error) {
+	conn, err := nats.Connect(url, append([]nats.Option{
+		nats.Name("crisp-bridge"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectBufSize(-1),
+	}, options...)...)
+	if err != nil {
+		return nil, fmt.Errorf("natsbridge: connecting: %w", explain(err))
+	}
+	return conn, nil
+}
+
+// Engine is the log in a NATS server or a cluster. Its methods may be called from any
+// goroutine. What it returns works once [Engine.Setup] has returned nil.
+type Engine struct {
+	conn *nats.Conn
+	js   jetstream.JetStream
+	cfg  config
+
+	ready atomic.Pointer[stored]
+}
+
+// stored is what Setup has found or made in the server.
+type stored struct {
+	partitions int
+	letters    jetstream.Stream
+	bucket     jetstream.Stream
+	members    jetstream.KeyValue
+}
+
+// New makes an engine of a connection, which stays the caller's to close, after all that uses the
+// engine. It asks the server nothing yet.
+func New(conn *nats.Conn, options ...Option) (*Engine, error) {
+	if conn == nil {
+		return nil, errors.New("natsbridge: New(nil): needs a connection")
+	}
+	e := &Engine{conn: conn, cfg: defaults()}
+	for _, option := range options {
+		if err := option.apply(&e.cfg); err != nil {
+			return nil, err
+		}
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, fmt.Errorf("natsbridge: %w", explain(err))
+	}
+	e.js = js
+	return e, nil
+}
+
+// Partitions is how many partitions the log has; 0 before [Engine.Setup].
+func (e *Engine) Partitions() int {
+	if s := e.ready.Load(); s != nil {
+		return s.partitions
+	}
+	return 0
+}
+
+// stored is what is in the server, if that is known.
+func (e *Engine) stored() (*stored, error) {
+	if s := e.ready.Load(); s != nil {
+		return s, nil
+	}
+	return nil, errors.New("natsbridge: the engine is not set up: call Setup first")
+}
+
+func (e *Engine) logger() *slog.Logger {
+	if e.cfg.logger != nil {
+		return e.cfg.logger
+	}
+	return slog.Default()
+}
+
+var (
+	_ bridge.Publisher = (*publisher)(nil)
+	_ bridge.Consumer  = (*Consumer)(nil)
+)
+
+// errAway is what calls return while there is no server.
+var errAway = errors.New("there is no connection to a server at present")
+
+// explain says what the client means when it has no connection: its words are those of a
+// buffer, which the bridge does without.
+func explain(err error) error {
+	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) {
+		return fmt.Errorf("%w (%w)", errAway, err)
+	}
+	return err
+}
