@@ -16,8 +16,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // serveFlags are the flags of crisp serve.
