@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/daemon"
+)
+
+// closePatience is how long the engine may take to close.
+const closePatience = 10 * time.Second
+
+// daemon takes events until ctx ends.
+func (a *app) daemon(ctx context.Context) (err error) {
+	c, err := a.configIn()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.HTTP.Addr)
+	if err != nil {
+		return coded{fmt.Errorf("http.addr: %w", err), exitFailed}
+	}
+	defer listener.Close() //nolint:errcheck // it is closed already, unless an error is told
+	e, err := a.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+		defer cancel()
+		err = errors.Join(err, e.Close(patience))
+		if err == nil {
+			slog.Info("ended")
+		}
+	}()
+	d, err := daemon.New(c, e, slog.Default(), a.hide)
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx, listener)
+}

@@ -1,0 +1,51 @@
+// Package engine opens the engine that the configuration names. What the rest of the
+// program needs of an engine is an [Engine].
+package engine
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/bridge"
+)
+
+// Engine is a log, and what goes with it.
+type Engine interface {
+	Publisher() bridge.Publisher
+	Lease(name string) crisp.Lease
+	Position(name string) crisp.PositionStore
+
+	// Ping returns nil if the engine takes messages now, as far as can be told.
+	Ping(ctx context.Context) error
+
+	// Read returns the messages of the log from a time on, and goes on with those that
+	// come, until ctx ends. Those of a conversation are in order.
+	Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error]
+
+	// Letters returns what a group has given up, the oldest first; an empty group stands
+	// for all of them.
+	Letters(ctx context.Context, group string) iter.Seq2[Letter, error]
+	// Replay puts what a letter has back into the log, and removes the letter.
+	Replay(ctx context.Context, letter Letter) error
+	// Discard removes a letter.
+	Discard(ctx context.Context, letter Letter) error
+
+	// Close ends the connection, and an engine that runs in this process.
+	Close(ctx context.Context) error
+}
+
+// Letter is a dead letter, and what it is called.
+type Letter struct {
+	ID string // digits, or a partition and digits
+	bridge.DeadLetter
+}
+
+// ErrUnreachable is what errors match that say that the engine does not answer.
+var ErrUnreachable = errors.New("the engine is not reachable")
+
+// ErrInUse is what errors match that say that another process has the folder of the
+// embedded engine.
+var ErrInUse = errors.New("the folder is in use by another process")
