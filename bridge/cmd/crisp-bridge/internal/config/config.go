@@ -66,7 +66,7 @@ type HTTP struct {
 	Addr string `toml:"addr"`
 }
 
-// Engine says where the log is.
+// Engine says where the log is. What is zero stays as it is in a log that is there.
 type Engine struct {
 	Kind       string `toml:"kind"`
 	Partitions int    `toml:"partitions"`
@@ -83,8 +83,9 @@ type Engine struct {
 	CredsFile string   `toml:"creds_file"`
 	CAFile    string   `toml:"ca_file"`
 
-	MaxAge   Duration `toml:"max_age"`
-	MaxBytes int64    `toml:"max_bytes"`
+	Prefix   string    `toml:"prefix"` // of all names in the engine
+	MaxAge   *Duration `toml:"max_age"`
+	MaxBytes *int64    `toml:"max_bytes"`
 }
 
 // Log says what is logged, and how.
@@ -152,17 +153,10 @@ func Default() Config {
 			Backfill:       true,
 			BackfillMaxAge: Duration(24 * time.Hour),
 		},
-		Hooks: Hooks{Path: "/hooks", URLParam: "key", Timeout: Duration(5 * time.Second)},
-		HTTP:  HTTP{Addr: "127.0.0.1:8080"},
-		Engine: Engine{
-			Kind:       EngineEmbedded,
-			Partitions: 16,
-			Dir:        "crisp-bridge-data",
-			Replicas:   1,
-			MaxAge:     Duration(7 * 24 * time.Hour),
-			MaxBytes:   10 << 30,
-		},
-		Log: Log{Level: "info", Format: "text"},
+		Hooks:  Hooks{Path: "/hooks", URLParam: "key", Timeout: Duration(5 * time.Second)},
+		HTTP:   HTTP{Addr: "127.0.0.1:8080"},
+		Engine: Engine{Kind: EngineEmbedded, Dir: "crisp-bridge-data", Prefix: "crisp"},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }
 

@@ -54,7 +54,7 @@ backfill = false
 kind = "nats"
 servers = ["nats://a:4222", "nats://b:4222"]
 replicas = 3
-max_bytes = 1000
+max_bytes = 1048576
 `)
 	c, err := Read(path, append([]string{
 		"CRISP_BRIDGE_TRANSPORTS=rtm, hooks",
@@ -71,7 +71,7 @@ max_bytes = 1000
 	assert.Equal(t, []string{"message:send"}, c.RTM.Events)
 	assert.False(t, c.RTM.Backfill)
 	assert.Equal(t, 1, c.Engine.Replicas)
-	assert.Equal(t, int64(1000), c.Engine.MaxBytes)
+	assert.Equal(t, int64(1<<20), *c.Engine.MaxBytes)
 	assert.Equal(t, "127.0.0.1:8080", c.HTTP.Addr)
 	assert.Contains(t, c.Hidden(), "me:hidden-password")
 }
@@ -175,8 +175,8 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 			want:    []string{`engine.listen: "0.0.0.0:4222" is no address on this machine`},
 		},
 		"numbers out of bounds": {
-			environ: []string{"CRISP_BRIDGE_ENGINE_PARTITIONS=0", "CRISP_BRIDGE_ENGINE_MAX_AGE=-1s", "CRISP_BRIDGE_DRAIN=0s"},
-			want:    []string{"engine.partitions: 0 is not within 1 and 1024", "engine.max_age and engine.max_bytes", "drain: 0s is not above 0"},
+			environ: []string{"CRISP_BRIDGE_ENGINE_PARTITIONS=300", "CRISP_BRIDGE_ENGINE_MAX_AGE=-1s", "CRISP_BRIDGE_ENGINE_REPLICAS=2", "CRISP_BRIDGE_ENGINE_MAX_BYTES=5", "CRISP_BRIDGE_ENGINE_PREFIX=a b", "CRISP_BRIDGE_DRAIN=0s"},
+			want:    []string{"engine.partitions: 300 is not within 1 and 256", "engine.replicas: 2 is none of", "engine.max_age: -1s is below 1m", "engine.max_bytes: 5 is below", "engine.prefix: ", "drain: 0s is not above 0"},
 		},
 		"an address without a port": {
 			environ: []string{"CRISP_BRIDGE_HTTP_ADDR=localhost"},
@@ -252,7 +252,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 func TestEachSettingCanBeSetByAVariable(t *testing.T) {
 	c := Default()
 	for _, s := range settings(&c) {
-		text := map[string]string{"int": "7", "int64": "7", "bool": "true", "config.Duration": "7s"}[s.value.Type().String()]
+		text := map[string]string{"int": "7", "int64": "7", "bool": "true", "config.Duration": "7s"}[strings.TrimPrefix(s.value.Type().String(), "*")]
 		if text == "" {
 			text = "text"
 		}

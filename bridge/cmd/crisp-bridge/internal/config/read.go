@@ -49,6 +49,8 @@ func (c *Config) defaultTransports() (transports []string) {
 	return transports
 }
 
+var validPrefix = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+){0,31}$`)
+
 var validName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // CheckIn returns what is wrong with how events come in, joined.
@@ -147,7 +149,7 @@ func (c *Config) checkEngine() (problems []error) {
 		if len(e.Servers) > 0 {
 			wrong("engine.servers: the embedded engine has none; did you mean engine.kind = \"nats\"?")
 		}
-		if e.Replicas != 1 {
+		if e.Replicas > 1 {
 			wrong("engine.replicas: the embedded engine has one copy of the log; more need NATS or Kafka")
 		}
 	case EngineNATS, EngineKafka:
@@ -163,14 +165,20 @@ func (c *Config) checkEngine() (problems []error) {
 	if e.Listen != "" && !isLoopback(e.Listen) {
 		wrong("engine.listen: %q is no address on this machine, such as 127.0.0.1:4222; for others, run NATS", e.Listen)
 	}
-	if e.Partitions < 1 || e.Partitions > 1024 {
-		wrong("engine.partitions: %d is not within 1 and 1024", e.Partitions)
+	if e.Partitions < 0 || e.Partitions > 256 {
+		wrong("engine.partitions: %d is not within 1 and 256", e.Partitions)
 	}
-	if e.Replicas < 1 || e.Replicas > 5 {
-		wrong("engine.replicas: %d is not within 1 and 5", e.Replicas)
+	if e.Replicas != 0 && e.Replicas != 1 && e.Replicas != 3 && e.Replicas != 5 {
+		wrong("engine.replicas: %d is none of 1, 3 and 5", e.Replicas)
 	}
-	if e.MaxAge < 0 || e.MaxBytes < 0 {
-		wrong("engine.max_age and engine.max_bytes are 0 (no limit) or more")
+	if e.MaxAge != nil && *e.MaxAge != 0 && *e.MaxAge < Duration(time.Minute) {
+		wrong("engine.max_age: %s is below 1m; 0s is no limit", e.MaxAge)
+	}
+	if e.MaxBytes != nil && *e.MaxBytes != 0 && *e.MaxBytes < 1<<20 {
+		wrong("engine.max_bytes: %d is below 1048576; 0 is no limit", *e.MaxBytes)
+	}
+	if !validPrefix.MatchString(e.Prefix) || len(e.Prefix) > 64 {
+		wrong("engine.prefix: it has up to 64 letters, digits and hyphens, and dots between them")
 	}
 	return problems
 }

@@ -49,6 +49,10 @@ func varName(name string) string {
 
 // set sets the value from a text; lists have commas in between.
 func (s setting) set(text string) error {
+	if s.value.Kind() == reflect.Pointer {
+		s.value.Set(reflect.New(s.value.Type().Elem()))
+		return setting{value: s.value.Elem()}.set(text)
+	}
 	if u, ok := s.value.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
 	}

@@ -33,6 +33,8 @@ type Daemon struct {
 	hook  *crisp.Webhook // nil without web hooks
 	lease *watchedLease  // nil without RTM
 
+	clientOptions []crisp.Option // for tests
+
 	rtm    atomic.Pointer[crisp.RTM] // nil unless this process leads
 	ending atomic.Bool
 }

@@ -45,7 +45,7 @@ func refused(err error) bool {
 
 // stream receives over the RTM API until ctx ends.
 func (d *Daemon) stream(ctx context.Context) error {
-	opts := []crisp.Option{crisp.WithLogger(d.logger)}
+	opts := append([]crisp.Option{crisp.WithLogger(d.logger)}, d.clientOptions...)
 	if d.config.Crisp.BaseURL != "" {
 		opts = append(opts, crisp.WithBaseURL(d.config.Crisp.BaseURL))
 	}
@@ -55,10 +55,8 @@ func (d *Daemon) stream(ctx context.Context) error {
 	}
 	defer client.CloseIdleConnections()
 	router := crisp.NewRouter()
-	if err := bridge.Publish(router, d.publisher); err != nil {
-		return err
-	}
-	rtm, err := client.NewRTM(router, d.rtmOptions()...)
+	intake := bridge.Publish(router, d.publisher)
+	rtm, err := client.NewRTM(router, append(d.rtmOptions(), crisp.WithHooks(intake.Hooks(ctx)))...)
 	if err != nil {
 		return err
 	}
@@ -76,7 +74,7 @@ func (d *Daemon) rtmOptions() []crisp.RTMOption {
 		crisp.WithConcurrency(c.Concurrency),
 		crisp.WithPosition(d.engine.Position(c.Name)),
 		crisp.WithFilter(crisp.Filter{Events: c.Events, Rooms: d.config.Rooms()}),
-		crisp.WithHooks(d.metrics.Hooks(bridge.Hooks(d.publisher, d.logHooks()))),
+		crisp.WithHooks(d.metrics.Hooks(d.logHooks())),
 		// A lease that is lost leaves a fifth of it until another process begins.
 		crisp.WithDrainTimeout(c.LeaseTTL.Std() * 3 / 20),
 		crisp.WithAutoRebind(),
@@ -115,13 +113,8 @@ func (d *Daemon) roleChanged(role Role) {
 // newHook makes what receives web hooks.
 func (d *Daemon) newHook() (*crisp.Webhook, error) {
 	router := crisp.NewRouter()
-	if err := bridge.Publish(router, d.publisher); err != nil {
-		return nil, err
-	}
-	opts := []crisp.WebhookOption{
-		crisp.WithHandlerTimeout(d.config.Hooks.Timeout.Std()),
-		crisp.WithHookLogger(d.logger),
-	}
+	bridge.Publish(router, d.publisher, bridge.WithHookPatience(d.config.Hooks.Timeout.Std()))
+	opts := []crisp.WebhookOption{crisp.WithHookLogger(d.logger)}
 	if secret := d.config.Secrets.SigningSecret; secret != "" {
 		opts = append(opts, crisp.WithSigningSecrets(secret))
 	}
