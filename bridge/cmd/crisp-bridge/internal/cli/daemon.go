@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/daemon"
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/engine"
 )
 
 // closePatience is how long the engine may take to close.
@@ -25,7 +26,7 @@ func (a *app) daemon(ctx context.Context) (err error) {
 		return coded{fmt.Errorf("http.addr: %w", err), exitFailed}
 	}
 	defer listener.Close() //nolint:errcheck // it is closed already, unless an error is told
-	e, err := a.open(ctx, c)
+	e, err := engine.Open(ctx, c, slog.Default(), true)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,12 +26,12 @@ handle, with the error of the last attempt.`,
 func (a *app) dlqListCommand() *cobra.Command {
 	var f format
 	cmd := &cobra.Command{
-		Use:   "list [GROUP]",
+		Use:   "list GROUP",
 		Short: "List dead letters, the oldest first",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e engine.Engine) error {
-				for letter, err := range e.Letters(ctx, strings.Join(args, "")) {
+				for letter, err := range e.Letters(ctx, args[0]) {
 					if err != nil {
 						return err
 					}
@@ -69,8 +68,8 @@ func (a *app) dlqReplayCommand() *cobra.Command {
 	return a.dlqActCommand(&cobra.Command{
 		Use:   "replay GROUP ID…",
 		Short: "Put dead letters back into the log",
-		Long: `Put dead letters back into the log, for all groups: as new messages, behind what has
-come since. The letters are removed.`,
+		Long: `Put dead letters back into the log, for their group alone, behind what has come since.
+The letters are removed.`,
 	}, "replayed", engine.Engine.Replay)
 }
 

@@ -163,7 +163,7 @@ func (a *app) configIn() (config.Config, error) {
 	return c, nil
 }
 
-// open opens the engine of the configuration.
+// open opens the engine of the configuration, which may be in another process.
 func (a *app) open(ctx context.Context, c config.Config) (engine.Engine, error) {
-	return engine.Open(ctx, c, slog.Default())
+	return engine.Open(ctx, c, slog.Default(), false)
 }

@@ -118,14 +118,8 @@ func (d *Daemon) watch(ctx context.Context) error {
 	}
 }
 
-func (d *Daemon) countLetters(ctx context.Context) (n int, err error) {
+func (d *Daemon) countLetters(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
-	for _, err := range d.engine.Letters(ctx, "") {
-		if err != nil {
-			return 0, err
-		}
-		n++
-	}
-	return n, nil
+	return d.engine.CountLetters(ctx)
 }

@@ -25,10 +25,11 @@ type Engine interface {
 	// come, until ctx ends. Those of a conversation are in order.
 	Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error]
 
-	// Letters returns what a group has given up, the oldest first; an empty group stands
-	// for all of them.
+	// CountLetters returns how many dead letters there are, of all groups.
+	CountLetters(ctx context.Context) (int, error)
+	// Letters returns what a group has given up, the oldest first.
 	Letters(ctx context.Context, group string) iter.Seq2[Letter, error]
-	// Replay puts what a letter has back into the log, and removes the letter.
+	// Replay has the letter's group get its message again, and removes the letter.
 	Replay(ctx context.Context, letter Letter) error
 	// Discard removes a letter.
 	Discard(ctx context.Context, letter Letter) error
@@ -39,13 +40,9 @@ type Engine interface {
 
 // Letter is a dead letter, and what it is called.
 type Letter struct {
-	ID string // digits, or a partition and digits
+	ID string
 	bridge.DeadLetter
 }
 
 // ErrUnreachable is what errors match that say that the engine does not answer.
 var ErrUnreachable = errors.New("the engine is not reachable")
-
-// ErrInUse is what errors match that say that another process has the folder of the
-// embedded engine.
-var ErrInUse = errors.New("the folder is in use by another process")
