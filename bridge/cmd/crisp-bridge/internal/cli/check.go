@@ -89,5 +89,5 @@ func (a *app) checkEngine(ctx context.Context, c config.Config) (string, error) 
 		return "", err
 	}
 	err = e.Ping(ctx)
-	return fmt.Sprintf("ok, %s with %d partitions", c.Engine.Kind, c.Engine.Partitions), errors.Join(err, e.Close(ctx))
+	return "ok, " + c.Engine.Kind, errors.Join(err, closeEngine(ctx, e))
 }

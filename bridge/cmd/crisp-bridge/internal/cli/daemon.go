@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/daemon"
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/engine"
 )
-
-// closePatience is how long the engine may take to close.
-const closePatience = 10 * time.Second
 
 // daemon takes events until ctx ends.
 func (a *app) daemon(ctx context.Context) (err error) {
@@ -31,9 +27,7 @@ func (a *app) daemon(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
-		defer cancel()
-		err = errors.Join(err, e.Close(patience))
+		err = errors.Join(err, closeEngine(ctx, e))
 		if err == nil {
 			slog.Info("ended")
 		}

@@ -134,7 +134,7 @@ func (a *app) withEngine(ctx context.Context, run func(context.Context, engine.E
 	if err != nil {
 		return err
 	}
-	return errors.Join(run(ctx, e), e.Close(context.WithoutCancel(ctx)))
+	return errors.Join(run(ctx, e), closeEngine(ctx, e))
 }
 
 // letter is the JSON of a dead letter.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -166,4 +167,14 @@ func (a *app) configIn() (config.Config, error) {
 // open opens the engine of the configuration, which may be in another process.
 func (a *app) open(ctx context.Context, c config.Config) (engine.Engine, error) {
 	return engine.Open(ctx, c, slog.Default(), false)
+}
+
+// closePatience is how long an engine may take to close.
+const closePatience = 10 * time.Second
+
+// closeEngine closes an engine though ctx may have ended.
+func closeEngine(ctx context.Context, e engine.Engine) error {
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+	defer cancel()
+	return e.Close(patience)
 }

@@ -84,7 +84,7 @@ func (a *app) tail(ctx context.Context, f tailFlags) error {
 	if err != nil {
 		return err
 	}
-	defer e.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	defer closeEngine(ctx, e) //nolint:errcheck // nothing was written
 	for m, err := range e.Read(ctx, from) {
 		if err != nil {
 			return err
