@@ -29,7 +29,7 @@ import (
 
 // program is the bridge in another process.
 type program struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	url  string
 	out  *log
@@ -56,7 +56,7 @@ func (l *log) String() string {
 
 // start runs the bridge against a Crisp, and waits until it takes events. It is killed
 // with the test at the latest.
-func start(t *testing.T, srv *crisptest.Server, vars ...string) *program {
+func start(t testing.TB, srv *crisptest.Server, vars ...string) *program {
 	t.Helper()
 	addr := freePort(t)
 	env := environment(srv)
@@ -141,13 +141,13 @@ func (p *program) ready() (r readiness) {
 
 // server is a NATS server that outlives the bridges of a test.
 type server struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	addr string
 	nats *natsembed.Server
 }
 
-func startServer(t *testing.T) *server {
+func startServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), addr: freePort(t)}
 	s.start()
@@ -172,7 +172,7 @@ func (s *server) vars() []string {
 }
 
 // messages are all that is in the log, partition by partition.
-func messages(t *testing.T, s *natsembed.Server) (all []bridge.Message) {
+func messages(t testing.TB, s *natsembed.Server) (all []bridge.Message) {
 	t.Helper()
 	conn, err := s.Connect()
 	require.NoError(t, err)
