@@ -35,8 +35,9 @@ type Daemon struct {
 
 	clientOptions []crisp.Option // for tests
 
-	rtm    atomic.Pointer[crisp.RTM] // nil unless this process leads
-	ending atomic.Bool
+	rtm      atomic.Pointer[crisp.RTM] // nil unless this process leads
+	rtmEnded atomic.Pointer[error]     // by what, while it is left alone for a while
+	ending   atomic.Bool
 }
 
 // New makes a Daemon of a configuration that was read without an error.

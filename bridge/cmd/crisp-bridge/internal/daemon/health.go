@@ -24,6 +24,7 @@ type rtmState struct {
 	Role      Role   `json:"role"`
 	Connected bool   `json:"connected"`
 	State     string `json:"state,omitempty"` // of the leader's connection
+	Error     string `json:"error,omitempty"` // why this process does not even stand by for a moment
 }
 
 // readiness finds out whether events can be taken now.
@@ -52,7 +53,9 @@ func (d *Daemon) readiness() readiness {
 		state := rtm.State()
 		answer.RTM.State, answer.RTM.Connected = state.String(), state == crisp.StateConnected
 	}
-	switch {
+	switch ended := d.rtmEnded.Load(); {
+	case ended != nil: // web hooks go on
+		answer.RTM.Role, answer.RTM.Error = RoleStandby, d.hide((*ended).Error())
 	case role == RoleUnknown && err != nil:
 		not("whether this process leads is not known: " + d.hide(err.Error()))
 	case role == RoleUnknown:

@@ -25,11 +25,13 @@ func (d *Daemon) receive(ctx context.Context) error {
 			return err
 		}
 		d.logger.Error("the RTM API has ended; it is tried again", "in", againAfter, "error", err)
+		d.rtmEnded.Store(&err)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(againAfter):
 		}
+		d.rtmEnded.Store(nil)
 	}
 }
 
