@@ -1,8 +1,10 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -272,4 +274,34 @@ func FuzzFile(f *testing.F) {
 			_ = c.CheckIn()
 		}
 	})
+}
+
+// TestEachSettingIsInTheGuide with its default, and no other.
+func TestEachSettingIsInTheGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../../../../docs/bridge.md")
+	require.NoError(t, err)
+	rows := map[string]string{} // the default of each
+	for line := range strings.Lines(string(guide)) {
+		cells := strings.Split(line, "|")
+		if name := strings.Trim(cells[min(1, len(cells)-1)], " `"); len(cells) == 5 && strings.Contains(cells[1], "`") {
+			rows[name] = strings.TrimSpace(cells[2])
+		}
+	}
+	c := Default()
+	for _, s := range settings(&c) {
+		said, ok := rows[s.name]
+		delete(rows, s.name)
+		if !assert.True(t, ok, s.name) || s.value.IsZero() || s.value.Kind() == reflect.Pointer {
+			continue
+		}
+		want := fmt.Sprint(s.value.Interface())
+		if d, ok := s.value.Interface().(Duration); ok {
+			want = strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+			if d.Std() < time.Minute {
+				want = d.String()
+			}
+		}
+		assert.Equal(t, "`"+want+"`", said, s.name)
+	}
+	assert.Empty(t, rows)
 }
