@@ -162,7 +162,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		},
 		"an engine that is none": {
 			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=rabbit"},
-			want:    []string{`engine.kind: "rabbit" is none; there are embedded, nats and kafka`},
+			want:    []string{`engine.kind: "rabbit" is none; there are embedded and nats`},
 		},
 		"NATS without servers": {
 			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=nats"},

@@ -150,9 +150,9 @@ func (c *Config) checkEngine() (problems []error) {
 			wrong("engine.servers: the embedded engine has none; did you mean engine.kind = \"nats\"?")
 		}
 		if e.Replicas > 1 {
-			wrong("engine.replicas: the embedded engine has one copy of the log; more need NATS or Kafka")
+			wrong("engine.replicas: the embedded engine has one copy of the log; more need NATS")
 		}
-	case EngineNATS, EngineKafka:
+	case EngineNATS:
 		if len(e.Servers) == 0 {
 			wrong("engine.servers: %s needs the address of a server at least", e.Kind)
 		}
@@ -160,7 +160,7 @@ func (c *Config) checkEngine() (problems []error) {
 			wrong("engine.listen: only the embedded engine listens")
 		}
 	default:
-		wrong("engine.kind: %q is none; there are embedded, nats and kafka", e.Kind)
+		wrong("engine.kind: %q is none; there are embedded and nats", e.Kind)
 	}
 	if e.Listen != "" && !isLoopback(e.Listen) {
 		wrong("engine.listen: %q is no address on this machine, such as 127.0.0.1:4222; for others, run NATS", e.Listen)
