@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+	natsclient "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp"
@@ -235,4 +239,53 @@ func sizeOf(b *testing.B, dir string) (size int64) {
 		return err
 	}))
 	return size
+}
+
+// BenchmarkStream stores messages in a stream by itself, without the bridge: with a sync
+// of each, as the embedded engine has it, and with NATS's default, a sync every two
+// minutes.
+//
+//	go test -run '^$' -bench Stream -benchtime 50000x
+func BenchmarkStream(b *testing.B) {
+	for name, each := range map[string]bool{"sync of each": true, "sync now and then": false} {
+		b.Run(name, func(b *testing.B) { storeBare(b, each) })
+	}
+}
+
+func storeBare(b *testing.B, syncEach bool) {
+	b.Helper()
+	nats, err := server.NewServer(&server.Options{
+		DontListen: true, JetStream: true, StoreDir: b.TempDir(), SyncAlways: syncEach, NoSigs: true, NoLog: true,
+	})
+	require.NoError(b, err)
+	nats.Start()
+	defer nats.WaitForShutdown()
+	defer nats.Shutdown()
+	require.True(b, nats.ReadyForConnections(10*time.Second))
+	conn, err := natsclient.Connect("", natsclient.InProcessServer(nats))
+	require.NoError(b, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(b, err)
+	_, err = js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "BENCH", Subjects: []string{"bench.>"}})
+	require.NoError(b, err)
+	payload, err := json.Marshal((*benched)(nil).message(1))
+	require.NoError(b, err)
+	var next atomic.Int64
+	b.ResetTimer()
+	began := time.Now()
+	var publishers sync.WaitGroup
+	for range 64 {
+		publishers.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if _, err := js.Publish(b.Context(), fmt.Sprint("bench.", n%16), payload); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	publishers.Wait()
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "events/s")
+	b.ReportMetric(float64(len(payload)), "payload-B")
 }

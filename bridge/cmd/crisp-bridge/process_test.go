@@ -139,35 +139,35 @@ func (p *program) ready() (r readiness) {
 	return r
 }
 
-// server is a NATS server that outlives the bridges of a test.
-type server struct {
+// natsServer is a NATS server that outlives the bridges of a test.
+type natsServer struct {
 	t    testing.TB
 	dir  string
 	addr string
 	nats *natsembed.Server
 }
 
-func startServer(t testing.TB) *server {
+func startServer(t testing.TB) *natsServer {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), addr: freePort(t)}
+	s := &natsServer{t: t, dir: t.TempDir(), addr: freePort(t)}
 	s.start()
 	t.Cleanup(s.stop)
 	return s
 }
 
-func (s *server) start() {
+func (s *natsServer) start() {
 	s.t.Helper()
 	var err error
 	s.nats, err = natsembed.Start(natsembed.Options{Dir: s.dir, Listen: s.addr})
 	require.NoError(s.t, err)
 }
 
-func (s *server) stop() {
+func (s *natsServer) stop() {
 	s.t.Helper()
 	assert.NoError(s.t, s.nats.Shutdown(context.Background()))
 }
 
-func (s *server) vars() []string {
+func (s *natsServer) vars() []string {
 	return []string{"CRISP_BRIDGE_ENGINE_KIND=nats", "CRISP_BRIDGE_ENGINE_SERVERS=nats://" + s.addr}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -387,5 +388,79 @@ func TestMetricsHaveNothingOfPeople(t *testing.T) {
 		_, body = get(p.Daemon, "/metrics")
 		assert.Contains(t, body, "crisp_bridge_rtm_connected 0")
 		assert.Contains(t, body, "crisp_bridge_rtm_leader 0")
+	})
+}
+
+// TestMovingFromOneProcessToTheBridge does what docs/scaling.md says: what is said
+// meanwhile is handled once, by the old program or by the workers.
+func TestMovingFromOneProcessToTheBridge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		claims := crisp.NewMemoryClaims(0) // stands for a store that processes share
+		visitors := []*crisptest.Visitor{f.srv.Visitor(), f.srv.Visitor()}
+		want := map[string][]string{}
+		talk := func(texts ...string) {
+			for _, text := range texts {
+				for _, v := range visitors {
+					v.Say(text)
+					want[v.SessionID] = append(want[v.SessionID], text)
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		handled := map[string][]string{}
+		var mu sync.Mutex // guards handled
+		newRouter := func() *crisp.Router {
+			router := crisp.NewRouter()
+			router.Use(crisp.Once(claims))
+			crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+				mu.Lock()
+				defer mu.Unlock()
+				handled[ev.SessionID] = append(handled[ev.SessionID], ev.Text())
+				return nil
+			})
+			return router
+		}
+
+		old, err := f.srv.Client().NewRTM(newRouter(), crisp.WithDrainTimeout(time.Second))
+		require.NoError(t, err)
+		running, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{}, 2)
+		go func() { _ = old.Run(running); ended <- struct{}{} }()
+		require.NoError(t, f.srv.WaitAuthenticated(t.Context()))
+		talk("a", "b")
+		f.start(f.config(config.TransportRTM))
+		synctest.Wait()
+		talk("c", "d")
+		working, stopWorking := context.WithCancel(t.Context())
+		go func() {
+			_ = bridge.Consume(working, f.log.Consumer("bots"), newRouter())
+			ended <- struct{}{}
+		}()
+		talk("e", "f")
+		stop()
+		<-ended
+		talk("g", "h")
+		time.Sleep(10 * time.Second)
+		stopWorking()
+		<-ended
+		assert.Equal(t, want, handled)
+	})
+}
+
+func TestAMessageThatIsTooLargeLeavesAStub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		f.log = bridgetest.NewLog(bridgetest.WithMaxPayload(1000))
+		p := f.start(f.config(config.TransportRTM))
+		require.NoError(t, f.srv.WaitAuthenticated(t.Context()))
+		f.srv.Visitor().Say(strings.Repeat("hello ", 1000))
+		synctest.Wait()
+		messages := f.of("message:send")
+		require.Len(t, messages, 1)
+		assert.NotEmpty(t, messages[0].Stub)
+		_, body := get(p.Daemon, "/metrics")
+		assert.Contains(t, body, "crisp_bridge_stubs_total 1")
+		assert.Contains(t, body, `crisp_bridge_published_messages_total{outcome="too_large",source="rtm"} 1`)
 	})
 }
