@@ -155,7 +155,8 @@ func (f *fleet) startWorker(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	p := &process{name: name, cmd: exec.CommandContext(ctx, program, "-child", "-name", name), partitions: make(chan int64, 100)}
+	cmd := exec.CommandContext(ctx, program, "-child", "-name", name) //nolint:gosec // it is this program
+	p := &process{name: name, cmd: cmd, partitions: make(chan int64, 100)}
 	p.cmd.Env = append(os.Environ(), "NATS_URL="+f.url, "CRISP_BASE_URL="+f.srv.URL(),
 		"CRISP_IDENTIFIER="+f.srv.Token().Identifier, "CRISP_KEY="+f.srv.Token().Key)
 	p.cmd.Stderr = os.Stderr

@@ -76,7 +76,7 @@ func start(t testing.TB, srv *crisptest.Server, vars ...string) *program {
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() {
 		p.signal(os.Kill)
-		<-p.done
+		p.done <- <-p.done // it has ended; whoever waits again is told, too
 		if t.Failed() {
 			t.Logf("a bridge has written:\n%s", p.out)
 		}

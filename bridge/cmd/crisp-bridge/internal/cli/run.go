@@ -113,7 +113,7 @@ func (a *app) tell(err error) {
 
 func flatten(err error) []error {
 	var c coded
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // what it is itself
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
 		for _, e := range joined.Unwrap() {
 			all = append(all, flatten(e)...)

@@ -105,8 +105,8 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		credentials bool
 	}{
 		"a key with a typing error": {
-			file: "[http]\n\naddres = 'x'\n",
-			want: []string{":3: http.addres is not known: did you mean http.addr?"},
+			file: "[http]\n\nadr = 'x'\n",
+			want: []string{":3: http.adr is not known: did you mean http.addr?"},
 		},
 		"a key in the wrong table": {
 			file: "[crisp]\nlease_ttl = '9s'\n",

@@ -13,10 +13,7 @@ import (
 const (
 	VarConfig = envPrefix + "CONFIG" // the path of the file
 
-	varKey           = "CRISP_KEY"
-	varSigningSecret = "CRISP_SIGNING_SECRET"
-	varURLSecret     = "CRISP_URL_SECRET"
-	varEngineToken   = envPrefix + "ENGINE_TOKEN"
+	varEngineToken = envPrefix + "ENGINE_TOKEN"
 )
 
 // readEnvironment sets what variables say, which win over the file.

@@ -15,9 +15,9 @@ func (c *Config) readSecrets(vars map[string]string) (problems []error) {
 		setting  string
 		file     string
 	}{
-		{&c.Secrets.Key, varKey, "crisp.key_file", c.Crisp.KeyFile},
-		{&c.Secrets.SigningSecret, varSigningSecret, "hooks.signing_secret_file", c.Hooks.SigningSecretFile},
-		{&c.Secrets.URLSecret, varURLSecret, "hooks.url_secret_file", c.Hooks.URLSecretFile},
+		{&c.Secrets.Key, "CRISP_KEY", "crisp.key_file", c.Crisp.KeyFile},
+		{&c.Secrets.SigningSecret, "CRISP_SIGNING_SECRET", "hooks.signing_secret_file", c.Hooks.SigningSecretFile},
+		{&c.Secrets.URLSecret, "CRISP_URL_SECRET", "hooks.url_secret_file", c.Hooks.URLSecretFile},
 		{&c.Secrets.EngineToken, varEngineToken, "engine.token_file", c.Engine.TokenFile},
 	} {
 		if value := vars[s.variable]; value != "" {

@@ -56,7 +56,7 @@ func (s setting) set(text string) error {
 	if u, ok := s.value.Addr().Interface().(encoding.TextUnmarshaler); ok {
 		return u.UnmarshalText([]byte(text))
 	}
-	switch s.value.Kind() { //nolint:exhaustive // the kinds of settings
+	switch s.value.Kind() {
 	case reflect.String:
 		s.value.SetString(text)
 	case reflect.Bool:

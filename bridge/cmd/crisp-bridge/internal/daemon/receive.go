@@ -18,10 +18,10 @@ const againAfter = 30 * time.Second
 func (d *Daemon) receive(ctx context.Context) error {
 	for {
 		err := crisp.Lead(ctx, d.lease, d.config.RTM.LeaseTTL.Std(), d.stream)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case refused(err) && d.hook == nil:
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was asked to end
+		}
+		if refused(err) && d.hook == nil {
 			return err
 		}
 		d.logger.Error("the RTM API has ended; it is tried again", "in", againAfter, "error", err)
