@@ -453,3 +453,34 @@ func TestCommandsReachABridgeThatRuns(t *testing.T) {
 	require.NoError(t, err)
 	conn.Close()
 }
+
+// TestSecretsAreNowhere: neither in the log, however much that says, nor in any answer.
+func TestSecretsAreNowhere(t *testing.T) {
+	srv := crisptest.NewServer(t,
+		crisptest.WithToken(crisp.PluginToken("identifier", "hidden-key-of-the-token")),
+		crisptest.WithSigningSecret("hidden-signing-secret"))
+	p := start(t, srv, "CRISP_URL_SECRET=hidden-url-secret", "CRISP_BRIDGE_LOG_LEVEL=debug", "CRISP_BRIDGE_LOG_FORMAT=json")
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	visitor := srv.Visitor()
+	visitor.Say("hidden-text of somebody")
+	for _, query := range []string{"key=hidden-url-secret", "key=hidden-but-wrong"} {
+		answer, err := http.Post(p.url+"/hooks?"+query, "application/json", strings.NewReader(`{"hidden-body`))
+		require.NoError(t, err)
+		_ = answer.Body.Close()
+		assert.GreaterOrEqual(t, answer.StatusCode, 400)
+	}
+	answer, err := srv.PostHook(t.Context(), p.url+"/hooks", crisptest.Sample("message:send"), crisptest.HookSecret("hidden-other-secret"))
+	require.NoError(t, err)
+	_ = answer.Body.Close()
+	assert.Equal(t, http.StatusUnauthorized, answer.StatusCode)
+	srv.DropConnections()
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	for _, path := range []string{"/readyz", "/healthz", "/metrics", "/hooks", "/"} {
+		_, body := p.get(path)
+		assert.NotContains(t, body, "hidden-", path)
+	}
+	p.signal(syscall.SIGTERM)
+	assert.Zero(t, p.wait())
+	assert.Contains(t, p.out.String(), `"level":"DEBUG"`)
+	assert.NotContains(t, p.out.String(), "hidden-")
+}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/config"
+	"github.com/crisp-go/crisp/internal/nearest"
 )
 
 // checkPatience is how long each thing that is asked may take to answer.
@@ -33,6 +35,7 @@ func (a *app) check(ctx context.Context) error {
 		return err
 	}
 	a.line(a.Stdout, "configuration: ok")
+	a.warnOfEvents(c.RTM.Events)
 	var problems []error
 	for _, step := range []struct {
 		name string
@@ -61,6 +64,25 @@ func (a *app) check(ctx context.Context) error {
 		code = exitCheck
 	}
 	return coded{errors.Join(problems...), code}
+}
+
+// warnOfEvents tells of names that no event has, as far as is known: nothing would come
+// by them, and nobody would say so.
+func (a *app) warnOfEvents(names []string) {
+	var known []string
+	for _, info := range crisp.Events() {
+		known = append(known, info.Name)
+	}
+	for _, name := range names {
+		if slices.Contains(known, name) {
+			continue
+		}
+		meant := ""
+		if found := nearest.To(name, known); len(found) > 0 {
+			meant = ": did you mean " + found[0] + "?"
+		}
+		a.line(a.Stderr, "crisp-bridge: rtm.events: "+name+" is no event that this version knows"+meant)
+	}
 }
 
 // checkCrisp asks for the endpoint of the RTM API, as a run does first.
