@@ -32,7 +32,7 @@ func main() {
 	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		err = demo(ctx, os.Stdout)
 	} else {
-		err = work(ctx, os.Getenv, *name, os.Stdout)
+		err = work(ctx, *name, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "fleet:", err)

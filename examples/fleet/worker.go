@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 	"github.com/crisp-go/crisp/bridge/natsbridge"
 	"github.com/crisp-go/crisp/examples/bot/orderbot"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 const (
@@ -26,12 +26,12 @@ const (
 
 // work handles messages of the log until ctx ends, side by side with other workers. What
 // it has done it writes to out, a line of JSON each.
-func work(ctx context.Context, getenv func(string) string, name string, out io.Writer) error {
-	client, err := fromenv.Client(getenv)
+func work(ctx context.Context, name string, out io.Writer) error {
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}
-	conn, err := natsbridge.Connect(getenv("NATS_URL"))
+	conn, err := natsbridge.Connect(os.Getenv("NATS_URL"))
 	if err != nil {
 		return fmt.Errorf("NATS_URL: %w", err)
 	}
