@@ -13,6 +13,8 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2
 	github.com/stretchr/testify v1.12.1
+	github.com/twmb/franz-go v1.22.3
+	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
 	golang.org/x/sync v0.22.0
 )
 
@@ -24,6 +26,9 @@ require (
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
+	github.com/pierrec/lz4/v4 v4.1.33 // indirect
+	github.com/twmb/franz-go/pkg/kadm v1.20.0 // indirect
+	github.com/twmb/franz-go/pkg/kmsg v1.15.1 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.42.0 // indirect
@@ -33,6 +38,7 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
+	github.com/crisp-go/crisp/bridge/kafkabridge v0.0.0
 	github.com/crisp-go/crisp/bridge/natsbridge v0.0.0
 	github.com/crisp-go/crisp/bridge/natsembed v0.0.0
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
@@ -49,3 +55,5 @@ require (
 replace github.com/crisp-go/crisp/bridge/natsbridge => ../../natsbridge
 
 replace github.com/crisp-go/crisp/bridge/natsembed => ../../natsembed
+
+replace github.com/crisp-go/crisp/bridge/kafkabridge => ../../kafkabridge

@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
@@ -312,6 +313,37 @@ func TestWebHooksWaitForAnEngineThatIsAway(t *testing.T) {
 	p.await("ready", func() bool { return p.ready().code == http.StatusOK })
 }
 
+// TestKafka has the log in an imitation of Kafka.
+func TestKafka(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	srv := crisptest.NewServer(t)
+	engine := []string{"CRISP_BRIDGE_ENGINE_KIND=kafka", "CRISP_BRIDGE_ENGINE_SERVERS=" + cluster.ListenAddrs()[0]}
+	leader := start(t, srv, append(engine, "CRISP_BRIDGE_TRANSPORTS=rtm")...)
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	assert.Equal(t, "leader", leader.ready().RTM.Role)
+	hooks := start(t, srv, append(engine, "CRISP_BRIDGE_TRANSPORTS=hooks")...)
+	visitor := srv.Visitor()
+	visitor.Say("by RTM")
+	answer, err := srv.PostHook(t.Context(), hooks.url+"/hooks", crisptest.Sample("message:send"))
+	require.NoError(t, err)
+	_ = answer.Body.Close()
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+
+	var out string
+	leader.await("stored", func() bool {
+		out, _ = run(t, engine, "tail", "--from", "oldest", "--event", "message:send", "--format", "json")
+		return strings.Count(out, `"type":"message:send"`) == 2
+	})
+	assert.Contains(t, out, `"content":"by RTM"`)
+	assert.Contains(t, out, `"source":"webhook"`)
+	out, code := run(t, engine, "dlq", "list", "bots")
+	assert.Zero(t, code, out)
+	leader.signal(syscall.SIGTERM)
+	assert.Zero(t, leader.wait())
+}
+
 // TestWhatWasAnsweredIsStored ends a bridge with the embedded engine while web hooks come
 // from all sides: each that was answered 200 is in the log.
 func TestWhatWasAnsweredIsStored(t *testing.T) {
@@ -409,6 +441,19 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	assert.Less(t, time.Since(asked), 5*time.Second)
 }
 
+// run runs a command until it ends, or, if it does not end by itself, for a second. Its
+// environment has nothing but variables that are given.
+func run(t *testing.T, vars []string, args ...string) (out string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Env = append(slices.Clone(vars), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
+	text, _ := cmd.CombinedOutput() // its code tells
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
 // TestCommandsReachABridgeThatRuns: the embedded engine is one process's, which lets
 // others in on loopback.
 func TestCommandsReachABridgeThatRuns(t *testing.T) {
@@ -424,26 +469,17 @@ func TestCommandsReachABridgeThatRuns(t *testing.T) {
 		return strings.Contains(body, `crisp_bridge_published_messages_total{outcome="stored",source="rtm"}`)
 	})
 
-	run := func(vars []string, args ...string) (out string, code int) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // which tail does not end before
-		defer cancel()
-		cmd := exec.CommandContext(ctx, os.Args[0], args...)
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-		cmd.Env = append(vars, asProgram+"=1", "GORACE=atexit_sleep_ms=0")
-		text, _ := cmd.CombinedOutput() // its code tells
-		return string(text), cmd.ProcessState.ExitCode()
-	}
-	out, code := run(engine[:1], "dlq", "list", "bots")
+	out, code := run(t, engine[:1], "dlq", "list", "bots")
 	require.Equal(t, 1, code)
 	assert.Contains(t, out, "set engine.listen, such as to 127.0.0.1:4222, so that commands reach the bridge while it runs")
-	out, code = run(engine, "dlq", "list", "bots")
+	out, code = run(t, engine, "dlq", "list", "bots")
 	require.Zero(t, code, out)
 	assert.Empty(t, out)
-	out, code = run(engine, "tail", "--from", "oldest", "--event", "message:send", "--conversation", visitor.SessionID)
+	out, code = run(t, engine, "tail", "--from", "oldest", "--event", "message:send", "--conversation", visitor.SessionID)
 	require.Zero(t, code, out)
 	assert.Equal(t, 1, strings.Count(out, "\n"), out)
 	assert.Contains(t, out, `hello\x1b[2J`)
-	out, code = run(engine, "tail", "--from", "1h", "--format", "json", "--event", "message:send")
+	out, code = run(t, engine, "tail", "--from", "1h", "--format", "json", "--event", "message:send")
 	require.Zero(t, code, out)
 	assert.Contains(t, out, `"session_id":"`+visitor.SessionID+`"`)
 	assert.Contains(t, out, `"content":"hello\u001b[2J"`)

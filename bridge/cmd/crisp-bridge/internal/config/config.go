@@ -75,7 +75,7 @@ type Engine struct {
 	Dir    string `toml:"dir"`
 	Listen string `toml:"listen"`
 
-	// Of NATS.
+	// Of NATS and Kafka.
 	Servers   []string `toml:"servers"`
 	Replicas  int      `toml:"replicas"`
 	User      string   `toml:"user"`
@@ -138,6 +138,7 @@ const (
 const (
 	EngineEmbedded = "embedded"
 	EngineNATS     = "nats"
+	EngineKafka    = "kafka"
 )
 
 // Default is what holds where nothing else is said.

@@ -162,7 +162,11 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		},
 		"an engine that is none": {
 			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=rabbit"},
-			want:    []string{`engine.kind: "rabbit" is none; there are embedded and nats`},
+			want:    []string{`engine.kind: "rabbit" is none; there are embedded, nats and kafka`},
+		},
+		"Kafka with what is of NATS": {
+			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=kafka", "CRISP_BRIDGE_ENGINE_SERVERS=a:9092", "CRISP_BRIDGE_ENGINE_MAX_BYTES=0", "CRISP_BRIDGE_ENGINE_USER=me"},
+			want:    []string{"engine.creds_file and engine.max_bytes are of NATS", "engine.user: Kafka needs both a user and a password"},
 		},
 		"NATS without servers": {
 			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=nats"},

@@ -152,15 +152,21 @@ func (c *Config) checkEngine() (problems []error) {
 		if e.Replicas > 1 {
 			wrong("engine.replicas: the embedded engine has one copy of the log; more need NATS")
 		}
-	case EngineNATS:
+	case EngineNATS, EngineKafka:
 		if len(e.Servers) == 0 {
 			wrong("engine.servers: %s needs the address of a server at least", e.Kind)
 		}
 		if e.Listen != "" {
 			wrong("engine.listen: only the embedded engine listens")
 		}
+		if e.Kind == EngineKafka && (e.CredsFile != "" || e.MaxBytes != nil) {
+			wrong("engine.creds_file and engine.max_bytes are of NATS; Kafka has engine.user with engine.token_file, and limits of its own")
+		}
+		if e.Kind == EngineKafka && (e.User == "") != (c.Secrets.EngineToken == "") {
+			wrong("engine.user: Kafka needs both a user and a password (engine.token_file), or neither")
+		}
 	default:
-		wrong("engine.kind: %q is none; there are embedded and nats", e.Kind)
+		wrong("engine.kind: %q is none; there are embedded, nats and kafka", e.Kind)
 	}
 	if e.Listen != "" && !isLoopback(e.Listen) {
 		wrong("engine.listen: %q is no address on this machine, such as 127.0.0.1:4222; for others, run NATS", e.Listen)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"strconv"
 	"strings"
 	"time"
 
@@ -148,53 +147,17 @@ func (e *natsEngine) CountLetters(ctx context.Context) (int, error) {
 	return int(stream.CachedInfo().State.Msgs), nil
 }
 
-// lettersAtOnce is how many letters are listed at a time.
-const lettersAtOnce = 100
-
 func (e *natsEngine) Letters(ctx context.Context, group string) iter.Seq2[Letter, error] {
-	return func(yield func(Letter, error) bool) {
-		letters, err := e.log.DeadLetters(group)
-		if err != nil {
-			yield(Letter{}, err)
-			return
-		}
-		for after := uint64(0); ; {
-			some, err := letters.List(ctx, after, lettersAtOnce)
-			for _, letter := range some {
-				if !yield(Letter{strconv.FormatUint(letter.Sequence, 10), letter.DeadLetter}, nil) {
-					return
-				}
-				after = letter.Sequence
-			}
-			if err != nil {
-				yield(Letter{}, err)
-				return
-			}
-			if len(some) < lettersAtOnce {
-				return
-			}
-		}
-	}
+	return letters(ctx, func() (*natsbridge.DeadLetters, error) { return e.log.DeadLetters(group) },
+		func(l natsbridge.Letter) (uint64, bridge.DeadLetter) { return l.Sequence, l.DeadLetter })
 }
 
 func (e *natsEngine) Replay(ctx context.Context, letter Letter) error {
-	return e.withLetter(letter, func(letters *natsbridge.DeadLetters, n uint64) error { return letters.Replay(ctx, n) })
+	return act(letter, e.log.DeadLetters, func(s *natsbridge.DeadLetters, n uint64) error { return s.Replay(ctx, n) })
 }
 
 func (e *natsEngine) Discard(ctx context.Context, letter Letter) error {
-	return e.withLetter(letter, func(letters *natsbridge.DeadLetters, n uint64) error { return letters.Discard(ctx, n) })
-}
-
-func (e *natsEngine) withLetter(letter Letter, do func(*natsbridge.DeadLetters, uint64) error) error {
-	n, err := strconv.ParseUint(letter.ID, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%q is no number of a letter", letter.ID)
-	}
-	letters, err := e.log.DeadLetters(letter.Group)
-	if err != nil {
-		return err
-	}
-	return do(letters, n)
+	return act(letter, e.log.DeadLetters, func(s *natsbridge.DeadLetters, n uint64) error { return s.Discard(ctx, n) })
 }
 
 // Close gives what was published a last chance, and ends the connection.

@@ -17,6 +17,8 @@ func Open(ctx context.Context, c config.Config, logger *slog.Logger, own bool) (
 		return openEmbedded(ctx, c, logger, own)
 	case config.EngineNATS:
 		return openNATS(ctx, c, logger)
+	case config.EngineKafka:
+		return openKafka(ctx, c, logger)
 	default:
 		return nil, fmt.Errorf("engine.kind: %q is none", c.Engine.Kind)
 	}

@@ -5,6 +5,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -62,6 +63,7 @@ func New() *Metrics {
 		deadLetters:  gauge("dead_letters", "Messages that groups have given up and nobody has replayed or discarded."),
 		roomsRefused: counter("refused_websites_total", "Websites that Crisp has refused on the RTM API."),
 	}
+	m.deadLetters.Set(math.NaN()) // until they are counted
 	m.registry.MustRegister(
 		m.published, m.bytes, m.seconds, m.stubs, m.connected, m.leader, m.gaps, m.gapSeconds, m.backfills,
 		m.backfilled, m.dropped, m.engineUp, m.deadLetters, m.roomsRefused,
