@@ -144,9 +144,12 @@ func (o *owner) share(ctx context.Context, m *membership, partitions int) {
 			delete(o.owned, p)
 		}
 	}
-	for p := range mine {
-		if o.owned[p] == nil && !m.heldByOther(p) {
-			m.setHolds(p, true)
+	for p := range partitions {
+		switch {
+		case o.owned[p] != nil:
+		case !mine[p]:
+			m.setHolds(p, false)
+		case m.claim(p):
 			o.owned[p] = o.begin(ctx, p, m)
 		}
 	}

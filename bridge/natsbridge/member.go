@@ -30,6 +30,7 @@ type membership struct {
 	mu      sync.Mutex // guards what follows
 	others  map[string]other
 	holds   map[int]bool
+	granted map[int]bool // what it was heard to hold, and whether it did so before any other
 	leaving bool
 	told    time.Time // when the others were told last
 }
@@ -121,19 +122,29 @@ func (m *membership) hear(entry jetstream.KeyValueEntry) {
 		return
 	}
 	id := entry.Key()[len(m.keyOf("")):]
-	if id == m.id {
-		return
-	}
 	var p presence
 	there := entry.Operation() == jetstream.KeyValuePut && json.Unmarshal(entry.Value(), &p) == nil
 	m.mu.Lock()
-	if there {
+	switch {
+	case id == m.id:
+		m.hearSelf(p)
+	case there:
 		m.others[id] = other{p, time.Now()}
-	} else {
+	default:
 		delete(m.others, id)
 	}
 	m.mu.Unlock()
 	m.wake()
+}
+
+// hearSelf takes what this member has written itself. All hear all in one order: who
+// has written before it that he holds a partition, was heard by now. With m.mu.
+func (m *membership) hearSelf(p presence) {
+	before := m.granted
+	m.granted = make(map[int]bool)
+	for _, partition := range p.Holds {
+		m.granted[partition] = before[partition] || !m.otherHolds(partition)
+	}
 }
 
 // wake has the partitions shared again.
@@ -215,10 +226,26 @@ func (m *membership) tellSoon() {
 	}
 }
 
-// heldByOther reports whether another member, which is there, holds a partition.
-func (m *membership) heldByOther(partition int) bool {
+// claim reports whether a partition may be begun with: if nobody else holds it, and all
+// have been told that this member does.
+func (m *membership) claim(partition int) bool {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	granted, heard := m.granted[partition]
+	claimed, free := m.holds[partition], !m.otherHolds(partition)
+	m.mu.Unlock()
+	switch {
+	case claimed && granted:
+		return true
+	case claimed && heard: // another was first
+		m.setHolds(partition, false)
+	case !claimed && !heard && free:
+		m.setHolds(partition, true)
+	}
+	return false
+}
+
+// otherHolds reports whether another member, which is there, holds a partition. With m.mu.
+func (m *membership) otherHolds(partition int) bool {
 	for _, o := range m.others {
 		if m.there(o) && slices.Contains(o.Holds, partition) {
 			return true

@@ -433,3 +433,47 @@ func TestCutOff(t *testing.T) {
 	p.Kill()
 	require.Eventually(t, func() bool { return len(m.partitions()) == 0 }, enough, time.Millisecond)
 }
+
+// Members that come at the same moment do not have a partition together, not even before
+// they know of each other.
+func TestAllAtOnce(t *testing.T) {
+	const partitions, members = 16, 4
+	e := newEmbedded(t, partitions, 0)
+	for range 5 {
+		var (
+			mu   sync.Mutex // guards has and most
+			has  = make(map[int]int)
+			most int
+			all  []*member
+		)
+		serve := func(ctx context.Context, part bridge.Partition) {
+			mu.Lock()
+			has[part.Number()]++
+			most = max(most, has[part.Number()])
+			mu.Unlock()
+			<-ctx.Done()
+			mu.Lock()
+			has[part.Number()]--
+			mu.Unlock()
+		}
+		var peers []*peer
+		for range members {
+			peers = append(peers, connect(t, e))
+		}
+		for _, p := range peers {
+			all = append(all, join(t, p, "group", serve))
+		}
+		require.Eventually(t, func() bool {
+			for _, m := range all {
+				if len(m.partitions()) != partitions/members {
+					return false
+				}
+			}
+			return true
+		}, 10*time.Second, time.Millisecond)
+		for _, m := range all {
+			m.leave()
+		}
+		assert.Equal(t, 1, most)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -31,9 +32,11 @@ func TestALeaseEndsAfterItWasRenewed(t *testing.T) {
 func TestABrokenPosition(t *testing.T) {
 	e := newEmbedded(t, 1, 0)
 	p := connect(t, e)
-	require.NoError(t, p.conn.Publish("$KV.CRISP.position.rtm", []byte("{")))
-	require.NoError(t, p.conn.Flush())
-	_, err := p.Position("rtm").Load(t.Context())
+	js, err := jetstream.New(p.conn)
+	require.NoError(t, err)
+	_, err = js.Publish(t.Context(), "$KV.CRISP.position.rtm", []byte("{"))
+	require.NoError(t, err)
+	_, err = p.Position("rtm").Load(t.Context())
 	assert.ErrorIs(t, err, crisp.ErrPosition)
 	require.NoError(t, p.Position("rtm").Save(t.Context(), crisp.Position{}))
 	_, err = p.Position("rtm").Load(t.Context())
