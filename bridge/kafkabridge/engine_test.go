@@ -3,6 +3,7 @@ package kafkabridge_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -21,10 +22,13 @@ import (
 	"github.com/crisp-go/crisp/bridge/kafkabridge"
 )
 
+// One round of chaos takes long enough, unless more are asked for.
+func init() { _ = flag.Set("bridgetest.rounds", "1") }
+
 func TestKafka(t *testing.T) { bridgetest.Run(t, engine{}) }
 
 // memberTTL is that of the tests' members.
-const memberTTL = 2 * time.Second
+const memberTTL = time.Second
 
 type engine struct{}
 

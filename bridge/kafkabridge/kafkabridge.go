@@ -80,6 +80,7 @@ func New(client []kgo.Opt, options ...Option) (*Engine, error) {
 	}
 	c, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.RecordDeliveryTimeout(deliveryTimeout),
+		kgo.ProducerLinger(0), // callers wait for each message; those at once share batches all the same
 	}, append(slices.Clone(e.base),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // murmur2

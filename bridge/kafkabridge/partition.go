@@ -14,8 +14,8 @@ import (
 
 // Fetching a partition pauses while many records wait for Next.
 const (
-	highWater = 512
-	lowWater  = 128
+	highWater = 2048
+	lowWater  = 1024
 )
 
 // partition is one of the log's while it is this member's.
