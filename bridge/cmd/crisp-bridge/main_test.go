@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strconv"
@@ -31,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the scripts in testdata/script, each in an empty folder and with the
 // environment that crisp serve --exec gives: they pin what each command writes to stdout
-// and stderr, and its exit code.
+// and stderr, and its exit code. ECHO_URL answers with what it was sent to authenticate by.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -43,6 +45,12 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Defer(srv.Close)
+			echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = fmt.Fprintf(w, `{"error":true,"reason":%q,"data":{}}`, r.Header.Get("Authorization"))
+			}))
+			env.Defer(echo.Close)
+			env.Setenv("ECHO_URL", echo.URL)
 			for name, value := range environment(srv) {
 				env.Setenv(name, value)
 			}

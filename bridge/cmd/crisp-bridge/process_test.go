@@ -251,8 +251,10 @@ func TestALeaderThatIsKilledIsFollowed(t *testing.T) {
 	all := messages(t, nats.nats)
 	assert.Equal(t, map[string][]string{visitor.SessionID: {"before", "meanwhile", "meanwhile, too", "after"}}, texts(t, all))
 	assert.Equal(t, 1, count(all, bridge.TypeGap))
-	backfilled := slices.DeleteFunc(all, func(m bridge.Message) bool { return m.Source != crisp.SourceBackfill })
-	assert.Len(t, backfilled, 2)
+	said := slices.DeleteFunc(all, func(m bridge.Message) bool { return m.Type != "message:send" })
+	assert.Equal(t, crisp.SourceRTM, said[0].Source)
+	assert.Equal(t, crisp.SourceBackfill, said[1].Source)
+	assert.Equal(t, crisp.SourceBackfill, said[2].Source)
 }
 
 func TestBothTransportsOfTwoProcessesStoreAMessageOnce(t *testing.T) {

@@ -26,7 +26,7 @@ type watchedLease struct {
 
 	mu    sync.Mutex // guards what follows
 	role  Role
-	until time.Time // from then on, nobody knows
+	until time.Time // from then on, the role is not known if the lease can't be asked for
 	err   error     // of the last attempt
 }
 
@@ -74,7 +74,7 @@ func (l *watchedLease) Release(ctx context.Context, holder string) error {
 func (l *watchedLease) state() (Role, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !time.Now().Before(l.until) {
+	if l.role == RoleUnknown {
 		return RoleUnknown, l.err
 	}
 	return l.role, nil
