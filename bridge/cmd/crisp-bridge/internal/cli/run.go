@@ -102,29 +102,12 @@ func group(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// tell writes each of joined errors on a line of stderr, without secrets and control
-// characters.
+// tell writes an error on stderr, without secrets and control characters: each of joined
+// ones on a line.
 func (a *app) tell(err error) {
-	for _, e := range flatten(err) {
-		text := strings.TrimPrefix(e.Error(), "crisp: ")
-		a.line(a.Stderr, "crisp-bridge: "+text)
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		a.line(a.Stderr, "crisp-bridge: "+strings.TrimPrefix(text, "crisp: "))
 	}
-}
-
-func flatten(err error) []error {
-	var c coded
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, e := range joined.Unwrap() {
-			all = append(all, flatten(e)...)
-		}
-		return all
-	}
-	if as, ok := err.(coded); ok { //nolint:errorlint // what it is itself
-		c = as
-		return flatten(c.error)
-	}
-	return []error{err}
 }
 
 // line writes a line that holds no secrets and no control characters.
