@@ -53,11 +53,14 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 		return err
 	}
 	m, err := c.begin(ctx, s)
-	if ctx.Err() != nil || err != nil {
+	switch {
+	case ctx.Err() != nil: // which is no error
 		if m != nil {
 			m.leave()
 		}
-		return unlessOver(ctx, err)
+		return nil
+	case err != nil:
+		return err
 	}
 	defer m.leave()
 	o := owner{c: c, serve: serve, owned: make(map[int]*tenure)}
@@ -76,14 +79,6 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 		case <-m.changed:
 		}
 	}
-}
-
-// unlessOver is an error, but for one that comes when ctx has ended, which is none.
-func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // begin makes what the group needs in the server, and joins it.
