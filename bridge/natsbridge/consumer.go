@@ -46,22 +46,20 @@ const pinGroup = "owner"
 
 // Consume is as [bridge.Consumer] says. It returns an error if the engine is not set up,
 // if the server refuses what it needs at the beginning, and when the connection was closed.
+// While no server answers, it waits.
 func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
 	s, err := c.e.stored()
 	if err != nil {
 		return err
 	}
-	if err := c.ensure(ctx, s.partitions); err != nil {
-		if ctx.Err() != nil {
-			return nil
+	m, err := c.begin(ctx, s)
+	switch {
+	case ctx.Err() != nil: // which is no error
+		if m != nil {
+			m.leave()
 		}
-		return err
-	}
-	m, err := c.join(ctx, s)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+		return nil
+	case err != nil:
 		return err
 	}
 	defer m.leave()
@@ -83,17 +81,30 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 	}
 }
 
-// ensure makes the durable consumers of all partitions, so that the group has each message from now on.
-func (c *Consumer) ensure(ctx context.Context, partitions int) error {
-	for p := range partitions {
-		cfg := c.config(p)
-		_, err := c.e.js.CreateConsumer(ctx, c.e.cfg.logStream(), cfg)
-		if errors.Is(err, jetstream.ErrConsumerExists) { // with other settings
-			_, err = c.e.js.UpdateConsumer(ctx, c.e.cfg.logStream(), cfg)
-		}
+// begin makes what the group needs in the server, and joins it.
+func (c *Consumer) begin(ctx context.Context, s *stored) (m *membership, err error) {
+	for p := range s.partitions {
+		err := persist(ctx, func(ctx context.Context) error { return c.ensure(ctx, p) })
 		if err != nil {
-			return fmt.Errorf("natsbridge: making the consumer %s: %w", cfg.Durable, explain(err))
+			return nil, err
 		}
+	}
+	err = persist(ctx, func(ctx context.Context) error {
+		m, err = c.join(ctx, s)
+		return err
+	})
+	return m, err
+}
+
+// ensure makes the durable consumer of a partition.
+func (c *Consumer) ensure(ctx context.Context, partition int) error {
+	cfg := c.config(partition)
+	_, err := c.e.js.CreateConsumer(ctx, c.e.cfg.logStream(), cfg)
+	if errors.Is(err, jetstream.ErrConsumerExists) { // with other settings
+		_, err = c.e.js.UpdateConsumer(ctx, c.e.cfg.logStream(), cfg)
+	}
+	if err != nil {
+		return fmt.Errorf("natsbridge: making the consumer %s: %w", cfg.Durable, explain(err))
 	}
 	return nil
 }

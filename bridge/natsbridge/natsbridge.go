@@ -20,10 +20,12 @@
 package natsbridge
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -112,6 +114,52 @@ var (
 	_ bridge.Publisher = (*publisher)(nil)
 	_ bridge.Consumer  = (*Consumer)(nil)
 )
+
+const (
+	// attemptTimeout is how long a request may take: the server that had it may be dead.
+	attemptTimeout = 5 * time.Second
+	// attemptPause is the time until it is sent again.
+	attemptPause = 200 * time.Millisecond
+)
+
+// persist tries again what fails because no server answers, or a cluster has no leader,
+// until ctx ends.
+func persist(ctx context.Context, do func(ctx context.Context) error) error {
+	for {
+		err := attempt(ctx, do)
+		if err == nil || !passing(err) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-time.After(attemptPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func attempt(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return do(ctx)
+}
+
+// passing reports whether an error is one that is over when servers are back.
+func passing(err error) bool {
+	for _, one := range []error{
+		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
+		jetstream.ErrNoStreamResponse,
+	} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	refused := (*jetstream.APIError)(nil)
+	return errors.As(err, &refused) && refused.ErrorCode == errNoLeader
+}
+
+// errNoLeader is a cluster's code for a time without a leader.
+const errNoLeader jetstream.ErrorCode = 10008
 
 // errAway is what calls return while there is no server.
 var errAway = errors.New("there is no connection to a server at present")

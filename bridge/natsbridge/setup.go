@@ -20,7 +20,10 @@ var leastServer = [2]int{2, 14}
 // Setup makes in the server what is not there yet, and checks what is. It may be called
 // by any number of processes at once, and again. A log that is there gets those settings that
 // the engine was given, but it is an error if it has another number of partitions.
-func (e *Engine) Setup(ctx context.Context) error {
+// While no server answers, it tries again until ctx ends.
+func (e *Engine) Setup(ctx context.Context) error { return persist(ctx, e.setup) }
+
+func (e *Engine) setup(ctx context.Context) error {
 	if err := checkServer(e.conn.ConnectedServerVersion()); err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (e *Engine) Setup(ctx context.Context) error {
 		return err
 	}
 	if s.members, err = e.js.KeyValue(ctx, e.cfg.bucket()); err != nil {
-		return fmt.Errorf("natsbridge: opening the bucket %s: %w", e.cfg.bucket(), err)
+		return fmt.Errorf("natsbridge: opening the bucket %s: %w", e.cfg.bucket(), explain(err))
 	}
 	e.ready.Store(s)
 	return nil

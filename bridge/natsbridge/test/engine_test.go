@@ -108,19 +108,11 @@ func (i *instance) open(t testing.TB, options ...natsbridge.Option) (*peer, erro
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	for err = engine.Setup(ctx); err != nil && i.retry(err) && ctx.Err() == nil; err = engine.Setup(ctx) {
-		time.Sleep(100 * time.Millisecond)
-	}
+	err = engine.Setup(ctx)
 	i.mu.Lock()
 	i.dialers = append(i.dialers, d)
 	i.mu.Unlock()
 	return &peer{engine, t, conn, d}, err
-}
-
-// retry reports whether an error is that of a server that is busy with itself.
-func (i *instance) retry(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) ||
-		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, nats.ErrTimeout)
 }
 
 func (i *instance) Connect(t testing.TB) bridgetest.Peer {
