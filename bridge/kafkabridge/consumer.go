@@ -46,6 +46,9 @@ const (
 	// goodbye is how long the end may wait for the cluster.
 	goodbye   = 3 * time.Second
 	pollBatch = 1000
+	// fetchWait is how long a broker waits for messages. Until then it does not know of a partition
+	// whose fetching goes on.
+	fetchWait = 250 * time.Millisecond
 )
 
 // Consume is as [bridge.Consumer] says. It returns an error if the engine is not set up,
@@ -58,7 +61,7 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 		e: c.e, group: c.group, ctx: ctx, serve: serve,
 		parts: make(map[int32]*partition), from: make(map[int32]int64),
 	}
-	client, err := kgo.NewClient(append(append([]kgo.Opt{}, c.e.base...),
+	client, err := kgo.NewClient(append(append([]kgo.Opt{kgo.FetchMaxWait(fetchWait)}, c.e.base...),
 		kgo.ConsumerGroup(c.e.cfg.groupID(c.group)),
 		kgo.ConsumeTopics(c.e.cfg.logTopic()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -12,10 +12,11 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// Fetching a partition pauses while many records wait for Next.
+// Fetching a partition pauses while many records wait for Next. A pause costs what was
+// fetched ahead, and up to fetchWait until more comes.
 const (
-	highWater = 2048
-	lowWater  = 1024
+	highWater = 4096
+	lowWater  = 2048
 )
 
 // partition is one of the log's while it is this member's.
