@@ -8,6 +8,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/examples/bot/orderbot"
 )
 
 // demoTimeout is far more than the demonstration takes.
@@ -30,21 +31,21 @@ func demo(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer srv.Close()
-	m, err := loadMemory("")
+	m, err := orderbot.LoadMemory("")
 	if err != nil {
 		return err
 	}
 	client := srv.Client()
 	defer client.CloseIdleConnections()
-	b := newBot(client, m, srv.Watch)
-	rtm, err := client.NewRTM(b.router, crisp.WithDrainTimeout(drainTimeout))
+	b := orderbot.New(client, m, srv.Watch)
+	rtm, err := client.NewRTM(b.Router, crisp.WithDrainTimeout(drainTimeout))
 	if err != nil {
 		return err
 	}
 
 	running, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- b.run(running, rtm) }()
+	go func() { ended <- run(running, b, rtm) }()
 	if err := srv.WaitAuthenticated(ctx); err != nil {
 		stop()
 		return err

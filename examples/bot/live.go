@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/examples/bot/orderbot"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 
 // live answers visitors until ctx ends, and then what has been received by then.
 func live(ctx context.Context, path string) error {
-	m, err := loadMemory(path)
+	m, err := orderbot.LoadMemory(path)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -37,12 +38,12 @@ func live(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	b := newBot(client, m)
+	b := orderbot.New(client, m)
 	var filter crisp.Filter
 	if website := os.Getenv("CRISP_WEBSITE_ID"); website != "" {
 		filter.Rooms = []string{website}
 	}
-	rtm, err := client.NewRTM(b.router,
+	rtm, err := client.NewRTM(b.Router,
 		crisp.WithConcurrency(concurrency),
 		crisp.WithDrainTimeout(drainTimeout),
 		crisp.WithFilter(filter),
@@ -55,12 +56,12 @@ func live(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.run(ctx, rtm), b.save())
+	return errors.Join(run(ctx, b, rtm), b.Save())
 }
 
 // run runs the bot until ctx ends, and then answers what has been received. The client
 // needs a drain timeout for that.
-func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
+func run(ctx context.Context, b *orderbot.Bot, rtm *crisp.RTM) error {
 	ended := make(chan error, 1)
 	go func() { ended <- rtm.Run(ctx) }()
 	ticker := time.NewTicker(saveInterval)
@@ -68,7 +69,7 @@ func (b *bot) run(ctx context.Context, rtm *crisp.RTM) error {
 	for {
 		select {
 		case <-ticker.C:
-			if err := b.save(); err != nil {
+			if err := b.Save(); err != nil {
 				slog.Error("the state is not saved", "error", err)
 			}
 		case err := <-ended:

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/examples/bot/orderbot"
 )
 
 func TestDemo(t *testing.T) {
@@ -31,54 +31,24 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-func TestDialogue(t *testing.T) {
-	text := func(s string) crisp.Content { return crisp.TextContent(s) }
-	for name, tt := range map[string]struct {
-		before   dialogue
-		said     crisp.Content
-		answer   string // its beginning
-		handOver bool
-		after    dialogue
-	}{
-		"greeting":         {dialogue{}, text("Hi"), "Hello, I am a bot.", false, dialogue{Greeted: true}},
-		"order at once":    {dialogue{}, text("where is 1234?"), "Order 1234 is on its way", false, dialogue{Greeted: true, Order: "1234"}},
-		"the order again":  {dialogue{Greeted: true, Order: "5678"}, text("When did my ORDER come?"), "Order 5678 was", false, dialogue{Greeted: true, Order: "5678"}},
-		"understood again": {dialogue{Greeted: true, Misses: 2}, text("1234"), "Order 1234", false, dialogue{Greeted: true, Order: "1234"}},
-		"unknown order":    {dialogue{Greeted: true}, text("9999"), "I did not find that.", false, dialogue{Greeted: true, Misses: 1}},
-		"no order":         {dialogue{Greeted: true}, text("my order"), "I did not find that.", false, dialogue{Greeted: true, Misses: 1}},
-		"too many misses":  {dialogue{Greeted: true, Misses: 2}, text("what?"), "I am afraid", true, dialogue{Greeted: true}},
-		"a person, please": {dialogue{Greeted: true}, text("can I talk to a HUMAN?"), "Of course", true, dialogue{Greeted: true}},
-		"humanity":         {dialogue{Greeted: true}, text("humanity"), "I did not find that.", false, dialogue{Greeted: true, Misses: 1}},
-		"a file":           {dialogue{}, &crisp.FileContent{Name: "a.pdf"}, "I can't look at that", true, dialogue{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := tt.before
-			answer, handOver := d.answer(tt.said)
-			assert.Contains(t, answer, tt.answer)
-			assert.Equal(t, tt.handOver, handOver)
-			assert.Equal(t, tt.after, d)
-		})
-	}
-}
-
 // start runs the bot in virtual time with the state in a file.
-func start(t *testing.T, srv *crisptest.Server, path string) (b *bot, stop func()) {
+func start(t *testing.T, srv *crisptest.Server, path string) (stop func()) {
 	t.Helper()
-	m, err := loadMemory(path)
+	m, err := orderbot.LoadMemory(path)
 	require.NoError(t, err)
 	client := srv.Client()
-	b = newBot(client, m)
-	rtm, err := client.NewRTM(b.router, crisp.WithDrainTimeout(drainTimeout))
+	b := orderbot.New(client, m)
+	rtm, err := client.NewRTM(b.Router, crisp.WithDrainTimeout(drainTimeout))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- b.run(ctx, rtm) }()
+	go func() { ended <- run(ctx, b, rtm) }()
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	synctest.Wait()
-	return b, func() {
+	return func() {
 		cancel()
 		require.NoError(t, <-ended)
-		require.NoError(t, b.save())
+		require.NoError(t, b.Save())
 	}
 }
 
@@ -92,7 +62,7 @@ func last(v *crisptest.Visitor) string {
 func TestAnEndAnswersWhatWasReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := crisptest.NewServer(t, crisptest.InMemory())
-		_, stop := start(t, srv, filepath.Join(t.TempDir(), "state.json"))
+		stop := start(t, srv, filepath.Join(t.TempDir(), "state.json"))
 		srv.SlowREST(time.Second)
 		visitors := []*crisptest.Visitor{srv.Visitor(), srv.Visitor(), srv.Visitor()}
 		for _, v := range visitors {
@@ -112,7 +82,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state.json")
 		asked, taken := srv.Visitor(), srv.Visitor()
 
-		_, stop := start(t, srv, path)
+		stop := start(t, srv, path)
 		asked.Say("Hi, it is about 1234")
 		taken.Say("Hi")
 		synctest.Wait()
@@ -120,7 +90,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 		synctest.Wait()
 		stop()
 
-		_, stop = start(t, srv, path)
+		stop = start(t, srv, path)
 		defer stop()
 		asked.Say("So where is my order?")
 		taken.Say("Thank you, Ada")
@@ -133,7 +103,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 func TestHandingOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := crisptest.NewServer(t, crisptest.InMemory())
-		b, stop := start(t, srv, "")
+		stop := start(t, srv, "")
 		defer stop()
 		visitor := srv.Visitor()
 		visitor.Say("1234")
@@ -146,14 +116,16 @@ func TestHandingOver(t *testing.T) {
 		assert.Equal(t, "note", sent[len(sent)-1].Type)
 		assert.Equal(t, "pending", visitor.Conversation().State)
 
-		time.Sleep(resumeAfter) // virtual time
+		time.Sleep(orderbot.ResumeAfter) // virtual time
 		visitor.Say("Nobody came. My order?")
 		synctest.Wait()
 		assert.Equal(t, "Order 1234 is on its way and will arrive tomorrow.", last(visitor))
 
 		srv.Operator("Ada").Resolve(visitor)
 		synctest.Wait()
-		assert.Empty(t, b.memory.get(crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}).Order)
+		visitor.Say("Where is my order?")
+		synctest.Wait()
+		assert.Contains(t, last(visitor), "Hello, I am a bot.", "it has forgotten the conversation")
 	})
 }
 
@@ -161,7 +133,7 @@ func TestWhatWasReceivedIsAnsweredBeforeTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := crisptest.NewServer(t, crisptest.InMemory())
 		srv.SlowREST(time.Second)
-		_, stop := start(t, srv, "")
+		stop := start(t, srv, "")
 		visitor := srv.Visitor()
 		visitor.Say("1234")
 		visitor.Say("5678")
@@ -169,25 +141,6 @@ func TestWhatWasReceivedIsAnsweredBeforeTheEnd(t *testing.T) {
 		assert.Empty(t, visitor.Answers())
 		stop()
 		assert.Len(t, visitor.Answers(), 2)
-	})
-}
-
-func TestMemoryForgetsOldConversations(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "state.json")
-		m, err := loadMemory(path)
-		require.NoError(t, err)
-		ref := func(id string) crisp.SessionRef { return crisp.SessionRef{WebsiteID: "site-1", SessionID: id} }
-		m.update(ref("old"), func(d *dialogue) { d.Order = "1" })
-		time.Sleep(forgetAfter) // virtual time
-		m.update(ref("new"), func(d *dialogue) { d.Order = "2" })
-		time.Sleep(time.Minute)
-		require.NoError(t, m.save(maps.All(map[crisp.SessionRef]time.Time{})))
-
-		m, err = loadMemory(path)
-		require.NoError(t, err)
-		assert.Empty(t, m.get(ref("old")).Order)
-		assert.Equal(t, "2", m.get(ref("new")).Order)
 	})
 }
 
@@ -215,21 +168,7 @@ func TestLive(t *testing.T) {
 	assert.Equal(t, "Order 1234 is on its way and will arrive tomorrow.", answer.Text())
 	stop()
 	require.NoError(t, <-ended)
-	m, err := loadMemory(path)
+	m, err := orderbot.LoadMemory(path)
 	require.NoError(t, err)
-	assert.Equal(t, "1234", m.get(crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}).Order)
-}
-
-func TestWhatACrashHasLeftIsOverwritten(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state")
-	require.NoError(t, os.WriteFile(path+".tmp", []byte(`[{"session`), 0o600))
-	m, err := loadMemory(path)
-	require.NoError(t, err)
-	require.NoError(t, m.save(maps.All(map[crisp.SessionRef]time.Time{})))
-	entries, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	assert.Equal(t, "state", entries[0].Name())
-	_, err = loadMemory(path)
-	assert.NoError(t, err)
+	assert.Equal(t, "1234", m.Order(crisp.SessionRef{WebsiteID: visitor.WebsiteID, SessionID: visitor.SessionID}))
 }

@@ -24,7 +24,8 @@ import (
 
 // The functions have the code of the guides word for word, so that it is known to
 // compile. It isn't run. The code of docs/testing.md is in crisptest, where it is;
-// that of docs/scaling.md that opens stores is beside these.
+// that of docs/scaling.md that opens stores is beside these, and that with an engine is
+// in examples/fleet.
 var _ = []any{
 	readmeRTM,
 	readmeWebhook,
@@ -432,8 +433,8 @@ func scalingAll(client *crisp.Client, router *crisp.Router, store sharedStore, s
 
 func TestTheGuidesCompile(t *testing.T) {
 	source := unindented(t, "guides_test.go")
-	for _, module := range []string{"sqlstore", "redisstore"} {
-		source += unindented(t, "../../store/"+module+"/example_test.go")
+	for _, module := range []string{"store/sqlstore/example_test.go", "store/redisstore/example_test.go", "examples/fleet/guide_test.go"} {
+		source += unindented(t, "../../"+module)
 	}
 	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)

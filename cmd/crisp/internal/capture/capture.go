@@ -18,7 +18,7 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // version is that of the form.

@@ -15,7 +15,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/cli"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // Nothing that a payload, or the answer of a target, has in it does anything to a

@@ -13,7 +13,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/doctor"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 const doctorHelp = `Find out what is wrong: go the way that events take, from the key to the

@@ -11,7 +11,7 @@ import (
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 func (a *app) eventsCommand() *cobra.Command {

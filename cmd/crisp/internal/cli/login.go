@@ -15,7 +15,7 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/credentials"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // loginFlags are the flags of crisp login.

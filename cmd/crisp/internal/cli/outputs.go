@@ -16,9 +16,9 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // outputFlags are the flags of listen and receive that say where events go, and when

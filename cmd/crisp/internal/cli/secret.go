@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 func (a *app) secretCommand() *cobra.Command {

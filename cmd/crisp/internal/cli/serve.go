@@ -18,8 +18,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/inspect"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/scenario"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/serve"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // serveFlags are the flags of crisp serve.

@@ -21,8 +21,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/jsontext"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/trigger"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // triggerFlags are the flags of crisp trigger.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // verifyFlags are the flags of crisp verify.

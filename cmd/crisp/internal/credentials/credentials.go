@@ -13,7 +13,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/profile"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // Credentials are what a program needs to reach Crisp.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
+	"github.com/crisp-go/crisp/internal/nearest"
 )
 
 // setupChecks look at what the program was given, and send nothing.

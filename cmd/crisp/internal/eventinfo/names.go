@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
+	"github.com/crisp-go/crisp/internal/nearest"
 )
 
 // Names returns the names of all events that are documented.

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 	"github.com/crisp-go/crisp/rest"
 )
 

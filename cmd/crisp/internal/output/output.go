@@ -15,7 +15,7 @@ import (
 	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
 
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // Format is a form of output.

@@ -15,8 +15,8 @@ import (
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/stream"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // Config says which web hooks to take.

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/nearest"
+	"github.com/crisp-go/crisp/internal/nearest"
 	"github.com/crisp-go/crisp/rest"
 )
 

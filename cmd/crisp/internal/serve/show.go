@@ -10,7 +10,7 @@ import (
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 // Show shows what happens until ctx ends.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/forward"
-	"github.com/crisp-go/crisp/cmd/crisp/internal/secrets"
+	"github.com/crisp-go/crisp/internal/secrets"
 )
 
 // Delivery says how to deliver events.

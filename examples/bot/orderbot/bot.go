@@ -1,4 +1,5 @@
-package main
+// Package orderbot has the handlers that answer visitors' questions about their orders.
+package orderbot
 
 import (
 	"context"
@@ -9,36 +10,37 @@ import (
 )
 
 const (
-	// resumeAfter is how long the bot stays out of a conversation after a person
+	// ResumeAfter is how long the bot stays out of a conversation after a person
 	// has last answered in it.
-	resumeAfter = 8 * time.Hour
+	ResumeAfter = 8 * time.Hour
 
 	// repliesPerMinute is the most that the bot may say in a conversation. A
 	// visitor can't read more, so beyond it something is wrong, such as a loop.
 	repliesPerMinute = 10
 )
 
-// bot is a client with the handlers that answer visitors.
-type bot struct {
+// Bot is a client with the handlers that answer visitors.
+type Bot struct {
+	Router *crisp.Router
+
 	client *crisp.Client
-	router *crisp.Router
 	pauses *crisp.Pauses
-	memory *memory
+	memory *Memory
 }
 
-// newBot returns a bot. The given middleware runs before the bot's own.
-func newBot(client *crisp.Client, m *memory, middleware ...func(crisp.Handler) crisp.Handler) *bot {
-	b := &bot{client: client, router: crisp.NewRouter(), memory: m}
-	b.router.Use(middleware...)
-	b.pauses = crisp.PauseOnHuman(b.router, client, crisp.ResumeAfter(resumeAfter), crisp.ResumeOn(resolved))
-	b.router.Use(
+// New returns a bot. The given middleware runs before the bot's own.
+func New(client *crisp.Client, m *Memory, middleware ...func(crisp.Handler) crisp.Handler) *Bot {
+	b := &Bot{Router: crisp.NewRouter(), client: client, memory: m}
+	b.Router.Use(middleware...)
+	b.pauses = crisp.PauseOnHuman(b.Router, client, crisp.ResumeAfter(ResumeAfter), crisp.ResumeOn(resolved))
+	b.Router.Use(
 		crisp.IgnoreOperators(),
 		crisp.IgnoreAutomated(),
 		crisp.LimitReplies(repliesPerMinute),
 		crisp.Typing(client), // last, so that the bot seems to type only if it will answer
 	)
-	crisp.On(b.router, b.message)
-	crisp.On(b.router, b.state)
+	crisp.On(b.Router, b.message)
+	crisp.On(b.Router, b.state)
 	for ref, since := range m.paused() {
 		b.pauses.Pause(ref, since)
 	}
@@ -48,7 +50,7 @@ func newBot(client *crisp.Client, m *memory, middleware ...func(crisp.Handler) c
 func resolved(ev *crisp.SessionSetState) bool { return ev.State == crisp.SessionStateResolved }
 
 // message answers a visitor.
-func (b *bot) message(ctx context.Context, ev *crisp.MessageSend) error {
+func (b *Bot) message(ctx context.Context, ev *crisp.MessageSend) error {
 	var answer string
 	var handOver bool
 	b.memory.update(ev.Session(), func(d *dialogue) { answer, handOver = d.answer(ev.Content) })
@@ -62,10 +64,10 @@ func (b *bot) message(ctx context.Context, ev *crisp.MessageSend) error {
 }
 
 // handOver pauses the bot in a conversation and leaves a note for operators.
-func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
+func (b *Bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
 	b.pauses.Pause(ref, time.Now())
 	note := "The visitor needs a person."
-	if order := b.memory.get(ref).Order; order != "" {
+	if order := b.memory.Order(ref); order != "" {
 		note = fmt.Sprintf("The visitor needs a person. It is about order %s.", order)
 	}
 	if _, err := b.client.SendMessage(ctx, ref, crisp.Message{Content: crisp.NoteContent(note)}); err != nil {
@@ -76,12 +78,12 @@ func (b *bot) handOver(ctx context.Context, ref crisp.SessionRef) error {
 }
 
 // state forgets a conversation once it is resolved.
-func (b *bot) state(_ context.Context, ev *crisp.SessionSetState) error {
+func (b *Bot) state(_ context.Context, ev *crisp.SessionSetState) error {
 	if resolved(ev) {
 		b.memory.forget(ev.Session())
 	}
 	return nil
 }
 
-// save writes the bot's state to its file.
-func (b *bot) save() error { return b.memory.save(b.pauses.All()) }
+// Save writes the bot's state to its file.
+func (b *Bot) Save() error { return b.memory.save(b.pauses.All()) }

@@ -1,4 +1,4 @@
-package main
+package orderbot
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ import (
 // forgetAfter is how long a conversation is remembered after its last message.
 const forgetAfter = 24 * time.Hour
 
-// memory is what the bot knows about all conversations. It is safe for concurrent
+// Memory is what the bot knows about all conversations. It is safe for concurrent
 // use, as handlers of different conversations run at the same time.
-type memory struct {
+type Memory struct {
 	path  string                         // empty if it isn't saved
 	since map[crisp.SessionRef]time.Time // the pauses that were loaded
 
@@ -38,9 +38,9 @@ type stored struct {
 	Paused time.Time `json:"paused,omitzero"`
 }
 
-// loadMemory reads the memory from a file, which may not exist yet.
-func loadMemory(path string) (*memory, error) {
-	m := &memory{path: path, known: make(map[crisp.SessionRef]entry), since: make(map[crisp.SessionRef]time.Time)}
+// LoadMemory reads the memory from a file, which may not exist yet.
+func LoadMemory(path string) (*Memory, error) {
+	m := &Memory{path: path, known: make(map[crisp.SessionRef]entry), since: make(map[crisp.SessionRef]time.Time)}
 	if path == "" {
 		return m, nil
 	}
@@ -69,7 +69,7 @@ func loadMemory(path string) (*memory, error) {
 // save writes another file and renames it, so that a crash leaves either the old
 // or the new one. The other file has always the same name, as only one bot uses the
 // memory: what a crash leaves of it is overwritten.
-func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
+func (m *Memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
 	if m.path == "" {
 		return nil
 	}
@@ -88,7 +88,7 @@ func (m *memory) save(paused iter.Seq2[crisp.SessionRef, time.Time]) error {
 	return os.Rename(tmp.Name(), m.path)
 }
 
-func (m *memory) list(paused map[crisp.SessionRef]time.Time) []stored {
+func (m *Memory) list(paused map[crisp.SessionRef]time.Time) []stored {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	maps.DeleteFunc(m.known, func(_ crisp.SessionRef, e entry) bool { return time.Since(e.Time) > forgetAfter })
@@ -104,10 +104,10 @@ func (m *memory) list(paused map[crisp.SessionRef]time.Time) []stored {
 }
 
 // paused returns the pauses that were loaded.
-func (m *memory) paused() iter.Seq2[crisp.SessionRef, time.Time] { return maps.All(m.since) }
+func (m *Memory) paused() iter.Seq2[crisp.SessionRef, time.Time] { return maps.All(m.since) }
 
 // update changes what is known about a conversation.
-func (m *memory) update(ref crisp.SessionRef, change func(*dialogue)) {
+func (m *Memory) update(ref crisp.SessionRef, change func(*dialogue)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e := m.known[ref]
@@ -116,13 +116,15 @@ func (m *memory) update(ref crisp.SessionRef, change func(*dialogue)) {
 	m.known[ref] = e
 }
 
-func (m *memory) get(ref crisp.SessionRef) dialogue {
+// Order returns the number of the order that a conversation is about; empty if that
+// is not known.
+func (m *Memory) Order(ref crisp.SessionRef) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.known[ref].Dialogue
+	return m.known[ref].Dialogue.Order
 }
 
-func (m *memory) forget(ref crisp.SessionRef) {
+func (m *Memory) forget(ref crisp.SessionRef) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.known, ref)

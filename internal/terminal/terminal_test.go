@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/crisp-go/crisp/cmd/crisp/internal/terminal"
+	"github.com/crisp-go/crisp/internal/terminal"
 )
 
 func TestLine(t *testing.T) {

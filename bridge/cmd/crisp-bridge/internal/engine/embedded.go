@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/config"
+	"github.com/crisp-go/crisp/bridge/natsembed"
+)
+
+// embedded is a log in a NATS server within this process.
+type embedded struct {
+	*natsEngine
+	server *natsembed.Server
+}
+
+// openEmbedded opens the log in a folder, or, if another process has it and listens,
+// connects to that.
+func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, own bool) (Engine, error) {
+	options := natsembed.Options{Dir: c.Engine.Dir, Listen: c.Engine.Listen, Logger: slog.New(quiet{logger.Handler()})}
+	if c.Engine.MaxBytes != nil && *c.Engine.MaxBytes > defaultStore*9/10 {
+		options.MaxStore = *c.Engine.MaxBytes / 9 * 10 // there is more in it than the log
+	}
+	server, err := natsembed.Start(options)
+	switch {
+	case errors.Is(err, natsembed.ErrInUse) && !own && c.Engine.Listen != "":
+		c.Engine.Servers = []string{"nats://" + c.Engine.Listen}
+		return openNATS(ctx, c, logger)
+	case errors.Is(err, natsembed.ErrInUse) && !own:
+		return nil, fmt.Errorf("%w: set engine.listen, such as to 127.0.0.1:4222, so that commands reach the bridge while it runs", err)
+	case err != nil:
+		return nil, err
+	}
+	conn, err := server.Connect()
+	if err != nil {
+		return nil, errors.Join(err, server.Shutdown(ctx))
+	}
+	engine, err := setUpNATS(ctx, conn, c.Engine, logger)
+	if err != nil {
+		return nil, errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
+	}
+	if url := server.URL(); url != "" {
+		logger.Info("the embedded engine listens", "url", url)
+	}
+	return &embedded{engine, server}, nil
+}
+
+// defaultStore is how many bytes the embedded engine takes unless it is told.
+const defaultStore = 10 << 30
+
+// Close ends the server after the connection, with all on the disk.
+func (e *embedded) Close(ctx context.Context) error {
+	return errors.Join(e.natsEngine.Close(ctx), e.server.Shutdown(ctx))
+}

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/config"
+	"github.com/crisp-go/crisp/bridge/natsbridge"
+)
+
+// natsEngine is a log in NATS.
+type natsEngine struct {
+	log  *natsbridge.Engine
+	conn *nats.Conn
+	js   jetstream.JetStream
+	name string // what the names of streams begin with
+}
+
+func openNATS(ctx context.Context, c config.Config, logger *slog.Logger) (Engine, error) {
+	e := c.Engine
+	var options []nats.Option
+	switch {
+	case c.Secrets.EngineToken != "" && e.User != "":
+		options = append(options, nats.UserInfo(e.User, c.Secrets.EngineToken))
+	case c.Secrets.EngineToken != "":
+		options = append(options, nats.Token(c.Secrets.EngineToken))
+	}
+	if e.CredsFile != "" {
+		options = append(options, nats.UserCredentials(e.CredsFile))
+	}
+	if e.CAFile != "" {
+		options = append(options, nats.RootCAs(e.CAFile))
+	}
+	conn, err := natsbridge.Connect(strings.Join(e.Servers, ","), options...)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return setUpNATS(ctx, conn, e, logger)
+}
+
+// setUpNATS makes the engine of a connection, which is closed with it.
+func setUpNATS(ctx context.Context, conn *nats.Conn, c config.Engine, logger *slog.Logger) (*natsEngine, error) {
+	options := []natsbridge.Option{natsbridge.WithPrefix(c.Prefix), natsbridge.WithLogger(logger)}
+	if c.Partitions != 0 {
+		options = append(options, natsbridge.WithPartitions(c.Partitions))
+	}
+	if c.Replicas != 0 {
+		options = append(options, natsbridge.WithReplicas(c.Replicas))
+	}
+	if c.MaxAge != nil {
+		options = append(options, natsbridge.WithMaxAge(c.MaxAge.Std()))
+	}
+	if c.MaxBytes != nil {
+		options = append(options, natsbridge.WithMaxBytes(*c.MaxBytes))
+	}
+	log, err := natsbridge.New(conn, options...)
+	if err == nil {
+		err = setUp(ctx, log.Setup)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &natsEngine{log, conn, js, strings.ToUpper(strings.ReplaceAll(c.Prefix, ".", "_"))}, nil
+}
+
+// setUpPatience is how long an engine may take to answer at the start.
+const setUpPatience = 30 * time.Second
+
+func setUp(ctx context.Context, setUp func(context.Context) error) error {
+	patience, cancel := context.WithTimeout(ctx, setUpPatience)
+	defer cancel()
+	err := setUp(patience)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w within %s: %w", ErrUnreachable, setUpPatience, err)
+	}
+	return err
+}
+
+func (e *natsEngine) Publisher() bridge.Publisher              { return e.log.Publisher() }
+func (e *natsEngine) Lease(name string) crisp.Lease            { return e.log.Lease(name) }
+func (e *natsEngine) Position(name string) crisp.PositionStore { return e.log.Position(name) }
+
+// Ping asks the server that leads the log's stream.
+func (e *natsEngine) Ping(ctx context.Context) error {
+	_, err := e.js.Stream(ctx, e.name)
+	return err
+}
+
+func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error] {
+	return func(yield func(bridge.Message, error) bool) {
+		options := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+		if !from.IsZero() {
+			options.DeliverPolicy, options.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
+		}
+		consumer, err := e.js.OrderedConsumer(ctx, e.name, options)
+		if err != nil {
+			yield(bridge.Message{}, fmt.Errorf("reading the log: %w", err))
+			return
+		}
+		messages, err := consumer.Messages()
+		if err != nil {
+			yield(bridge.Message{}, fmt.Errorf("reading the log: %w", err))
+			return
+		}
+		defer messages.Stop()
+		for {
+			msg, err := messages.Next(jetstream.NextContext(ctx))
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				yield(bridge.Message{}, fmt.Errorf("reading the log: %w", err))
+				return
+			}
+			attributes := make(map[string]string, len(msg.Headers()))
+			for name := range msg.Headers() {
+				attributes[name] = msg.Headers()[name][0]
+			}
+			if !yield(bridge.ParseMessage(attributes, msg.Data())) {
+				return
+			}
+		}
+	}
+}
+
+func (e *natsEngine) CountLetters(ctx context.Context) (int, error) {
+	stream, err := e.js.Stream(ctx, e.name+"_DLQ")
+	if err != nil {
+		return 0, err
+	}
+	return int(stream.CachedInfo().State.Msgs), nil
+}
+
+func (e *natsEngine) Letters(ctx context.Context, group string) iter.Seq2[Letter, error] {
+	return letters(ctx, func() (*natsbridge.DeadLetters, error) { return e.log.DeadLetters(group) },
+		func(l natsbridge.Letter) (uint64, bridge.DeadLetter) { return l.Sequence, l.DeadLetter })
+}
+
+func (e *natsEngine) Replay(ctx context.Context, letter Letter) error {
+	return act(letter, e.log.DeadLetters, func(s *natsbridge.DeadLetters, n uint64) error { return s.Replay(ctx, n) })
+}
+
+func (e *natsEngine) Discard(ctx context.Context, letter Letter) error {
+	return act(letter, e.log.DeadLetters, func(s *natsbridge.DeadLetters, n uint64) error { return s.Discard(ctx, n) })
+}
+
+// Close gives what was published a last chance, and ends the connection.
+func (e *natsEngine) Close(ctx context.Context) error {
+	err := e.conn.FlushWithContext(ctx)
+	e.conn.Close()
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, context.DeadlineExceeded) {
+		return nil // whatever counts was acknowledged before
+	}
+	return err
+}
