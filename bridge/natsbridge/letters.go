@@ -36,8 +36,8 @@ func (c *Consumer) Bury(ctx context.Context, letter bridge.DeadLetter) error {
 	msg.Header[attemptsHeader] = []string{strconv.Itoa(letter.Attempts)}
 	msg.Header[errorHeader] = []string{strconv.QuoteToASCII(letter.Error[:min(len(letter.Error), maxErrorText)])}
 	msg.Header[buriedHeader] = []string{at}
-	// A message that is replayed may be buried again, and soon; then it is another letter.
-	id := letter.Message.ID + " " + at
+	// A message that another group buries, or that is replayed and buried again, is another letter.
+	id := key(c.group) + " " + letter.Message.ID + " " + at
 	return c.e.publish(ctx, msg, c.e.cfg.letterStream(), id, len(letter.Message.Data), 0)
 }
 
