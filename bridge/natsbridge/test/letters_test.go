@@ -37,6 +37,7 @@ func TestDeadLetters(t *testing.T) {
 		bury(t, p, "group one", message("a", n))
 		bury(t, p, "other", message("b", n))
 		bury(t, p, "other", message("b", n)) // tried again
+		bury(t, p, "third", message("a", n)) // at the same moment as the first
 	}
 	letters, err := p.DeadLetters("group one")
 	require.NoError(t, err)
@@ -44,6 +45,9 @@ func TestDeadLetters(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, ids("a", 0, 4), list(t, letters, 0, 0))
 	assert.Equal(t, ids("b", 0, 4), list(t, other, 0, 0))
+	third, err := p.DeadLetters("third")
+	require.NoError(t, err)
+	assert.Equal(t, ids("a", 0, 4), list(t, third, 0, 0), "each group has its own")
 	assert.Equal(t, ids("a", 0, 2), list(t, letters, 0, 2))
 
 	all, err := letters.List(t.Context(), 0, 0)
