@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,9 +29,9 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	var text string
 	switch as := r.URL.Query().Get("as"); as {
 	case "curl":
-		text = asCurl(e)
+		text = asCurl(e, s.example())
 	case "trigger":
-		text = asTrigger(e)
+		text = asTrigger(e, s.example())
 	case "go":
 		text = asGo(e)
 	default:
@@ -39,24 +40,34 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	return map[string]string{"text": text}, nil
 }
 
-// exampleURL is where a program under work may be.
-const exampleURL = "http://127.0.0.1:8080/hooks"
+// example is where a program under work is, or may be.
+func (s *Server) example() string {
+	for _, target := range s.cfg.Targets {
+		if plainURL.MatchString(target.Name()) {
+			return target.Name()
+		}
+	}
+	return "http://127.0.0.1:8080/hooks"
+}
+
+// plainURL has nothing that is secret, or that a shell makes something else of.
+var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:/_-]+$`)
 
 // asCurl has crisp trigger sign, so that no command line has the secret.
-func asCurl(e *Entry) string {
+func asCurl(e *Entry, example string) string {
 	return `# The secret is in CRISP_SIGNING_SECRET, the URL in URL.
 body=` + shellBody(e.Body) + `
 printf %s "$body" |
   crisp trigger --data - --print --format json --jq '.headers | to_entries[] | .key + ": " + .value' |
   sed 's/^/header = /' |
-  curl --config - --data-raw "$body" "${URL:-` + exampleURL + `}"
+  curl --config - --data-raw "$body" "${URL:-` + example + `}"
 `
 }
 
-func asTrigger(e *Entry) string {
+func asTrigger(e *Entry, example string) string {
 	return `# The secret is in CRISP_SIGNING_SECRET, the URL in URL.
 body=` + shellBody(e.Body) + `
-printf %s "$body" | crisp trigger --data - --to "${URL:-` + exampleURL + `}"
+printf %s "$body" | crisp trigger --data - --to "${URL:-` + example + `}"
 `
 }
 

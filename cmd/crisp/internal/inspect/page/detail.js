@@ -43,7 +43,9 @@ export class Detail {
 	}
 
 	/** Shows a row: what the list knows of it at once, and the rest as soon as it is here. */
-	async show(row) {
+	show(row) { this.ready = this.#show(row); } // true unless it has changed
+
+	async #show(row) {
 		this.row = row;
 		this.detail = null;
 		this.filled = new Set();
@@ -59,6 +61,7 @@ export class Detail {
 		if (this.row !== row) return;
 		this.#open(this.tab);
 		if (failed) this.panels[this.shown].replaceChildren(empty(show(failed)));
+		return true;
 	}
 
 	async #fetch(row) {
@@ -142,8 +145,8 @@ export class Detail {
 	}
 
 	/** Compares with the marked event, or marks this one. */
-	compare() {
-		if (!this.detail?.envelope) return;
+	async compare() {
+		if (!await this.ready || !this.detail?.envelope) return;
 		if (!this.marked || this.marked.id === this.row.id) return this.mark();
 		this.filled.delete("diff");
 		this.open("diff");
@@ -153,7 +156,7 @@ export class Detail {
 
 	copy({ id }) {
 		return [["curl", "curl"], ["go", "Go"], ["trigger", "crisp trigger"]].map(([as, name]) => {
-			const pre = el("pre", { tabIndex: 0, "aria-label": name });
+			const pre = el("pre", { tabIndex: 0 });
 			const code = ask(`/api/code/${encodeURIComponent(id)}?as=${as}`).then(({ text }) => text, (error) => error.message);
 			code.then((text) => { pre.textContent = showLines(text); });
 			return el("section", el("p.bar", el("b", name), button("Copy", async () => copy(await code, `as ${name}`), { "aria-label": `Copy as ${name}` })), pre);

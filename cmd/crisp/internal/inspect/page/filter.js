@@ -15,7 +15,7 @@ export class Filter {
 		let timer;
 		on(this.field, "input", () => {
 			clearTimeout(timer);
-			timer = setTimeout(() => this.apply(), 100);
+			timer = setTimeout(() => this.apply(), 20);
 		});
 		byID("qualities").append(...Object.entries(qualities).map(([word, title]) => button(title, () => this.#toggle(word), { className: "chip", value: word })));
 		on(store, "view", () => this.#draw());

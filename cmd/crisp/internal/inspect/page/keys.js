@@ -13,12 +13,12 @@ export function keys({ list, detail, filter, select }) {
 	on(byID("help-open"), "click", () => dialog.showModal());
 	on(byID("help-close"), "click", () => dialog.close());
 
-	const enter = () => (detail.row ? detail.panels[detail.shown].focus() : list.move(1));
-	const open = (tab, selector) => () => {
+	const enter = async () => (detail.row ? await detail.ready && detail.panels[detail.shown].focus() : list.move(1));
+	const open = (tab, selector) => async () => {
 		if (!detail.row || detail.tabs[tab].hidden) return;
 		detail.open(tab);
 		const panel = detail.panels[tab];
-		(panel.querySelector(selector) ?? panel).focus();
+		if (await detail.ready) (panel.querySelector(selector) ?? panel).focus();
 	};
 	const back = () => {
 		if ([root, document.body].includes(document.activeElement)) select(null);

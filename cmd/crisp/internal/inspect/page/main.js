@@ -47,7 +47,9 @@ on(byID("clear"), "click", () => {
 // The address keeps the filter, and what is selected.
 function keep() {
 	const state = { q: store.filter, id: detail.row?.id ?? wanted, tab: detail.row ? detail.tab : "" };
-	history.replaceState(null, "", `#${new URLSearchParams(Object.entries(state).filter(([, value]) => value))}`);
+	const hash = new URLSearchParams(Object.entries(state).filter(([, value]) => value));
+	clearTimeout(keep.timer); // browsers allow few changes a second
+	keep.timer = setTimeout(() => history.replaceState(null, "", `#${hash}`), 200);
 }
 
 function restore() {

@@ -20,9 +20,7 @@ export const isNested = (value) => typeof value === "object" && value !== null &
 export const on = (node, type, run) => node.addEventListener(type, run);
 export const set = (node, name, value) => node.setAttribute(name, value);
 
-/**
- * Makes an element: el("p.class", {properties and attributes, onevent: listener}, children). Strings become text.
- */
+/** Makes an element: el("p.class", {properties and attributes, onevent: listener}, children). Strings become text. */
 export function el(what, props, ...children) {
 	const [tag, className = ""] = what.split(".");
 	const node = document.createElement(tag);
@@ -46,7 +44,7 @@ export function svg(tag, attributes, ...children) {
 
 export const button = (text, run, props = {}) => el("button", { onclick: run, ...props }, text);
 export const empty = (text) => el("p", { className: "empty" }, text);
-export const table = (names, rows) => el("table", el("thead", el("tr", names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", rows));
+export const table = (names, rows) => el("table", el("thead", el("tr", names.map((name) => el("th", name)))), el("tbody", rows));
 export const byID = (id) => document.getElementById(id);
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });

@@ -1,0 +1,11 @@
+//go:build browser && unix
+
+package browser
+
+import (
+	"testing"
+
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
