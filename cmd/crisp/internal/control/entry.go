@@ -4,6 +4,7 @@ package control
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -56,6 +57,18 @@ type Connection struct {
 	Opened        time.Time `json:"opened"`
 	Backlog       int       `json:"backlog,omitempty"` // frames that it has not read yet
 	Ended         string    `json:"ended,omitempty"`   // why
+}
+
+// String says what has become of the connection.
+func (c Connection) String() string {
+	switch {
+	case c.Ended != "":
+		return fmt.Sprintf("%s has ended: %s", c.ID, c.Ended)
+	case c.Authenticated:
+		return fmt.Sprintf("%s is authenticated as %s", c.ID, c.Tier)
+	default:
+		return c.ID + " has opened"
+	}
 }
 
 // Bind is a request to change what a connection receives.

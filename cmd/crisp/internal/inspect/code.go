@@ -29,9 +29,9 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	var text string
 	switch as := r.URL.Query().Get("as"); as {
 	case "curl":
-		text = asCurl(e, s.example())
+		text = asCurl(e, s.example(e))
 	case "trigger":
-		text = asTrigger(e, s.example())
+		text = asTrigger(e, s.example(e))
 	case "go":
 		text = asGo(e)
 	default:
@@ -40,11 +40,19 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	return map[string]string{"text": text}, nil
 }
 
-// example is where a program under work is, or may be.
-func (s *Server) example() string {
+// example is where the program under work is that got an event, or else where one is
+// or may be.
+func (s *Server) example(of *Entry) string {
+	var names []string
+	for _, made := range s.cfg.Ring.Deliveries(of.ID()) {
+		names = append(names, made.Summary.Target)
+	}
 	for _, target := range s.cfg.Targets {
-		if plainURL.MatchString(target.Name()) {
-			return target.Name()
+		names = append(names, target.Name())
+	}
+	for _, name := range names {
+		if plainURL.MatchString(name) {
+			return name
 		}
 	}
 	return "http://127.0.0.1:8080/hooks"

@@ -85,3 +85,21 @@ func TestCode(t *testing.T) {
 	assert.Equal(t, 400, status)
 	assert.Contains(t, text, "use crisp replay")
 }
+
+// Copied commands lead to where the event was delivered, if a shell can be told so.
+func TestCodeLeadsToWhereTheEventWent(t *testing.T) {
+	for target, want := range map[string]string{
+		"http://127.0.0.1:8099/hooks":       "${URL:-http://127.0.0.1:8099/hooks}",
+		"http://127.0.0.1:8099/hooks?key=…": "${URL:-http://127.0.0.1:8080/hooks}",
+		"http://h/$(touch x)":               "${URL:-http://127.0.0.1:8080/hooks}",
+	} {
+		b := begin(t)
+		of := b.add(messageOf(t, "session_1", "Hi"))
+		b.add(&record.Delivery{Of: of.N, Event: "message:send", Target: target, Outcome: record.GivenUp})
+		for _, as := range []string{"curl", "trigger"} {
+			var answer struct{ Text string }
+			b.get("/api/code/"+testRun+"-1?as="+as, &answer)
+			assert.Contains(t, answer.Text, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // guard lets through who may see the page: whoever has the token, from a page of this
@@ -33,12 +34,16 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} {
 		w.Header().Set(name, value)
 	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(tooSlow)) // if it can't be set, there is none
 	if err := g.check(r); err != nil {
 		fail(w, refused{err, http.StatusForbidden})
 		return
 	}
 	g.next.ServeHTTP(w, r)
 }
+
+// tooSlow is for how long who takes nothing is waited for.
+const tooSlow = 30 * time.Second
 
 // assets is the path below which the page's own files are, which hold no data.
 const assets = "/assets/"

@@ -37,6 +37,11 @@ type resend struct {
 	Stale        bool            `json:"stale"`
 }
 
+// hasOptions reports whether it is to be delivered otherwise than an event that is new.
+func (what *resend) hasOptions() bool {
+	return what.Attempt != 1 || what.KeepTime || what.BadSignature || what.Stale
+}
+
 // resendTimeout is how long a target may take to answer.
 const resendTimeout = 10 * time.Second
 
@@ -61,6 +66,9 @@ func (s *Server) replay(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("attempt is %d; it must be from 1 to 1000", what.Attempt)
 	}
 	if s.cfg.Serve != nil && what.Target == programs {
+		if what.hasOptions() {
+			return nil, errors.New("programs are sent what Crisp would send: attempt, keep_time, bad_signature and stale are for the URL of a web hook")
+		}
 		return s.emit(r.Context(), body)
 	}
 	target, err := s.target(what)

@@ -147,7 +147,7 @@ func (s *Serve) fromEntry(r record.Record, from control.Entry) *Entry {
 		sum.Status = from.Request.Status
 		sum.Preview = fmt.Sprintf("%s %s: %d", from.Request.Method, from.Request.Path, from.Request.Status)
 	case from.Connection != nil:
-		sum.Preview = connectionText(*from.Connection)
+		sum.Preview = from.Connection.String()
 	case from.Bind != nil:
 		sum.Preview = fmt.Sprintf("%s by %s: %d events", from.Bind.Name, from.Bind.Connection, len(from.Bind.Events))
 	}
@@ -158,17 +158,6 @@ func (s *Serve) fromEntry(r record.Record, from control.Entry) *Entry {
 	}
 	e.setBody(text)
 	return e
-}
-
-func connectionText(c control.Connection) string {
-	switch {
-	case c.Ended != "":
-		return fmt.Sprintf("%s has ended: %s", c.ID, c.Ended)
-	case c.Authenticated:
-		return fmt.Sprintf("%s is authenticated as %s", c.ID, c.Tier)
-	default:
-		return c.ID + " has opened"
-	}
 }
 
 // emitPatience is how long what was emitted may take to be in the ring.

@@ -107,6 +107,13 @@ func TestSendToPrograms(t *testing.T) {
 		status, _ := b.do("POST", "/api/replay", body)
 		assert.Equal(t, 400, status)
 	}
+	sent := srv.Journal(0)
+	for _, option := range []string{`"attempt":2`, `"keep_time":true`, `"bad_signature":true`, `"stale":true`} {
+		status, text := b.do("POST", "/api/replay", `{"envelope":{"event":"session:set_state","data":{}},"target":"programs",`+option+`}`)
+		assert.Equal(t, 400, status, option)
+		assert.Contains(t, text, "programs are sent", option)
+	}
+	assert.Len(t, srv.Journal(0), len(sent), "nothing was sent")
 	h := newHook(t, ok)
 	b.post("/api/replay", map[string]any{"envelope": json.RawMessage(e.Body), "target": h.URL}, &made)
 	assert.NotEmpty(t, made.Of)

@@ -43,7 +43,7 @@ type Server struct {
 	http *http.Server
 	url  string
 	done chan struct{}
-	ctx  context.Context // of all that is streamed
+	ctx  context.Context // of all requests
 	end  context.CancelFunc
 }
 
@@ -76,11 +76,14 @@ func Start(cfg Config) (*Server, error) {
 			cross: http.NewCrossOriginProtection(),
 			next:  mux,
 		},
+		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
+		// The guard answers to OPTIONS *, too.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     log.New(io.Discard, "", 0), // of connections that make no request
 	}
 	go func() {
 		defer close(s.done)
@@ -137,7 +140,7 @@ func listen(addr string) (listener net.Listener, err error) {
 // URL is where the page is, with the token: it is for the user alone.
 func (s *Server) URL() string { return s.url + "?token=" + s.cfg.Token }
 
-// Close ends the server, with all that is streamed.
+// Close ends the server, with all that is streamed or being sent again.
 func (s *Server) Close() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)

@@ -12,7 +12,6 @@ const (
 	batch      = 500              // entries that are written at once
 	statsEvery = time.Second      // and not more seldom
 	aliveEvery = 15 * time.Second // a comment, so that nothing in between thinks that nobody is there
-	tooSlow    = 30 * time.Second // a page that takes nothing for so long is let go
 )
 
 // hole says that entries were forgotten before a page has read them.
@@ -53,13 +52,11 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 			out.write([]byte(": alive\n\n"))
 		case <-r.Context().Done():
 			return
-		case <-s.ctx.Done():
-			return
 		}
 		select { // also while there is always more
 		case now := <-stats.C:
 			out.event("stats", s.stats(now))
-		case <-s.ctx.Done():
+		case <-r.Context().Done():
 			return
 		default:
 		}

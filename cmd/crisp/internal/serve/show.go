@@ -43,7 +43,7 @@ func (show Show) Run(ctx context.Context, s *Server) error {
 
 func (show Show) entry(from crisptest.Entry) error {
 	if from.Session != nil {
-		show.Note("connection %s", connectionText(*from.Session))
+		show.Note("connection %s", control.EntryOf(from).Connection)
 	}
 	if d := from.Delivery; d != nil && !d.Delivered() {
 		show.Note("a web hook was not delivered: %s", deliveryText(*control.EntryOf(from).Delivery))
@@ -73,7 +73,7 @@ func line(style output.Style, entry control.Entry, from crisptest.Entry) string 
 	case entry.Request != nil:
 		text = requestText(*entry.Request)
 	case entry.Connection != nil:
-		text = connectionText(*from.Session)
+		text = entry.Connection.String()
 	case entry.Bind != nil:
 		text = fmt.Sprintf("%s by %s", entry.Bind.Name, entry.Bind.Connection)
 	case entry.Delivery != nil:
@@ -130,17 +130,6 @@ func requestText(r control.Request) string {
 		path += "?" + r.Query
 	}
 	return fmt.Sprintf("%s %s: %d", r.Method, path, r.Status)
-}
-
-func connectionText(s crisptest.Session) string {
-	switch {
-	case s.Ended != "":
-		return fmt.Sprintf("%s has ended: %s", s.ID, s.Ended)
-	case s.Authenticated:
-		return fmt.Sprintf("%s is authenticated as %s", s.ID, s.Tier)
-	default:
-		return fmt.Sprintf("%s has opened", s.ID)
-	}
 }
 
 func deliveryText(d control.Delivery) string {
