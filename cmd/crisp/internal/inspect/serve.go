@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/fifo"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/control"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
@@ -30,13 +33,13 @@ type Serve struct {
 
 	mu     sync.Mutex // guards what is below, and the order of what is added to the ring
 	n      uint64
-	events map[uint64]uint64 // numbers of the latest, by what their deliveries have in common with them
-	seed   maphash.Seed      // of the keys of events
+	events *fifo.Map[uint64, uint64] // numbers of the latest, by what their deliveries have in common with them
+	seed   maphash.Seed              // of the keys of events
 }
 
 // NewServe makes what feeds a ring from a server's journal.
 func NewServe(server *crisptest.Server, websiteID, run string, ring *Ring) *Serve {
-	return &Serve{server: server, websiteID: websiteID, run: run, ring: ring, events: make(map[uint64]uint64), seed: maphash.MakeSeed()}
+	return &Serve{server: server, websiteID: websiteID, run: run, ring: ring, events: fifo.New[uint64, uint64](mostEvents), seed: maphash.MakeSeed()}
 }
 
 // Feed adds what has happened, and what happens until ctx ends.
@@ -91,10 +94,7 @@ func (s *Serve) addEvent(r record.Record, sent crisptest.Emission) {
 	}
 	_ = json.Unmarshal(sent.Payload, &of) // it may be anything
 	body := record.Body(of.WebsiteID, sent.Name, sent.Payload, r.At)
-	if len(s.events) >= mostEvents {
-		clear(s.events)
-	}
-	s.events[s.key(sent.Name, sent.Payload)] = r.N
+	s.events.Put(s.key(sent.Name, sent.Payload), r.N)
 	ev, err := record.Parse(body)
 	if err == nil {
 		ev.Event.EventMeta().Time = r.At
@@ -126,13 +126,35 @@ func (s *Serve) delivery(d crisptest.Delivery) *record.Delivery {
 	case d.Attempt >= d.Limit:
 		made.Outcome = record.GivenUp
 	}
+	if made.Outcome != record.Accepted {
+		made.Answer = record.Excerpt(withoutValues(d.URL, strings.TrimSpace(string(d.Answer))), answerLength)
+	}
 	var envelope struct {
 		Data json.RawMessage `json:"data"`
 	}
 	if json.Unmarshal(d.Body, &envelope) == nil {
-		made.Of = s.events[s.key(d.Event, envelope.Data)]
+		made.Of, _ = s.events.Get(s.key(d.Event, envelope.Data))
 	}
 	return made
+}
+
+// answerLength is how much is shown of why a web hook was refused, in characters.
+const answerLength = 200
+
+// withoutValues replaces what the query of a URL holds, which may be secret, in an answer.
+func withoutValues(at, answer string) string {
+	u, err := url.Parse(at)
+	if err != nil {
+		return ""
+	}
+	for _, values := range u.Query() {
+		for _, value := range values {
+			if value != "" {
+				answer = strings.NewReplacer(value, "…", url.QueryEscape(value), "…").Replace(answer)
+			}
+		}
+	}
+	return answer
 }
 
 // fromEntry makes an entry of what records know nothing of.

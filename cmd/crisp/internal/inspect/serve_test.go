@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -84,6 +85,18 @@ func TestServeIsShown(t *testing.T) {
 	}
 	status, _ := b.do("GET", "/api/export", "")
 	assert.Equal(t, 200, status)
+}
+
+func TestServeSaysWhyAHookWasRefused(t *testing.T) {
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no such tenant: "+r.URL.String(), http.StatusInternalServerError)
+	}))
+	t.Cleanup(hook.Close)
+	b, srv := served(t)
+	srv.AddPluginHook(hook.URL + "/hooks?key=hid+den")
+	srv.Visitor().Say("Where is my order?")
+	delivery := b.await("kind:delivery event:message:send is:failed")
+	assert.Equal(t, "no such tenant: /hooks?key=…", delivery.Summary.Answer)
 }
 
 func TestSendToPrograms(t *testing.T) {
