@@ -78,6 +78,9 @@ func errorClass(err error) string {
 			return class.name
 		}
 	}
+	if network := (interface{ Timeout() bool })(nil); errors.As(err, &network) && network.Timeout() {
+		return "timeout"
+	}
 	if refusal := (*crisp.APIError)(nil); errors.As(err, &refusal) && http.StatusText(refusal.StatusCode) != "" {
 		return "rest_" + strconv.Itoa(refusal.StatusCode)
 	}

@@ -110,15 +110,21 @@ func happen(t *testing.T, r *recording) {
 
 	// Events, well and badly.
 	router := r.router()
-	handled := make(chan struct{}, 10)
-	crisp.On(router, func(context.Context, *crisp.MessageSend) error { handled <- struct{}{}; return nil })
+	handled := make(chan struct{}, 1)
+	crisp.On(router, func(context.Context, *crisp.MessageSend) error { return nil })
 	crisp.On(router, func(context.Context, *crisp.MessageReceived) error { return errors.New("no") })
 	require.NoError(t, router.Dispatch(t.Context(), message()))
 	require.Error(t, router.Dispatch(t.Context(), crisptest.Sample("message:received")))
 
 	// RTM.
-	live := r.router() // to which what is sent here does not come back
-	crisp.On(live, func(context.Context, *crisp.MessageSend) error { handled <- struct{}{}; return nil })
+	live := crisp.NewRouter() // to which what is sent here does not come back
+	live.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			defer func() { handled <- struct{}{} }()
+			return next(ctx, ev)
+		}
+	}, crispotel.Middleware(r.opts...))
+	crisp.On(live, func(context.Context, *crisp.MessageSend) error { return nil })
 	rtm, err := client.NewRTM(live, crisp.WithHooks(crispotel.Hooks(crisp.Hooks{}, r.opts...)))
 	require.NoError(t, err)
 	observed, err := crispotel.Observe(rtm, r.opts...)
@@ -126,7 +132,6 @@ func happen(t *testing.T, r *recording) {
 	t.Cleanup(func() { assert.NoError(t, observed.Unregister()) })
 	srv.Run(t, rtm)
 	srv.Visitor().Say("hello")
-	<-handled
 	<-handled
 	hooks := crispotel.Hooks(crisp.Hooks{}, r.opts...)
 	hooks.Gap(crisp.Gap{From: time.Unix(0, 0), To: time.Unix(40, 0), Reason: crisp.GapDisconnected})

@@ -159,7 +159,7 @@ func has(all, some map[string]string) bool {
 func attributesOf(all []attribute.KeyValue) map[string]string {
 	found := make(map[string]string)
 	for _, kv := range all {
-		found[string(kv.Key)] = kv.Value.Emit()
+		found[string(kv.Key)] = kv.Value.String()
 	}
 	return found
 }
