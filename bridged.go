@@ -11,8 +11,9 @@ import (
 // What package bridge does that programs can't: see internal/seam.
 func init() {
 	seam.Crisp = seam.Functions{
-		Decode: func(r seam.Recorded) (any, error) { return decodeRecorded(r) },
+		Decode:  func(r seam.Recorded) (any, error) { return decodeRecorded(r) },
 		Freeze:  func(router any) { router.(*Router).freeze() },
+		Hooks:   func(gapSettles func(seam.SettlingGap)) any { return Hooks{gapSettles: gapSettles} },
 		Arrived: func(router, ev any) { router.(*Router).arrived(ev.(Event)) },
 		Dispatch: func(ctx context.Context, router, ev any) error {
 			return router.(*Router).dispatch(ctx, ev.(Event))

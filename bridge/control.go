@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -54,17 +53,13 @@ func (*Stub) isControl()       {}
 
 // Types of messages that are no events.
 const (
-	controlPrefix  = "crisp.bridge."
 	TypeGap        = controlPrefix + "gap"
 	TypeBackfilled = controlPrefix + "backfilled"
 	TypeDropped    = controlPrefix + "dropped"
 )
 
-// control reports whether the message is no event.
-func (m Message) control() bool { return m.Stub != "" || strings.HasPrefix(m.Type, controlPrefix) }
-
-// ParseControl returns what a message tells that is no event; ok is false of one that is. It is an
-// error if the message can't be read, or if its Type is not known.
+// ParseControl returns what a message tells that is no event; ok is false of one that is.
+// It is an error if the message can't be read, or if its Type is not known.
 func ParseControl(m Message) (c Control, ok bool, err error) {
 	switch {
 	case !m.control():

@@ -30,7 +30,8 @@ type Message struct {
 	Source crisp.Source
 	// Trace has the W3C headers traceparent and tracestate, if there are any.
 	Trace map[string]string
-	// Stub is why Data is not the payload, but a stub in its place; empty if it is the payload.
+	// Stub is why Data is not the payload, but a stub in its place; empty if it is the
+	// payload.
 	Stub string
 	Data []byte
 }
@@ -80,9 +81,9 @@ func PartitionOf(key string, n int) int {
 	return int(hash % uint32(n))
 }
 
-// Event makes the event again that the message was made of: its Meta has the same
-// Source, Time, WebsiteID and Raw, and [crisp.EventID] and [crisp.EventIDStable] return what they did. Only
-// Meta.Delivery is nil. The event shares the memory of Data.
+// Event makes the event again that the message was made of: its Meta has the same Source,
+// Time, WebsiteID and Raw, and [crisp.EventID] and [crisp.EventIDStable] return what they
+// did. Only Meta.Delivery is nil. The event shares the memory of Data.
 //
 // It is an error if the message is no event but a [Control], and a
 // [*crisp.SyntaxError] if Data is no valid JSON.
@@ -104,6 +105,12 @@ func (m Message) Event() (crisp.Event, error) {
 	}
 	return ev.(crisp.Event), nil
 }
+
+// control reports whether the message is no event.
+func (m Message) control() bool { return m.Stub != "" || strings.HasPrefix(m.Type, controlPrefix) }
+
+// controlPrefix is what the types of messages begin with that are no events.
+const controlPrefix = "crisp.bridge."
 
 // digest is the ID as a key of fixed size: itself, if it was made by crisp.EventID.
 func (m Message) digest() (key crisp.DeliveryKey) {

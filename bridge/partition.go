@@ -11,9 +11,23 @@ import (
 	"github.com/crisp-go/crisp/internal/seam"
 )
 
-// serving is what becomes of a partition while it is this member's. The pump, on the consumer's
-// goroutine, takes messages from the engine and puts each into the lane of its key; turns
-// handle them.
+// ErrRevoked is the cause of the end of a handler's context when its partition is to be
+// another member's, or when Consume is to end, and [WithDrainTimeout] is over.
+var ErrRevoked = errors.New("bridge: the partition is given up")
+
+// consuming is what the partitions of a Consume share.
+type consuming struct {
+	consumeConfig
+	ctx      context.Context // has the values of Consume's, and no end
+	consumer Consumer
+	router   *crisp.Router
+	reporter *reporter
+	turns    *turns
+}
+
+// serving is what becomes of a partition while it is this member's. The pump, on the
+// consumer's goroutine, takes messages from the engine and puts each into the lane of its
+// key; turns handle them.
 type serving struct {
 	*consuming
 	partition Partition
@@ -73,8 +87,8 @@ func (c *consuming) serve(ctx context.Context, p Partition) {
 
 const fetching = "the engine does not hand over messages"
 
-// pump takes messages from the engine, as long as there is room for them, until ctx ends. What is in hand,
-// it is told of until told ends.
+// pump takes messages from the engine, as long as there is room for them, until ctx ends.
+// What is in hand, it is told of until told ends.
 func (s *serving) pump(ctx, told context.Context) {
 	for failures := 0; s.awaitRoom(ctx) == nil; {
 		d, err := s.partition.Next(ctx)
@@ -146,7 +160,8 @@ func (s *serving) take(d Delivery) {
 }
 
 // again deals with a message that comes again after a rewind, and reports whether that
-// was all. What is in hand still, since its handlers have begun, goes on; what is done stays so. s.mu is held.
+// was all. What is in hand still, since its handlers have begun, goes on; what is done
+// stays so. s.mu is held.
 func (s *serving) again(j *job) bool {
 	if !s.rewound {
 		return false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/seam"
 )
 
 // attemptTimeout bounds each call of an engine that stores something.
@@ -19,25 +20,29 @@ type Intake struct {
 	cfg       publishConfig
 	reporter  *reporter
 
-	mu     sync.Mutex // guards flying
-	flying *flight    // the events that are being stored
+	mu       sync.Mutex // guards settling
+	settling map[crisp.Gap]<-chan struct{}
 }
 
-// Publish registers a handler with a router that stores every event in the log. What comes of a
-// failure depends on how the event came:
+// Publish registers a handler with a router that stores every event in the log. What
+// comes of a failure depends on how the event came:
 //
-//   - Over the RTM API, and by backfill, the handler tries again for as long as its context lasts: until the
-//     client ends. So the events behind it wait, in their order, and the stored position ([crisp.WithPosition]) never
-//     passes what is not stored. When the client ends meanwhile, the event counts as dropped; a message comes again after
-//     a restart ([crisp.WithBackfill]), nothing else does. [crisp.WithDrainTimeout], or [crisp.RTM.Shutdown], gives
-//     it the time.
-//   - By web hook it tries for a while ([WithHookPatience]), and fails then: the answer is 500, and Crisp delivers a
-//     plugin's hook again.
+//   - Over the RTM API, and by backfill, the handler tries again for as long as its
+//     context lasts: until the client ends. So the events behind it wait, in their order,
+//     and the stored position ([crisp.WithPosition]) never passes what is not stored.
+//     When the client ends meanwhile, the event counts as dropped; a message comes again
+//     after a restart ([crisp.WithBackfill]), nothing else does.
+//     [crisp.WithDrainTimeout], or [crisp.RTM.Shutdown], gives it the time.
+//   - By web hook it tries for a while ([WithHookPatience]), and fails then: the answer
+//     is 500, and Crisp delivers a plugin's hook again.
 //
-// An event that is too large for the engine becomes a [Stub], of which the error handler hears ([*TooLargeError]).
+// An event that is too large for the engine becomes a [Stub], of which the error handler
+// hears ([*TooLargeError]).
 //
-// The router may serve an RTM client, web hooks, or both at once: what is a message gets into the log once. Middleware that ends a handler's
-// context, such as [crisp.Supersede], and [crisp.WithHandlerTimeout], would end the attempts: leave that to the router behind [Consume].
+// The router may serve an RTM client, web hooks, or both at once: what is a message gets
+// into the log once. Middleware that ends a handler's context, such as [crisp.Supersede],
+// and [crisp.WithHandlerTimeout], would end the attempts: leave that to the router behind
+// [Consume].
 //
 // Publish panics if the router or the publisher is nil, or if the router is in use.
 func Publish(r *crisp.Router, p Publisher, opts ...PublishOption) *Intake {
@@ -45,14 +50,12 @@ func Publish(r *crisp.Router, p Publisher, opts ...PublishOption) *Intake {
 		panic("bridge: Publish: needs a router and a publisher")
 	}
 	cfg := newPublishConfig(opts)
-	in := &Intake{publisher: p, cfg: cfg, reporter: newReporter(cfg.onError), flying: newFlight(nil)}
+	in := &Intake{publisher: p, cfg: cfg, reporter: newReporter(cfg.onError), settling: make(map[crisp.Gap]<-chan struct{})}
 	r.OnAny(in.handle)
 	return in
 }
 
 func (in *Intake) handle(ctx context.Context, ev crisp.Event) error {
-	land := in.takeOff()
-	defer land() // also if the publisher panics
 	if ev.EventMeta().Source == crisp.SourceWebhook {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, in.cfg.patience)
@@ -100,79 +103,52 @@ func (in *Intake) attempt(ctx context.Context, m Message) (err error) {
 	return in.publisher.Publish(ctx, m)
 }
 
-// flight is a number of events that are being stored.
-type flight struct {
-	before *flight // nil = they are all down
-	n      int
-	sealed bool // no others begin
-	landed chan struct{}
-}
-
-func newFlight(before *flight) *flight { return &flight{before: before, landed: make(chan struct{})} }
-
-// settle notes that the flight is over, if it is; Intake.mu is held.
-func (f *flight) settle() {
-	if f.sealed && f.n == 0 {
-		close(f.landed)
-	}
-}
-
-// takeOff notes that an event is being stored, until land is called.
-func (in *Intake) takeOff() (land func()) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	f := in.flying
-	f.n++
-	return func() {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		f.n--
-		f.settle()
-	}
-}
-
-// awaitLanding returns when all events that are being stored now are, or are given up, or when ctx
-// ends.
-func (in *Intake) awaitLanding(ctx context.Context) {
-	in.mu.Lock()
-	f := in.flying
-	in.flying = newFlight(f)
-	f.sealed = true
-	f.settle()
-	in.mu.Unlock()
-	for at := f; at != nil; at = at.before {
-		select {
-		case <-at.landed:
-		case <-ctx.Done():
-			return
-		}
-	}
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	f.before = nil
-}
-
-// Hooks are callbacks for [crisp.WithHooks], which adds them to others, that store what the client
-// tells besides events: a [*Gap], once for each; what became of it, a [*Backfilled]; and [*Dropped] events.
+// Hooks are callbacks for [crisp.WithHooks], which adds them to others, that store what
+// the client tells besides events: a [*Gap], once for each; what became of it, a
+// [*Backfilled]; and [*Dropped] events.
 //
-// A gap is stored after the events that are being stored when the client tells of it, and before any event that was received after it: those
-// wait. Like events, it is tried again until ctx ends, which should be that of [crisp.RTM.Run]; then for the time of
-// [WithHookPatience].
+// A gap is stored after all events that were received before it, but for what waits for
+// the backfill of an earlier gap, and before any that was received after it: those wait.
+// In the log, that is an order in time; consumers see what is in other partitions when
+// they come to it. Like events, it is tried again until ctx ends, which should be that of
+// [crisp.RTM.Run]; then for the time of [WithHookPatience].
 func (in *Intake) Hooks(ctx context.Context) crisp.Hooks {
-	return crisp.Hooks{
-		Gap: func(g crisp.Gap) {
-			in.awaitLanding(ctx)
-			gap := gapOf(g)
-			in.tell(ctx, TypeGap, &gap)
-		},
-		Backfilled: func(b crisp.Backfilled) {
-			in.tell(ctx, TypeBackfilled, &Backfilled{
-				Gap: gapOf(b.Gap), Complete: b.Complete, Messages: b.Messages, Conversations: b.Conversations, Requests: b.Requests, Error: textOf(b.Err),
-			})
-		},
-		Dropped: func(d crisp.Dropped) {
-			in.tell(ctx, TypeDropped, &Dropped{Count: d.Count, Error: textOf(d.Err)})
-		},
+	hooks := seam.Crisp.Hooks(in.settles).(crisp.Hooks)
+	hooks.Gap = func(g crisp.Gap) {
+		in.awaitSettled(ctx, g)
+		gap := gapOf(g)
+		in.tell(ctx, TypeGap, &gap)
+	}
+	hooks.Backfilled = func(b crisp.Backfilled) {
+		in.tell(ctx, TypeBackfilled, &Backfilled{
+			Gap: gapOf(b.Gap), Complete: b.Complete, Messages: b.Messages, Conversations: b.Conversations, Requests: b.Requests, Error: textOf(b.Err),
+		})
+	}
+	hooks.Dropped = func(d crisp.Dropped) {
+		in.tell(ctx, TypeDropped, &Dropped{Count: d.Count, Error: textOf(d.Err)})
+	}
+	return hooks
+}
+
+// settles notes when what was received before a gap is stored.
+func (in *Intake) settles(g seam.SettlingGap) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.settling[g.Gap.(crisp.Gap)] = g.Settled
+}
+
+// awaitSettled returns when what was received before a gap is stored, or ctx ends.
+func (in *Intake) awaitSettled(ctx context.Context, g crisp.Gap) {
+	in.mu.Lock()
+	settled := in.settling[g]
+	delete(in.settling, g)
+	in.mu.Unlock()
+	if settled == nil { // whoever has wrapped the hooks has left it out
+		return
+	}
+	select {
+	case <-settled:
+	case <-ctx.Done():
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -84,8 +85,8 @@ func (r *reporter) report(ctx context.Context, err error) {
 	}
 }
 
-// failed tells of a failure of what is asked of the engine again and again: at once, and then every
-// minute while it goes on.
+// failed tells of a failure of what is asked of the engine again and again: at once, and
+// then every minute while it goes on.
 func (r *reporter) failed(ctx context.Context, what string, err error) {
 	r.mu.Lock()
 	last, known := r.outage[what]
@@ -147,4 +148,12 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// cut returns text that is at most so long, in bytes, and valid UTF-8.
+func cut(text string, most int) string {
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strings.ToValidUTF8(text, "")
 }

@@ -2,9 +2,9 @@ package bridge
 
 import "sync"
 
-// turns lets functions run side by side, up to a number of them, in the order in which they were
-// put. Lanes have one each time, so that neither a busy conversation nor a busy partition
-// keeps the others waiting.
+// turns lets functions run side by side, up to a number of them, in the order in which
+// they were put. Lanes have one each time, so that neither a busy conversation nor a busy
+// partition keeps the others waiting.
 type turns struct {
 	most int
 

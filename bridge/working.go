@@ -8,8 +8,8 @@ import (
 
 const telling = "the engine is not told of messages that are being worked on"
 
-// tellWorking begins to tell the engine of all that is in hand, three times within its patience, until
-// ctx ends.
+// tellWorking begins to tell the engine of all that is in hand, three times within its
+// patience, until ctx ends.
 func (s *serving) tellWorking(ctx context.Context, patience time.Duration) {
 	if patience <= 0 {
 		return

@@ -20,7 +20,8 @@ var (
 	seed   = flag.Uint64("bridgetest.seed", 1, "the seed of the first round of chaos; each round has the next one")
 )
 
-// chaos kills what can be killed, in an order that a seed decides, and balances the accounts.
+// chaos kills what can be killed, in an order that a seed decides, and balances the
+// accounts.
 func chaos(t *testing.T, s *setup, seed uint64) {
 	r := &chaosRound{
 		setup:   s,
@@ -158,8 +159,8 @@ func (r *chaosRound) killLeader() {
 	})
 }
 
-// lead stores what comes from Crisp, from the stored position on, which never passes what is not
-// stored.
+// lead stores what comes from Crisp, from the stored position on, which never passes what
+// is not stored.
 func (r *chaosRound) lead(ctx context.Context, l *leader) error {
 	r.mu.Lock()
 	r.leads = l

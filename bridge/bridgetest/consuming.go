@@ -15,33 +15,35 @@ import (
 type worker struct {
 	peer   Peer
 	cancel context.CancelFunc
-	dead   chan struct{} // closed when it was killed: what it does from then on does not count
-	ended  chan error
+	life   context.Context // ends when it is killed: what it does from then on does not count
+	die    context.CancelFunc
+	ended  chan struct{}
 	once   sync.Once
 }
+
+var errDead = errors.New("the process is dead")
 
 // work starts a process whose handler handles messages.
 func work(t testing.TB, s *setup, group string, handle func(ctx context.Context, w *worker, ev *crisp.MessageSend) error, opts ...bridge.ConsumeOption) *worker {
 	t.Helper()
-	w := &worker{peer: s.Connect(t), dead: make(chan struct{}), ended: make(chan error, 1)}
+	w := &worker{peer: s.Connect(t), ended: make(chan struct{})}
+	w.life, w.die = context.WithCancel(context.Background())
 	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
 	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		select {
-		case <-w.dead:
-			return errors.New("the process is dead")
-		default:
-			return handle(ctx, w, ev)
+		if w.life.Err() != nil {
+			return errDead
 		}
+		return handle(ctx, w, ev)
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel = cancel
 	quiet := bridge.WithErrorHandler(func(context.Context, error) {})
+	opts = append([]bridge.ConsumeOption{quiet}, opts...)
 	go func() {
-		for {
-			err := bridge.Consume(ctx, w.peer.Consumer(group), router, append([]bridge.ConsumeOption{quiet}, opts...)...)
-			if ctx.Err() != nil || pause(ctx, 50*time.Millisecond) != nil { // the engine may have been away, as a supervisor's restart would show
-				w.ended <- err
-				return
+		defer close(w.ended)
+		for ctx.Err() == nil { // again, as a supervisor would
+			if bridge.Consume(ctx, w.peer.Consumer(group), router, opts...) != nil {
+				_ = pause(ctx, 50*time.Millisecond)
 			}
 		}
 	}()
@@ -64,21 +66,16 @@ func noting(l *ledger, took time.Duration) func(context.Context, *worker, *crisp
 
 // spend lets time pass, unless the process dies or the handler's context ends.
 func (w *worker) spend(ctx context.Context, took time.Duration) error {
-	timer := time.NewTimer(took)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-w.dead:
-		return errors.New("the process is dead")
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(w.life, func() { cancel(errDead) })()
+	return pause(ctx, took)
 }
 
 // stop ends the process in order.
 func (w *worker) stop() {
 	w.once.Do(func() {
+		defer w.die()
 		w.cancel()
 		<-w.ended
 		w.peer.Close()
@@ -88,7 +85,7 @@ func (w *worker) stop() {
 // kill ends it without a goodbye.
 func (w *worker) kill() {
 	w.once.Do(func() {
-		close(w.dead)
+		w.die()
 		w.peer.Kill()
 		w.cancel()
 		<-w.ended
@@ -104,7 +101,8 @@ func feed(t testing.TB, s *setup, conversations, each int) {
 	feedAll(ctx, t, p.Publisher(), conversations, 0, each)
 }
 
-// feedAll publishes messages from one number up to another, several conversations side by side.
+// feedAll publishes messages from one number up to another, several conversations side by
+// side.
 func feedAll(ctx context.Context, t testing.TB, p bridge.Publisher, conversations, from, to int) {
 	const sideBySide = 8
 	var all sync.WaitGroup

@@ -27,8 +27,8 @@ type Config struct {
 
 // Instance is an engine that runs.
 type Instance interface {
-	// Connect makes what another process would have: connections of its own. It is closed with the test
-	// at the latest.
+	// Connect makes what another process would have: connections of its own. It is closed
+	// with the test at the latest.
 	Connect(t testing.TB) Peer
 
 	// ConnectWith tries to connect as a process would that was told another number of
@@ -112,6 +112,9 @@ type memoryPeer struct{ *Process }
 func (memoryPeer) Close() {}
 
 func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

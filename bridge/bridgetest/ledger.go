@@ -80,7 +80,8 @@ func (l *ledger) await(t testing.TB, n int, within time.Duration) {
 	}
 }
 
-// balance checks that of so many conversations all of so many messages were handled, and in order.
+// balance checks that of so many conversations all of so many messages were handled, and
+// in order.
 func (l *ledger) balance(t testing.TB, conversations, each int) {
 	t.Helper()
 	l.mu.Lock()

@@ -14,9 +14,9 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// Log is an engine in memory, for tests: it keeps all that was published, and shares it among the
-// members of groups as engines of many machines do. It is used by several goroutines at
-// once, also in a bubble of testing/synctest.
+// Log is an engine in memory, for tests: it keeps all that was published, and shares it
+// among the members of groups as engines of many machines do. It is used by several
+// goroutines at once, also in a bubble of testing/synctest.
 type Log struct {
 	cfg    logConfig
 	claims *crisp.MemoryClaims

@@ -48,10 +48,11 @@ func shared(t *testing.T, partitions int, members ...counted) {
 	t.Logf("%d members: %v after %s", len(members), shares, time.Since(began).Round(time.Millisecond))
 }
 
-// checkRepeated checks that of so many messages not too many were handled again. Each time that a
-// partition moves because its member died, what was in its hands comes again, and where the engine knows
-// only up to where all is done, what is behind it; that is a few of the hundred or so that a partition
-// has in these tests. An engine that begins from the start again fails.
+// checkRepeated checks that of so many messages not too many were handled again. Each
+// time that a partition moves because its member died, what was in its hands comes again,
+// and where the engine knows only up to where all is done, what is behind it; that is a
+// few of the hundred or so that a partition has in these tests. An engine that begins
+// from the start again fails.
 func checkRepeated(t *testing.T, l *ledger, messages int) {
 	t.Helper()
 	check(t, l.repetitions() <= messages/4, "%d of %d messages were handled again", l.repetitions(), messages)
@@ -141,7 +142,8 @@ func deathInAHandler(t *testing.T, s *setup) {
 	t.Logf("taken over after %s", time.Since(began).Round(time.Millisecond))
 }
 
-// oneOwner checks that a partition is not another member's before its member has let go of it.
+// oneOwner checks that a partition is not another member's before its member has let go
+// of it.
 func oneOwner(t *testing.T, s *setup) {
 	const partitions = 4
 	s.start(t, Config{Partitions: partitions})

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
-// Run tests an engine: each promise in a test of its own, with a log of its own. The last are rounds of chaos,
-// which kill what can be killed in an order that a seed decides:
+// Run tests an engine: each promise in a test of its own, with a log of its own. The last
+// are rounds of chaos, which kill what can be killed in an order that a seed decides:
 //
 //	go test -run TestNATS -bridgetest.rounds=100 -bridgetest.seed=1 -timeout=1h
 func Run(t *testing.T, e Engine) {
@@ -51,28 +50,4 @@ func run(t *testing.T, e Engine, test func(t *testing.T, s *setup)) {
 		return
 	}
 	test(t, &setup{engine: e})
-}
-
-// setup is what a test makes of an engine.
-type setup struct {
-	engine Engine
-	Instance
-}
-
-const (
-	defaultPartitions = 4
-	defaultPatience   = 30 * time.Second
-	// enough is a time within which all that is waited for has come.
-	enough = time.Minute
-)
-
-// start makes the instance. Without numbers of its own the configuration has the defaults.
-func (s *setup) start(t *testing.T, c Config) {
-	if c.Partitions == 0 {
-		c.Partitions = defaultPartitions
-	}
-	if c.Patience == 0 {
-		c.Patience = defaultPatience
-	}
-	s.Instance = s.engine.Start(t, c)
 }
