@@ -10,13 +10,13 @@ import (
 // Client returns a client for CRISP_IDENTIFIER, CRISP_KEY, CRISP_TIER (plugin,
 // which is the default, user or website) and CRISP_WEBSITE_ID (for the tier
 // website). CRISP_BASE_URL is the base URL of another REST API than Crisp's, such
-// as crisptest's. It returns an error if one of them is invalid or missing.
-func Client(getenv func(string) string) (*crisp.Client, error) {
+// as crisptest's. More options may be given. It returns an error if one of them is invalid
+// or missing.
+func Client(getenv func(string) string, opts ...crisp.Option) (*crisp.Client, error) {
 	token, err := token(getenv)
 	if err != nil {
 		return nil, err
 	}
-	var opts []crisp.Option
 	if url := getenv("CRISP_BASE_URL"); url != "" {
 		opts = append(opts, crisp.WithBaseURL(url))
 	}
