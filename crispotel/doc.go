@@ -33,7 +33,8 @@
 //
 // # Metrics
 //
-// Attributes in brackets are there where they apply.
+// Attributes in brackets are there where they apply. Counters that have few time series have all of them from the start, at
+// 0, lest the first increase be missed: if the provider is set by then.
 //
 //	messaging.client.consumed.messages  counter, {message}: messaging.destination.name, crisp.source, [error.type], [crisp.website.id]
 //	messaging.process.duration          histogram, s: the same

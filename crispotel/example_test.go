@@ -123,6 +123,9 @@ func ExampleObserve() {
 		fmt.Println(name)
 	}
 	// Output:
+	// crisp.backfill.gaps
+	// crisp.backfill.messages
+	// crisp.backfill.requests
 	// crisp.rtm.connected
 	// crisp.rtm.dropped
 	// crisp.rtm.queue.bytes

@@ -208,3 +208,21 @@ func TestValues(t *testing.T) {
 	}
 	assert.InDelta(t, 40, r.points("crisp.rtm.gap.duration")[0].sum, 0)
 }
+
+// TestCountersBeginAtZero has nothing happen yet.
+func TestCountersBeginAtZero(t *testing.T) {
+	r := record(t)
+	crispotel.Hooks(crisp.Hooks{}, r.opts...)
+	crispotel.Transport(nil, r.opts...)
+	crispotel.Webhook(http.NotFoundHandler(), r.opts...)
+	all := r.metrics()
+	for name, series := range map[string]int{
+		"crisp.backfill.gaps": 2, "crisp.backfill.messages": 2, "crisp.backfill.requests": 2, "crisp.rest.throttled": 3, "crisp.webhook.deliveries": 3,
+	} {
+		points := pointsOf(all[name])
+		assert.Len(t, points, series, name)
+		for _, p := range points {
+			assert.Zero(t, p.value)
+		}
+	}
+}

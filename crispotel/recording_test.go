@@ -104,11 +104,15 @@ type point struct {
 	value, sum float64
 }
 
-// points returns the time series of a metric.
-func (r *recording) points(name string) (points []point) {
+// points returns the time series of a metric; of a counter, those that are more than 0.
+func (r *recording) points(name string) []point {
 	r.t.Helper()
 	m := r.metrics()[name]
-	return pointsOf(m)
+	points := pointsOf(m)
+	if _, counter := m.Data.(metricdata.Sum[int64]); counter {
+		points = slices.DeleteFunc(points, func(p point) bool { return p.value == 0 })
+	}
+	return points
 }
 
 func pointsOf(m metricdata.Metrics) (points []point) {

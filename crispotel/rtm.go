@@ -39,6 +39,9 @@ func Hooks(next crisp.Hooks, opts ...Option) crisp.Hooks {
 		messages: t.counter(backfillMessages),
 		requests: t.counter(backfillRequests),
 	}
+	for _, complete := range []bool{true, false} {
+		h.addBackfill(0, crisp.Backfilled{Complete: complete})
+	}
 	all := next
 	all.Gap = func(g crisp.Gap) {
 		h.measureGap(g)
@@ -47,7 +50,7 @@ func Hooks(next crisp.Hooks, opts ...Option) crisp.Hooks {
 		}
 	}
 	all.Backfilled = func(b crisp.Backfilled) {
-		h.measureBackfill(b)
+		h.addBackfill(1, b)
 		if next.Backfilled != nil {
 			next.Backfilled(b)
 		}
@@ -71,9 +74,9 @@ func (h *hooks) measureGap(g crisp.Gap) {
 	h.gap.Record(context.Background(), max(0, g.To.Sub(g.From)).Seconds(), h.with(keyReason.String(reason)))
 }
 
-func (h *hooks) measureBackfill(b crisp.Backfilled) {
+func (h *hooks) addBackfill(n int64, b crisp.Backfilled) {
 	ctx, with := context.Background(), h.with(keyComplete.Bool(b.Complete))
-	h.gaps.Add(ctx, 1, with)
+	h.gaps.Add(ctx, n, with)
 	h.messages.Add(ctx, int64(b.Messages), with)
 	h.requests.Add(ctx, int64(b.Requests), with)
 }

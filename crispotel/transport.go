@@ -55,7 +55,7 @@ func Transport(base http.RoundTripper, opts ...Option) http.RoundTripper {
 		base = newBase()
 	}
 	t := newTelemetry(opts)
-	return &transport{
+	observed := &transport{
 		telemetry: t,
 		base:      base,
 		routes:    newRoutes(),
@@ -63,6 +63,10 @@ func Transport(base http.RoundTripper, opts ...Option) http.RoundTripper {
 		sent:      t.counter(sentMessages),
 		throttled: t.counter(restThrottled),
 	}
+	for _, status := range []int{statusEnhanceYourCalm, http.StatusLocked, http.StatusTooManyRequests} {
+		observed.throttled.Add(context.Background(), 0, metric.WithAttributes(semconv.HTTPResponseStatusCode(status)))
+	}
+	return observed
 }
 
 func newBase() http.RoundTripper {

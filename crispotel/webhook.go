@@ -1,6 +1,7 @@
 package crispotel
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,7 +27,11 @@ func Webhook(h http.Handler, opts ...Option) http.Handler {
 		panic("crispotel: Webhook(nil): needs a handler")
 	}
 	t := newTelemetry(opts)
-	return &webhook{telemetry: t, next: h, deliveries: t.counter(webhookDeliveries)}
+	observed := &webhook{telemetry: t, next: h, deliveries: t.counter(webhookDeliveries)}
+	for _, status := range []int{http.StatusOK, http.StatusUnauthorized, http.StatusInternalServerError} {
+		observed.deliveries.Add(context.Background(), 0, deliveryAttributes(status, errorOfStatus(status)))
+	}
+	return observed
 }
 
 type webhook struct {
@@ -81,23 +86,33 @@ func routeOf(pattern string) string {
 
 // end notes what a request was answered. A panic goes on.
 func (a *answering) end() {
-	status, errorType := a.status.answered(), ""
-	switch {
-	case !a.returned:
+	status := a.status.answered()
+	errorType := errorOfStatus(status)
+	if !a.returned {
 		status, errorType = http.StatusInternalServerError, typePanicked
-	case status >= 500:
-		errorType = strconv.Itoa(status)
 	}
-	all := []attribute.KeyValue{semconv.HTTPResponseStatusCode(status)}
 	if a.span != nil {
-		a.span.SetAttributes(all...)
+		a.span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 		fail(a.span, errorType, nil)
 		a.span.End()
 	}
+	a.deliveries.Add(a.request.Context(), 1, deliveryAttributes(status, errorType))
+}
+
+// errorOfStatus names the error that an answer stands for, if it does: what was refused is the sender's.
+func errorOfStatus(status int) string {
+	if status < 500 {
+		return ""
+	}
+	return strconv.Itoa(status)
+}
+
+func deliveryAttributes(status int, errorType string) metric.MeasurementOption {
+	all := []attribute.KeyValue{semconv.HTTPResponseStatusCode(status)}
 	if errorType != "" {
 		all = append(all, semconv.ErrorTypeKey.String(errorType))
 	}
-	a.deliveries.Add(a.request.Context(), 1, metric.WithAttributes(all...))
+	return metric.WithAttributes(all...)
 }
 
 // statusWriter notes the status of an answer.
