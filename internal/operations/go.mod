@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/crisp-go/crisp v0.0.0
 	github.com/crisp-go/crisp/crispotel v0.0.0
+	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/prometheus/client_golang v1.25.0
 	github.com/prometheus/common v0.72.0
 	github.com/prometheus/prometheus v0.313.5
