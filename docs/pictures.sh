@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of the documentation: what commands write, as SVG.
+# Makes the pictures of the documentation: what commands write, and the dashboard, as SVG.
 #
 #   docs/pictures.sh
 set -euo pipefail
@@ -22,3 +22,5 @@ events=(-e message:send -e message:received -e session:set_state)
   "$work/crisp" listen --env-file "$work/env" "${events[@]}" --count 12 --for 20s 2>&1
 } | grep -v -e 'lost the connection' -e 'Ctrl-C' | sed -E 's/^([0-9:]{8})\.[0-9]{3}/\1/; s/[0-9a-f]{8}-[0-9a-f-]{27}/…/' |
   go run ./internal/lab/screen >docs/listen.svg
+
+(cd internal/operations && go test -count=1 -run '^TestPicture$' . -args -picture ../../docs/operations/dashboard.svg)

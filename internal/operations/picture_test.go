@@ -120,9 +120,10 @@ func drawLines(b *strings.Builder, lines []line, unit string, w, height int, fro
 		fmt.Fprintf(b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#2c2f36"/><text x="%d" y="%.1f" fill="#8e8e99" font-size="9" text-anchor="end">%s</text>`+"\n",
 			left, w-10, y, y, left-4, y+3, inUnit(most*float64(2-i)/2, unit))
 	}
-	for _, at := range []float64{0, 0.5, 1} {
-		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="#8e8e99" font-size="9" text-anchor="middle">%d min</text>`+"\n",
-			float64(left)+plotW*at, float64(top)+plotH+12, int(to.Sub(from).Minutes()*at))
+	for i, anchor := range []string{"start", "middle", "end"} {
+		at := float64(i) / 2
+		fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="#8e8e99" font-size="9" text-anchor="%s">%.0f min</text>`+"\n",
+			float64(left)+plotW*at, float64(top)+plotH+12, anchor, to.Sub(from).Minutes()*at)
 	}
 	for i, l := range lines {
 		colour := colours[i%len(colours)]
