@@ -29,7 +29,8 @@ var (
 var gapBounds = []float64{1, 5, 15, 30, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600}
 
 // Hooks are callbacks for [crisp.WithHooks] that measure gaps and backfills, and then call those
-// of next. [Observe] has the rest of what there is to know of an RTM client.
+// of next. [Observe] has the rest of what there is to know of an RTM client. A client that has them no longer warns
+// of gaps in its log: watch crisp.rtm.gap.duration.
 func Hooks(next crisp.Hooks, opts ...Option) crisp.Hooks {
 	t := newTelemetry(opts)
 	h := hooks{
