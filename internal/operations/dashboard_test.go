@@ -68,11 +68,14 @@ func readDashboard(t *testing.T) (raw []byte, panels []panel) {
 	return raw, d.Panels
 }
 
+// classic is the form that every Grafana imports.
+type classic = dashboard.Dashboard //nolint:staticcheck // the newer form is for the newest alone
+
 // TestTheDashboardHasGrafanasSchema reads it by the types that Grafana makes of its own schema, strictly.
 func TestTheDashboardHasGrafanasSchema(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	raw, panels := readDashboard(t)
-	var d dashboard.Dashboard
+	var d classic
 	require.Empty(t, problems(d.UnmarshalJSONStrict(raw)))
 	require.NoError(t, d.Validate())
 	for _, p := range panels {
@@ -120,7 +123,7 @@ func TestGrafanasSchemaIsStrict(t *testing.T) {
 	} {
 		broken := strings.ReplaceAll(string(raw), change[0], change[1])
 		require.NotEqual(t, string(raw), broken, name)
-		assert.NotEmpty(t, problems(new(dashboard.Dashboard).UnmarshalJSONStrict([]byte(broken))), name)
+		assert.NotEmpty(t, problems(new(classic).UnmarshalJSONStrict([]byte(broken))), name)
 	}
 }
 
@@ -258,5 +261,17 @@ func TestEachMetricIsOnTheDashboard(t *testing.T) {
 			continue
 		}
 		assert.Contains(t, string(raw), base)
+	}
+}
+
+// TestTheGuideNamesMetricsThatExist looks at the table of what to watch, and at whatever else the guide has in backquotes.
+func TestTheGuideNamesMetricsThatExist(t *testing.T) {
+	guide, err := os.ReadFile(guideFile)
+	require.NoError(t, err)
+	names := evening()(t).names()
+	found := regexp.MustCompile("`((?:crisp|messaging|http_client)_[a-z_]+)").FindAllStringSubmatch(string(guide), -1)
+	require.Greater(t, len(found), 15)
+	for _, name := range found {
+		assert.True(t, names[name[1]] || names[name[1]+"_bucket"], name[1])
 	}
 }

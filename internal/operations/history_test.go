@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 	"github.com/prometheus/prometheus/model/value"
@@ -80,7 +81,7 @@ func (h *history) put(name string, at time.Time, v float64) {
 	for name, value := range target {
 		b.Add(name, value)
 	}
-	b.Add(labels.MetricName, name)
+	b.Add(model.MetricNameLabel, name)
 	b.Sort()
 	h.samples = append(h.samples, sample{b.Labels(), at, v})
 }
@@ -102,7 +103,7 @@ func (h *history) store(t *testing.T) *teststorage.TestStorage {
 func (h *history) names() map[string]bool {
 	all := make(map[string]bool)
 	for _, s := range h.samples {
-		all[s.series.Get(labels.MetricName)] = true
+		all[s.series.Get(model.MetricNameLabel)] = true
 	}
 	return all
 }
@@ -111,7 +112,7 @@ func (h *history) names() map[string]bool {
 func (h *history) labelsOf(name string) map[string]bool {
 	all := make(map[string]bool)
 	for _, s := range h.samples {
-		if s.series.Get(labels.MetricName) == name {
+		if s.series.Get(model.MetricNameLabel) == name {
 			s.series.Range(func(l labels.Label) { all[l.Name] = true })
 		}
 	}

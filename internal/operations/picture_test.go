@@ -33,7 +33,7 @@ func TestPicture(t *testing.T) {
 	require.NoError(t, xml.Unmarshal([]byte(picture), new(struct{})))
 	assert.Greater(t, strings.Count(picture, "<polyline"), 30)
 	if *pictureFile != "" {
-		require.NoError(t, os.WriteFile(*pictureFile, []byte(picture), 0o644)) //nolint:gosec // it is for everybody
+		require.NoError(t, os.WriteFile(*pictureFile, []byte(picture), 0o644))
 	}
 }
 

@@ -124,7 +124,7 @@ func assertMetricsExist(t *testing.T, h *history, query string) {
 			has := h.labelsOf(selector.Name)
 			maps.Copy(known, has)
 			for _, matcher := range selector.LabelMatchers {
-				assert.True(t, has[matcher.Name] || matcher.Name == labels.MetricName, "%s{%s}", selector.Name, matcher.Name)
+				assert.True(t, has[matcher.Name] || matcher.Name == model.MetricNameLabel, "%s{%s}", selector.Name, matcher.Name)
 			}
 		}
 		return nil
