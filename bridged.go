@@ -31,6 +31,6 @@ func decodeRecorded(r seam.Recorded) (Event, error) {
 	}
 	meta := ev.EventMeta()
 	meta.Source = Source(r.Source)
-	meta.identity = &identity{known: &knownAs{key: r.ID, stable: r.Stable}}
+	identityOf(meta).known(r.ID, r.Stable)
 	return ev, nil
 }

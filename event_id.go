@@ -30,7 +30,11 @@ func EventID(ev Event) string {
 // process.
 func EventIDStable(ev Event) bool {
 	_, isMessage := messageEventID(ev)
-	return isMessage || identityOf(ev.EventMeta()).stable()
+	if isMessage {
+		return true
+	}
+	i := identityOf(ev.EventMeta())
+	return i.body != nil || i.stable
 }
 
 // messageEventID is the identifier of an event that brings a message.

@@ -103,33 +103,26 @@ func (m *Meta) EventMeta() *Meta { return m }
 
 // identity is what an event is known by that brings no message, and when it came.
 type identity struct {
-	body    []byte   // of the web hook that it came by; nil = it did not
-	known   *knownAs // by another process, which has received it; nil = none has
-	arrival uint64   // see arrivalOf; guarded by identities
+	body    []byte // of the web hook that it came by; nil = it did not
+	arrival uint64 // see arrivalOf; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
 
+	stable  bool // another process knows it by the key, and would again
 	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
 }
 
-// knownAs is what a process that has received an event knows it by.
-type knownAs struct {
-	key    [sha256.Size]byte
-	stable bool
+// known gives the event the key that another process knows it by; stable if it would be
+// the same if the event came again. It is called before anything else.
+func (i *identity) known(by [sha256.Size]byte, stable bool) {
+	i.once.Do(func() { i.key = by })
+	i.stable = stable
 }
 
-// stable reports whether the key would be the same if the event came again.
-func (i *identity) stable() bool { return i.body != nil || i.known != nil && i.known.stable }
-
-// get returns the SHA-256 of the body, else what another process knows the event by, else a
-// random key, always the same.
+// get returns the SHA-256 of the body, else a random key, always the same.
 func (i *identity) get() [sha256.Size]byte {
 	i.once.Do(func() {
-		if i.known != nil {
-			i.key = i.known.key
-			return
-		}
 		if i.body != nil {
 			i.key = sha256.Sum256(i.body)
 			return

@@ -18,7 +18,7 @@ func ExamplePublish() {
 	ctx := context.Background()
 	engine := bridgetest.NewLog().Join() // in memory: a program has natsbridge, natsembed or kafkabridge
 
-	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")))
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		fmt.Println(err)
 		return

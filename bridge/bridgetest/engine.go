@@ -73,11 +73,13 @@ type Peer interface {
 }
 
 // Memory is the engine of [NewLog].
-type Memory struct{}
+type Memory struct {
+	broken fault // for the tests of Run
+}
 
 // Start makes a log.
-func (Memory) Start(_ testing.TB, c Config) Instance {
-	return memoryInstance{NewLog(WithPartitions(c.Partitions), WithPatience(c.Patience), WithTakeOver(time.Second), WithMaxPayload(64<<10))}
+func (m Memory) Start(_ testing.TB, c Config) Instance {
+	return memoryInstance{NewLog(withFault(m.broken), WithPartitions(c.Partitions), WithPatience(c.Patience), WithTakeOver(time.Second), WithMaxPayload(64<<10))}
 }
 
 // virtual: its tests run in bubbles.

@@ -35,7 +35,29 @@ type logConfig struct {
 	partitions, maxPayload      int
 	patience, takeOver, release time.Duration
 	window                      time.Duration
+	fault                       fault
 }
+
+// fault is a promise that a log doesn't keep, so that it can be seen that Run notices.
+type fault string
+
+const (
+	storesTwice    fault = "stores an ID twice"
+	takesAnything  fault = "takes what is too large"
+	anyPartitions  fault = "takes any number of partitions"
+	twoHolders     fault = "gives a lease to two"
+	endlessLease   fault = "never ends a lease"
+	unevenShares   fault = "gives all to one member"
+	twoOwners      fault = "gives a partition to two members"
+	neverTakesOver fault = "waits for the dead forever"
+	newestFirst    fault = "begins with the newest at a takeover"
+	losesMessages  fault = "takes another message for done, too"
+	neverRewinds   fault = "never hands over again"
+	buriesNothing  fault = "keeps no dead letters"
+	noPositions    fault = "keeps no positions"
+)
+
+func withFault(f fault) LogOption { return func(c *logConfig) { c.fault = f } }
 
 // LogOption changes a default of [NewLog].
 type LogOption func(*logConfig)
@@ -177,7 +199,7 @@ func (l *Log) Join() *Process {
 // JoinWith is Join for a process that was told how many partitions the log has; it is an
 // error if the log has another number.
 func (l *Log) JoinWith(partitions int) (*Process, error) {
-	if partitions != l.cfg.partitions {
+	if partitions != l.cfg.partitions && l.cfg.fault != anyPartitions {
 		return nil, fmt.Errorf("bridgetest: the log has %d partitions, not %d", l.cfg.partitions, partitions)
 	}
 	return l.Join(), nil
@@ -218,10 +240,10 @@ func (m memoryPublisher) Publish(ctx context.Context, msg bridge.Message) error 
 	if err := cmp.Or(m.process.usable(), context.Cause(ctx)); err != nil {
 		return err
 	}
-	if len(msg.Data) > l.cfg.maxPayload {
+	if len(msg.Data) > l.cfg.maxPayload && l.cfg.fault != takesAnything {
 		return &bridge.TooLargeError{Size: len(msg.Data), Max: l.cfg.maxPayload}
 	}
-	if at, known := l.known[msg.ID]; known && time.Since(at) < l.cfg.window {
+	if at, known := l.known[msg.ID]; known && time.Since(at) < l.cfg.window && l.cfg.fault != storesTwice {
 		return nil
 	}
 	stored, err := bridge.ParseMessage(msg.Attributes(), slices.Clone(msg.Data))
@@ -243,6 +265,12 @@ type memoryLease struct {
 func (m memoryLease) Acquire(ctx context.Context, holder string, ttl time.Duration) (bool, error) {
 	if err := m.process.check(); err != nil {
 		return false, err
+	}
+	if m.process.log.cfg.fault == twoHolders {
+		return true, nil
+	}
+	if m.process.log.cfg.fault == endlessLease {
+		ttl = 1000 * time.Hour
 	}
 	return m.lease.Acquire(ctx, holder, ttl)
 }
@@ -279,6 +307,9 @@ func (m memoryPosition) Save(_ context.Context, p crisp.Position) error {
 	if err := m.process.usable(); err != nil {
 		return err
 	}
+	if m.process.log.cfg.fault == noPositions {
+		return nil
+	}
 	p.Handled = slices.Clone(p.Handled)
 	m.process.log.positions[m.name] = p
 	return nil
@@ -307,12 +338,18 @@ func (g *group) share() {
 		var wanted *member
 		if len(g.members) > 0 {
 			wanted = g.members[number%len(g.members)]
+			if g.log.cfg.fault == unevenShares {
+				wanted = g.members[0]
+			}
 		}
 		switch {
 		case p.owner == nil && wanted != nil && wanted.ctx.Err() == nil:
 			p.owner = wanted.begin(g, number)
 		case p.owner != nil && p.owner.member != wanted:
 			p.owner.giveUp()
+			if g.log.cfg.fault == twoOwners && wanted != nil {
+				p.owner = wanted.begin(g, number)
+			}
 		}
 	}
 }
@@ -363,7 +400,7 @@ func (m *member) leave(killed bool) {
 	defer l.mu.Unlock()
 	g := l.group(m.group)
 	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
-	if killed {
+	if killed && l.cfg.fault != neverTakesOver {
 		for p := range g.partitions {
 			if owner := g.partitions[p].owner; owner != nil && owner.member == m {
 				g.partitions[p].owner = nil
@@ -400,6 +437,9 @@ func (m *member) Bury(ctx context.Context, letter bridge.DeadLetter) error {
 	letter.Message.Data = slices.Clone(letter.Message.Data)
 	letter.Message.Trace = maps.Clone(letter.Message.Trace)
 	g := l.group(m.group)
+	if l.cfg.fault == buriesNothing {
+		return nil
+	}
 	g.buried = append(g.buried, letter)
 	l.change()
 	return nil
@@ -479,7 +519,7 @@ func (p *memoryPartition) look(ctx context.Context) (d bridge.Delivery, changed 
 	}
 	wait = time.Hour
 	for _, due := range p.inHand {
-		if due.IsZero() {
+		if due.IsZero() || l.cfg.fault == neverRewinds {
 			continue
 		}
 		if left := time.Until(due); left <= 0 {
@@ -491,6 +531,9 @@ func (p *memoryPartition) look(ctx context.Context) (d bridge.Delivery, changed 
 		}
 	}
 	at := &p.group.partitions[p.number]
+	if l.cfg.fault == newestFirst && p.next == 0 && p.givenBefore() {
+		p.next = max(0, len(l.stored[p.number])-1)
+	}
 	for ; p.next < len(l.stored[p.number]); p.next++ {
 		if at.done[p.next] {
 			continue
@@ -502,6 +545,11 @@ func (p *memoryPartition) look(ctx context.Context) (d bridge.Delivery, changed 
 		return &memoryDelivery{partition: p, place: place, message: l.stored[p.number][place], attempt: at.attempts[place]}, nil, 0, nil
 	}
 	return nil, l.changed, wait, nil
+}
+
+// givenBefore reports whether another member had some of the partition; log.mu is held.
+func (p *memoryPartition) givenBefore() bool {
+	return len(p.inHand) == 0 && len(p.group.partitions[p.number].attempts) > 0
 }
 
 // due is when what is handed over now comes again; zero = never.
@@ -529,6 +577,9 @@ func (d *memoryDelivery) Done(ctx context.Context) error {
 	return d.tell(ctx, func() {
 		delete(d.partition.inHand, d.place)
 		d.partition.group.partitions[d.partition.number].done[d.place] = true
+		if d.partition.group.log.cfg.fault == losesMessages {
+			d.partition.group.partitions[d.partition.number].done[d.place+5] = true
+		}
 		d.partition.group.log.change()
 	})
 }

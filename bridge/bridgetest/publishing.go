@@ -21,7 +21,7 @@ func said(conversation string, n int) bridge.Message {
 	const website = "8c842203-7ed8-4e29-a608-7cf78a7d2fcc"
 	data, _ := json.Marshal(map[string]any{ // which has nothing that can't be encoded
 		"website_id": website, "session_id": conversation, "type": "text", "from": "user", "origin": "chat",
-		"content": fmt.Sprintf("%s %d", conversation, n), "fingerprint": fingerprint(n), "timestamp": 1_700_000_000_000 + n,
+		"content": fmt.Sprintf("%s %d", conversation, n), "fingerprint": fingerprint(n), "timestamp": 1_700_000_000_000 + int64(n),
 	})
 	ev, err := crisp.Decode("message:send", data)
 	if err != nil {

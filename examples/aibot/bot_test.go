@@ -569,10 +569,10 @@ func TestDemo(t *testing.T) {
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	dir := t.TempDir()
-	env := liveEnv(t, srv, &stub{}, dir)
+	liveEnv(t, srv, &stub{}, dir)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- live(ctx, func(key string) string { return env[key] }, dir+"/state.json") }()
+	go func() { ended <- live(ctx, dir+"/state.json") }()
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	visitor := srv.Visitor()
 	visitor.Say("1234")

@@ -15,15 +15,14 @@ import (
 )
 
 // liveEnv is an environment in which the bot answers the visitors of a server.
-func liveEnv(t *testing.T, srv *crisptest.Server, model *stub, dir string) map[string]string {
+func liveEnv(t *testing.T, srv *crisptest.Server, model *stub, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, "key")
 	require.NoError(t, os.WriteFile(path, []byte(testKey+"\n"), 0o600))
-	return map[string]string{
-		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key,
-		"CRISP_BASE_URL": srv.URL(), "CRISP_WEBSITE_ID": crisptest.WebsiteID,
-		"AIBOT_MODEL_URL": srv.Serve(model) + "/v1", "AIBOT_MODEL": "stub", "AIBOT_MODEL_KEY_FILE": path,
-	}
+	srv.Setenv(t)
+	t.Setenv("AIBOT_MODEL_URL", srv.Serve(model)+"/v1")
+	t.Setenv("AIBOT_MODEL", "stub")
+	t.Setenv("AIBOT_MODEL_KEY_FILE", path)
 }
 
 func TestTheKeyIsOnlySentWhereItBelongs(t *testing.T) {
@@ -39,8 +38,10 @@ func TestTheKeyIsOnlySentWhereItBelongs(t *testing.T) {
 		"":                                    "AIBOT_MODEL_URL and AIBOT_MODEL are needed",
 	} {
 		t.Run(base, func(t *testing.T) {
-			env := map[string]string{"AIBOT_MODEL_URL": base, "AIBOT_MODEL": "m", "AIBOT_MODEL_KEY": testKey}
-			_, err := modelFromEnv(func(key string) string { return env[key] }, slog.Default())
+			t.Setenv("AIBOT_MODEL_URL", base)
+			t.Setenv("AIBOT_MODEL", "m")
+			t.Setenv("AIBOT_MODEL_KEY", testKey)
+			_, err := modelFromEnv(slog.Default())
 			if want == "" {
 				assert.NoError(t, err)
 				return
@@ -61,18 +62,19 @@ func TestAMistakenEnvironmentEndsTheBot(t *testing.T) {
 		"AIBOT_PROMPT_FILE":    {"/nowhere/at/all", "AIBOT_PROMPT_FILE"},
 		"AIBOT_MODEL_KEY":      {"two\nlines", "key"},
 	} {
-		dir := t.TempDir()
-		env := liveEnv(t, srv, &stub{}, dir)
-		if variable == "AIBOT_MODEL_KEY" {
-			delete(env, "AIBOT_MODEL_KEY_FILE")
-		}
-		env[variable] = tt.value
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := live(ctx, func(key string) string { return env[key] }, filepath.Join(dir, "state"))
-		cancel()
-		assert.ErrorContains(t, err, tt.want)
+		t.Run(variable, func(t *testing.T) {
+			dir := t.TempDir()
+			liveEnv(t, srv, &stub{}, dir)
+			if variable == "AIBOT_MODEL_KEY" {
+				t.Setenv("AIBOT_MODEL_KEY_FILE", "")
+			}
+			t.Setenv(variable, tt.value)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			assert.ErrorContains(t, live(ctx, filepath.Join(dir, "state")), tt.want)
+		})
 	}
 	path := filepath.Join(t.TempDir(), "state")
 	require.NoError(t, os.WriteFile(path, []byte(`{"paused":`), 0o600))
-	assert.ErrorContains(t, live(t.Context(), func(string) string { return "" }, path), "reading "+path)
+	assert.ErrorContains(t, live(t.Context(), path), "reading "+path)
 }

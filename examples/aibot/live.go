@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -32,28 +33,28 @@ const (
 )
 
 // live answers visitors until ctx ends, and then what has been received by then.
-func live(ctx context.Context, getenv func(string) string, path string) error {
+func live(ctx context.Context, path string) error {
 	saved, err := loadState(path)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
-	client, err := crispFromEnv(getenv)
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	m, err := modelFromEnv(getenv, slog.Default())
+	m, err := modelFromEnv(slog.Default())
 	if err != nil {
 		return err
 	}
 	defer m.http.CloseIdleConnections()
-	s, err := settingsFromEnv(getenv)
+	s, err := settingsFromEnv()
 	if err != nil {
 		return err
 	}
 	b := newBot(client, m, s, saved)
 	var filter crisp.Filter
-	if website := getenv("CRISP_WEBSITE_ID"); website != "" {
+	if website := os.Getenv("CRISP_WEBSITE_ID"); website != "" {
 		filter.Rooms = []string{website}
 	}
 	rtm, err := client.NewRTM(b.router,

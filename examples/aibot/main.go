@@ -32,7 +32,7 @@ func main() {
 	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		err = demo(ctx, os.Stdout)
 	} else {
-		err = live(ctx, os.Getenv, *state)
+		err = live(ctx, *state)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "aibot:", err)

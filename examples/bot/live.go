@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 const (
@@ -28,18 +28,18 @@ const (
 )
 
 // live answers visitors until ctx ends, and then what has been received by then.
-func live(ctx context.Context, getenv func(string) string, path string) error {
+func live(ctx context.Context, path string) error {
 	m, err := loadMemory(path)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
-	client, err := fromenv.Client(getenv)
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}
 	b := newBot(client, m)
 	var filter crisp.Filter
-	if website := getenv("CRISP_WEBSITE_ID"); website != "" {
+	if website := os.Getenv("CRISP_WEBSITE_ID"); website != "" {
 		filter.Rooms = []string{website}
 	}
 	rtm, err := client.NewRTM(b.router,

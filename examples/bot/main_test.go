@@ -197,21 +197,18 @@ func TestMemoryForgetsOldConversations(t *testing.T) {
 func TestADamagedStateIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.json")
 	require.NoError(t, os.WriteFile(path, []byte(`[{"session":`), 0o600))
-	err := live(t.Context(), func(string) string { return "" }, path)
+	err := live(t.Context(), path)
 	var syntax *json.SyntaxError
 	require.ErrorAs(t, err, &syntax)
 }
 
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := map[string]string{
-		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key,
-		"CRISP_BASE_URL": srv.URL(), "CRISP_WEBSITE_ID": crisptest.WebsiteID,
-	}
+	srv.Setenv(t)
 	path := filepath.Join(t.TempDir(), "state.json")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- live(ctx, func(key string) string { return env[key] }, path) }()
+	go func() { ended <- live(ctx, path) }()
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 
 	visitor := srv.Visitor()

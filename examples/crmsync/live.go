@@ -15,8 +15,8 @@ import (
 const drainTimeout = 10 * time.Second
 
 // live keeps the contacts of a website and a file the same until ctx ends.
-func live(ctx context.Context, getenv func(string) string, path string) error {
-	client, websiteID, err := newClient(getenv)
+func live(ctx context.Context, path string) error {
+	client, websiteID, err := newClient()
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func main() {
 	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		err = demo(ctx, os.Stdout)
 	} else {
-		err = live(ctx, os.Getenv, *path)
+		err = live(ctx, *path)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "crmsync:", err)

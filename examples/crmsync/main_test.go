@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ import (
 // TestMain is the program itself where a test runs it as another process.
 func TestMain(m *testing.M) {
 	if os.Getenv("CRMSYNC_TEST_LIVE") != "" {
-		fmt.Fprintln(os.Stderr, live(context.Background(), os.Getenv, "contacts.db"))
+		fmt.Fprintln(os.Stderr, live(context.Background(), "contacts.db"))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -379,18 +378,12 @@ func TestContactsAreForThisUserAlone(t *testing.T) {
 }
 
 func TestSettingsThatAreMissingAreErrors(t *testing.T) {
-	for name, env := range map[string]string{
-		"no website": "CRISP_IDENTIFIER=i CRISP_KEY=k",
-		"no key":     "CRISP_IDENTIFIER=i CRISP_WEBSITE_ID=w",
-		"unknown":    "CRISP_IDENTIFIER=i CRISP_KEY=k CRISP_WEBSITE_ID=w CRISP_TIER=operator",
-	} {
-		t.Run(name, func(t *testing.T) {
-			getenv := func(key string) string {
-				_, after, _ := strings.Cut(" "+env, " "+key+"=")
-				value, _, _ := strings.Cut(after, " ")
-				return value
-			}
-			assert.Error(t, live(t.Context(), getenv, filepath.Join(t.TempDir(), "contacts.db")))
+	srv := crisptest.NewServer(t)
+	for variable, value := range map[string]string{"CRISP_WEBSITE_ID": "", "CRISP_KEY": "", "CRISP_TIER": "operator"} {
+		t.Run(variable, func(t *testing.T) {
+			srv.Setenv(t)
+			t.Setenv(variable, value)
+			assert.ErrorContains(t, live(t.Context(), filepath.Join(t.TempDir(), "contacts.db")), variable)
 		})
 	}
 }

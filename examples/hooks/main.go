@@ -51,5 +51,5 @@ func listenLive(ctx context.Context, address string) error {
 		return err
 	}
 	defer func() { _ = l.Close() }() // closed already if the server has run
-	return live(ctx, os.Getenv, l)
+	return live(ctx, l)
 }

@@ -96,16 +96,15 @@ func TestForgedHooksAreRefused(t *testing.T) {
 
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := map[string]string{
-		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key, "CRISP_BASE_URL": srv.URL(),
-		"CRISP_SIGNING_SECRET": srv.SigningSecret(), "CRISP_URL_SECRET": "secret", "TICKETS_TOKEN": "t0k3n",
-	}
+	srv.Setenv(t)
+	t.Setenv("CRISP_URL_SECRET", "secret")
+	t.Setenv("TICKETS_TOKEN", "t0k3n")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := l.Addr().String()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- live(ctx, func(key string) string { return env[key] }, l) }()
+	go func() { ended <- live(ctx, l) }()
 
 	visitor := srv.Visitor()
 	srv.AddWebsiteHook("http://"+address+"/hooks/crisp?key=secret", "message:send")
@@ -151,11 +150,12 @@ func TestTheTicketsAreForThoseWhoHaveTheToken(t *testing.T) {
 }
 
 func TestLiveNeedsASecret(t *testing.T) {
-	env := map[string]string{"CRISP_IDENTIFIER": "a", "CRISP_KEY": "b"}
+	crisptest.NewServer(t).Setenv(t)
+	t.Setenv("CRISP_SIGNING_SECRET", "")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, l.Close()) }()
-	err = live(t.Context(), func(key string) string { return env[key] }, l)
+	err = live(t.Context(), l)
 	assert.ErrorContains(t, err, "CRISP_SIGNING_SECRET")
 }
 

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 const (
@@ -81,13 +81,13 @@ func serve(ctx context.Context, server *http.Server, l net.Listener) error {
 }
 
 // live serves the web hooks of the real Crisp until ctx ends.
-func live(ctx context.Context, getenv func(string) string, l net.Listener) error {
-	client, err := fromenv.Client(getenv)
+func live(ctx context.Context, l net.Listener) error {
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	server, err := newServer(&desk{client: client}, getenv("TICKETS_TOKEN"), secrets(getenv)...)
+	server, err := newServer(&desk{client: client}, os.Getenv("TICKETS_TOKEN"), secrets()...)
 	if err != nil {
 		return fmt.Errorf("%w (CRISP_SIGNING_SECRET and CRISP_URL_SECRET set them)", err)
 	}
@@ -95,11 +95,11 @@ func live(ctx context.Context, getenv func(string) string, l net.Listener) error
 }
 
 // secrets returns the options for the secrets that are in the environment.
-func secrets(getenv func(string) string) (opts []crisp.WebhookOption) {
-	if secret := getenv("CRISP_SIGNING_SECRET"); secret != "" {
+func secrets() (opts []crisp.WebhookOption) {
+	if secret := os.Getenv("CRISP_SIGNING_SECRET"); secret != "" {
 		opts = append(opts, crisp.WithSigningSecrets(secret))
 	}
-	if secret := getenv("CRISP_URL_SECRET"); secret != "" {
+	if secret := os.Getenv("CRISP_URL_SECRET"); secret != "" {
 		opts = append(opts, crisp.WithURLSecrets("key", secret))
 	}
 	return opts

@@ -54,5 +54,5 @@ func listenLive(ctx context.Context, listen, hooks string) error {
 		return err
 	}
 	defer func() { _ = outside.Close() }()
-	return live(ctx, os.Getenv, inside, outside, os.Stdout)
+	return live(ctx, inside, outside, os.Stdout)
 }

@@ -55,6 +55,8 @@ Some of the metrics, as Prometheus gets them:
   crisp_rtm_gap_duration_seconds_count{crisp_gap_reason="disconnected"} 1
   crisp_rtm_reconnects_total 1
   crisp_webhook_deliveries_total{http_response_status_code="200"} 2
+  crisp_webhook_deliveries_total{http_response_status_code="401"} 0
+  crisp_webhook_deliveries_total{error_type="500",http_response_status_code="500"} 0
   messaging_client_sent_messages_total{messaging_operation_name="send",messaging_system="crisp"} 2
   messaging_client_sent_messages_total{messaging_destination_name="message:send",messaging_operation_name="publish",messaging_system="crisp"} 3
 `
@@ -89,14 +91,11 @@ func (b *safeBuffer) String() string {
 // TestLive runs the program as it is run with an account.
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := map[string]string{
-		"CRISP_BASE_URL": srv.URL(), "CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key,
-		"CRISP_SIGNING_SECRET": srv.SigningSecret(),
-	}
+	srv.Setenv(t)
 	inside, outside := listen(t), listen(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended, out := make(chan error, 1), new(safeBuffer)
-	go func() { ended <- live(ctx, func(name string) string { return env[name] }, inside, outside, out) }()
+	go func() { ended <- live(ctx, inside, outside, out) }()
 	waiting, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	require.NoError(t, srv.WaitAuthenticated(waiting))
@@ -149,6 +148,7 @@ func get(t *testing.T, url string) string {
 }
 
 func TestWithoutSettingsThereIsAnError(t *testing.T) {
-	err := live(t.Context(), func(string) string { return "" }, listen(t), listen(t), io.Discard)
-	assert.ErrorContains(t, err, "identifier")
+	t.Setenv("CRISP_IDENTIFIER", "")
+	t.Setenv("CRISP_KEY", "")
+	assert.ErrorContains(t, live(t.Context(), listen(t), listen(t), io.Discard), "CRISP_IDENTIFIER")
 }

@@ -33,17 +33,17 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Getenv, os.Stdout, *page, c); err != nil {
+	if err := run(ctx, os.Stdout, *page, c); err != nil {
 		fmt.Fprintln(os.Stderr, "outreach:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, getenv func(string) string, out io.Writer, page string, c campaign) error {
-	if getenv("CRISP_IDENTIFIER") == "" {
+func run(ctx context.Context, out io.Writer, page string, c campaign) error {
+	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		return demo(ctx, out)
 	}
-	client, websiteID, err := newClient(getenv)
+	client, websiteID, err := newClient()
 	if err != nil {
 		return err
 	}

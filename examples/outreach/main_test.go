@@ -355,14 +355,11 @@ func TestAnEndLeavesTheCampaignAlone(t *testing.T) {
 
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := map[string]string{
-		"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key,
-		"CRISP_BASE_URL": srv.URL(), "CRISP_WEBSITE_ID": crisptest.WebsiteID,
-	}
+	srv.Setenv(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, func(key string) string { return env[key] }, &bytes.Buffer{}, "/pricing", campaign{})
+		ended <- run(ctx, &bytes.Buffer{}, "/pricing", campaign{})
 	}()
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	visitor := srv.Visitor()
@@ -374,13 +371,12 @@ func TestLive(t *testing.T) {
 }
 
 func TestSettingsThatAreMissingAreErrors(t *testing.T) {
-	for name, env := range map[string]map[string]string{
-		"no website":   {"CRISP_IDENTIFIER": "i", "CRISP_KEY": "k"},
-		"no key":       {"CRISP_IDENTIFIER": "i", "CRISP_WEBSITE_ID": "w"},
-		"unknown tier": {"CRISP_IDENTIFIER": "i", "CRISP_KEY": "k", "CRISP_WEBSITE_ID": "w", "CRISP_TIER": "operator"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			assert.Error(t, run(t.Context(), func(key string) string { return env[key] }, &bytes.Buffer{}, "/", campaign{}))
+	srv := crisptest.NewServer(t)
+	for variable, value := range map[string]string{"CRISP_WEBSITE_ID": "", "CRISP_KEY": "", "CRISP_TIER": "operator"} {
+		t.Run(variable, func(t *testing.T) {
+			srv.Setenv(t)
+			t.Setenv(variable, value)
+			assert.ErrorContains(t, run(t.Context(), &bytes.Buffer{}, "/", campaign{}), variable)
 		})
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 const (
@@ -25,8 +24,8 @@ const (
 )
 
 // live greets visitors of the real Crisp until ctx ends.
-func live(ctx context.Context, getenv func(string) string, health string) error {
-	client, err := fromenv.Client(getenv)
+func live(ctx context.Context, health string) error {
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func main() {
 	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		err = demo(ctx, os.Stdout)
 	} else {
-		err = live(ctx, os.Getenv, *health)
+		err = live(ctx, *health)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "plugin:", err)

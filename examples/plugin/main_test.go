@@ -109,10 +109,10 @@ func TestWhatNobodyToldIsLookedUp(t *testing.T) {
 
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := map[string]string{"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key, "CRISP_BASE_URL": srv.URL()}
+	srv.Setenv(t)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- live(ctx, func(key string) string { return env[key] }, "127.0.0.1:0") }()
+	go func() { ended <- live(ctx, "127.0.0.1:0") }()
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
 	visitor := srv.Visitor()
 	visitor.Say("Hello")
@@ -126,7 +126,8 @@ func TestLive(t *testing.T) {
 func TestLiveEndsWithAnError(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	srv.FailREST(http.StatusUnauthorized, 1)
-	env := map[string]string{"CRISP_IDENTIFIER": srv.Token().Identifier, "CRISP_KEY": srv.Token().Key, "CRISP_BASE_URL": srv.URL()}
-	assert.ErrorContains(t, live(t.Context(), func(key string) string { return env[key] }, ""), "401")
-	assert.ErrorContains(t, live(t.Context(), func(string) string { return "" }, ""), "identifier")
+	srv.Setenv(t)
+	assert.ErrorContains(t, live(t.Context(), ""), "401")
+	t.Setenv("CRISP_IDENTIFIER", "")
+	assert.ErrorContains(t, live(t.Context(), ""), "CRISP_IDENTIFIER")
 }

@@ -7,21 +7,21 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/crisp-go/crisp"
-	"github.com/crisp-go/crisp/examples/internal/fromenv"
 )
 
 // drainTimeout is how long handlers may take to finish after Ctrl-C.
 const drainTimeout = 10 * time.Second
 
 // live prints events of the real Crisp until ctx ends.
-func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAddr string) error {
+func live(ctx context.Context, w io.Writer, hooksAddr string) error {
 	p := newPrinter(w)
 	router := p.router()
 	p.others(router)
-	client, err := fromenv.Client(getenv)
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func live(ctx context.Context, w io.Writer, getenv func(string) string, hooksAdd
 	if err != nil {
 		return err
 	}
-	stopHooks, err := serveHooks(router, p, getenv("CRISP_SIGNING_SECRET"), hooksAddr)
+	stopHooks, err := serveHooks(router, p, os.Getenv("CRISP_SIGNING_SECRET"), hooksAddr)
 	if err != nil {
 		return err
 	}

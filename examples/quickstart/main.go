@@ -29,7 +29,7 @@ func main() {
 	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		err = demo(ctx, os.Stdout)
 	} else {
-		err = live(ctx, os.Stdout, os.Getenv, *hooks)
+		err = live(ctx, os.Stdout, *hooks)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)

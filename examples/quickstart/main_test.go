@@ -45,13 +45,13 @@ type liveRun struct {
 	err  chan error
 }
 
-func startLive(t *testing.T, env map[string]string, hooksAddr string) *liveRun {
+func startLive(t *testing.T, hooksAddr string) *liveRun {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	r, w := io.Pipe()
 	run := &liveRun{out: r, stop: cancel, err: make(chan error, 1)}
 	go func() {
-		err := live(ctx, w, func(key string) string { return env[key] }, hooksAddr)
+		err := live(ctx, w, hooksAddr)
 		_ = w.Close()
 		run.err <- err
 	}()
@@ -61,14 +61,13 @@ func startLive(t *testing.T, env map[string]string, hooksAddr string) *liveRun {
 func TestLive(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	token := srv.TokenFor(crisp.TierWebsite)
-	run := startLive(t, map[string]string{
-		"CRISP_IDENTIFIER":     token.Identifier,
-		"CRISP_KEY":            token.Key,
-		"CRISP_TIER":           "website",
-		"CRISP_WEBSITE_ID":     token.WebsiteID(),
-		"CRISP_BASE_URL":       srv.URL(),
-		"CRISP_SIGNING_SECRET": srv.SigningSecret(),
-	}, "127.0.0.1:0")
+	srv.Setenv(t)
+	for name, value := range map[string]string{
+		"CRISP_IDENTIFIER": token.Identifier, "CRISP_KEY": token.Key, "CRISP_TIER": "website", "CRISP_WEBSITE_ID": token.WebsiteID(),
+	} {
+		t.Setenv(name, value)
+	}
+	run := startLive(t, "127.0.0.1:0")
 
 	lines := bufio.NewScanner(run.out)
 	until := func(part string) {
@@ -95,33 +94,26 @@ func TestLive(t *testing.T) {
 
 func TestLiveRefusesWhatCanNotWork(t *testing.T) {
 	srv := crisptest.NewServer(t)
-	env := func(changes ...string) map[string]string {
-		all := map[string]string{
-			"CRISP_IDENTIFIER": srv.Token().Identifier,
-			"CRISP_KEY":        srv.Token().Key,
-			"CRISP_BASE_URL":   srv.URL(),
-		}
-		for i := 0; i < len(changes); i += 2 {
-			all[changes[i]] = changes[i+1]
-		}
-		return all
-	}
 	tests := []struct {
 		name  string
-		env   map[string]string
+		env   map[string]string // what is changed
 		hooks string
 		says  string
 	}{
-		{"no key", env("CRISP_KEY", ""), "", "no key"},
-		{"an unknown tier", env("CRISP_TIER", "admin"), "", "CRISP_TIER"},
-		{"no website", env("CRISP_TIER", "website"), "", "website"},
-		{"hooks without a secret", env(), "127.0.0.1:0", "CRISP_SIGNING_SECRET"},
-		{"hooks at no address", env("CRISP_SIGNING_SECRET", "secret"), "127.0.0.1", "-hooks: listen"},
-		{"wrong credentials", env("CRISP_KEY", "wrong"), "", http.StatusText(http.StatusUnauthorized)},
+		{"no key", map[string]string{"CRISP_KEY": ""}, "", "CRISP_KEY"},
+		{"an unknown tier", map[string]string{"CRISP_TIER": "admin"}, "", "CRISP_TIER"},
+		{"no website", map[string]string{"CRISP_TIER": "website", "CRISP_WEBSITE_ID": ""}, "", "CRISP_WEBSITE_ID"},
+		{"hooks without a secret", map[string]string{"CRISP_SIGNING_SECRET": ""}, "127.0.0.1:0", "CRISP_SIGNING_SECRET"},
+		{"hooks at no address", nil, "127.0.0.1", "-hooks: listen"},
+		{"wrong credentials", map[string]string{"CRISP_KEY": "wrong"}, "", http.StatusText(http.StatusUnauthorized)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := live(t.Context(), io.Discard, func(key string) string { return tt.env[key] }, tt.hooks)
+			srv.Setenv(t)
+			for name, value := range tt.env {
+				t.Setenv(name, value)
+			}
+			err := live(t.Context(), io.Discard, tt.hooks)
 			require.Error(t, err)
 			assert.ErrorContains(t, err, tt.says)
 			assert.NotContains(t, err.Error(), srv.Token().Key)

@@ -28,21 +28,21 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Getenv, *rules, *position, *unresolved); err != nil {
+	if err := run(ctx, *rules, *position, *unresolved); err != nil {
 		fmt.Fprintln(os.Stderr, "routing:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, getenv func(string) string, path, position string, unresolved bool) error {
+func run(ctx context.Context, path, position string, unresolved bool) error {
 	rules, err := loadRules(path)
 	if err != nil {
 		return err
 	}
-	if getenv("CRISP_IDENTIFIER") == "" {
+	if os.Getenv("CRISP_IDENTIFIER") == "" {
 		return demo(ctx, os.Stdout, rules)
 	}
-	client, websiteID, err := newClient(getenv)
+	client, websiteID, err := newClient()
 	if err != nil {
 		return err
 	}
