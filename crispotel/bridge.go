@@ -97,6 +97,9 @@ func (s *publishing) start(m *bridge.Message) {
 		if all == nil {
 			all = make(map[string]string, len(headers))
 		}
+		for _, field := range s.propagator.Fields() { // what is left of another trace
+			delete(all, field)
+		}
 		maps.Copy(all, headers)
 		m.Trace = all
 	}
