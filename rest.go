@@ -88,9 +88,10 @@ type call struct {
 	method string
 	route  string // the path below the base URL, without query: what errors show
 	url    string
-	body   []byte // nil = none
-	out    any    // what the data of the answer are read into; nil = nothing
-	sent   int    // how often so far
+	body   []byte        // nil = none
+	out    any           // what the data of the answer are read into; nil = nothing
+	sent   int           // how often so far
+	waited time.Duration // for its turn, before it was sent last
 	policy
 }
 
@@ -189,7 +190,7 @@ func (c *Client) send(ctx context.Context, call *call) error {
 		return err
 	}
 	turn := c.limiter.NewTurn(call.patience)
-	if err := turn.Wait(ctx); err != nil {
+	if err := call.wait(ctx, turn); err != nil {
 		return fmt.Errorf("crisp: %s: not sent: %w", call, err)
 	}
 	for sendings := 1; ; sendings++ {
@@ -208,7 +209,7 @@ func (c *Client) send(ctx context.Context, call *call) error {
 		if !again {
 			return err
 		}
-		if cause := turn.Wait(ctx); errors.Is(cause, ErrRateLimited) {
+		if cause := call.wait(ctx, turn); errors.Is(cause, ErrRateLimited) {
 			return err
 		} else if cause != nil {
 			return fmt.Errorf("%w; not sent again: %w", err, cause)
@@ -302,7 +303,7 @@ func (c *Client) sendOnce(whole context.Context, call *call) (*answer, error) {
 		defer cancel()
 	}
 	call.sent++
-	req, err := c.newRequest(ctx, call)
+	req, err := c.newRequest(withSending(ctx, call), call)
 	if err != nil {
 		return nil, err
 	}

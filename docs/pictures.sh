@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the pictures of the documentation: what commands write, as SVG, and the page of the inspector, which needs
-# Chromium.
+# Makes the pictures of the documentation: what commands write and the dashboard, as SVG, and the page of the inspector,
+# which needs Chromium.
 #
 #   docs/pictures.sh
 set -euo pipefail
@@ -42,3 +42,5 @@ picture() {
 picture inspector.png 1200x700 light 'parseInt(document.querySelector("#count").textContent) >= 50' Gkc
 kill "$program"
 picture inspector-small.png 400x760 dark 'document.querySelectorAll("[data-kind=delivery]").length >= 4' ''
+
+(cd internal/operations && go test -count=1 -run '^TestPicture$' . -args -picture ../../docs/operations/dashboard.svg)

@@ -24,8 +24,8 @@ import (
 
 // The functions have the code of the guides word for word, so that it is known to
 // compile. It isn't run. The code of docs/testing.md is in crisptest, where it is;
-// that of docs/scaling.md that opens stores is beside these, and that with an engine is
-// in examples/fleet.
+// that of docs/scaling.md that opens stores is beside these, that with an engine in
+// examples/fleet, and that of docs/operations.md in crispotel.
 var _ = []any{
 	readmeRTM,
 	readmeWebhook,
@@ -436,7 +436,8 @@ func TestTheGuidesCompile(t *testing.T) {
 	for _, module := range []string{"store/sqlstore/example_test.go", "store/redisstore/example_test.go", "examples/fleet/guide_test.go"} {
 		source += unindented(t, "../../"+module)
 	}
-	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
+	source += unindented(t, "../../crispotel/guide_test.go") + unindented(t, "../../examples/observed/telemetry.go")
+	for _, guide := range []string{"../../README.md", "../../docs/operations.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
 		require.NotEmpty(t, blocks, guide)
 		for _, block := range blocks {
