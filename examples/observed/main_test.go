@@ -16,10 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/crisptest"
-	"github.com/crisp-go/crisp/internal/leakcheck"
 )
-
-func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 const demoOutput = `A visitor writes; the message comes over the RTM API, and is answered behind the log.
 The visitor is answered: Thank you, we have got your message.

@@ -83,11 +83,12 @@ func (m module) requires(path string) bool {
 	return slices.ContainsFunc(m.file.Require, func(r *modfile.Require) bool { return r.Mod.Path == path })
 }
 
-// published returns the modules that users get: all but what is internal, and the
-// examples, which are copied.
+// published returns the modules that users get: all but what is internal or tests others,
+// and the examples, which are copied.
 func (all modules) published() (list modules) {
 	for _, m := range all {
-		if first, _, _ := strings.Cut(m.folder, "/"); first != "internal" && first != "examples" {
+		elements := strings.Split(m.folder, "/")
+		if elements[0] != "internal" && elements[0] != "examples" && elements[len(elements)-1] != "test" {
 			list = append(list, m)
 		}
 	}

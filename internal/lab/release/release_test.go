@@ -45,6 +45,8 @@ func small() map[string]string {
 		"cmd/tool/main.go":       "package main\n\nimport (\n\t\"fmt\"\n\n\t\"github.com/crisp-go/crisp\"\n\t\"github.com/crisp-go/crisp/store\"\n)\n\nfunc main() { fmt.Println(\"tool\", crisp.Version, store.Of) }\n",
 		"examples/hello/main.go": "package main\n\nimport (\n\t\"fmt\"\n\n\t\"github.com/crisp-go/crisp\"\n)\n\nfunc main() { fmt.Println(crisp.Version) }\n",
 		"internal/lab/go.mod":    "module github.com/crisp-go/crisp/internal/lab\n\ngo 1.25.0\n",
+		"store/test/go.mod":      "module github.com/crisp-go/crisp/store/test\n\ngo 1.25.0\n",
+		"store/test/test.go":     "package test\n",
 		"internal/lab/lab.go":    "package lab\n",
 	}
 }
@@ -58,7 +60,7 @@ func TestModulesComeBehindThoseTheyRequire(t *testing.T) {
 	}
 	assert.Equal(t, []string{
 		"github.com/crisp-go/crisp", "github.com/crisp-go/crisp/store", "github.com/crisp-go/crisp/cmd/tool",
-	}, paths, "without those that are internal")
+	}, paths, "without those that are internal, or test others")
 }
 
 func TestARehearsalUsesAll(t *testing.T) {
