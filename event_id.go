@@ -30,7 +30,7 @@ func EventID(ev Event) string {
 // process.
 func EventIDStable(ev Event) bool {
 	_, isMessage := messageEventID(ev)
-	return isMessage || identityOf(ev.EventMeta()).body != nil
+	return isMessage || identityOf(ev.EventMeta()).stable()
 }
 
 // messageEventID is the identifier of an event that brings a message.

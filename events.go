@@ -103,8 +103,9 @@ func (m *Meta) EventMeta() *Meta { return m }
 
 // identity is what an event is known by that brings no message, and when it came.
 type identity struct {
-	body    []byte // of the web hook that it came by; nil = it did not
-	arrival uint64 // see arrivalOf; guarded by identities
+	body    []byte   // of the web hook that it came by; nil = it did not
+	known   *knownAs // by another process, which has received it; nil = none has
+	arrival uint64   // see arrivalOf; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
@@ -112,9 +113,23 @@ type identity struct {
 	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
 }
 
-// get returns the SHA-256 of the body, else a random key, always the same.
+// knownAs is what a process that has received an event knows it by.
+type knownAs struct {
+	key    [sha256.Size]byte
+	stable bool
+}
+
+// stable reports whether the key would be the same if the event came again.
+func (i *identity) stable() bool { return i.body != nil || i.known != nil && i.known.stable }
+
+// get returns the SHA-256 of the body, else what another process knows the event by, else a
+// random key, always the same.
 func (i *identity) get() [sha256.Size]byte {
 	i.once.Do(func() {
+		if i.known != nil {
+			i.key = i.known.key
+			return
+		}
 		if i.body != nil {
 			i.key = sha256.Sum256(i.body)
 			return

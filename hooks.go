@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/crisp-go/crisp/internal/seam"
 	"github.com/crisp-go/crisp/internal/serial"
 )
 
@@ -46,6 +47,9 @@ type Hooks struct {
 	// same as a server that has ceased to send events: SinceEvent is there for
 	// programs that know what silence is normal for them.
 	Heartbeat func(Heartbeat)
+
+	// gapSettles is told of each gap before Gap is; see [seam.SettlingGap].
+	gapSettles func(seam.SettlingGap)
 }
 
 // and returns callbacks that do what both do.
@@ -60,6 +64,7 @@ func (h Hooks) and(other Hooks) Hooks {
 		Dropped:      both(h.Dropped, other.Dropped),
 		Skipped:      both(h.Skipped, other.Skipped),
 		Heartbeat:    both(h.Heartbeat, other.Heartbeat),
+		gapSettles:   both(h.gapSettles, other.gapSettles),
 	}
 }
 

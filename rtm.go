@@ -16,6 +16,7 @@ import (
 	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/delivery"
 	"github.com/crisp-go/crisp/internal/payload"
+	"github.com/crisp-go/crisp/internal/seam"
 	"github.com/crisp-go/crisp/internal/serial"
 	"github.com/crisp-go/crisp/internal/socketio"
 )
@@ -475,9 +476,12 @@ func (t *RTM) connected(c *connection, info Connected, missed *span) {
 func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	t.resuming.Lock()
 	defer t.resuming.Unlock()
+	gap := open.dated(reason)
+	if reason != "" && t.cfg.hooks.gapSettles != nil {
+		post = t.settling(gap, post)
+	}
 	t.queue.Mark()
 	post()
-	gap := open.dated(reason)
 	if reason != "" {
 		notify(t.callbacks, t.cfg.hooks.Gap, gap)
 		t.warnOfGap(gap)
@@ -490,6 +494,22 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
 	t.fill(gap, open, told)
+}
+
+// settling makes post tell, too, when all that was received before a gap is handled, or the handlers
+// are to stop.
+func (t *RTM) settling(gap Gap, post func()) func() {
+	settled := make(chan struct{})
+	settle := sync.OnceFunc(func() { close(settled) })
+	unlink := context.AfterFunc(t.handling, settle)
+	t.queue.Settled(func() {
+		unlink()
+		settle()
+	})
+	return func() {
+		post()
+		notify(t.callbacks, t.cfg.hooks.gapSettles, seam.SettlingGap{Gap: gap, Settled: settled})
+	}
 }
 
 // warnOfGap warns of what nobody recovers or is told of.

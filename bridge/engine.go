@@ -12,8 +12,9 @@ import (
 type Publisher interface {
 	// Publish returns nil once the engine has stored the message for good, or had
 	// stored it before. Any other end is an error, after which the message may be in
-	// the log or not: it is to be published again. A message that no attempt will get
-	// in is a [*TooLargeError].
+	// the log or not: it is to be published again, and has the same ID then, also if it
+	// is not Stable. A message that no attempt will get in, for its payload or its
+	// attributes, is a [*TooLargeError].
 	//
 	// Messages of one [Message.Key] that are published one after the other are in the
 	// log in that order.
@@ -35,13 +36,15 @@ func (e *TooLargeError) Error() string {
 type Consumer interface {
 	// Consume takes part in the group until ctx ends, which is no error. For each
 	// partition that becomes this member's it calls serve, in a goroutine of its own,
-	// whose context ends when the partition is to be another member's, or ctx ends. The
-	// partition is not given up before serve has returned, or a time that the engine
-	// states is over. Consume returns once all of them have returned.
+	// whose context ends when the partition is to be another member's, or ctx ends; serve
+	// returns only then. The partition is not given up before serve has returned, or a
+	// time that the engine states is over. Consume returns once all of them have returned,
+	// and may be called again then. It goes on by itself when the engine was away.
 	Consume(ctx context.Context, serve func(ctx context.Context, p Partition)) error
 
 	// Bury stores what the group could not handle where people find it, and returns once
-	// it is stored for good.
+	// it is stored for good. It sets the letter's Group. A letter that is too large is a
+	// [*TooLargeError]: it is buried again with a stub in the payload's place.
 	Bury(ctx context.Context, letter DeadLetter) error
 }
 
@@ -86,7 +89,7 @@ type Delivery interface {
 // DeadLetter is a message that a group has given up.
 type DeadLetter struct {
 	Message  Message
-	Group    string
+	Group    string    // set by [Consumer.Bury]
 	Attempts int       // of its handlers
 	Error    string    // of the last attempt, without what people wrote
 	At       time.Time // when it was given up

@@ -116,6 +116,12 @@ func (q *Queue) Mark() {
 	q.sequencer.put(q.sequencer.inOrder(func() { q.sequencer.marked = true }))
 }
 
+// Settled has a function called when all that was put before it is handled, except for what
+// Holders have; never if the queue is abandoned before. The function must not wait for anything.
+func (q *Queue) Settled(then func()) {
+	q.sequencer.put(q.sequencer.inOrder(func() { q.sequencer.settled(then) }))
+}
+
 // Lift ends the oldest mark. From then on the holder, unless it is nil, decides
 // what has to wait, until it is released; one that does already goes on. then, unless it is nil, is called as a
 // step of the sequencer once Oldest counts what was behind the mark again.

@@ -164,6 +164,44 @@ func extra(key, names string) []delivery.Item {
 	return items
 }
 
+func TestSettledWaitsForAllThatWasPutBefore(t *testing.T) {
+	for _, workers := range workerCounts {
+		synctest.Test(t, func(t *testing.T) {
+			release, got := make(chan struct{}), new(testkit.Log[string])
+			q := delivery.New(t.Context(), delivery.Config{
+				Workers:  workers,
+				MaxBytes: 1 << 20,
+				Handle: func(_ context.Context, it *delivery.Item) {
+					if it.Key == "slow" {
+						<-release
+					}
+					got.Add(it.Name)
+				},
+			})
+			put(q, named("slow", "ab")...)
+			put(q, named("quick", "cd")...)
+			q.Settled(func() { got.Add("settled") })
+			q.Mark()
+			put(q, named("quick", "e")...)
+			synctest.Wait()
+			assert.NotContains(t, got.List(), "settled")
+			close(release)
+			synctest.Wait()
+			require.Len(t, got.List(), 5)
+			assert.Equal(t, "settled", got.List()[4])
+
+			q.Settled(func() { got.Add("settled again") })
+			synctest.Wait()
+			assert.Len(t, got.List(), 5, "it keeps its place behind a mark")
+			q.Lift(nil, nil)
+			synctest.Wait()
+			assert.Equal(t, []string{"e", "settled again"}, got.List()[5:])
+			q.Finish()
+			<-q.Done()
+		})
+	}
+}
+
 func TestAHolderTakesItemsUntilItInsertsThem(t *testing.T) {
 	eachWay(t, func(t *testing.T, q *delivery.Queue, got *testkit.Log[string]) {
 		h := &keyHolder{key: "k"}

@@ -3,6 +3,7 @@ package delivery
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/crisp-go/crisp/internal/serial"
 )
@@ -107,6 +108,27 @@ func (l *lanes) append(it *keyed) bool {
 	l.byKey[it.hash] = at
 	l.ready.put(at)
 	return true
+}
+
+// settled calls a function when all that is in the lanes now is handled.
+func (l *lanes) settled(then func()) {
+	l.flush()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.byKey) == 0 {
+		then()
+		return
+	}
+	left := new(atomic.Int64)
+	left.Store(int64(len(l.byKey)))
+	step := Item{Call: func() {
+		if left.Add(-1) == 0 {
+			then()
+		}
+	}}
+	for hash := range l.byKey {
+		l.append(&keyed{step, hash})
+	}
 }
 
 func (l *lanes) finish() {

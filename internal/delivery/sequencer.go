@@ -232,6 +232,15 @@ func (s *sequencer) lift(h Holder, then func()) {
 	}
 }
 
+// settled calls a function when all that has passed is handled.
+func (s *sequencer) settled(then func()) {
+	if s.lanes == nil {
+		then()
+		return
+	}
+	s.lanes.settled(then)
+}
+
 // hold reports whether a Holder has taken the item: the latest that wants it,
 // since it waits for what comes last.
 func (s *sequencer) hold(it *Item) bool {

@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/seam"
+)
+
+// work runs a message's handlers, or buries it.
+func (s *serving) work(j *job) outcome {
+	switch {
+	case j.handled:
+		s.counters.Duplicates.Add(1)
+		s.done(j)
+		return outcome{done: true}
+	case j.broken != nil:
+		return s.bury(j, j.broken)
+	case j.attempts >= s.attempts: // its burial failed
+		return s.bury(j, j.failure)
+	}
+	err := s.handle(j)
+	switch {
+	case err == nil:
+		s.done(j)
+		return outcome{done: true}
+	case s.ended.Err() != nil: // it comes again, to whoever has the partition then
+		return outcome{}
+	}
+	s.counters.Failed.Add(1)
+	j.attempts++
+	j.failure = err
+	if j.attempts >= s.attempts {
+		return s.bury(j, err)
+	}
+	return outcome{delay: delayOf(s.backoff, j.attempts)}
+}
+
+// handle runs a message's handlers once, unless it is known that they have succeeded.
+func (s *serving) handle(j *job) error {
+	ctx := context.WithValue(s.handling, messageKey{}, j.message)
+	if s.knownAsDone(ctx, j) {
+		s.counters.Duplicates.Add(1)
+		return nil
+	}
+	if err := s.run(ctx, j); err != nil {
+		return err
+	}
+	s.counters.Handled.Add(1)
+	s.markDone(ctx, j)
+	return nil
+}
+
+func (s *serving) run(ctx context.Context, j *job) error {
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+	}
+	s.counters.Running.Add(1)
+	defer s.counters.Running.Add(-1)
+	defer s.watch(j.message.Type)()
+	if j.event == nil {
+		return s.runControl(ctx, j.control)
+	}
+	err := callUser(func() error { return seam.Crisp.Dispatch(ctx, s.router, j.event) })
+	if errors.Is(err, errGoexit) { // of which the router knows nothing
+		err = &crisp.HandlerError{Event: j.event, Err: err}
+		s.reporter.report(ctx, err)
+	}
+	return err
+}
+
+func (s *serving) runControl(ctx context.Context, c Control) error {
+	if s.control == nil {
+		return nil
+	}
+	err := callUser(func() error { return s.control(ctx, c) })
+	if err != nil {
+		s.reporter.report(ctx, err)
+	}
+	return err
+}
+
+const storing = "the store of messages that are done"
+
+// knownAsDone reports whether the store knows the message's handlers to have succeeded.
+func (s *serving) knownAsDone(ctx context.Context, j *job) (done bool) {
+	if s.dedupe == nil || j.attempts > 0 {
+		return false
+	}
+	err := callUser(func() (err error) {
+		done, err = s.dedupe.Done(ctx, dedupeKey(j.id))
+		return err
+	})
+	if err != nil { // twice is better than never
+		s.reporter.failed(ctx, storing, err)
+		return false
+	}
+	return done
+}
+
+func (s *serving) markDone(ctx context.Context, j *job) {
+	if s.dedupe == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
+	defer cancel()
+	if err := callUser(func() error { return s.dedupe.MarkDone(ctx, dedupeKey(j.id)) }); err != nil {
+		s.reporter.failed(ctx, storing, err)
+	}
+}
+
+// dedupeKey is apart from those by which the same store may know deliveries of web hooks.
+func dedupeKey(id crisp.DeliveryKey) crisp.DeliveryKey {
+	return sha256.Sum256(append([]byte("crisp bridge\x00"), id[:]...))
+}
+
+const finishing = "the engine is not told of messages that are done"
+
+// done tells the engine that the message is done, and reports whether it knows. If not,
+// it comes again.
+func (s *serving) done(j *job) bool {
+	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
+	defer cancel()
+	s.mu.Lock()
+	d := j.delivery
+	s.mu.Unlock()
+	if err := d.Done(ctx); err != nil {
+		s.reporter.failed(ctx, finishing, err)
+		return false
+	}
+	s.reporter.worked(finishing)
+	return true
+}
+
+const burying = "a message can't be buried, and its conversation waits"
+
+// bury gives a message up. If that fails, there is another turn.
+func (s *serving) bury(j *job, failure error) outcome {
+	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
+	defer cancel()
+	letter := DeadLetter{Message: j.message, Attempts: j.attempts, Error: cut(failure.Error(), maxErrorText), At: time.Now().UTC()}
+	err := s.consumer.Bury(ctx, letter)
+	if tooLarge := (*TooLargeError)(nil); errors.As(err, &tooLarge) && j.message.Stub == "" {
+		letter.Message = newStub(j.message, tooLarge)
+		err = s.consumer.Bury(ctx, letter)
+	}
+	if err != nil {
+		j.failures++
+		s.reporter.failed(ctx, burying, err)
+		return outcome{delay: delayOf(s.backoff, j.failures)}
+	}
+	s.reporter.worked(burying)
+	s.counters.Buried.Add(1)
+	s.reporter.report(ctx, &BuriedError{Type: j.message.Type, Partition: s.partition.Number(), Attempts: j.attempts, Err: failure})
+	return outcome{done: true, buried: s.done(j)}
+}
+
+// maxErrorText bounds the text of an error in a dead letter, in bytes.
+const maxErrorText = 1024
