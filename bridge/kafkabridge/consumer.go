@@ -1,0 +1,79 @@
+package kafkabridge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crisp-go/crisp/bridge"
+)
+
+// Consumer returns a member of a group, which begins with the oldest message of the log
+// when it is new. The group's name has 1 to 128 bytes.
+//
+// The members of a group share the partitions evenly, as their coordinator in the cluster
+// says. A member gives a partition up when its handlers have ended, or after the time of
+// [WithHandover]. What the group is done with is known as an offset, up to which all is done.
+//
+// A message whose ID another one had, of the 4,096 before it in its partition, is skipped.
+func (e *Engine) Consumer(group string) (*Consumer, error) {
+	if err := checkGroup(group); err != nil {
+		return nil, err
+	}
+	return &Consumer{e, group}, nil
+}
+
+// Consumer is a member of a group: see [bridge.Consumer]. It may consume several times,
+// one after the other.
+type Consumer struct {
+	e     *Engine
+	group string
+}
+
+// commitInterval is how often what is done is told to the brokers.
+const commitInterval = 100 * time.Millisecond
+
+// Consume is as [bridge.Consumer] says. It returns an error if the engine is not set up
+// or is closed.
+func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
+	if _, err := c.e.stored(); err != nil {
+		return err
+	}
+	m := newMember(c, serve)
+	client, err := c.e.client(m.options()...)
+	if err != nil {
+		return err
+	}
+	m.client = client
+	m.start(ctx)
+	err = m.poll()
+	m.leave()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// poll takes what is fetched to the partitions, until the member ends. Partitions come and
+// go between two calls only: what is fetched is of partitions that are this member's.
+func (m *member) poll() error {
+	for {
+		fetches := m.client.PollRecords(m.ctx, highWater)
+		if m.ctx.Err() != nil || fetches.IsClientClosed() {
+			m.client.AllowRebalance()
+			return fmt.Errorf("kafkabridge: consuming: %w", context.Cause(m.ctx))
+		}
+		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+			if t.Err != nil {
+				m.troubled(t.Partition, t.Err)
+				return
+			}
+			if p := m.of(int(t.Partition)); p != nil && len(t.Records) > 0 && p.put(t.Records) {
+				m.pause(p.number)
+			}
+		})
+		m.client.AllowRebalance()
+	}
+}

@@ -1,0 +1,2 @@
+// Package kafkabridge keeps the bridge's log in Kafka.
+package kafkabridge

@@ -1,0 +1,149 @@
+package kafkabridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crisp-go/crisp/bridge"
+)
+
+// member is what a call of Consume has.
+type member struct {
+	c      *Consumer
+	topic  string
+	client *kgo.Client
+	serve  func(context.Context, bridge.Partition)
+	ctx    context.Context // ends with the member
+	end    context.CancelCauseFunc
+
+	serving   sync.WaitGroup // the calls of serve
+	ticking   sync.WaitGroup
+	committed sync.Mutex // held while offsets are on their way, so that none goes back
+
+	mu    sync.Mutex // guards what follows
+	owned map[int]*partition
+}
+
+func newMember(c *Consumer, serve func(context.Context, bridge.Partition)) *member {
+	return &member{c: c, topic: c.e.cfg.logTopic(), serve: serve, owned: make(map[int]*partition)}
+}
+
+func (m *member) options() []kgo.Opt {
+	cfg := m.c.e.cfg
+	return []kgo.Opt{
+		kgo.ConsumerGroup(cfg.groupID(m.c.group)),
+		kgo.ConsumeTopics(m.topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(cfg.memberTTL),
+		kgo.HeartbeatInterval(min(time.Second, cfg.memberTTL/5)),
+		kgo.RebalanceTimeout(cfg.handover + goodbyeTimeout + 15*time.Second),
+		kgo.AdjustFetchOffsetsFn(m.begin),
+		kgo.OnPartitionsAssigned(m.assigned),
+		kgo.OnPartitionsRevoked(m.revoked),
+		kgo.OnPartitionsLost(m.lost),
+	}
+}
+
+var errLeaving = errors.New("the member leaves")
+
+// start lets the partitions come, until ctx ends.
+func (m *member) start(ctx context.Context) {
+	m.ctx, m.end = context.WithCancelCause(ctx)
+	m.ticking.Go(func() {
+		tick := time.NewTicker(commitInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				m.commit(m.ctx, m.all())
+			case <-m.c.e.closed.Done():
+				m.end(errors.New("the engine is closed"))
+				return
+			case <-m.ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+// leave gives all partitions up, and returns when all calls of serve have.
+func (m *member) leave() {
+	m.end(errLeaving)
+	m.ticking.Wait()
+	m.client.CloseAllowingRebalance() // calls revoked
+	m.release(m.all(), false)
+	m.serving.Wait()
+}
+
+func (m *member) of(number int) *partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owned[number]
+}
+
+func (m *member) all() []*partition {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []*partition
+	for _, p := range m.owned {
+		all = append(all, p)
+	}
+	return all
+}
+
+// assigned begins with partitions.
+func (m *member) assigned(_ context.Context, _ *kgo.Client, came map[string][]int32) {
+	for _, number := range came[m.topic] {
+		ctx, end := context.WithCancel(m.ctx)
+		p := newPartition(m, int(number), end)
+		m.mu.Lock()
+		m.owned[p.number] = p
+		m.mu.Unlock()
+		m.serving.Go(func() {
+			defer close(p.served)
+			defer end()
+			m.serve(ctx, p)
+		})
+	}
+}
+
+// begin has what is fetched of partitions begin some messages before those that the group
+// is not done with, so that the IDs of those before are known.
+func (m *member) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	for number, at := range offsets[m.topic] {
+		first := at.EpochOffset().Offset
+		p := m.of(int(number))
+		if first <= 0 || p == nil {
+			continue
+		}
+		p.begin(first)
+		offsets[m.topic][number] = kgo.NewOffset().At(max(0, first-windowIDs)).WithEpoch(-1)
+	}
+	return offsets, nil
+}
+
+func (m *member) revoked(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	m.release(m.those(gone), true)
+}
+
+// lost deals with partitions that may be another member's already.
+func (m *member) lost(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
+	m.release(m.those(gone), false)
+}
+
+func (m *member) those(gone map[string][]int32) []*partition {
+	var all []*partition
+	for _, number := range gone[m.topic] {
+		if p := m.of(int(number)); p != nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}

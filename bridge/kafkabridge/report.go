@@ -1,0 +1,59 @@
+package kafkabridge
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// groupHeader is the header of a record in the log that is for one group only, and
+// replayHeader says of which dead letter it is: then it is not skipped for its ID.
+const (
+	groupHeader  = "crisp-group"
+	replayHeader = "crisp-replay"
+)
+
+// wants reports whether a record is for this group, and returns what it is known by again,
+// if that is not the message's ID.
+func (m *member) wants(record *kgo.Record) (wanted bool, id string) {
+	group := header(record, groupHeader)
+	if replay := header(record, replayHeader); replay != "" {
+		id = "replay " + group + " " + replay
+	}
+	return group == "" || group == escape(m.c.group), id
+}
+
+func (m *member) pause(number int) {
+	m.client.PauseFetchPartitions(map[string][]int32{m.topic: {int32(number)}})
+}
+
+func (m *member) resume(number int) {
+	m.client.ResumeFetchPartitions(map[string][]int32{m.topic: {int32(number)}})
+}
+
+// unreadable reports a record that is no message: somebody else writes to the topic.
+func (m *member) unreadable(number int, record *kgo.Record, err error) {
+	m.c.e.logger().Error("kafkabridge: a record in the log is no message, and is skipped",
+		"topic", m.topic, "partition", number, "offset", record.Offset, "error", err)
+}
+
+// troubled reports what keeps messages from being fetched; the client goes on by itself.
+func (m *member) troubled(number int32, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	m.c.e.logger().Warn("kafkabridge: messages can't be fetched; it is tried again",
+		"group", m.c.group, "partition", number, "error", err)
+}
+
+// uncommitted reports that the brokers did not take what is done. They are told again,
+// unless the partition is another member's by now.
+func (m *member) uncommitted(ctx context.Context, err error) {
+	if ctx.Err() != nil && m.ctx.Err() != nil || errors.Is(err, kerr.RebalanceInProgress) {
+		return
+	}
+	m.c.e.logger().Warn("kafkabridge: the brokers were not told what is done; it comes again if the partition moves before they are",
+		"group", m.c.group, "error", err)
+}
