@@ -23,9 +23,9 @@ type Engine struct {
 	ready  atomic.Pointer[stored]
 	closed context.Context
 	end    context.CancelFunc
+	leases *leases
 
-	mu     sync.Mutex // guards what follows
-	leases map[string]*lease
+	letters sync.Map // of the groups whose topic of dead letters is known to be there
 }
 
 // stored is what Setup has found or made in the cluster.
@@ -42,7 +42,7 @@ func New(seeds []string, options ...Option) (*Engine, error) {
 	if len(seeds) == 0 {
 		return nil, errors.New("kafkabridge: New: needs the address of a broker")
 	}
-	e := &Engine{seeds: seeds, cfg: defaults(), leases: make(map[string]*lease)}
+	e := &Engine{seeds: seeds, cfg: defaults()}
 	for _, option := range options {
 		if err := option.apply(&e.cfg); err != nil {
 			return nil, err
@@ -53,6 +53,7 @@ func New(seeds []string, options ...Option) (*Engine, error) {
 		return nil, err
 	}
 	e.admin = admin
+	e.leases = newLeases(e)
 	e.closed, e.end = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -72,13 +73,9 @@ func (e *Engine) client(options ...kgo.Opt) (*kgo.Client, error) {
 // consumes has connections of its own, and what publishes gets an error.
 func (e *Engine) Close() {
 	e.end()
-	e.mu.Lock()
-	for _, l := range e.leases {
-		l.close()
-	}
-	clear(e.leases)
-	e.mu.Unlock()
-	if s := e.ready.Swap(nil); s != nil {
+	s := e.ready.Swap(nil)
+	e.leases.close()
+	if s != nil {
 		s.producer.client.Close()
 	}
 	e.admin.Close()

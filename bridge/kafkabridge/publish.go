@@ -77,6 +77,22 @@ func (p *producer) store(ctx context.Context, record *kgo.Record, m bridge.Messa
 	}
 }
 
+// put stores a record that is no message's.
+func (p *producer) put(ctx context.Context, record *kgo.Record) error {
+	stored := make(chan error, 1)
+	p.client.TryProduce(ctx, record, func(_ *kgo.Record, err error) { stored <- err })
+	var err error
+	select {
+	case err = <-stored:
+	case <-ctx.Done(): // it may be on its way still
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("kafkabridge: storing in the topic %s: %w", record.Topic, err)
+	}
+	return nil
+}
+
 // check returns an error for a record that is too large for a batch of its own.
 func (p *producer) check(record *kgo.Record, m bridge.Message, room int) error {
 	const batch = 128 // what a batch needs besides its record, about
@@ -95,7 +111,13 @@ func (p *producer) explain(err error, record *kgo.Record, m bridge.Message) erro
 	case err == nil:
 		return nil
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
-		return &bridge.TooLargeError{Size: len(m.Data), Max: max(0, p.max-room)}
+		return p.tooLarge(m)
 	}
 	return fmt.Errorf("kafkabridge: storing in the topic %s: %w", record.Topic, err)
+}
+
+// tooLarge is the error of a message that the brokers have refused for its size, though it
+// seemed to fit.
+func (p *producer) tooLarge(m bridge.Message) error {
+	return &bridge.TooLargeError{Size: len(m.Data), Max: max(0, p.max-room)}
 }

@@ -20,10 +20,13 @@ const (
 func (m *member) wants(record *kgo.Record) (wanted bool, id string) {
 	group := header(record, groupHeader)
 	if replay := header(record, replayHeader); replay != "" {
-		id = "replay " + group + " " + replay
+		id = replayID(group, replay)
 	}
 	return group == "" || group == escape(m.c.group), id
 }
+
+// replayID is what a replayed message is known by again.
+func replayID(group, replay string) string { return "replay " + group + " " + replay }
 
 func (m *member) pause(number int) {
 	m.client.PauseFetchPartitions(map[string][]int32{m.topic: {int32(number)}})

@@ -1,0 +1,159 @@
+package kafkabridge
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/bridgetest"
+	"github.com/crisp-go/crisp/internal/leakcheck"
+)
+
+func TestMain(m *testing.M) { leakcheck.Main(m) }
+
+// memberTTL is that of the tests' members.
+const memberTTL = 2 * time.Second
+
+// dialer makes the connections of a peer, and cuts them when that is killed.
+type dialer struct {
+	mu    sync.Mutex // guards what follows
+	conns []net.Conn
+	dead  bool
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dead {
+		return nil, errors.New("killed")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		d.conns = append(d.conns, conn)
+	}
+	return conn, err
+}
+
+// cut closes the connections that there are.
+func (d *dialer) cut(dead bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = d.dead || dead
+	for _, conn := range d.conns {
+		_ = conn.Close()
+	}
+	d.conns = nil
+}
+
+// fake is an engine whose brokers are within the program.
+type fake struct{}
+
+func (fake) Start(t testing.TB, c bridgetest.Config) bridgetest.Instance {
+	return start(t, c.Partitions)
+}
+
+func start(t testing.TB, partitions int) *instance {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Second))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	i := &instance{cluster: cluster, partitions: partitions}
+	i.Connect(t)
+	return i
+}
+
+type instance struct {
+	cluster    *kfake.Cluster
+	partitions int
+
+	mu    sync.Mutex // guards what follows
+	peers []*peer
+}
+
+func (i *instance) engine(t testing.TB, options ...Option) (*peer, error) {
+	t.Helper()
+	p := &peer{dialer: new(dialer)}
+	options = append([]Option{WithMemberTTL(memberTTL), WithLogger(quiet()), WithClient(kgo.Dialer(p.dialer.dial))}, options...)
+	e, err := New(i.cluster.ListenAddrs(), options...)
+	require.NoError(t, err)
+	p.Engine = e
+	t.Cleanup(p.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return p, e.Setup(ctx)
+}
+
+func (i *instance) Connect(t testing.TB) bridgetest.Peer {
+	t.Helper()
+	p, err := i.engine(t, WithPartitions(i.partitions))
+	require.NoError(t, err)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.peers = append(i.peers, p)
+	return p
+}
+
+func (i *instance) ConnectWith(t testing.TB, partitions int) error {
+	_, err := i.engine(t, WithPartitions(partitions))
+	return err
+}
+
+func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
+	t.Helper()
+	p, err := i.engine(t)
+	require.NoError(t, err)
+	defer p.Close()
+	all, err := p.Engine.DeadLetters(group)
+	require.NoError(t, err)
+	letters, err := all.List(t.Context(), 0, 0)
+	require.NoError(t, err)
+	var out []bridge.DeadLetter
+	for _, letter := range letters {
+		out = append(out, letter.DeadLetter)
+	}
+	return out
+}
+
+// Disturb cuts the connections of some peers.
+func (i *instance) Disturb(_ testing.TB, rnd *rand.Rand) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, p := range i.peers {
+		if rnd.IntN(2) == 0 {
+			p.dialer.cut(false)
+		}
+	}
+}
+
+func (i *instance) Limits() bridgetest.Limits {
+	return bridgetest.Limits{MaxPayload: 1 << 20, TakeOver: memberTTL + 5*time.Second}
+}
+
+type peer struct {
+	*Engine
+	dialer *dialer
+}
+
+func (p *peer) Consumer(group string) bridge.Consumer {
+	c, err := p.Engine.Consumer(group)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (p *peer) Lease(name string) crisp.Lease            { return p.Engine.Lease(name) }
+func (p *peer) Position(name string) crisp.PositionStore { return p.Engine.Position(name) }
+func (p *peer) Kill()                                    { p.dialer.cut(true) }
+
+func TestFake(t *testing.T) { bridgetest.Run(t, fake{}) }
