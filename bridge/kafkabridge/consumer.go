@@ -1,7 +1,9 @@
 package kafkabridge
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,11 +38,26 @@ type Consumer struct {
 const commitInterval = 100 * time.Millisecond
 
 // Consume is as [bridge.Consumer] says. It returns an error if the engine is not set up
-// or is closed.
+// or is closed, and if the brokers refuse that the member joins. A member that the brokers do
+// not answer gives its partitions up, before they take it for dead, and joins again.
 func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
-	if _, err := c.e.stored(); err != nil {
-		return err
+	for {
+		if _, err := c.e.stored(); err != nil {
+			return err
+		}
+		err := c.join(ctx, serve)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !errors.Is(err, errSilence) {
+			return err
+		}
+		_ = sleep(ctx, commitInterval)
 	}
+}
+
+// join is one membership, from its beginning to its end.
+func (c *Consumer) join(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
 	m := newMember(c, serve)
 	client, err := c.e.client(m.options()...)
 	if err != nil {
@@ -48,12 +65,19 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 	}
 	m.client = client
 	m.start(ctx)
-	err = m.poll()
-	m.leave()
-	if ctx.Err() != nil {
+	defer m.leave()
+	return m.poll()
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return err
 }
 
 // poll takes what is fetched to the partitions, until the member ends. Partitions come and
@@ -65,8 +89,10 @@ func (m *member) poll() error {
 			m.client.AllowRebalance()
 			return fmt.Errorf("kafkabridge: consuming: %w", context.Cause(m.ctx))
 		}
+		var refused error
 		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
 			if t.Err != nil {
+				refused = cmp.Or(refused, refusal(t.Err))
 				m.troubled(t.Partition, t.Err)
 				return
 			}
@@ -75,5 +101,8 @@ func (m *member) poll() error {
 			}
 		})
 		m.client.AllowRebalance()
+		if refused != nil {
+			return fmt.Errorf("kafkabridge: consuming as the group %q: %w", m.c.e.cfg.groupID(m.c.group), refused)
+		}
 	}
 }

@@ -95,7 +95,7 @@ func (e *Engine) stored() (*stored, error) {
 		return s, nil
 	}
 	if e.closed.Err() != nil {
-		return nil, errors.New("kafkabridge: the engine is closed")
+		return nil, errClosed
 	}
 	return nil, errors.New("kafkabridge: the engine is not set up: call Setup first")
 }

@@ -62,11 +62,7 @@ func (l *lease) change(ctx context.Context, next func(leaseState) ([]byte, bool)
 		if err == nil || errors.Is(err, errUnwanted) || !interrupted(err) {
 			return err
 		}
-		wait := time.NewTimer(time.Duration(10+rand.IntN(90)) * time.Millisecond)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		if sleep(ctx, time.Duration(10+rand.IntN(90))*time.Millisecond) != nil {
 			return err
 		}
 	}

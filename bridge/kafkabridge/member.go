@@ -19,6 +19,7 @@ type member struct {
 	serve  func(context.Context, bridge.Partition)
 	ctx    context.Context // ends with the member
 	end    context.CancelCauseFunc
+	pulse  pulse
 
 	serving   sync.WaitGroup // the calls of serve
 	ticking   sync.WaitGroup
@@ -44,6 +45,7 @@ func (m *member) options() []kgo.Opt {
 		kgo.SessionTimeout(cfg.memberTTL),
 		kgo.HeartbeatInterval(min(time.Second, cfg.memberTTL/5)),
 		kgo.RebalanceTimeout(cfg.handover + goodbyeTimeout + 15*time.Second),
+		kgo.WithHooks(&m.pulse),
 		kgo.AdjustFetchOffsetsFn(m.begin),
 		kgo.OnPartitionsAssigned(m.assigned),
 		kgo.OnPartitionsRevoked(m.revoked),
@@ -51,7 +53,12 @@ func (m *member) options() []kgo.Opt {
 	}
 }
 
-var errLeaving = errors.New("the member leaves")
+var (
+	errLeaving = errors.New("the member leaves")
+	errClosed  = errors.New("kafkabridge: the engine is closed")
+	// errSilence is why a member ends before it is taken for dead.
+	errSilence = errors.New("the brokers do not answer")
+)
 
 // start lets the partitions come, until ctx ends.
 func (m *member) start(ctx context.Context) {
@@ -62,15 +69,31 @@ func (m *member) start(ctx context.Context) {
 		for {
 			select {
 			case <-tick.C:
-				m.commit(m.ctx, m.all())
+				m.listen()
 			case <-m.c.e.closed.Done():
-				m.end(errors.New("the engine is closed"))
+				m.end(errClosed)
 				return
 			case <-m.ctx.Done():
 				return
 			}
 		}
 	})
+	m.ticking.Go(func() {
+		for m.ctx.Err() == nil {
+			m.commit(m.ctx, m.all())
+			_ = sleep(m.ctx, commitInterval)
+		}
+	})
+}
+
+// listen ends the member, if it has partitions, before it is taken for dead: then its
+// handlers are told, and have a fifth of the time to end before another member begins.
+func (m *member) listen() {
+	if silence := m.pulse.silence(); silence > m.c.e.cfg.memberTTL*4/5 && len(m.all()) > 0 {
+		m.c.e.logger().Warn("kafkabridge: the brokers do not answer; the member gives up its partitions and joins again",
+			"group", m.c.group, "silence", silence)
+		m.end(errSilence)
+	}
 }
 
 // leave gives all partitions up, and returns when all calls of serve have.

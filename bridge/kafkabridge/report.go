@@ -51,6 +51,19 @@ func (m *member) troubled(number int32, err error) {
 		"group", m.c.group, "partition", number, "error", err)
 }
 
+// refusal returns the error, if it is one that another attempt would have again.
+func refusal(err error) error {
+	for _, of := range []error{
+		kerr.GroupAuthorizationFailed, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.SaslAuthenticationFailed,
+		kerr.InvalidSessionTimeout, kerr.InconsistentGroupProtocol, kerr.InvalidGroupID,
+	} {
+		if errors.Is(err, of) {
+			return err
+		}
+	}
+	return nil
+}
+
 // uncommitted reports that the brokers did not take what is done. They are told again,
 // unless the partition is another member's by now.
 func (m *member) uncommitted(ctx context.Context, err error) {

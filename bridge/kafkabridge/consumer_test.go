@@ -1,0 +1,163 @@
+package kafkabridge
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/crisp-go/crisp/bridge"
+)
+
+func text(conversation string, n int) bridge.Message {
+	return bridge.Message{
+		ID: fmt.Sprint(conversation, " ", n), Type: "message:send", WebsiteID: "website", SessionID: conversation,
+		Data: fmt.Appendf(nil, `{"n":%d}`, n),
+	}
+}
+
+func publish(t *testing.T, p *peer, all ...bridge.Message) {
+	t.Helper()
+	for _, m := range all {
+		require.NoError(t, p.Publisher().Publish(within(t, 20*time.Second), m))
+	}
+}
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// take consumes until it has n messages, and returns their IDs. What done is false for stays
+// in hand.
+func take(t *testing.T, p *peer, group string, n int, done func(i int) bool) []string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	var (
+		mu  sync.Mutex // guards ids
+		ids []string
+	)
+	err := p.Consumer(group).Consume(ctx, func(ctx context.Context, part bridge.Partition) {
+		for {
+			d, err := part.Next(ctx)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			if done == nil || done(len(ids)) {
+				assert.NoError(t, d.Done(ctx))
+			}
+			if ids = append(ids, d.Message().ID); len(ids) == n {
+				cancel()
+			}
+			mu.Unlock()
+		}
+	})
+	require.NoError(t, err)
+	return ids
+}
+
+func connect(t *testing.T, i *instance) *peer { return i.Connect(t).(*peer) }
+
+// What is done behind a message that is not comes again, with that.
+func TestOnlyWhatIsContiguousIsCommitted(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	publish(t, p, text("a", 0), text("b", 0), text("a", 1), text("b", 1))
+	assert.Equal(t, []string{"a 0", "b 0", "a 1", "b 1"}, take(t, p, "group", 4, func(i int) bool { return i != 1 }))
+	assert.Equal(t, []string{"b 0", "a 1", "b 1"}, take(t, connect(t, i), "group", 3, nil))
+	publish(t, p, text("a", 2))
+	assert.Equal(t, []string{"a 2"}, take(t, p, "group", 1, nil))
+}
+
+// An ID that comes again is skipped by whoever has the partition, also if the first was done
+// by another.
+func TestIDsAreKnownToTheNextOwner(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	publish(t, p, text("a", 0), text("a", 1))
+	assert.Equal(t, []string{"a 0", "a 1"}, take(t, p, "group", 2, nil))
+	publish(t, connect(t, i), text("a", 0), text("a", 1), text("a", 2), text("a", 2)) // another process, which knows none
+	assert.Equal(t, []string{"a 2"}, take(t, connect(t, i), "group", 1, nil))
+	publish(t, connect(t, i), text("a", 2), text("a", 3))
+	assert.Equal(t, []string{"a 3"}, take(t, p, "group", 1, nil))
+}
+
+// A member whose brokers are silent ends its handlers before another has the partition.
+func TestSilence(t *testing.T) {
+	i := start(t, 1)
+	silent, other := connect(t, i), connect(t, i)
+	var ended, began time.Time
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	serving := make(chan struct{}, 1)
+	var all sync.WaitGroup
+	all.Go(func() {
+		_ = silent.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+			serving <- struct{}{}
+			<-ctx.Done()
+			ended = time.Now()
+		})
+	})
+	<-serving
+	silent.Kill()
+	all.Go(func() {
+		_ = other.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+			began = time.Now()
+			cancel()
+		})
+	})
+	all.Wait()
+	require.False(t, began.IsZero())
+	assert.True(t, ended.Before(began), "it ended %s after the other began", ended.Sub(began))
+}
+
+// A member that its coordinator does not know any more ends its handlers at once, and joins
+// again.
+func TestAMemberThatIsThrownOut(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	served := 0
+	require.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+		if served++; served == 2 {
+			cancel()
+			return
+		}
+		i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID})
+		<-ctx.Done()
+	}))
+	assert.Equal(t, 2, served)
+}
+
+// Commits that fail are tried again.
+func TestCommitsThatFail(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	publish(t, p, text("a", 0))
+	failing := i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: 3})
+	assert.Equal(t, []string{"a 0"}, take(t, p, "group", 1, nil))
+	assert.Positive(t, failing.Hits())
+	publish(t, p, text("a", 1))
+	assert.Equal(t, []string{"a 1"}, take(t, connect(t, i), "group", 1, nil))
+}
+
+// A refusal that would come again ends the member.
+func TestRefusals(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true, Err: kerr.InvalidSessionTimeout, Count: -1})
+	c := p.Consumer("group")
+	assert.ErrorIs(t, c.Consume(within(t, 20*time.Second), nil), kerr.InvalidSessionTimeout)
+}
