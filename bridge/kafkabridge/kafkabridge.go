@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -58,9 +59,13 @@ func New(seeds []string, options ...Option) (*Engine, error) {
 	return e, nil
 }
 
+// metadataMinAge is how soon a client may ask again who leads a partition, when that has
+// changed: its own default would have all wait for seconds.
+const metadataMinAge = 250 * time.Millisecond
+
 // client makes a client with the options of the caller, and those that come on top.
 func (e *Engine) client(options ...kgo.Opt) (*kgo.Client, error) {
-	all := append([]kgo.Opt{kgo.ClientID("crisp-bridge")}, e.cfg.client...)
+	all := append([]kgo.Opt{kgo.ClientID("crisp-bridge"), kgo.MetadataMinAge(metadataMinAge)}, e.cfg.client...)
 	all = append(all, kgo.SeedBrokers(e.seeds...))
 	client, err := kgo.NewClient(append(all, options...)...)
 	if err != nil {
