@@ -96,8 +96,8 @@ func (m *member) poll() error {
 				m.troubled(t.Partition, t.Err)
 				return
 			}
-			if p := m.of(int(t.Partition)); p != nil && len(t.Records) > 0 && p.put(t.Records) {
-				m.pause(p.number)
+			if p := m.of(int(t.Partition)); p != nil && len(t.Records) > 0 {
+				p.put(t.Records)
 			}
 		})
 		m.client.AllowRebalance()

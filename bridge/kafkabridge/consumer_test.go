@@ -161,3 +161,46 @@ func TestRefusals(t *testing.T) {
 	c := p.Consumer("group")
 	assert.ErrorIs(t, c.Consume(within(t, 20*time.Second), nil), kerr.InvalidSessionTimeout)
 }
+
+// A partition of which enough was fetched is fetched again when it has gone and comes back.
+func TestAPausedPartitionThatComesBack(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	const conversations, each = 64, highWater / 32
+	var all sync.WaitGroup
+	for c := range conversations {
+		all.Go(func() {
+			for n := range each {
+				assert.NoError(t, p.Publisher().Publish(within(t, 20*time.Second), text(fmt.Sprint(c), n)))
+			}
+		})
+	}
+	all.Wait()
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	served, got := 0, 0
+	require.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, part bridge.Partition) {
+		if served++; served == 1 {
+			assert.Eventually(t, func() bool { return isPaused(part.(*partition)) }, 10*time.Second, 10*time.Millisecond)
+			i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID})
+			<-ctx.Done()
+			return
+		}
+		for got < conversations*each {
+			d, err := part.Next(ctx)
+			if err != nil {
+				break
+			}
+			_ = d.Done(ctx)
+			got++
+		}
+		cancel()
+	}))
+	assert.Equal(t, conversations*each, got)
+}
+
+func isPaused(p *partition) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused
+}

@@ -42,6 +42,7 @@ func (m *member) options() []kgo.Opt {
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.DisableAutoCommit(),
+		kgo.FetchMaxWait(fetchWait), // a partition that was paused waits for the end of the fetch that is under way
 		kgo.SessionTimeout(cfg.memberTTL),
 		kgo.HeartbeatInterval(min(time.Second, cfg.memberTTL/5)),
 		kgo.RebalanceTimeout(cfg.handover + goodbyeTimeout + 15*time.Second),
@@ -52,6 +53,9 @@ func (m *member) options() []kgo.Opt {
 		kgo.OnPartitionsLost(m.lost),
 	}
 }
+
+// fetchWait is how long a broker that has nothing new waits for something.
+const fetchWait = 250 * time.Millisecond
 
 var (
 	errLeaving = errors.New("the member leaves")
@@ -124,15 +128,14 @@ func (m *member) all() []*partition {
 // assigned begins with partitions.
 func (m *member) assigned(_ context.Context, _ *kgo.Client, came map[string][]int32) {
 	for _, number := range came[m.topic] {
-		ctx, end := context.WithCancel(m.ctx)
-		p := newPartition(m, int(number), end)
+		p := newPartition(m, int(number))
 		m.mu.Lock()
 		m.owned[p.number] = p
 		m.mu.Unlock()
 		m.serving.Go(func() {
 			defer close(p.served)
-			defer end()
-			m.serve(ctx, p)
+			defer p.end()
+			m.serve(p.ctx, p)
 		})
 	}
 }

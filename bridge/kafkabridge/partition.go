@@ -1,8 +1,10 @@
 package kafkabridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,10 +14,10 @@ import (
 )
 
 const (
-	// highWater is how many records of a partition wait for their handlers until no more are
-	// fetched, and lowWater how few until there are again.
-	highWater = 1024
-	lowWater  = 256
+	// A partition of which so many records, or so many bytes, wait for their handlers is not
+	// fetched until there is half of that.
+	highWater      = 4096
+	highWaterBytes = 4 << 20
 	// windowIDs is of how many of the last messages of a partition the IDs are known.
 	windowIDs = 4096
 )
@@ -27,6 +29,7 @@ var errRevoked = errors.New("kafkabridge: the partition is no longer this member
 type partition struct {
 	m      *member
 	number int
+	ctx    context.Context // of serve
 	end    context.CancelFunc
 	served chan struct{} // closed when serve has returned
 
@@ -34,6 +37,7 @@ type partition struct {
 
 	mu       sync.Mutex // guards what follows
 	queue    []*kgo.Record
+	bytes    int // of those in queue, about
 	paused   bool
 	first    int64 // of the messages to be handled, the first offset; those before only tell their IDs
 	window   *window
@@ -51,9 +55,10 @@ type mark struct {
 	done   bool
 }
 
-func newPartition(m *member, number int, end context.CancelFunc) *partition {
+func newPartition(m *member, number int) *partition {
+	ctx, end := context.WithCancel(m.ctx)
 	return &partition{
-		m: m, number: number, end: end,
+		m: m, number: number, ctx: ctx, end: end,
 		served: make(chan struct{}),
 		filled: make(chan struct{}, 1),
 		window: newWindow(windowIDs),
@@ -70,51 +75,59 @@ func (p *partition) begin(first int64) {
 	p.first = first
 }
 
-// put adds what was fetched, and reports whether no more shall be.
-func (p *partition) put(records []*kgo.Record) (full bool) {
+// put adds what was fetched, and has no more fetched if that is enough.
+func (p *partition) put(records []*kgo.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.released {
-		return false
+		return
 	}
 	p.queue = append(p.queue, records...)
-	if len(p.queue) > highWater {
+	for _, r := range records {
+		p.bytes += sizeOf(r)
+	}
+	if !p.paused && (len(p.queue) > highWater || p.bytes > highWaterBytes) {
 		p.paused = true
+		p.m.pause(p.number)
 	}
 	select {
 	case p.filled <- struct{}{}:
 	default:
 	}
-	return p.paused
 }
 
-// take returns the oldest record that was fetched, if there is one, and whether more
-// shall be fetched.
-func (p *partition) take() (record *kgo.Record, resume bool) {
+// sizeOf is about what a record takes of memory, in bytes.
+func sizeOf(r *kgo.Record) int { return 1024 + len(r.Value) }
+
+// take returns the oldest record that was fetched, or nil, and has more fetched if that
+// leaves few.
+func (p *partition) take() *kgo.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) > 0 {
-		record, p.queue[0] = p.queue[0], nil
-		p.queue = p.queue[1:]
+	if len(p.queue) == 0 {
+		return nil
 	}
-	if p.paused && len(p.queue) < lowWater {
+	record := p.queue[0]
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	p.bytes -= sizeOf(record)
+	if p.paused && len(p.queue) < highWater/2 && p.bytes < highWaterBytes/2 {
 		p.paused = false
-		return record, true
+		p.m.resume(p.number)
 	}
-	return record, false
+	return record
 }
 
 // Next is as [bridge.Partition] says.
 func (p *partition) Next(ctx context.Context) (bridge.Delivery, error) {
 	for {
-		if err := p.over(ctx); err != nil {
-			return nil, err
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case p.ctx.Err() != nil:
+			return nil, errRevoked
 		}
-		record, resume := p.take()
-		if resume {
-			p.m.resume(p.number)
-		}
-		if record != nil {
+		if record := p.take(); record != nil {
 			if d := p.receive(record); d != nil {
 				return d, nil
 			}
@@ -123,22 +136,9 @@ func (p *partition) Next(ctx context.Context) (bridge.Delivery, error) {
 		select {
 		case <-p.filled:
 		case <-ctx.Done():
-		case <-p.m.ctx.Done():
+		case <-p.ctx.Done():
 		}
 	}
-}
-
-func (p *partition) over(ctx context.Context) error {
-	p.mu.Lock()
-	released := p.released
-	p.mu.Unlock()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case released, p.m.ctx.Err() != nil:
-		return errRevoked
-	}
-	return nil
 }
 
 // receive makes a delivery of a record, or nil if it is none of this group's, or none that
@@ -171,11 +171,9 @@ func (p *partition) receive(record *kgo.Record) *delivery {
 
 // settle notes that the group is done with an offset; p.mu is held.
 func (p *partition) settle(offset int64) {
-	for i := range p.open {
-		if p.open[i].offset == offset {
-			p.open[i].done = true
-			break
-		}
+	i, there := slices.BinarySearchFunc(p.open, offset, func(m mark, offset int64) int { return cmp.Compare(m.offset, offset) })
+	if there {
+		p.open[i].done = true
 	}
 	for len(p.open) > 0 && p.open[0].done {
 		p.floor, p.epoch = p.open[0].offset+1, p.open[0].epoch

@@ -60,6 +60,9 @@ func (p *partition) release() {
 	defer p.mu.Unlock()
 	p.released = true
 	p.queue = nil
+	if p.paused { // the client would keep it so until the partition comes back
+		p.m.resume(p.number)
+	}
 }
 
 // progress is up to where all is done, if the brokers don't know yet.

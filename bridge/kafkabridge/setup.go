@@ -2,6 +2,7 @@ package kafkabridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,16 +12,20 @@ import (
 
 // Setup makes in the cluster what is not there yet, and checks what is. It may be called
 // by any number of processes at once, and again. Topics that are there keep their settings;
-// it is an error if the log has another number of partitions. A program that may not make
+// it is an error if the log has another number of partitions, or if no broker answers. A program that may not make
 // topics needs them to be there: see the package's documentation.
 func (e *Engine) Setup(ctx context.Context) error {
 	if e.closed.Err() != nil {
 		_, err := e.stored()
 		return err
 	}
-	replicas, err := e.replicas(ctx)
+	brokers, err := e.reach(ctx)
 	if err != nil {
 		return err
+	}
+	replicas := int16(max(1, min(3, brokers)))
+	if e.cfg.replicas != 0 {
+		replicas = int16(e.cfg.replicas)
 	}
 	log := topic{name: e.cfg.logTopic(), partitions: e.cfg.partitions, replicas: replicas, config: e.logConfig()}
 	if log.partitions == 0 {
@@ -95,18 +100,20 @@ func compacted() map[string]string {
 	}
 }
 
-// replicas is on how many brokers new topics are kept.
-func (e *Engine) replicas(ctx context.Context) (int16, error) {
-	if e.cfg.replicas != 0 {
-		return int16(e.cfg.replicas), nil
+// reach asks the brokers that the engine was told of which there are. It does not try again: what
+// keeps a program from its brokers is to be said at once.
+func (e *Engine) reach(ctx context.Context) (brokers int, err error) {
+	var failures []error
+	for _, seed := range e.admin.SeedBrokers() {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{} // none
+		resp, err := seed.Request(ctx, req)
+		if err == nil {
+			return len(resp.(*kmsg.MetadataResponse).Brokers), nil
+		}
+		failures = append(failures, err)
 	}
-	req := kmsg.NewPtrMetadataRequest()
-	req.Topics = []kmsg.MetadataRequestTopic{} // none
-	resp, err := req.RequestWith(ctx, e.admin)
-	if err != nil {
-		return 0, fmt.Errorf("kafkabridge: asking for the brokers: %w", err)
-	}
-	return int16(max(1, min(3, len(resp.Brokers)))), nil
+	return 0, fmt.Errorf("kafkabridge: no broker of %q answers: %w", e.seeds, errors.Join(failures...))
 }
 
 // maxMessage is the largest batch that the log takes, in bytes.
