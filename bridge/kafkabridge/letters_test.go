@@ -2,6 +2,8 @@ package kafkabridge
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +97,9 @@ func TestReplay(t *testing.T) {
 // A record in the log that somebody else has written is skipped, and said.
 func TestNoMessage(t *testing.T) {
 	i := start(t, 1)
-	p := connect(t, i)
+	said := new(buffer)
+	p, err := i.engine(t, WithLogger(slog.New(slog.NewTextHandler(said, nil))))
+	require.NoError(t, err)
 	s, err := p.stored()
 	require.NoError(t, err)
 	record := encode("crisp.v1", text("a", 0))
@@ -103,6 +107,38 @@ func TestNoMessage(t *testing.T) {
 	require.NoError(t, s.producer.put(within(t, 20*time.Second), record))
 	publish(t, p, text("a", 1))
 	assert.Equal(t, []string{"a 1"}, take(t, p, "group", 1, nil))
+	assert.Contains(t, said.String(), "a record in the log is no message, and is skipped")
+	assert.NotContains(t, said.String(), "removed from the log")
+}
+
+// What the topic's retention takes from a group is said.
+func TestRetention(t *testing.T) {
+	i := start(t, 1)
+	said := new(buffer)
+	p, err := i.engine(t, WithLogger(slog.New(slog.NewTextHandler(said, nil))))
+	require.NoError(t, err)
+	for n := range 6 {
+		publish(t, p, text("a", n))
+	}
+	assert.Equal(t, []string{"a 0", "a 1"}, take(t, p, "group", 2, nil)[:2])
+	removeBefore(t, p, 4)
+	assert.Equal(t, []string{"a 4", "a 5"}, take(t, p, "group", 2, nil))
+	assert.Contains(t, said.String(), "messages=2")
+	assert.Equal(t, 1, strings.Count(said.String(), "removed from the log"))
+}
+
+// removeBefore does what the brokers do with messages that are old.
+func removeBefore(t *testing.T, p *peer, offset int64) {
+	t.Helper()
+	partition := kmsg.NewDeleteRecordsRequestTopicPartition()
+	partition.Offset = offset
+	topic := kmsg.NewDeleteRecordsRequestTopic()
+	topic.Topic, topic.Partitions = "crisp.v1", append(topic.Partitions, partition)
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Topics = append(req.Topics, topic)
+	resp, err := req.RequestWith(within(t, 20*time.Second), p.admin)
+	require.NoError(t, err)
+	require.NoError(t, kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode))
 }
 
 func TestGroupsWithoutLetters(t *testing.T) {

@@ -40,6 +40,7 @@ type partition struct {
 	bytes    int // of those in queue, about
 	paused   bool
 	first    int64 // of the messages to be handled, the first offset; those before only tell their IDs
+	next     int64 // behind the last record
 	window   *window
 	open     []mark // of the messages that were handed over, from the oldest that is not done
 	floor    int64  // all before it is done; -1 = not known
@@ -152,6 +153,10 @@ func (p *partition) receive(record *kgo.Record) *delivery {
 		id = message.ID
 	}
 	fresh := err == nil && p.window.add(id)
+	if expected := max(p.first, p.next); expected > 0 && record.Offset > expected {
+		p.m.missed(p.number, expected, record.Offset)
+	}
+	p.next = record.Offset + 1
 	if record.Offset < p.first {
 		return nil
 	}

@@ -42,6 +42,12 @@ func (m *member) unreadable(number int, record *kgo.Record, err error) {
 		"topic", m.topic, "partition", number, "offset", record.Offset, "error", err)
 }
 
+// missed reports that there are no messages where some were that the group is not done with.
+func (m *member) missed(number int, expected, got int64) {
+	m.c.e.logger().Error("kafkabridge: messages were removed from the log before the group was done with them: it is slower than the topic's retention",
+		"group", m.c.group, "topic", m.topic, "partition", number, "offset", expected, "messages", got-expected)
+}
+
 // troubled reports what keeps messages from being fetched; the client goes on by itself.
 func (m *member) troubled(number int32, err error) {
 	if errors.Is(err, context.Canceled) {
