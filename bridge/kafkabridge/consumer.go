@@ -58,13 +58,13 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 
 // join is one membership, from its beginning to its end.
 func (c *Consumer) join(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
-	m := newMember(c, serve)
+	m := newMember(ctx, c, serve)
 	client, err := c.e.client(m.options()...)
 	if err != nil {
+		m.end(err)
 		return err
 	}
-	m.client = client
-	m.start(ctx)
+	m.start(client)
 	defer m.leave()
 	return m.poll()
 }

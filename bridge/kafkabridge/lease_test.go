@@ -2,7 +2,11 @@ package kafkabridge
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,21 +27,60 @@ func acquire(t *testing.T, p *peer, holder string, ttl time.Duration) bool {
 }
 
 // Between what a process reads and what it writes, another may write: then its own change
-// comes to nothing.
+// comes to nothing, or is not made.
 func TestALeaseThatAnotherTakesInBetween(t *testing.T) {
-	i := start(t, 1)
-	one, other := connect(t, i), connect(t, i)
-	calls := 0
-	err := one.Engine.leases.change(within(t, 20*time.Second), "rtm", func(s leaseState) ([]byte, bool) {
-		if calls++; calls == 2 { // it has read, and is about to write
+	for call, says := range map[int]string{1: "before its transaction", 2: "in it"} {
+		t.Run(says, func(t *testing.T) {
+			i := start(t, 1)
+			one, other := connect(t, i), connect(t, i)
+			calls := 0
+			err := one.Engine.leases.change(within(t, 20*time.Second), "rtm", func(s leaseState) ([]byte, bool) {
+				if calls++; calls == call { // it has read
+					assert.True(t, acquire(t, other, "other", time.Minute))
+				}
+				return []byte(`{"holder":"one","ttl":60000000000}`), !s.heldByOther("one")
+			})
+			assert.True(t, errors.Is(err, errUnwanted) || interrupted(err), "%v", err)
+			assert.False(t, acquire(t, one, "one", time.Minute))
 			assert.True(t, acquire(t, other, "other", time.Minute))
-		}
-		return []byte(`{"holder":"one","ttl":60000000000}`), !s.heldByOther("one")
-	})
-	require.Error(t, err)
-	assert.True(t, interrupted(err), "%v", err)
-	assert.False(t, acquire(t, one, "one", time.Minute))
-	assert.True(t, acquire(t, other, "other", time.Minute))
+		})
+	}
+}
+
+// Of several processes that want it all the time, one has it at a time, also when
+// connections break.
+func TestALeaseThatManyWant(t *testing.T) {
+	i := start(t, 1)
+	var (
+		holders atomic.Int32
+		terms   atomic.Int32
+		all     sync.WaitGroup
+	)
+	ctx := within(t, 2*time.Second)
+	for n := range 4 {
+		p := connect(t, i)
+		all.Go(func() {
+			l, holder := p.Lease("rtm"), fmt.Sprint("holder ", n)
+			for ctx.Err() == nil {
+				held, err := l.Acquire(ctx, holder, time.Minute)
+				if err != nil || !held {
+					_ = sleep(ctx, time.Duration(rand.IntN(20))*time.Millisecond)
+					continue
+				}
+				assert.EqualValues(t, 1, holders.Add(1), "holders")
+				terms.Add(1)
+				if rand.IntN(4) == 0 {
+					p.dialer.cut(false)
+				}
+				holders.Add(-1)
+				_ = l.Release(ctx, holder)
+			}
+			_ = l.Release(t.Context(), holder)
+		})
+	}
+	all.Wait()
+	assert.Greater(t, terms.Load(), int32(5))
+	t.Log(terms.Load(), "terms")
 }
 
 // When it is not known whether a change was stored, what counts is what is in the topic.

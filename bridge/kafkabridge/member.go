@@ -15,11 +15,13 @@ import (
 type member struct {
 	c      *Consumer
 	topic  string
-	client *kgo.Client
+	client *kgo.Client // set when started is closed
 	serve  func(context.Context, bridge.Partition)
 	ctx    context.Context // ends with the member
 	end    context.CancelCauseFunc
 	pulse  pulse
+
+	started chan struct{}
 
 	serving   sync.WaitGroup // the calls of serve
 	ticking   sync.WaitGroup
@@ -29,8 +31,10 @@ type member struct {
 	owned map[int]*partition
 }
 
-func newMember(c *Consumer, serve func(context.Context, bridge.Partition)) *member {
-	return &member{c: c, topic: c.e.cfg.logTopic(), serve: serve, owned: make(map[int]*partition)}
+func newMember(ctx context.Context, c *Consumer, serve func(context.Context, bridge.Partition)) *member {
+	m := &member{c: c, topic: c.e.cfg.logTopic(), serve: serve, started: make(chan struct{}), owned: make(map[int]*partition)}
+	m.ctx, m.end = context.WithCancelCause(ctx)
+	return m
 }
 
 func (m *member) options() []kgo.Opt {
@@ -64,9 +68,10 @@ var (
 	errSilence = errors.New("the brokers do not answer")
 )
 
-// start lets the partitions come, until ctx ends.
-func (m *member) start(ctx context.Context) {
-	m.ctx, m.end = context.WithCancelCause(ctx)
+// start lets the partitions come, with the client that has joined for them.
+func (m *member) start(client *kgo.Client) {
+	m.client = client
+	close(m.started)
 	m.ticking.Go(func() {
 		tick := time.NewTicker(commitInterval)
 		defer tick.Stop()
@@ -127,6 +132,7 @@ func (m *member) all() []*partition {
 
 // assigned begins with partitions.
 func (m *member) assigned(_ context.Context, _ *kgo.Client, came map[string][]int32) {
+	<-m.started // the client joins as soon as it is made
 	for _, number := range came[m.topic] {
 		p := newPartition(m, int(number))
 		m.mu.Lock()
