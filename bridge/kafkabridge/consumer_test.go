@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -110,10 +111,11 @@ func TestSilence(t *testing.T) {
 		})
 	})
 	<-serving
-	silent.Kill()
+	silent.dialer.mute.Store(true)
 	all.Go(func() {
 		_ = other.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
 			began = time.Now()
+			silent.Kill() // else it waits for answers still
 			cancel()
 		})
 	})
@@ -139,6 +141,54 @@ func TestAMemberThatIsThrownOut(t *testing.T) {
 		<-ctx.Done()
 	}))
 	assert.Equal(t, 2, served)
+}
+
+// A member whose brokers are silent for a while joins again by itself.
+func TestAMemberWhoseBrokersComeBack(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	ctx, cancel := context.WithCancel(within(t, 30*time.Second))
+	defer cancel()
+	served := 0
+	require.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+		if served++; served == 2 {
+			cancel()
+			return
+		}
+		p.dialer.mute.Store(true)
+		<-ctx.Done()
+		p.dialer.mute.Store(false)
+	}))
+	assert.Equal(t, 2, served)
+}
+
+// When a member joins, the others go on with the partitions that stay theirs.
+func TestAMemberThatJoins(t *testing.T) {
+	i := start(t, 4)
+	p := connect(t, i)
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	var served, others, ended atomic.Int32
+	var all sync.WaitGroup
+	all.Go(func() {
+		assert.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+			served.Add(1)
+			<-ctx.Done()
+			ended.Add(1)
+		}))
+	})
+	require.Eventually(t, func() bool { return served.Load() == 4 }, 10*time.Second, 5*time.Millisecond)
+	all.Go(func() {
+		assert.NoError(t, connect(t, i).Consumer("group").Consume(ctx, func(ctx context.Context, _ bridge.Partition) {
+			others.Add(1)
+			<-ctx.Done()
+		}))
+	})
+	require.Eventually(t, func() bool { return others.Load() == 2 }, 10*time.Second, 5*time.Millisecond)
+	assert.EqualValues(t, 2, ended.Load(), "partitions of the first that ended")
+	assert.EqualValues(t, 4, served.Load(), "partitions of the first that began")
+	cancel()
+	all.Wait()
 }
 
 // Commits that fail are tried again.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,21 @@ type dialer struct {
 	mu    sync.Mutex // guards what follows
 	conns []net.Conn
 	dead  bool
+
+	mute atomic.Bool // what is written gets nowhere
+}
+
+// mutable is a connection that can be mute.
+type mutable struct {
+	net.Conn
+	mute *atomic.Bool
+}
+
+func (c mutable) Write(p []byte) (int, error) {
+	if c.mute.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -41,7 +57,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err == nil {
 		d.conns = append(d.conns, conn)
 	}
-	return conn, err
+	return mutable{conn, &d.mute}, err
 }
 
 // cut closes the connections that there are.

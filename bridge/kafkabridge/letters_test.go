@@ -56,7 +56,8 @@ func TestListAndDiscard(t *testing.T) {
 		want = append(want, bury(t, p, "a group", n))
 	}
 	bury(t, p, "a group", 1) // again, since the answer was lost
-	bury(t, p, "another", 9)
+	empty := bridge.Message{ID: "without a payload", Type: "t"}
+	require.NoError(t, p.Consumer("another").Bury(ctx, bridge.DeadLetter{Message: empty}))
 
 	numbers, got := list(t, l, 0, 0)
 	assert.Equal(t, []uint64{1, 2, 3, 4}, numbers)

@@ -2,6 +2,7 @@ package kafkabridge
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,9 +73,24 @@ func TestPublishWhileTheBrokersAreAway(t *testing.T) {
 		cancel()
 	}
 	away.Remove()
-	publish(t, p, text("a", 1), text("a", 2))
+	publish(t, p, text("a", 1), text("a", 2), text("a", 1))
 	assert.EqualValues(t, 3, records(i, "crisp.v1", 1))
 	assert.Equal(t, []string{"a 0", "a 1", "a 2"}, take(t, p, "group", 3, nil))
+}
+
+func TestPartitionOfAMessage(t *testing.T) {
+	const partitions = 8
+	i := start(t, partitions)
+	p := connect(t, i)
+	want := make(map[int]int64)
+	for n := range 40 {
+		m := text(fmt.Sprint("conversation ", n), 0)
+		publish(t, p, m)
+		want[bridge.PartitionOf(m.Key(), partitions)]++
+	}
+	for n := range partitions {
+		assert.Equal(t, want[n], i.cluster.PartitionInfo("crisp.v1", int32(n)).HighWatermark, "partition %d", n)
+	}
 }
 
 func TestTooLarge(t *testing.T) {
