@@ -3,6 +3,7 @@ package kafkabridge
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -253,4 +254,66 @@ func isPaused(p *partition) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.paused
+}
+
+// When the brokers have lost messages that were done, what has their offsets now is new.
+func TestLogThatWasTruncated(t *testing.T) {
+	i := start(t, 1)
+	said := new(buffer)
+	p, err := i.engine(t, WithLogger(slog.New(slog.NewTextHandler(said, nil))))
+	require.NoError(t, err)
+	for n := range 4 {
+		publish(t, p, text("a", n))
+	}
+	take(t, p, "group", 4, nil)
+	i.cluster.ControlKey(kmsg.OffsetForLeaderEpoch.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		topic.Topic = "crisp.v1"
+		partition := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+		partition.EndOffset = 2
+		topic.Partitions = append(topic.Partitions, partition)
+		resp.Topics = append(resp.Topics, topic)
+		return resp, nil, true
+	})
+	assert.Equal(t, []string{"a 2", "a 3"}, take(t, p, "group", 2, nil))
+	assert.Contains(t, said.String(), "the brokers have lost messages")
+}
+
+// A handler that goes on for too long does not keep its partition from others. What it says
+// of its message then counts no more.
+func TestHandover(t *testing.T) {
+	i := start(t, 1)
+	p, err := i.engine(t, WithHandover(200*time.Millisecond))
+	require.NoError(t, err)
+	publish(t, p, text("a", 0))
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	taken := make(chan struct{})
+	other := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		assert.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, part bridge.Partition) {
+			d, err := part.Next(ctx)
+			assert.NoError(t, err)
+			close(taken)
+			<-other
+			assert.ErrorIs(t, d.Done(ctx), errRevoked)
+		}))
+	})
+	<-taken
+	cancel()
+	assert.Equal(t, []string{"a 0"}, take(t, connect(t, i), "group", 1, nil))
+	close(other)
+	all.Wait()
+}
+
+// An engine that is closed ends its members.
+func TestCloseEndsMembers(t *testing.T) {
+	p := connect(t, start(t, 1))
+	err := p.Consumer("group").Consume(within(t, 20*time.Second), func(ctx context.Context, _ bridge.Partition) {
+		p.Close()
+		<-ctx.Done()
+	})
+	assert.ErrorIs(t, err, errClosed)
 }

@@ -33,6 +33,9 @@
 // from before it had the partition, which it reads again. So a repetition is skipped by all
 // groups in the same way, if there are less than 4,096 messages of its partition in between.
 //
+// A group that had no members for longer than the brokers' offsets.retention.minutes, 7 days, is
+// a new one to them: it begins with the oldest message again.
+//
 // At least once: what is committed is the offset up to which all is done, soon after it
 // changes. Partitions come and go only between two fetches; one that goes has its handlers
 // ended, awaited ([WithHandover]), and its offset committed before anybody else begins. A member

@@ -146,21 +146,6 @@ func (m *member) assigned(_ context.Context, _ *kgo.Client, came map[string][]in
 	}
 }
 
-// begin has what is fetched of partitions begin some messages before those that the group
-// is not done with, so that the IDs of those before are known.
-func (m *member) begin(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	for number, at := range offsets[m.topic] {
-		first := at.EpochOffset().Offset
-		p := m.of(int(number))
-		if first <= 0 || p == nil {
-			continue
-		}
-		p.begin(first)
-		offsets[m.topic][number] = kgo.NewOffset().At(max(0, first-windowIDs)).WithEpoch(-1)
-	}
-	return offsets, nil
-}
-
 func (m *member) revoked(_ context.Context, _ *kgo.Client, gone map[string][]int32) {
 	m.release(m.those(gone), true)
 }

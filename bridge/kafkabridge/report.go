@@ -48,6 +48,17 @@ func (m *member) missed(number int, expected, got int64) {
 		"group", m.c.group, "topic", m.topic, "partition", number, "offset", expected, "messages", got-expected)
 }
 
+// lostAtBroker reports that the brokers have lost messages that were done already.
+func (m *member) lostAtBroker(number int32, end, done int64) {
+	m.c.e.logger().Error("kafkabridge: the brokers have lost messages of the log; the group goes on where they end",
+		"group", m.c.group, "topic", m.topic, "partition", number, "offset", end, "messages", done-end)
+}
+
+// unchecked reports that it is not known whether the brokers have lost messages.
+func (m *member) unchecked(err error) {
+	m.c.e.logger().Warn("kafkabridge: the brokers do not say whether they have lost messages", "group", m.c.group, "error", err)
+}
+
 // troubled reports what keeps messages from being fetched; the client goes on by itself.
 func (m *member) troubled(number int32, err error) {
 	if errors.Is(err, context.Canceled) {
