@@ -46,14 +46,19 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 			return err
 		}
 		err := c.join(ctx, serve)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if !errors.Is(err, errSilence) {
-			return err
+		if ctx.Err() != nil || !errors.Is(err, errSilence) {
+			return unlessEnded(ctx, err)
 		}
 		_ = sleep(ctx, commitInterval)
 	}
+}
+
+// unlessEnded returns the error, unless the end was asked for.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // join is one membership, from its beginning to its end.

@@ -129,7 +129,7 @@ func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
 	p, err := i.engine(t)
 	require.NoError(t, err)
 	defer p.Close()
-	all, err := p.Engine.DeadLetters(group)
+	all, err := p.DeadLetters(group)
 	require.NoError(t, err)
 	letters, err := all.List(t.Context(), 0, 0)
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ func TestALeaseThatAnotherTakesInBetween(t *testing.T) {
 			i := start(t, 1)
 			one, other := connect(t, i), connect(t, i)
 			calls := 0
-			err := one.Engine.leases.change(within(t, 20*time.Second), "rtm", func(s leaseState) ([]byte, bool) {
+			err := one.leases.change(within(t, 20*time.Second), "rtm", func(s leaseState) ([]byte, bool) {
 				if calls++; calls == call { // it has read
 					assert.True(t, acquire(t, other, "other", time.Minute))
 				}
@@ -138,7 +138,7 @@ func TestLeaseIsReadFromWhereItWas(t *testing.T) {
 	for range 10 {
 		require.True(t, acquire(t, p, "one", time.Minute))
 	}
-	next := p.Engine.leases.tail.next
+	next := p.leases.tail.next
 	assert.GreaterOrEqual(t, next, int64(18), "records, and the marks of transactions")
 	require.NoError(t, p.Lease("rtm").Release(t.Context(), "one"))
 	assert.True(t, acquire(t, connect(t, i), "other", time.Minute))

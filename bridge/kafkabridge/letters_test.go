@@ -28,7 +28,7 @@ func bury(t *testing.T, p *peer, group string, n int) bridge.DeadLetter {
 
 func lettersOf(t *testing.T, p *peer, group string) *DeadLetters {
 	t.Helper()
-	letters, err := p.Engine.DeadLetters(group)
+	letters, err := p.DeadLetters(group)
 	require.NoError(t, err)
 	return letters
 }

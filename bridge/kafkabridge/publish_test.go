@@ -96,7 +96,7 @@ func TestPartitionOfAMessage(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	i := start(t, 1)
 	p := connect(t, i)
-	limit := p.Engine.ready.Load().maxMessage
+	limit := p.ready.Load().maxMessage
 	for name, test := range map[string]struct {
 		message bridge.Message
 		fits    bool

@@ -24,7 +24,7 @@ var (
 
 // OnBrokerWrite notes that the member joins.
 func (p *pulse) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
-	if kmsg.Key(key) != kmsg.JoinGroup || err != nil {
+	if key != kmsg.JoinGroup.Int16() || err != nil {
 		return
 	}
 	p.mu.Lock()
@@ -36,13 +36,13 @@ func (p *pulse) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.
 func (p *pulse) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch kmsg.Key(key) {
-	case kmsg.JoinGroup:
+	switch key {
+	case kmsg.JoinGroup.Int16():
 		p.joining = false
 		if e2e.Err() == nil {
 			p.heard = time.Now() // it has waited for others, and counts from its answer
 		}
-	case kmsg.SyncGroup, kmsg.Heartbeat:
+	case kmsg.SyncGroup.Int16(), kmsg.Heartbeat.Int16():
 		if sent := time.Now().Add(-e2e.DurationE2E()); e2e.Err() == nil && sent.After(p.heard) {
 			p.heard = sent
 		}

@@ -98,13 +98,12 @@ func (t *tail) offset(ctx context.Context, which int64) (int64, error) {
 	if err != nil {
 		return 0, t.failed(err)
 	}
-	for _, topic := range resp.Topics {
-		for _, p := range topic.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return 0, t.failed(err)
-			}
-			return p.Offset, nil
-		}
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return 0, t.failed(errors.New("the brokers say nothing of it"))
 	}
-	return 0, t.failed(errors.New("the brokers say nothing of it"))
+	answer := resp.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+		return 0, t.failed(err)
+	}
+	return answer.Offset, nil
 }
