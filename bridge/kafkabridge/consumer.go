@@ -46,7 +46,7 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 			return err
 		}
 		err := c.join(ctx, serve)
-		if ctx.Err() != nil || !errors.Is(err, errSilence) {
+		if ctx.Err() != nil || !errors.Is(err, errRejoin) {
 			return unlessEnded(ctx, err)
 		}
 		_ = sleep(ctx, commitInterval)
@@ -96,13 +96,12 @@ func (m *member) poll() error {
 		}
 		var refused error
 		fetches.EachPartition(func(t kgo.FetchTopicPartition) {
+			if p := m.of(int(t.Partition)); p != nil {
+				p.put(t.Records)
+			}
 			if t.Err != nil {
 				refused = cmp.Or(refused, refusal(t.Err))
 				m.troubled(t.Partition, t.Err)
-				return
-			}
-			if p := m.of(int(t.Partition)); p != nil && len(t.Records) > 0 {
-				p.put(t.Records)
 			}
 		})
 		m.client.AllowRebalance()

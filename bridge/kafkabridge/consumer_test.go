@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crisp-go/crisp/bridge"
@@ -316,4 +317,27 @@ func TestCloseEndsMembers(t *testing.T) {
 		<-ctx.Done()
 	})
 	assert.ErrorIs(t, err, errClosed)
+}
+
+// When the log becomes shorter under a member, it joins again: it can't know what is new.
+func TestLogThatGoesBack(t *testing.T) {
+	e, err := New([]string{"127.0.0.1:1"})
+	require.NoError(t, err)
+	defer e.Close()
+	m := newMember(t.Context(), &Consumer{e, "group"}, nil)
+	p := newPartition(m, 0)
+	defer p.end()
+	records := func(offsets ...int64) (all []*kgo.Record) {
+		for _, offset := range offsets {
+			all = append(all, &kgo.Record{Offset: offset})
+		}
+		return all
+	}
+	p.put(records(3, 4))
+	p.put(records(5, 7))
+	require.NoError(t, m.ctx.Err())
+	p.put(nil)
+	p.put(records(6))
+	assert.ErrorIs(t, context.Cause(m.ctx), errRejoin)
+	assert.Len(t, p.queue, 4)
 }

@@ -3,6 +3,7 @@ package kafkabridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -64,8 +65,13 @@ const fetchWait = 250 * time.Millisecond
 var (
 	errLeaving = errors.New("the member leaves")
 	errClosed  = errors.New("kafkabridge: the engine is closed")
-	// errSilence is why a member ends before it is taken for dead.
-	errSilence = errors.New("the brokers do not answer")
+	// errRejoin is why a member ends, and joins again.
+	errRejoin = errors.New("kafkabridge: the member joins again")
+	// errSilence is why it ends before it is taken for dead.
+	errSilence = fmt.Errorf("%w: the brokers do not answer", errRejoin)
+	// errWentBack is why it ends when the brokers have lost what was fetched, and have other
+	// messages at its offsets.
+	errWentBack = fmt.Errorf("%w: the log has become shorter", errRejoin)
 )
 
 // start lets the partitions come, with the client that has joined for them.

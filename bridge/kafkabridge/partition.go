@@ -40,7 +40,8 @@ type partition struct {
 	bytes    int // of those in queue, about
 	paused   bool
 	first    int64 // of the messages to be handled, the first offset; those before only tell their IDs
-	next     int64 // behind the last record
+	fetched  int64 // behind the last record that was fetched
+	next     int64 // behind the last record that was taken from queue
 	window   *window
 	open     []mark // of the messages that were handed over, from the oldest that is not done
 	floor    int64  // all before it is done; -1 = not known
@@ -80,9 +81,14 @@ func (p *partition) begin(first int64) {
 func (p *partition) put(records []*kgo.Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.released {
+	if p.released || len(records) == 0 {
 		return
 	}
+	if records[0].Offset < p.fetched {
+		p.m.end(errWentBack)
+		return
+	}
+	p.fetched = records[len(records)-1].Offset + 1
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
 		p.bytes += sizeOf(r)
