@@ -42,10 +42,11 @@ const commitInterval = 100 * time.Millisecond
 // not answer gives its partitions up, before they take it for dead, and joins again.
 func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
 	for {
-		if _, err := c.e.stored(); err != nil {
+		s, err := c.e.stored()
+		if err != nil {
 			return err
 		}
-		err := c.join(ctx, serve)
+		err = c.join(ctx, s, serve)
 		if ctx.Err() != nil || !errors.Is(err, errRejoin) {
 			return unlessEnded(ctx, err)
 		}
@@ -62,8 +63,8 @@ func unlessEnded(ctx context.Context, err error) error {
 }
 
 // join is one membership, from its beginning to its end.
-func (c *Consumer) join(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
-	m := newMember(ctx, c, serve)
+func (c *Consumer) join(ctx context.Context, s *stored, serve func(ctx context.Context, p bridge.Partition)) error {
+	m := newMember(ctx, c, s.topicID, serve)
 	client, err := c.e.client(m.options()...)
 	if err != nil {
 		m.end(err)

@@ -324,7 +324,7 @@ func TestLogThatGoesBack(t *testing.T) {
 	e, err := New([]string{"127.0.0.1:1"})
 	require.NoError(t, err)
 	defer e.Close()
-	m := newMember(t.Context(), &Consumer{e, "group"}, nil)
+	m := newMember(t.Context(), &Consumer{e, "group"}, [16]byte{}, nil)
 	p := newPartition(m, 0)
 	defer p.end()
 	records := func(offsets ...int64) (all []*kgo.Record) {

@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
@@ -99,7 +101,7 @@ type instance struct {
 func (i *instance) engine(t testing.TB, options ...Option) (*peer, error) {
 	t.Helper()
 	p := &peer{dialer: new(dialer)}
-	options = append([]Option{WithMemberTTL(memberTTL), WithLogger(quiet()), WithClient(kgo.Dialer(p.dialer.dial))}, options...)
+	options = append([]Option{WithMemberTTL(memberTTL), WithHandover(time.Second), WithLogger(quiet()), WithClient(kgo.Dialer(p.dialer.dial))}, options...)
 	e, err := New(i.cluster.ListenAddrs(), options...)
 	require.NoError(t, err)
 	p.Engine = e
@@ -140,19 +142,34 @@ func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
 	return out
 }
 
-// Disturb cuts the connections of some peers.
+// Disturb cuts connections, moves what brokers lead, or has them answer with errors.
 func (i *instance) Disturb(_ testing.TB, rnd *rand.Rand) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, p := range i.peers {
-		if rnd.IntN(2) == 0 {
-			p.dialer.cut(false)
+	switch rnd.IntN(4) {
+	case 0:
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		for _, p := range i.peers {
+			if rnd.IntN(2) == 0 {
+				p.dialer.cut(false)
+			}
 		}
+	case 1:
+		i.cluster.ShufflePartitionLeaders()
+		i.cluster.RehashCoordinators()
+	case 2: // stored, and said not to be
+		i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 1 + rnd.IntN(20)})
+	default:
+		i.cluster.Fault(
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce, kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 1 + rnd.IntN(20)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit, kmsg.OffsetFetch}, Err: kerr.CoordinatorLoadInProgress, Count: 1 + rnd.IntN(5)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID, Count: 1 + rnd.IntN(2)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn, kmsg.InitProducerID}, TopLevel: true, Err: kerr.NotCoordinator, Count: 1 + rnd.IntN(2)},
+		)
 	}
 }
 
 func (i *instance) Limits() bridgetest.Limits {
-	return bridgetest.Limits{MaxPayload: 1 << 20, TakeOver: memberTTL + 5*time.Second}
+	return bridgetest.Limits{MaxPayload: 1 << 20, TakeOver: memberTTL + 15*time.Second}
 }
 
 type peer struct {

@@ -32,7 +32,8 @@ type Engine struct {
 // stored is what Setup has found or made in the cluster.
 type stored struct {
 	partitions int
-	maxMessage int // bytes of a batch of the log
+	topicID    [16]byte // of the log; zero if the brokers have none
+	maxMessage int      // bytes of a batch of the log
 	replicas   int16
 	producer   *producer
 }

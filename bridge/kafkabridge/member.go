@@ -14,13 +14,14 @@ import (
 
 // member is what a call of Consume has.
 type member struct {
-	c      *Consumer
-	topic  string
-	client *kgo.Client // set when started is closed
-	serve  func(context.Context, bridge.Partition)
-	ctx    context.Context // ends with the member
-	end    context.CancelCauseFunc
-	pulse  pulse
+	c       *Consumer
+	topic   string
+	topicID [16]byte
+	client  *kgo.Client // set when started is closed
+	serve   func(context.Context, bridge.Partition)
+	ctx     context.Context // ends with the member
+	end     context.CancelCauseFunc
+	pulse   pulse
 
 	started chan struct{}
 
@@ -32,8 +33,8 @@ type member struct {
 	owned map[int]*partition
 }
 
-func newMember(ctx context.Context, c *Consumer, serve func(context.Context, bridge.Partition)) *member {
-	m := &member{c: c, topic: c.e.cfg.logTopic(), serve: serve, started: make(chan struct{}), owned: make(map[int]*partition)}
+func newMember(ctx context.Context, c *Consumer, topicID [16]byte, serve func(context.Context, bridge.Partition)) *member {
+	m := &member{c: c, topic: c.e.cfg.logTopic(), topicID: topicID, serve: serve, started: make(chan struct{}), owned: make(map[int]*partition)}
 	m.ctx, m.end = context.WithCancelCause(ctx)
 	return m
 }
@@ -50,7 +51,7 @@ func (m *member) options() []kgo.Opt {
 		kgo.FetchMaxWait(fetchWait), // a partition that was paused waits for the end of the fetch that is under way
 		kgo.SessionTimeout(cfg.memberTTL),
 		kgo.HeartbeatInterval(min(time.Second, cfg.memberTTL/5)),
-		kgo.RebalanceTimeout(cfg.handover + goodbyeTimeout + 15*time.Second),
+		kgo.RebalanceTimeout(cfg.handover + 2*goodbyeTimeout),
 		kgo.WithHooks(&m.pulse),
 		kgo.AdjustFetchOffsetsFn(m.begin),
 		kgo.OnPartitionsAssigned(m.assigned),

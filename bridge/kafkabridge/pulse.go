@@ -14,7 +14,7 @@ import (
 type pulse struct {
 	mu      sync.Mutex // guards what follows
 	heard   time.Time
-	joining bool // the coordinator waits for other members, and answers late
+	joining bool // the coordinator waits for other members, answers late, and does not count the time
 }
 
 var (
@@ -22,9 +22,9 @@ var (
 	_ kgo.HookBrokerE2E   = (*pulse)(nil)
 )
 
-// OnBrokerWrite notes that the member joins.
+// OnBrokerWrite notes that the member joins, or asks for its partitions.
 func (p *pulse) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
-	if key != kmsg.JoinGroup.Int16() || err != nil {
+	if key != kmsg.JoinGroup.Int16() && key != kmsg.SyncGroup.Int16() || err != nil {
 		return
 	}
 	p.mu.Lock()
@@ -37,12 +37,12 @@ func (p *pulse) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch key {
-	case kmsg.JoinGroup.Int16():
+	case kmsg.JoinGroup.Int16(), kmsg.SyncGroup.Int16():
 		p.joining = false
 		if e2e.Err() == nil {
-			p.heard = time.Now() // it has waited for others, and counts from its answer
+			p.heard = time.Now() // the time counts from the answer
 		}
-	case kmsg.SyncGroup.Int16(), kmsg.Heartbeat.Int16():
+	case kmsg.Heartbeat.Int16():
 		if sent := time.Now().Add(-e2e.DurationE2E()); e2e.Err() == nil && sent.After(p.heard) {
 			p.heard = sent
 		}

@@ -78,7 +78,9 @@ func (p *partition) knows(floor int64) {
 	p.known = max(p.known, floor)
 }
 
-// commit tells the brokers up to where all is done.
+// commit tells the brokers up to where all is done. It asks them itself: the client's own
+// commits wait while the group shares its partitions out anew, which takes as long as other
+// members' handlers do.
 func (m *member) commit(ctx context.Context, of []*partition) {
 	m.committed.Lock()
 	defer m.committed.Unlock()
@@ -93,20 +95,33 @@ func (m *member) commit(ctx context.Context, of []*partition) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 	defer cancel()
-	m.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{m.topic: at},
-		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
-			if err != nil {
+	resp, err := m.commitRequest(at).RequestWith(ctx, m.client)
+	if err != nil {
+		m.uncommitted(ctx, err)
+		return
+	}
+	for _, t := range resp.Topics {
+		for _, r := range t.Partitions {
+			if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
 				m.uncommitted(ctx, err)
-				return
+			} else if p := m.of(int(r.Partition)); p != nil {
+				p.knows(at[r.Partition].Offset)
 			}
-			for _, t := range resp.Topics {
-				for _, r := range t.Partitions {
-					if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
-						m.uncommitted(ctx, err)
-					} else if p := m.of(int(r.Partition)); p != nil {
-						p.knows(at[r.Partition].Offset)
-					}
-				}
-			}
-		})
+		}
+	}
+}
+
+func (m *member) commitRequest(at map[int32]kgo.EpochOffset) *kmsg.OffsetCommitRequest {
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = m.topic, m.topicID
+	for number, floor := range at {
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch = number, floor.Offset, floor.Epoch
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Group = m.c.e.cfg.groupID(m.c.group)
+	req.MemberID, req.Generation = m.client.GroupMetadata()
+	req.Topics = append(req.Topics, topic)
+	return req
 }

@@ -71,11 +71,15 @@ func (e *Engine) open(ctx context.Context, partitions int, replicas int16) error
 	if err != nil {
 		return err
 	}
+	log, err := e.describe(ctx, e.cfg.logTopic())
+	if err != nil {
+		return err
+	}
 	p, err := e.newProducer(limit)
 	if err != nil {
 		return err
 	}
-	s := &stored{partitions: partitions, maxMessage: limit, replicas: replicas, producer: p}
+	s := &stored{partitions: partitions, topicID: log.TopicID, maxMessage: limit, replicas: replicas, producer: p}
 	if !e.ready.CompareAndSwap(nil, s) { // another call of Setup was faster
 		p.client.Close()
 	}

@@ -33,24 +33,30 @@ func (e *Engine) ensure(ctx context.Context, t topic) (partitions int, err error
 }
 
 func (e *Engine) countPartitions(ctx context.Context, name string) (int, error) {
+	t, err := e.describe(ctx, name)
+	return len(t.Partitions), err
+}
+
+// describe returns what the brokers know of a topic.
+func (e *Engine) describe(ctx context.Context, name string) (found kmsg.MetadataResponseTopic, err error) {
 	wanted := kmsg.NewMetadataRequestTopic()
 	wanted.Topic = &name
 	req := kmsg.NewPtrMetadataRequest()
 	req.Topics = append(req.Topics, wanted)
 	resp, err := req.RequestWith(ctx, e.admin)
 	if err != nil {
-		return 0, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, err)
+		return found, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, err)
 	}
 	for _, t := range resp.Topics {
 		if t.Topic == nil || *t.Topic != name {
 			continue
 		}
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return 0, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, err)
+			return found, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, err)
 		}
-		return len(t.Partitions), nil
+		return t, nil
 	}
-	return 0, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, kerr.UnknownTopicOrPartition)
+	return found, fmt.Errorf("kafkabridge: asking for the topic %s: %w", name, kerr.UnknownTopicOrPartition)
 }
 
 func (e *Engine) create(ctx context.Context, t topic) error {
