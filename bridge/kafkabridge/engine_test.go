@@ -101,7 +101,11 @@ type instance struct {
 func (i *instance) engine(t testing.TB, options ...Option) (*peer, error) {
 	t.Helper()
 	p := &peer{dialer: new(dialer)}
-	options = append([]Option{WithMemberTTL(memberTTL), WithHandover(time.Second), WithLogger(quiet()), WithClient(kgo.Dialer(p.dialer.dial))}, options...)
+	options = append([]Option{
+		WithMemberTTL(memberTTL), WithHandover(time.Second), WithLogger(quiet()),
+		// kfake waits for a member that has died while it joined until the others give up.
+		WithClient(kgo.Dialer(p.dialer.dial), kgo.RequestTimeoutOverhead(2*time.Second)),
+	}, options...)
 	e, err := New(i.cluster.ListenAddrs(), options...)
 	require.NoError(t, err)
 	p.Engine = e
