@@ -342,3 +342,27 @@ func TestLogThatGoesBack(t *testing.T) {
 	assert.ErrorIs(t, context.Cause(m.ctx), errRejoin)
 	assert.Len(t, p.queue, 4)
 }
+
+// What is done while the group shares its partitions out anew, which may take long, is
+// committed meanwhile.
+func TestCommitsWhileTheGroupWaits(t *testing.T) {
+	i := start(t, 1)
+	p := connect(t, i)
+	publish(t, p, text("a", 0))
+	ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+	defer cancel()
+	require.NoError(t, p.Consumer("group").Consume(ctx, func(ctx context.Context, part bridge.Partition) {
+		defer cancel()
+		d, err := part.Next(ctx)
+		if !assert.NoError(t, err) {
+			return
+		}
+		joins := i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+		defer joins.Remove()
+		i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.RebalanceInProgress})
+		assert.NoError(t, joins.Wait(ctx, 1))
+		commits := i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Observe: true, Count: -1})
+		assert.NoError(t, d.Done(ctx))
+		assert.NoError(t, commits.Wait(within(t, time.Second), 1))
+	}))
+}
