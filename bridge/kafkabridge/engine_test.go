@@ -1,13 +1,12 @@
-package kafkabridge_test
+package kafkabridge
 
 import (
 	"context"
 	"errors"
-	"flag"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,204 +16,181 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
 	"github.com/crisp-go/crisp/bridge/bridgetest"
-	"github.com/crisp-go/crisp/bridge/kafkabridge"
+	"github.com/crisp-go/crisp/internal/leakcheck"
 )
 
-// One round of chaos takes long enough, unless more are asked for.
-func init() { _ = flag.Set("bridgetest.rounds", "1") }
-
-func TestKafka(t *testing.T) { bridgetest.Run(t, engine{}) }
+func TestMain(m *testing.M) { leakcheck.Main(m) }
 
 // memberTTL is that of the tests' members.
-const memberTTL = time.Second
+const memberTTL = 2 * time.Second
 
-type engine struct{}
-
-func (engine) Start(t testing.TB, c bridgetest.Config) bridgetest.Instance {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(100*time.Millisecond),
-		kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	i := &instance{cluster: cluster, partitions: c.Partitions}
-	_, err = i.open(t, kafkabridge.WithPartitions(c.Partitions))
-	require.NoError(t, err)
-	return i
-}
-
-// instance is an imitated cluster.
-type instance struct {
-	cluster    *kfake.Cluster
-	partitions int
-
-	mu      sync.Mutex // guards dialers
-	dialers []*dialer
-}
-
-// open makes an engine with connections of its own.
-func (i *instance) open(t testing.TB, options ...kafkabridge.Option) (*peer, error) {
-	d := new(dialer)
-	e, err := kafkabridge.New([]kgo.Opt{
-		kgo.SeedBrokers(i.cluster.ListenAddrs()...),
-		kgo.Dialer(d.dial),
-		kgo.MetadataMinAge(50 * time.Millisecond),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
-		kgo.FetchMaxWait(250 * time.Millisecond),
-	}, append([]kafkabridge.Option{
-		kafkabridge.WithMemberTTL(memberTTL),
-		kafkabridge.WithHandover(5 * time.Second),
-		kafkabridge.WithLogger(slog.New(slog.DiscardHandler)),
-	}, options...)...)
-	require.NoError(t, err)
-	i.mu.Lock()
-	i.dialers = append(i.dialers, d)
-	i.mu.Unlock()
-	p := &peer{Engine: e, t: t, dialer: d}
-	t.Cleanup(p.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	return p, e.Setup(ctx)
-}
-
-func (i *instance) Connect(t testing.TB) bridgetest.Peer {
-	p, err := i.open(t)
-	require.NoError(t, err)
-	return p
-}
-
-func (i *instance) ConnectWith(t testing.TB, partitions int) error {
-	_, err := i.open(t, kafkabridge.WithPartitions(partitions))
-	return err
-}
-
-func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
-	p, err := i.open(t)
-	require.NoError(t, err)
-	var all []bridge.DeadLetter
-	for _, letter := range letters(t, p.Engine, group) {
-		all = append(all, letter.DeadLetter)
-	}
-	return all
-}
-
-func letters(t testing.TB, e *kafkabridge.Engine, group string) []kafkabridge.Letter {
-	dead, err := e.DeadLetters(group)
-	require.NoError(t, err)
-	list, err := dead.List(t.Context(), 0, 0)
-	require.NoError(t, err)
-	return list
-}
-
-// Disturb does one of what happens to clusters.
-func (i *instance) Disturb(_ testing.TB, rnd *rand.Rand) {
-	switch rnd.IntN(4) {
-	case 0:
-		i.mu.Lock()
-		i.dialers[rnd.IntN(len(i.dialers))].cut()
-		i.mu.Unlock()
-	case 1:
-		i.cluster.ShufflePartitionLeaders()
-	case 2:
-		i.cluster.RehashCoordinators()
-	default:
-		i.cluster.Fault(
-			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotLeaderForPartition, Count: 3},
-			kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 3},
-			kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.CoordinatorLoadInProgress, Count: 2},
-		)
-	}
-}
-
-func (i *instance) Limits() bridgetest.Limits {
-	return bridgetest.Limits{MaxPayload: 1_000_000, TakeOver: 3 * memberTTL}
-}
-
-// peer is a process.
-type peer struct {
-	*kafkabridge.Engine
-	t      testing.TB
-	dialer *dialer
-	once   sync.Once
-}
-
-func (p *peer) Consumer(group string) bridge.Consumer {
-	c, err := p.Engine.Consumer(group)
-	require.NoError(p.t, err)
-	return c
-}
-
-func (p *peer) Kill()  { p.dialer.kill() }
-func (p *peer) Close() { p.once.Do(p.Engine.Close) }
-
-// dialer makes the connections of a process, and cuts them.
+// dialer makes the connections of a peer, and cuts them when that is killed.
 type dialer struct {
 	mu    sync.Mutex // guards what follows
 	conns []net.Conn
 	dead  bool
-	lose  bool // the next answer to a Produce
+
+	mute atomic.Bool // what is written gets nowhere
+}
+
+// mutable is a connection that can be mute.
+type mutable struct {
+	net.Conn
+	mute *atomic.Bool
+}
+
+func (c mutable) Write(p []byte) (int, error) {
+	if c.mute.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
-		_ = conn.Close()
 		return nil, errors.New("killed")
 	}
-	conn = &lossy{Conn: conn, d: d}
-	d.conns = append(d.conns, conn)
-	return conn, nil
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err == nil {
+		d.conns = append(d.conns, conn)
+	}
+	return mutable{conn, &d.mute}, err
 }
 
-func (d *dialer) cut() {
+// cut closes the connections that there are.
+func (d *dialer) cut(dead bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.dead = d.dead || dead
 	for _, conn := range d.conns {
 		_ = conn.Close()
 	}
 	d.conns = nil
 }
 
-func (d *dialer) kill() {
-	d.mu.Lock()
-	d.dead = true
-	d.mu.Unlock()
-	d.cut()
+// fake is an engine whose brokers are within the program.
+type fake struct{}
+
+func (fake) Start(t testing.TB, c bridgetest.Config) bridgetest.Instance {
+	return start(t, c.Partitions)
 }
 
-// lossy is a connection of which an answer can be lost.
-type lossy struct {
-	net.Conn
-	d *dialer
-
-	mu      sync.Mutex // guards produce
-	produce bool       // a Produce is under way
+func start(t testing.TB, partitions int) *instance {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Second))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	i := &instance{cluster: cluster, partitions: partitions}
+	i.Connect(t)
+	return i
 }
 
-func (l *lossy) Write(b []byte) (int, error) {
-	if len(b) >= 6 && b[4] == 0 && b[5] == byte(kmsg.Produce) {
-		l.mu.Lock()
-		l.produce = true
-		l.mu.Unlock()
+type instance struct {
+	cluster    *kfake.Cluster
+	partitions int
+
+	mu    sync.Mutex // guards what follows
+	peers []*peer
+}
+
+func (i *instance) engine(t testing.TB, options ...Option) (*peer, error) {
+	t.Helper()
+	p := &peer{dialer: new(dialer)}
+	options = append([]Option{
+		WithMemberTTL(memberTTL), WithHandover(time.Second), WithLogger(quiet()),
+		// kfake waits for a member that has died while it joined until the others give up.
+		WithClient(kgo.Dialer(p.dialer.dial), kgo.RequestTimeoutOverhead(2*time.Second)),
+	}, options...)
+	e, err := New(i.cluster.ListenAddrs(), options...)
+	require.NoError(t, err)
+	p.Engine = e
+	t.Cleanup(p.Close)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return p, e.Setup(ctx)
+}
+
+func (i *instance) Connect(t testing.TB) bridgetest.Peer {
+	t.Helper()
+	p, err := i.engine(t, WithPartitions(i.partitions))
+	require.NoError(t, err)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.peers = append(i.peers, p)
+	return p
+}
+
+func (i *instance) ConnectWith(t testing.TB, partitions int) error {
+	_, err := i.engine(t, WithPartitions(partitions))
+	return err
+}
+
+func (i *instance) DeadLetters(t testing.TB, group string) []bridge.DeadLetter {
+	t.Helper()
+	p, err := i.engine(t)
+	require.NoError(t, err)
+	defer p.Close()
+	all, err := p.DeadLetters(group)
+	require.NoError(t, err)
+	letters, err := all.List(t.Context(), 0, 0)
+	require.NoError(t, err)
+	var out []bridge.DeadLetter
+	for _, letter := range letters {
+		out = append(out, letter.DeadLetter)
 	}
-	return l.Conn.Write(b)
+	return out
 }
 
-func (l *lossy) Read(b []byte) (int, error) {
-	n, err := l.Conn.Read(b)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	if n > 0 && l.produce && l.d.lose {
-		l.d.lose = false
-		_ = l.Close()
-		return 0, net.ErrClosed
+// Disturb cuts connections, moves what brokers lead, or has them answer with errors.
+func (i *instance) Disturb(_ testing.TB, rnd *rand.Rand) {
+	switch rnd.IntN(4) {
+	case 0:
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		for _, p := range i.peers {
+			if rnd.IntN(2) == 0 {
+				p.dialer.cut(false)
+			}
+		}
+	case 1:
+		i.cluster.ShufflePartitionLeaders()
+		i.cluster.RehashCoordinators()
+	case 2: // stored, and said not to be
+		i.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.RequestTimedOut, Count: 1 + rnd.IntN(20)})
+	default:
+		i.cluster.Fault(
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Produce, kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 1 + rnd.IntN(20)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit, kmsg.OffsetFetch}, Err: kerr.CoordinatorLoadInProgress, Count: 1 + rnd.IntN(5)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID, Count: 1 + rnd.IntN(2)},
+			kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn, kmsg.InitProducerID}, TopLevel: true, Err: kerr.NotCoordinator, Count: 1 + rnd.IntN(2)},
+		)
 	}
-	return n, err
 }
+
+func (i *instance) Limits() bridgetest.Limits {
+	return bridgetest.Limits{MaxPayload: 1 << 20, TakeOver: memberTTL + 15*time.Second}
+}
+
+type peer struct {
+	*Engine
+	dialer *dialer
+}
+
+func (p *peer) Consumer(group string) bridge.Consumer {
+	c, err := p.Engine.Consumer(group)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (p *peer) Lease(name string) crisp.Lease            { return p.Engine.Lease(name) }
+func (p *peer) Position(name string) crisp.PositionStore { return p.Engine.Position(name) }
+func (p *peer) Kill()                                    { p.dialer.cut(true) }
+
+func TestFake(t *testing.T) { bridgetest.Run(t, fake{}) }

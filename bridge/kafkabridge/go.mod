@@ -2,11 +2,12 @@ module github.com/crisp-go/crisp/bridge/kafkabridge
 
 go 1.26.0
 
+replace github.com/crisp-go/crisp => ../..
+
 require (
 	github.com/crisp-go/crisp v0.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go v1.22.3
-	github.com/twmb/franz-go/pkg/kadm v1.20.0
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
 	github.com/twmb/franz-go/pkg/kmsg v1.15.1
 )
@@ -17,5 +18,3 @@ require (
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
-
-replace github.com/crisp-go/crisp => ../..

@@ -2,15 +2,22 @@ package kafkabridge
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/crisp-go/crisp/bridge"
+)
+
+// The headers that a dead letter has besides those of its message.
+const (
+	attemptsHeader = "crisp-attempts"
+	errorHeader    = "crisp-error"
+	buriedHeader   = "crisp-buried"
 )
 
 // maxErrorText is how many bytes a dead letter has of its error.
@@ -18,20 +25,58 @@ const maxErrorText = 512
 
 // Bury is as [bridge.Consumer] says. Its letters are those of [Engine.DeadLetters].
 func (c *Consumer) Bury(ctx context.Context, letter bridge.DeadLetter) error {
-	r := encode(letter.Message)
-	r.Topic = c.e.cfg.letterTopic()
-	r.Key = []byte(c.group + "/" + rand.Text())
-	addHeader(r, groupHeader, c.group)
-	addHeader(r, attemptsHeader, strconv.Itoa(letter.Attempts))
-	addHeader(r, errorHeader, strconv.QuoteToASCII(letter.Error[:min(len(letter.Error), maxErrorText)]))
-	addHeader(r, buriedHeader, letter.At.UTC().Format(time.RFC3339Nano))
-	return c.e.publish(ctx, r, len(letter.Message.Data))
+	s, err := c.e.stored()
+	if err != nil {
+		return err
+	}
+	if err := c.e.ensureLetters(ctx, s, c.group); err != nil {
+		return err
+	}
+	record := encode(c.e.cfg.letterTopic(c.group), letter.Message)
+	at := letter.At.UTC().Format(time.RFC3339Nano)
+	record.Headers = append(record.Headers,
+		kgo.RecordHeader{Key: attemptsHeader, Value: []byte(strconv.Itoa(letter.Attempts))},
+		kgo.RecordHeader{Key: errorHeader, Value: []byte(strconv.QuoteToASCII(letter.Error[:min(len(letter.Error), maxErrorText)]))},
+		kgo.RecordHeader{Key: buriedHeader, Value: []byte(at)},
+	)
+	// A message that is replayed may be buried again; then it is another letter.
+	record.Key = []byte(letter.Message.ID + " " + at)
+	if record.Value == nil {
+		record.Value = []byte{} // nil would remove it
+	}
+	if err := s.producer.check(record, letter.Message, 0); err != nil {
+		return err
+	}
+	err = s.producer.put(ctx, record)
+	if errors.Is(err, kerr.MessageTooLarge) {
+		return s.producer.tooLarge(letter.Message)
+	}
+	return err
+}
+
+func (e *Engine) ensureLetters(ctx context.Context, s *stored, group string) error {
+	if _, there := e.letters.Load(group); there {
+		return nil
+	}
+	config := compacted()
+	config["max.message.bytes"] = strconv.Itoa(s.maxMessage)
+	t := topic{name: e.cfg.letterTopic(group), partitions: 1, replicas: s.replicas, config: config}
+	n, err := e.ensure(ctx, t)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("kafkabridge: the topic %s has %d partitions: needs 1", t.name, n)
+	}
+	if err == nil {
+		e.letters.Store(group, true)
+	}
+	return err
 }
 
 // Letter is a dead letter in the cluster.
 type Letter struct {
-	Sequence uint64 // its number among the dead letters, from 1
+	Sequence uint64 // its number among the group's, from 1
 	bridge.DeadLetter
+
+	key []byte
 }
 
 // DeadLetters are those of a group.
@@ -43,8 +88,7 @@ type DeadLetters struct {
 // ErrNoLetter is returned for the number of a dead letter that is not there.
 var ErrNoLetter = errors.New("kafkabridge: there is no such dead letter")
 
-// DeadLetters returns those of a group. Each call of a method reads the topic of dead
-// letters from its start.
+// DeadLetters returns those of a group.
 func (e *Engine) DeadLetters(group string) (*DeadLetters, error) {
 	if err := checkGroup(group); err != nil {
 		return nil, err
@@ -52,119 +96,23 @@ func (e *Engine) DeadLetters(group string) (*DeadLetters, error) {
 	return &DeadLetters{e, group}, nil
 }
 
-// records are the group's letters that are not removed, the oldest first.
-func (l *DeadLetters) records(ctx context.Context) ([]*kgo.Record, error) {
-	if _, err := l.e.stored(); err != nil {
-		return nil, err
-	}
-	all, err := l.e.readAll(ctx, l.e.cfg.letterTopic())
+func decodeLetter(record *kgo.Record, group string) (Letter, error) {
+	message, err := decode(record)
 	if err != nil {
-		return nil, fmt.Errorf("kafkabridge: reading dead letters: %w", err)
+		return Letter{}, err
 	}
-	removed := make(map[string]bool)
-	for _, r := range all {
-		if r.Value == nil {
-			removed[string(r.Key)] = true
-		}
-	}
-	var letters []*kgo.Record
-	for _, r := range all {
-		if !removed[string(r.Key)] && header(r, groupHeader) == l.group {
-			letters = append(letters, r)
-		}
-	}
-	return letters, nil
-}
-
-func sequence(r *kgo.Record) uint64 { return uint64(r.Offset) + 1 }
-
-// List returns the letters, the oldest first: those behind the letter with the number
-// after, 0 for all; at most limit, if that is above 0.
-func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Letter, error) {
-	records, err := l.records(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all []Letter
-	for _, r := range records {
-		if sequence(r) <= after {
-			continue
-		}
-		if limit > 0 && len(all) == limit {
-			break
-		}
-		letter, err := l.decode(r)
-		if err != nil {
-			return all, fmt.Errorf("kafkabridge: the dead letter %d can't be read: %w", sequence(r), err)
-		}
-		all = append(all, Letter{sequence(r), letter})
-	}
-	return all, nil
-}
-
-func (l *DeadLetters) decode(r *kgo.Record) (bridge.DeadLetter, error) {
-	message, err := decode(r)
-	if err != nil {
-		return bridge.DeadLetter{}, err
-	}
-	attempts, err1 := strconv.Atoi(header(r, attemptsHeader))
-	text, err2 := strconv.Unquote(header(r, errorHeader))
-	at, err3 := time.Parse(time.RFC3339Nano, header(r, buriedHeader))
-	return bridge.DeadLetter{
-		Message:  message,
-		Group:    l.group,
-		Attempts: attempts,
-		Error:    text,
-		At:       at,
+	attempts, err1 := strconv.Atoi(header(record, attemptsHeader))
+	text, err2 := strconv.Unquote(header(record, errorHeader))
+	at, err3 := time.Parse(time.RFC3339Nano, header(record, buriedHeader))
+	return Letter{
+		Sequence: uint64(record.Offset) + 1,
+		DeadLetter: bridge.DeadLetter{
+			Message:  message,
+			Group:    group,
+			Attempts: attempts,
+			Error:    text,
+			At:       at,
+		},
+		key: record.Key,
 	}, errors.Join(err1, err2, err3)
-}
-
-func (l *DeadLetters) get(ctx context.Context, number uint64) (*kgo.Record, error) {
-	records, err := l.records(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range records {
-		if sequence(r) == number {
-			return r, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: number %d of the group %q", ErrNoLetter, number, l.group)
-}
-
-// Replay puts a letter's message into the log again, for its group only, behind what is
-// there, and removes the letter.
-func (l *DeadLetters) Replay(ctx context.Context, number uint64) error {
-	stored, err := l.get(ctx, number)
-	if err != nil {
-		return err
-	}
-	message, err := decode(stored)
-	if err != nil {
-		return fmt.Errorf("kafkabridge: the dead letter %d can't be read: %w", number, err)
-	}
-	r := encode(message)
-	r.Topic = l.e.cfg.logTopic()
-	addHeader(r, groupHeader, l.group)
-	addHeader(r, replayHeader, string(stored.Key))
-	if err := l.e.publish(ctx, r, len(message.Data)); err != nil {
-		return err
-	}
-	return l.remove(ctx, stored)
-}
-
-// Discard removes a letter.
-func (l *DeadLetters) Discard(ctx context.Context, number uint64) error {
-	stored, err := l.get(ctx, number)
-	if err != nil {
-		return err
-	}
-	return l.remove(ctx, stored)
-}
-
-func (l *DeadLetters) remove(ctx context.Context, letter *kgo.Record) error {
-	if err := l.e.produce(ctx, &kgo.Record{Topic: letter.Topic, Key: letter.Key}); err != nil {
-		return fmt.Errorf("kafkabridge: removing a dead letter: %w", err)
-	}
-	return nil
 }

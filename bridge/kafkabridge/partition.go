@@ -1,194 +1,202 @@
 package kafkabridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// Fetching a partition pauses while many records wait for Next. A pause costs what was
-// fetched ahead, and up to fetchWait until more comes.
 const (
-	highWater = 4096
-	lowWater  = 2048
+	// A partition of which so many records, or so many bytes, wait for their handlers is not
+	// fetched until there is half of that.
+	highWater      = 4096
+	highWaterBytes = 4 << 20
+	// windowIDs is of how many of the last messages of a partition the IDs are known.
+	windowIDs = 4096
 )
 
-// partition is one of the log's while it is this member's.
+// errRevoked is what is said of a message whose partition is another member's by now.
+var errRevoked = errors.New("kafkabridge: the partition is no longer this member's")
+
+// partition is one while it is this member's.
 type partition struct {
 	m      *member
-	number int32
+	number int
 	ctx    context.Context // of serve
 	end    context.CancelFunc
-	served chan struct{}
-	wake   chan struct{} // has one if there may be something in the queue
+	served chan struct{} // closed when serve has returned
 
-	mu        sync.Mutex // guards what follows
-	queue     []*kgo.Record
-	paused    bool
-	gone      bool        // it may be another's
-	next      int64       // the offset behind what was pushed
-	open      []*delivery // what was handed over or passed over, from the first that is not done
-	taken     int64       // the offset behind that
-	committed int64
-	seen      map[string]struct{}
-	order     []string // seen, the oldest first
+	filled chan struct{} // capacity 1; there is something in queue
+
+	mu       sync.Mutex // guards what follows
+	queue    []*kgo.Record
+	bytes    int // of those in queue, about
+	paused   bool
+	first    int64 // of the messages to be handled, the first offset; those before only tell their IDs
+	fetched  int64 // behind the last record that was fetched
+	next     int64 // behind the last record that was taken from queue
+	window   *window
+	open     []mark // of the messages that were handed over, from the oldest that is not done
+	floor    int64  // all before it is done; -1 = not known
+	epoch    int32  // of the leader of what is before floor
+	known    int64  // the floor that the brokers know
+	released bool   // the partition is no longer this member's
 }
 
-func newPartition(m *member, n int32) *partition {
-	p := &partition{
-		m: m, number: n,
-		served: make(chan struct{}), wake: make(chan struct{}, 1),
-		seen: make(map[string]struct{}),
+// mark is an offset, and whether the group is done with it.
+type mark struct {
+	offset int64
+	epoch  int32
+	done   bool
+}
+
+func newPartition(m *member, number int) *partition {
+	ctx, end := context.WithCancel(m.ctx)
+	return &partition{
+		m: m, number: number, ctx: ctx, end: end,
+		served: make(chan struct{}),
+		filled: make(chan struct{}, 1),
+		window: newWindow(windowIDs),
+		floor:  -1, known: -1,
 	}
-	p.ctx, p.end = context.WithCancel(m.ctx)
-	return p
 }
 
-func (p *partition) Number() int { return int(p.number) }
+func (p *partition) Number() int { return p.number }
 
-// push takes a record that was fetched. Those that the group is done with are there for
-// their IDs only.
-func (p *partition) push(r *kgo.Record) {
-	from := p.m.fromOf(p.number)
+// begin says from which offset on the group is not done.
+func (p *partition) begin(first int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.Offset < p.next || p.gone {
+	p.first = first
+}
+
+// put adds what was fetched, and has no more fetched if that is enough.
+func (p *partition) put(records []*kgo.Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.released || len(records) == 0 {
 		return
 	}
-	p.next = r.Offset + 1
-	if r.Offset < from {
-		p.repeated(r)
+	if records[0].Offset < p.fetched {
+		p.m.end(errWentBack)
 		return
 	}
-	p.queue = append(p.queue, r)
-	if len(p.queue) >= highWater && !p.paused {
+	p.fetched = records[len(records)-1].Offset + 1
+	p.queue = append(p.queue, records...)
+	for _, r := range records {
+		p.bytes += sizeOf(r)
+	}
+	if !p.paused && (len(p.queue) > highWater || p.bytes > highWaterBytes) {
 		p.paused = true
-		p.m.client.PauseFetchPartitions(map[string][]int32{r.Topic: {p.number}})
+		p.m.pause(p.number)
 	}
 	select {
-	case p.wake <- struct{}{}:
+	case p.filled <- struct{}{}:
 	default:
 	}
 }
 
+// sizeOf is about what a record takes of memory, in bytes.
+func sizeOf(r *kgo.Record) int { return 1024 + len(r.Value) }
+
+// take returns the oldest record that was fetched, or nil, and has more fetched if that
+// leaves few.
+func (p *partition) take() *kgo.Record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) == 0 {
+		return nil
+	}
+	record := p.queue[0]
+	p.queue[0] = nil
+	p.queue = p.queue[1:]
+	p.bytes -= sizeOf(record)
+	if p.paused && len(p.queue) < highWater/2 && p.bytes < highWaterBytes/2 {
+		p.paused = false
+		p.m.resume(p.number)
+	}
+	return record
+}
+
+// Next is as [bridge.Partition] says.
 func (p *partition) Next(ctx context.Context) (bridge.Delivery, error) {
 	for {
-		if p.ctx.Err() != nil {
-			return nil, context.Cause(p.ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case p.ctx.Err() != nil:
+			return nil, errRevoked
 		}
-		if d := p.take(); d != nil {
-			return d, nil
+		if record := p.take(); record != nil {
+			if d := p.receive(record); d != nil {
+				return d, nil
+			}
+			continue
 		}
 		select {
-		case <-p.wake:
-		case <-p.ctx.Done():
+		case <-p.filled:
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-p.ctx.Done():
 		}
 	}
 }
 
-// take returns what is to be handed over next, if that is there.
-func (p *partition) take() *delivery {
+// receive makes a delivery of a record, or nil if it is none of this group's, or none that
+// is new.
+func (p *partition) receive(record *kgo.Record) *delivery {
+	wanted, id := p.m.wants(record)
+	message, err := decode(record)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.queue) > 0 {
-		r := p.queue[0]
-		p.queue = p.queue[1:]
-		p.resume()
-		d := &delivery{p: p, offset: r.Offset}
-		p.taken = r.Offset + 1
-		p.open = append(p.open, d)
-		if group := header(r, groupHeader); p.repeated(r) || group != "" && group != p.m.group {
-			p.finish(d)
-			continue
-		}
-		message, err := decode(r)
-		if err != nil {
-			p.m.e.logger().ErrorContext(p.ctx, "kafkabridge: what is no message is passed over", "partition", p.number, "offset", r.Offset, "error", err)
-			p.finish(d)
-			continue
-		}
-		d.message = message
-		return d
+	if id == "" {
+		id = message.ID
 	}
+	fresh := err == nil && p.window.add(id)
+	if expected := max(p.first, p.next); expected > 0 && record.Offset > expected {
+		p.m.missed(p.number, expected, record.Offset)
+	}
+	p.next = record.Offset + 1
+	if record.Offset < p.first {
+		return nil
+	}
+	if p.floor < 0 {
+		p.floor, p.known = record.Offset, record.Offset
+	}
+	p.open = append(p.open, mark{offset: record.Offset, epoch: record.LeaderEpoch})
+	if wanted && fresh {
+		return &delivery{p: p, message: message, offset: record.Offset}
+	}
+	if err != nil && wanted {
+		p.m.unreadable(p.number, record, err)
+	}
+	p.settle(record.Offset)
 	return nil
 }
 
-func (p *partition) resume() {
-	if p.paused && len(p.queue) <= lowWater {
-		p.paused = false
-		p.m.client.ResumeFetchPartitions(map[string][]int32{p.m.e.cfg.logTopic(): {p.number}})
+// settle notes that the group is done with an offset; p.mu is held.
+func (p *partition) settle(offset int64) {
+	i, there := slices.BinarySearchFunc(p.open, offset, func(m mark, offset int64) int { return cmp.Compare(m.offset, offset) })
+	if there {
+		p.open[i].done = true
+	}
+	for len(p.open) > 0 && p.open[0].done {
+		p.floor, p.epoch = p.open[0].offset+1, p.open[0].epoch
+		p.open = p.open[1:]
 	}
 }
 
-// repeated reports whether the record's ID was there before, and remembers it.
-func (p *partition) repeated(r *kgo.Record) bool {
-	if p.m.e.cfg.window == 0 {
-		return false
-	}
-	id := header(r, headerPrefix+"id") + " " + header(r, replayHeader)
-	if _, there := p.seen[id]; there {
-		return true
-	}
-	p.seen[id] = struct{}{}
-	p.order = append(p.order, id)
-	if len(p.order) > p.m.e.cfg.window {
-		delete(p.seen, p.order[0])
-		p.order = p.order[1:]
-	}
-	return false
-}
-
-// finish notes that a delivery is done.
-func (p *partition) finish(d *delivery) {
-	d.done = true
-	n := 0
-	for n < len(p.open) && p.open[n].done {
-		n++
-	}
-	p.open = p.open[n:]
-}
-
-// progress is the offset up to which all is done, if that is not written yet.
-func (p *partition) progress() (at int64, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at = p.taken
-	if len(p.open) > 0 {
-		at = p.open[0].offset
-	}
-	return at, at > p.committed && !p.gone && p.taken > 0
-}
-
-func (p *partition) written(at int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.committed = max(p.committed, at)
-}
-
-// giveUp ends it: what is done from then on does not count.
-func (p *partition) giveUp() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.gone = true
-	p.queue = nil
-	p.resume() // for its next time here
-}
-
-var errGone = errors.New("kafkabridge: the partition may be another member's: the message comes again")
-
+// delivery is a message that was handed over.
 type delivery struct {
 	p       *partition
-	offset  int64
 	message bridge.Message
-	done    bool // guarded by p.mu
+	offset  int64
 }
 
 func (d *delivery) Message() bridge.Message       { return d.message }
@@ -196,28 +204,13 @@ func (d *delivery) Attempt() int                  { return 0 }
 func (d *delivery) Working(context.Context) error { return nil }
 func (d *delivery) Patience() time.Duration       { return 0 }
 
+// Done lets the offset of the group pass the message, once all before it is done.
 func (d *delivery) Done(context.Context) error {
 	d.p.mu.Lock()
 	defer d.p.mu.Unlock()
-	if d.p.gone {
-		return errGone
+	if d.p.released {
+		return errRevoked
 	}
-	d.p.finish(d)
+	d.p.settle(d.offset)
 	return nil
-}
-
-// onCommit calls written for each partition whose offset the cluster has taken.
-func onCommit(written func(n int32)) func(*kgo.Client, *kmsg.OffsetCommitRequest, *kmsg.OffsetCommitResponse, error) {
-	return func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
-		if err != nil {
-			return
-		}
-		for _, t := range response.Topics {
-			for _, p := range t.Partitions {
-				if p.ErrorCode == 0 {
-					written(p.Partition)
-				}
-			}
-		}
-	}
 }

@@ -24,32 +24,34 @@ func (p *position) Load(ctx context.Context) (at crisp.Position, err error) {
 	if _, err := p.e.stored(); err != nil {
 		return at, err
 	}
-	all, err := p.e.readAll(ctx, p.e.cfg.positionTopic())
+	t, err := p.e.newTail(p.e.cfg.positionTopic())
 	if err != nil {
-		return at, fmt.Errorf("kafkabridge: loading the position: %w", err)
+		return at, err
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		if string(all[i].Key) != p.name {
-			continue
+	defer t.close()
+	var last []byte
+	err = t.catchUp(ctx, 0, func(r *kgo.Record) {
+		if string(r.Key) == p.name {
+			last = r.Value
 		}
-		if err := json.Unmarshal(all[i].Value, &at); err != nil {
-			return crisp.Position{}, fmt.Errorf("kafkabridge: %w: name %q", crisp.ErrPosition, p.name)
-		}
-		return at, nil
+	})
+	if err != nil || last == nil {
+		return at, err
+	}
+	if err := json.Unmarshal(last, &at); err != nil {
+		return crisp.Position{}, fmt.Errorf("kafkabridge: %w: name %q", crisp.ErrPosition, p.name)
 	}
 	return at, nil
 }
 
 func (p *position) Save(ctx context.Context, at crisp.Position) error {
-	if _, err := p.e.stored(); err != nil {
+	s, err := p.e.stored()
+	if err != nil {
 		return err
 	}
 	data, err := json.Marshal(at)
 	if err != nil {
 		return fmt.Errorf("kafkabridge: encoding the position: %w", err)
 	}
-	if err := p.e.produce(ctx, &kgo.Record{Topic: p.e.cfg.positionTopic(), Key: []byte(p.name), Value: data}); err != nil {
-		return fmt.Errorf("kafkabridge: saving the position: %w", err)
-	}
-	return nil
+	return s.producer.put(ctx, &kgo.Record{Topic: p.e.cfg.positionTopic(), Key: []byte(p.name), Value: data})
 }

@@ -5,125 +5,149 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Setup makes in the cluster what is not there yet, and checks what is. It may be called
-// by any number of processes at once, and again. It changes nothing of a topic that is
-// there. It is an error if the log has another number of partitions than the engine was
-// given, or if the topic of leases does not have the brokers' time.
-//
-// Keep three replicas and min.insync.replicas 2 ([WithReplicas]): with fewer, an
-// acknowledged message is lost with one broker's disk. Setup says so in the log where it finds that.
+// by any number of processes at once, and again. Topics that are there keep their settings;
+// it is an error if the log has another number of partitions, or if no broker answers. A program that may not make
+// topics needs them to be there: see the package's documentation.
 func (e *Engine) Setup(ctx context.Context) error {
-	for _, t := range e.topics() {
-		if err := e.create(ctx, t); err != nil {
-			return fmt.Errorf("kafkabridge: making the topic %s: %w", t.name, err)
-		}
+	if e.closed.Err() != nil {
+		_, err := e.stored()
+		return err
 	}
-	details, err := e.admin.ListTopics(ctx, e.cfg.logTopic())
-	if err != nil {
-		return fmt.Errorf("kafkabridge: looking at the log: %w", err)
-	}
-	detail := details[e.cfg.logTopic()]
-	if detail.Err != nil {
-		return fmt.Errorf("kafkabridge: looking at the log: %w", detail.Err)
-	}
-	n := len(detail.Partitions)
-	if e.cfg.partitions != 0 && n != e.cfg.partitions {
-		return fmt.Errorf("kafkabridge: the log %s has %d partitions, and the engine was told of %d: give it the number that there is", e.cfg.logTopic(), n, e.cfg.partitions)
-	}
-	maxBytes, err := e.checkConfigs(ctx, detail)
+	brokers, err := e.reach(ctx)
 	if err != nil {
 		return err
 	}
-	e.ready.Store(&stored{partitions: n, maxBytes: maxBytes})
-	return nil
-}
-
-type topic struct {
-	name       string
-	partitions int
-	configs    map[string]*string
-}
-
-// leaseRetention is how long claims are kept, at least.
-const leaseRetention = time.Hour
-
-func (e *Engine) topics() []topic {
-	age := "-1"
-	if e.cfg.maxAge > 0 {
-		age = millis(e.cfg.maxAge)
-	}
-	partitions := e.cfg.partitions
-	if partitions == 0 {
-		partitions = defaultPartitions
-	}
-	all := []topic{
-		{e.cfg.logTopic(), partitions, map[string]*string{"cleanup.policy": new("delete"), "retention.ms": &age}},
-		{e.cfg.letterTopic(), 1, map[string]*string{"cleanup.policy": new("compact")}},
-		{e.cfg.positionTopic(), 1, map[string]*string{"cleanup.policy": new("compact")}},
-		{e.cfg.leaseTopic(), 1, map[string]*string{
-			"cleanup.policy":         new("delete"),
-			"message.timestamp.type": new("LogAppendTime"),
-			"retention.ms":           new(millis(leaseRetention)),
-			"segment.ms":             new(millis(leaseRetention / 6)),
-		}},
-	}
-	if e.cfg.replicas >= 3 {
-		for _, t := range all {
-			t.configs["min.insync.replicas"] = new("2")
-		}
-	}
-	return all
-}
-
-func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-func (e *Engine) create(ctx context.Context, t topic) error {
-	replicas := int16(-1)
+	replicas := int16(max(1, min(3, brokers)))
 	if e.cfg.replicas != 0 {
 		replicas = int16(e.cfg.replicas)
 	}
-	_, err := e.admin.CreateTopic(ctx, int32(t.partitions), replicas, t.configs, t.name)
-	if errors.Is(err, kerr.TopicAlreadyExists) {
+	log := topic{name: e.cfg.logTopic(), partitions: e.cfg.partitions, replicas: replicas, config: e.logConfig()}
+	if log.partitions == 0 {
+		log.partitions = defaultPartitions
+	}
+	partitions, err := e.ensure(ctx, log)
+	if err != nil {
+		return err
+	}
+	if err := e.checkLog(partitions); err != nil {
+		return err
+	}
+	for _, name := range []string{e.cfg.leaseTopic(), e.cfg.positionTopic()} {
+		n, err := e.ensure(ctx, topic{name: name, partitions: 1, replicas: replicas, config: compacted()})
+		if err != nil {
+			return err
+		}
+		if n != 1 {
+			return fmt.Errorf("kafkabridge: the topic %s has %d partitions: needs 1; choose another prefix (WithPrefix)", name, n)
+		}
+	}
+	if e.ready.Load() != nil {
 		return nil
 	}
-	return err
+	return e.open(ctx, partitions, replicas)
 }
 
-// checkConfigs returns how large a message may be.
-func (e *Engine) checkConfigs(ctx context.Context, log kadm.TopicDetail) (maxBytes int, err error) {
-	all, err := e.admin.DescribeTopicConfigs(ctx, e.cfg.logTopic(), e.cfg.leaseTopic())
-	if err != nil {
-		return 0, fmt.Errorf("kafkabridge: looking at the topics' settings: %w", err)
+func (e *Engine) checkLog(partitions int) error {
+	name := e.cfg.logTopic()
+	switch {
+	case partitions > mostPartitions:
+		return fmt.Errorf("kafkabridge: the topic %s has %d partitions: at most %d; choose another prefix (WithPrefix)", name, partitions, mostPartitions)
+	case e.cfg.partitions != 0 && e.cfg.partitions != partitions:
+		return fmt.Errorf("kafkabridge: the topic %s has %d partitions, not %d: their number stays; leave WithPartitions(%d) away, or begin another log (WithPrefix)",
+			name, partitions, e.cfg.partitions, e.cfg.partitions)
 	}
-	values := make(map[string]string)
-	for _, r := range all {
-		if r.Err != nil {
-			return 0, fmt.Errorf("kafkabridge: looking at the settings of the topic %s: %w", r.Name, r.Err)
+	return nil
+}
+
+// open makes the producer, whose batches are as large as the log takes them.
+func (e *Engine) open(ctx context.Context, partitions int, replicas int16) error {
+	limit, err := e.maxMessage(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := e.describe(ctx, e.cfg.logTopic())
+	if err != nil {
+		return err
+	}
+	p, err := e.newProducer(limit)
+	if err != nil {
+		return err
+	}
+	s := &stored{partitions: partitions, topicID: log.TopicID, maxMessage: limit, replicas: replicas, producer: p}
+	if !e.ready.CompareAndSwap(nil, s) { // another call of Setup was faster
+		p.client.Close()
+	}
+	return nil
+}
+
+func (e *Engine) logConfig() map[string]string {
+	age := "-1"
+	if e.cfg.maxAge > 0 {
+		age = strconv.FormatInt(e.cfg.maxAge.Milliseconds(), 10)
+	}
+	return map[string]string{"cleanup.policy": "delete", "retention.ms": age}
+}
+
+// compacted is the configuration of a topic that keeps the last record of each key. It is
+// read from its beginning: the broker is to clean up soon.
+func compacted() map[string]string {
+	return map[string]string{
+		"cleanup.policy":            "compact",
+		"min.cleanable.dirty.ratio": "0.1",
+		"segment.ms":                "3600000",
+	}
+}
+
+// reach asks the brokers that the engine was told of which there are. It does not try again: what
+// keeps a program from its brokers is to be said at once.
+func (e *Engine) reach(ctx context.Context) (brokers int, err error) {
+	var failures []error
+	for _, seed := range e.admin.SeedBrokers() {
+		req := kmsg.NewPtrMetadataRequest()
+		req.Topics = []kmsg.MetadataRequestTopic{} // none
+		resp, err := seed.Request(ctx, req)
+		if err == nil {
+			return len(resp.(*kmsg.MetadataResponse).Brokers), nil
+		}
+		failures = append(failures, err)
+	}
+	return 0, fmt.Errorf("kafkabridge: no broker of %q answers: %w", e.seeds, errors.Join(failures...))
+}
+
+// maxMessage is the largest batch that the log takes, in bytes.
+func (e *Engine) maxMessage(ctx context.Context) (int, error) {
+	const key = "max.message.bytes"
+	resource := kmsg.NewDescribeConfigsRequestResource()
+	resource.ResourceType = kmsg.ConfigResourceTypeTopic
+	resource.ResourceName = e.cfg.logTopic()
+	resource.ConfigNames = []string{key}
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	req.Resources = append(req.Resources, resource)
+	resp, err := req.RequestWith(ctx, e.admin)
+	if err != nil {
+		return 0, fmt.Errorf("kafkabridge: asking for the settings of the topic %s: %w", e.cfg.logTopic(), err)
+	}
+	for _, r := range resp.Resources {
+		if err := kerr.ErrorForCode(r.ErrorCode); err != nil {
+			return 0, fmt.Errorf("kafkabridge: asking for the settings of the topic %s: %w", r.ResourceName, err)
 		}
 		for _, c := range r.Configs {
-			values[r.Name+" "+c.Key] = c.MaybeValue()
+			if c.Name != key || c.Value == nil {
+				continue
+			}
+			if n, err := strconv.Atoi(*c.Value); err == nil {
+				return n, nil
+			}
 		}
 	}
-	if kind := values[e.cfg.leaseTopic()+" message.timestamp.type"]; kind != "LogAppendTime" {
-		return 0, fmt.Errorf("kafkabridge: the topic %s needs message.timestamp.type=LogAppendTime, so that leases have one clock", e.cfg.leaseTopic())
-	}
-	insync := values[e.cfg.logTopic()+" min.insync.replicas"]
-	if log.Partitions.NumReplicas() < 3 || insync == "1" {
-		e.logger().WarnContext(ctx, "kafkabridge: one broker's loss can lose acknowledged messages: keep 3 replicas and min.insync.replicas=2",
-			"topic", log.Topic, "replicas", log.Partitions.NumReplicas(), "min.insync.replicas", insync)
-	}
-	maxBytes = defaultMaxBytes
-	if n, err := strconv.Atoi(values[e.cfg.logTopic()+" max.message.bytes"]); err == nil && n > 0 {
-		maxBytes = min(maxBytes, n)
-	}
-	return maxBytes, nil
+	return defaultMaxMessage, nil
 }
 
-// defaultMaxBytes is what the client and Kafka take by default, with the headers.
-const defaultMaxBytes = 1_000_000
+// defaultMaxMessage is what a broker takes unless it was told otherwise.
+const defaultMaxMessage = 1_048_588

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,7 +32,9 @@ func openKafka(ctx context.Context, c config.Config, logger *slog.Logger) (Engin
 	if err != nil {
 		return nil, err
 	}
-	options := []kafkabridge.Option{kafkabridge.WithPrefix(c.Engine.Prefix), kafkabridge.WithLogger(logger)}
+	options := []kafkabridge.Option{
+		kafkabridge.WithPrefix(c.Engine.Prefix), kafkabridge.WithLogger(logger), kafkabridge.WithClient(client...),
+	}
 	if c.Engine.Partitions != 0 {
 		options = append(options, kafkabridge.WithPartitions(c.Engine.Partitions))
 	}
@@ -43,7 +44,7 @@ func openKafka(ctx context.Context, c config.Config, logger *slog.Logger) (Engin
 	if c.Engine.MaxAge != nil {
 		options = append(options, kafkabridge.WithMaxAge(c.Engine.MaxAge.Std()))
 	}
-	log, err := kafkabridge.New(client, options...)
+	log, err := kafkabridge.New(c.Engine.Servers, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +52,13 @@ func openKafka(ctx context.Context, c config.Config, logger *slog.Logger) (Engin
 		log.Close()
 		return nil, err
 	}
-	return &kafkaEngine{log, client, c.Engine.Prefix + ".v1"}, nil
+	return &kafkaEngine{log, append(client, kgo.SeedBrokers(c.Engine.Servers...)), c.Engine.Prefix + ".v1"}, nil
 }
 
 // kafkaClient returns with what the cluster is reached: with TLS where there is a
 // password, or somebody to trust.
 func kafkaClient(c config.Config) ([]kgo.Opt, error) {
-	client := []kgo.Opt{kgo.SeedBrokers(c.Engine.Servers...), kgo.ClientID("crisp-bridge")}
+	client := []kgo.Opt{kgo.ClientID("crisp-bridge")}
 	if c.Engine.CAFile != "" || c.Engine.User != "" {
 		trust := &tls.Config{MinVersion: tls.VersionTLS12}
 		if c.Engine.CAFile != "" {
@@ -122,15 +123,10 @@ func (e *kafkaEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge
 	}
 }
 
-// messageOf reads a record, whose headers have the names of CloudEvents' binding to Kafka.
 func messageOf(r *kgo.Record) (bridge.Message, error) {
 	attributes := make(map[string]string, len(r.Headers))
 	for _, h := range r.Headers {
-		name := h.Key
-		if attribute, ok := strings.CutPrefix(name, "ce_"); ok {
-			name = "ce-" + attribute
-		}
-		attributes[name] = string(h.Value)
+		attributes[h.Key] = string(h.Value)
 	}
 	return bridge.ParseMessage(attributes, r.Value)
 }
