@@ -94,7 +94,7 @@ func (m *machine) open(w window, url string) *tab {
 		call(log.Enable, cdp.Empty{}),
 		call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watching + seeing}),
 	)
-	b.resize(w)
+	b.emulate(w)
 	b.goTo(url)
 	return b
 }
@@ -111,6 +111,12 @@ func (b *tab) goTo(url string) {
 
 // resize makes the window another one, whose page stays.
 func (b *tab) resize(w window) {
+	b.t.Helper()
+	b.emulate(w)
+	b.until(fmt.Sprintf(`innerWidth === %d`, w.width), "the window has its width")
+}
+
+func (b *tab) emulate(w window) {
 	b.t.Helper()
 	b.do(
 		chromedp.EmulateViewport(w.width, w.height),
@@ -217,7 +223,9 @@ func eval[T any](b *tab, expression string) T {
 // until waits until an expression is true, and says what it was for.
 func (b *tab) until(expression, what string) {
 	b.t.Helper()
-	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience)))
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience) // a page that draws nothing doesn't poll
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(patience)))
 	require.NoError(b.t, err, "waiting until %s: %s", what, expression)
 }
 
@@ -262,12 +270,20 @@ func (b *tab) click(element string) {
 	b.t.Helper()
 	b.until("Boolean("+element+")", "there is something to click on")
 	at := eval[[2]float64](b, `(async () => {
-		const element = `+element+`;
-		element.scrollIntoView({block: 'nearest'});
-		await inspector.painted();
-		await inspector.painted(); // what the first has changed
-		const r = element.getBoundingClientRect();
-		return [r.left + r.width / 2, r.top + r.height / 2];
+		const found = () => `+element+`; // the list shows one row in this element, then in that
+		const middle = () => {
+			const r = found()?.getBoundingClientRect();
+			return r ? [r.left + r.width / 2, r.top + r.height / 2] : [0, 0];
+		};
+		found()?.scrollIntoView({block: 'nearest'});
+		let at = middle();
+		for (let still = 0; still < 3;) {
+			await inspector.painted();
+			const now = middle();
+			still = found() && now.join() === at.join() ? still + 1 : 0;
+			at = now;
+		}
+		return at;
 	})()`)
 	b.do(chromedp.MouseClickXY(at[0], at[1]))
 }

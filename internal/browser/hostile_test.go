@@ -62,7 +62,7 @@ const openNext = `(async () => {
 		for (const tab of inspector.find('[role=tab]')) {
 			tab.click();
 			await inspector.until(() => inspector.find('[role=tabpanel]').some((panel) => panel.childElementCount > 0 &&
-				[...panel.querySelectorAll('pre')].every((pre) => pre.textContent !== '…')));
+				[...panel.querySelectorAll('pre')].every((pre) => pre.textContent !== '')));
 		}
 		opened++;
 	}

@@ -55,6 +55,7 @@ func TestEverythingIsReachedByTab(t *testing.T) {
 // walk presses Tab until it is where it was before.
 func (b *tab) walk(where string) {
 	b.t.Helper()
+	b.until(`inspector.all('pre', `+panel+`).every((pre) => pre.textContent !== '')`, "nothing moves any more")
 	eval[any](b, `(document.activeElement.blur(), window.reached = new Set(), 1)`)
 	for range 400 {
 		b.press("\t")
