@@ -53,7 +53,7 @@ func (show Show) entry(from crisptest.Entry) error {
 	}
 	entry := control.EntryOf(from)
 	item := output.Item{
-		Line:  func(style output.Style) string { return line(style, entry, from) },
+		Line:  func(style output.Style) string { return line(style, entry) },
 		Value: entry,
 	}
 	if from.Event != nil {
@@ -63,7 +63,7 @@ func (show Show) entry(from crisptest.Entry) error {
 }
 
 // line describes an entry for people.
-func line(style output.Style, entry control.Entry, from crisptest.Entry) string {
+func line(style output.Style, entry control.Entry) string {
 	kind, text := entry.Kind, ""
 	switch {
 	case entry.Event != nil:
