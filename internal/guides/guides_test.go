@@ -3,7 +3,6 @@ package guides
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"net/http"
 	"os"
@@ -23,10 +22,10 @@ import (
 )
 
 // The functions have the code of the guides word for word, so that it is known to
-// compile. It isn't run. The code of docs/testing.md is in crisptest, where it is;
-// that of docs/scaling.md that opens stores is beside these.
+// compile. It isn't run. The README's program and its test are in readme, where they are
+// run. The code of docs/testing.md is in crisptest; that of docs/scaling.md that opens
+// stores is beside these.
 var _ = []any{
-	readmeRTM,
 	readmeWebhook,
 	rtmEnd,
 	rtmHealth,
@@ -53,36 +52,8 @@ var _ = []any{
 	scalingAll,
 }
 
-func readmeRTM(identifier, key string) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	router := crisp.NewRouter()
-	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		fmt.Println(ev.User.Nickname, "says", ev.Content)
-		return nil
-	})
-	client, err := crisp.New(crisp.PluginToken(identifier, key))
-	if err != nil {
-		log.Fatal(err)
-	}
-	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := rtm.Run(ctx); ctx.Err() == nil { // connects, dispatches, reconnects; until a signal
-		log.Fatal(err)
-	}
-}
-
-func readmeWebhook(secret string) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	router := crisp.NewRouter()
-	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		fmt.Println(ev.User.Nickname, "says", ev.Content)
-		return nil // an error is answered 500, and Crisp delivers again
-	})
-	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+func readmeWebhook(ctx context.Context, client *crisp.Client, newBot func(*crisp.Client) *crisp.Router, secret string) {
+	handler, err := crisp.NewWebhook(newBot(client), crisp.WithSigningSecrets(secret))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -431,7 +402,7 @@ func scalingAll(client *crisp.Client, router *crisp.Router, store sharedStore, s
 }
 
 func TestTheGuidesCompile(t *testing.T) {
-	source := unindented(t, "guides_test.go")
+	source := unindented(t, "guides_test.go") + unindented(t, "readme/main.go") + unindented(t, "readme/main_test.go")
 	for _, module := range []string{"sqlstore", "redisstore"} {
 		source += unindented(t, "../../store/"+module+"/example_test.go")
 	}
