@@ -27,6 +27,7 @@ import (
 // stores is beside these.
 var _ = []any{
 	readmeWebhook,
+	migrateContent,
 	rtmEnd,
 	rtmHealth,
 	rtmSettings,
@@ -67,6 +68,19 @@ func readmeWebhook(ctx context.Context, client *crisp.Client, newBot func(*crisp
 	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
 		log.Print(err)
 	}
+}
+
+func migrateContent(client *crisp.Client, router *crisp.Router, save func(context.Context, string) error) {
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		switch content := ev.Content.(type) {
+		case crisp.TextContent: // message:send/text
+			_, err := client.Reply(ctx, ev, content)
+			return err
+		case *crisp.FileContent: // message:send/file
+			return save(ctx, content.URL)
+		}
+		return nil
+	})
 }
 
 func rtmEnd(client *crisp.Client, router *crisp.Router) {
@@ -406,7 +420,7 @@ func TestTheGuidesCompile(t *testing.T) {
 	for _, module := range []string{"sqlstore", "redisstore"} {
 		source += unindented(t, "../../store/"+module+"/example_test.go")
 	}
-	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
+	for _, guide := range []string{"../../README.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md", migrate} {
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
 		require.NotEmpty(t, blocks, guide)
 		for _, block := range blocks {
