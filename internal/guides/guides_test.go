@@ -78,8 +78,9 @@ func migrateContent(client *crisp.Client, router *crisp.Router, save func(contex
 			return err
 		case *crisp.FileContent: // message:send/file
 			return save(ctx, content.URL)
+		default: // also what Crisp adds some day
+			return nil
 		}
-		return nil
 	})
 }
 

@@ -26,7 +26,9 @@ func TestTroubleshootingQuotesTheLibrary(t *testing.T) {
 		for line := range strings.Lines(block) {
 			for _, part := range separators.Split(strings.TrimSpace(line), -1) {
 				part = strings.Trim(reason.ReplaceAllString(part, `$1`), ` ,"`)
-				assert.True(t, strings.Contains(source, part), "the library says nowhere %q", part)
+				if !strings.Contains(source, part) {
+					t.Errorf("the library says nowhere %q", part)
+				}
 			}
 		}
 	}

@@ -1,3 +1,4 @@
+// Readme is the program of the README, word for word, and its test.
 package main
 
 import (
