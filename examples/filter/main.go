@@ -26,7 +26,7 @@ const drainTimeout = 10 * time.Second
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")))
+	client, err := crisp.NewFromEnv()
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package guides
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log"
 	"net/http"
 	"os"
@@ -23,12 +22,13 @@ import (
 )
 
 // The functions have the code of the guides word for word, so that it is known to
-// compile. It isn't run. The code of docs/testing.md is in crisptest, where it is;
-// that of docs/scaling.md that opens stores is beside these, that with an engine in
-// examples/fleet, and that of docs/operations.md in crispotel.
+// compile. It isn't run. The README's program and its test are in readme, where they are
+// run. The code of docs/testing.md is in crisptest; that of docs/scaling.md that opens
+// stores is beside these, that with an engine in examples/fleet, and that of
+// docs/operations.md in crispotel.
 var _ = []any{
-	readmeRTM,
 	readmeWebhook,
+	migrateContent,
 	rtmEnd,
 	rtmHealth,
 	rtmSettings,
@@ -54,36 +54,8 @@ var _ = []any{
 	scalingAll,
 }
 
-func readmeRTM(identifier, key string) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	router := crisp.NewRouter()
-	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		fmt.Println(ev.User.Nickname, "says", ev.Content)
-		return nil
-	})
-	client, err := crisp.New(crisp.PluginToken(identifier, key))
-	if err != nil {
-		log.Fatal(err)
-	}
-	rtm, err := client.NewRTM(router, crisp.WithDrainTimeout(10*time.Second))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := rtm.Run(ctx); ctx.Err() == nil { // connects, dispatches, reconnects; until a signal
-		log.Fatal(err)
-	}
-}
-
-func readmeWebhook(secret string) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	router := crisp.NewRouter()
-	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
-		fmt.Println(ev.User.Nickname, "says", ev.Content)
-		return nil // an error is answered 500, and Crisp delivers again
-	})
-	handler, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(secret))
+func readmeWebhook(ctx context.Context, client *crisp.Client, newBot func(*crisp.Client) *crisp.Router, secret string) {
+	handler, err := crisp.NewWebhook(newBot(client), crisp.WithSigningSecrets(secret))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,6 +69,20 @@ func readmeWebhook(secret string) {
 	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
 		log.Print(err)
 	}
+}
+
+func migrateContent(client *crisp.Client, router *crisp.Router, save func(context.Context, string) error) {
+	crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
+		switch content := ev.Content.(type) {
+		case crisp.TextContent: // message:send/text
+			_, err := client.Reply(ctx, ev, content)
+			return err
+		case *crisp.FileContent: // message:send/file
+			return save(ctx, content.URL)
+		default: // also what Crisp adds some day
+			return nil
+		}
+	})
 }
 
 func rtmEnd(client *crisp.Client, router *crisp.Router) {
@@ -432,12 +418,15 @@ func scalingAll(client *crisp.Client, router *crisp.Router, store sharedStore, s
 }
 
 func TestTheGuidesCompile(t *testing.T) {
-	source := unindented(t, "guides_test.go")
+	source := unindented(t, "guides_test.go") + unindented(t, "readme/main.go") + unindented(t, "readme/main_test.go")
 	for _, module := range []string{"store/sqlstore/example_test.go", "store/redisstore/example_test.go", "examples/fleet/guide_test.go"} {
 		source += unindented(t, "../../"+module)
 	}
 	source += unindented(t, "../../crispotel/guide_test.go") + unindented(t, "../../examples/observed/telemetry.go")
-	for _, guide := range []string{"../../README.md", "../../docs/operations.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md", "../../docs/scaling.md"} {
+	for _, guide := range []string{
+		"../../README.md", "../../docs/operations.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md",
+		"../../docs/scaling.md", migrate,
+	} {
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
 		require.NotEmpty(t, blocks, guide)
 		for _, block := range blocks {

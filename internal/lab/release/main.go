@@ -5,6 +5,8 @@
 //	go run -C internal/lab/release . list              the modules that are published, in the order of their release
 //	go run -C internal/lab/release . rehearse          releases them into a folder, and uses them from there as users do
 //	go run -C internal/lab/release . tag v0.2.0        makes the commit and the tags of a release, and pushes nothing
+//	go run -C internal/lab/release . licenses          writes docs/licenses.md to stdout
+//	go run -C internal/lab/release . binaries FOLDER   builds the commands, with checksums and what they are made of
 package main
 
 import (
@@ -44,9 +46,13 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	case len(args) == 1 && args[0] == "rehearse":
 		return rehearse(ctx, *root, modules, *keep)
+	case len(args) == 1 && args[0] == "licenses":
+		return writeLicenses(ctx, os.Stdout, *root, modules)
+	case len(args) == 2 && args[0] == "binaries":
+		return binaries(ctx, *root, modules, platforms, args[1])
 	case len(args) == 2 && args[0] == "tag":
 		return tag(ctx, *root, modules, args[1])
 	default:
-		return errors.New("one of list, rehearse and tag VERSION is needed")
+		return errors.New("one of list, rehearse, licenses, binaries FOLDER and tag VERSION is needed")
 	}
 }
