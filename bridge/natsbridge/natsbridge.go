@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,20 +35,40 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// Connect makes a connection as the bridge wants it: it reconnects forever, and returns
-// an error while it can't, rather than keep for later what is published. The options, such as
-// [nats.UserCredentials], [nats.Nkey], [nats.UserInfo], [nats.Token] and [nats.Secure], come
-// on top. It is the caller's to close.
-func Connect(url string, options ...nats.Option) (*nats.Conn, error) {
-	conn, err := nats.Connect(url, append([]nats.Option{
+// Connect makes a connection as the bridge wants it, which is the caller's to close: it
+// reconnects forever, and meanwhile what is published fails, rather than being kept for
+// later. The servers are URLs such as "nats://127.0.0.1:4222", with commas in between. The options, such as [nats.UserCredentials], [nats.Nkey],
+// [nats.UserInfo], [nats.Token] and [nats.Secure], come on top.
+//
+// It is an error if no server answers now; [nats.RetryOnFailedConnect] waits for one.
+func Connect(servers string, options ...nats.Option) (*nats.Conn, error) {
+	if servers == "" {
+		return nil, errors.New("natsbridge: connecting: needs the URL of a server, such as nats://127.0.0.1:4222")
+	}
+	conn, err := nats.Connect(servers, append([]nats.Option{
 		nats.Name("crisp-bridge"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
 	}, options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: connecting: %w", explain(err))
+		return nil, connectError(servers, err)
 	}
 	return conn, nil
+}
+
+// connectError says which servers were tried, without what their URLs have of passwords.
+func connectError(servers string, err error) error {
+	if malformed := (*url.Error)(nil); errors.As(err, &malformed) { // which quotes the URL, and its cause parts of it
+		return errors.New("natsbridge: connecting: one of the URLs can't be read: needs such as nats://127.0.0.1:4222")
+	}
+	if !errors.Is(err, nats.ErrNoServers) {
+		return fmt.Errorf("natsbridge: connecting: %w", explain(err))
+	}
+	var hosts []string
+	for server := range strings.SplitSeq(servers, ",") {
+		hosts = append(hosts, strings.TrimSpace(server[strings.LastIndexAny(server, "@/")+1:]))
+	}
+	return fmt.Errorf("natsbridge: connecting: no server answers at %s: does one run there? (%w)", strings.Join(hosts, ", "), err)
 }
 
 // Engine is the log in a NATS server or a cluster. Its methods may be called from any
@@ -161,14 +183,18 @@ func passing(err error) bool {
 // errNoLeader is a cluster's code for a time without a leader.
 const errNoLeader jetstream.ErrorCode = 10008
 
-// errAway is what calls return while there is no server.
-var errAway = errors.New("there is no connection to a server at present")
+// awayError is what calls return while there is no server. The client's own words are about
+// a buffer, which the bridge does without.
+type awayError struct{ error }
 
-// explain says what the client means when it has no connection: its words are those of a
-// buffer, which the bridge does without.
+func (awayError) Error() string { return "there is no connection to a server at present" }
+
+func (e awayError) Unwrap() error { return e.error }
+
+// explain says what the client means when it has no connection.
 func explain(err error) error {
 	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) {
-		return fmt.Errorf("%w (%w)", errAway, err)
+		return awayError{err}
 	}
 	return err
 }
