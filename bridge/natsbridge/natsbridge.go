@@ -15,8 +15,8 @@
 //	bucket CRISP      leases, positions, and who is in a group
 //
 // A server that runs by itself writes to its disk what it has acknowledged up to two
-// minutes later, unless its configuration says sync_interval: always. Without that, keep three
-// replicas, on machines that do not fail together.
+// minutes later, unless its configuration says sync_interval: always. Without that, keep
+// three replicas, on machines that do not fail together.
 package natsbridge
 
 import (
@@ -89,8 +89,9 @@ type stored struct {
 	members    jetstream.KeyValue
 }
 
-// New makes an engine of a connection, which stays the caller's to close, after all that uses the
-// engine. It asks the server nothing yet.
+// New makes an engine of a connection, which stays the caller's to close, after all that
+// uses the engine. It asks the server nothing yet. It is an error if conn is nil or an
+// option makes no sense.
 func New(conn *nats.Conn, options ...Option) (*Engine, error) {
 	if conn == nil {
 		return nil, errors.New("natsbridge: New(nil): needs a connection")
