@@ -84,12 +84,12 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 // begin makes what the group needs in the server, and joins it.
 func (c *Consumer) begin(ctx context.Context, s *stored) (m *membership, err error) {
 	for p := range s.partitions {
-		err := persist(ctx, func(ctx context.Context) error { return c.ensure(ctx, p) })
+		err := c.e.persist(ctx, func(ctx context.Context) error { return c.ensure(ctx, p) })
 		if err != nil {
 			return nil, err
 		}
 	}
-	err = persist(ctx, func(ctx context.Context) error {
+	err = c.e.persist(ctx, func(ctx context.Context) error {
 		m, err = c.join(ctx, s)
 		return err
 	})

@@ -143,20 +143,33 @@ const (
 	attemptTimeout = 5 * time.Second
 	// attemptPause is the time until it is sent again.
 	attemptPause = 200 * time.Millisecond
+	// patience is how long attempts may fail until that is logged.
+	patience = 2 * time.Second
 )
 
 // persist tries again what fails because no server answers, or a cluster has no leader,
 // until ctx ends.
-func persist(ctx context.Context, do func(ctx context.Context) error) error {
+func (e *Engine) persist(ctx context.Context, do func(ctx context.Context) error) error {
+	began, told := time.Now(), false
+	var last error
 	for {
 		err := attempt(ctx, do)
-		if err == nil || !passing(err) || ctx.Err() != nil {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil && last != nil:
+			return fmt.Errorf("%w (%w)", last, context.Cause(ctx))
+		case ctx.Err() != nil || !passing(err):
 			return err
+		}
+		last = err
+		if !told && time.Since(began) >= patience {
+			told = true
+			e.logger().Warn("natsbridge: the server does not do what it is asked; that is tried again", "error", err)
 		}
 		select {
 		case <-time.After(attemptPause):
 		case <-ctx.Done():
-			return err
 		}
 	}
 }
@@ -192,10 +205,13 @@ func (awayError) Error() string { return "there is no connection to a server at 
 
 func (e awayError) Unwrap() error { return e.error }
 
-// explain says what the client means when it has no connection.
+// explain says what the client means when it has no connection, or nobody answers.
 func explain(err error) error {
-	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) {
+	switch {
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
 		return awayError{err}
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
+		return fmt.Errorf("nobody answers for JetStream: is it enabled (nats-server -js), and have its servers a majority? (%w)", err)
 	}
 	return err
 }
