@@ -41,7 +41,7 @@ import (
 // At most 256 messages of a partition are in memory, and so many bytes ([WithMaxBytes]);
 // those of a conversation that waits take the room of others.
 //
-// Consume returns an error if the consumer does before ctx ends.
+// Consume returns an error if the consumer does before ctx ends, or if c or r is nil.
 func Consume(ctx context.Context, c Consumer, r *crisp.Router, opts ...ConsumeOption) error {
 	if c == nil || r == nil {
 		return errors.New("bridge: Consume: needs a consumer and a router")

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,16 +26,16 @@ type Gap struct {
 type Backfilled struct {
 	Gap           Gap    `json:"gap"`
 	Complete      bool   `json:"complete"`
-	Messages      int    `json:"messages"`
-	Conversations int    `json:"conversations"`
-	Requests      int    `json:"requests"`
+	Messages      int    `json:"messages"`        // that were fetched
+	Conversations int    `json:"conversations"`   // that were looked at
+	Requests      int    `json:"requests"`        // to the REST API
 	Error         string `json:"error,omitempty"` // why it is not complete
 }
 
 // Dropped are events that were received but not stored: see [crisp.Dropped].
 type Dropped struct {
-	Count int    `json:"count"`
-	Error string `json:"error"`
+	Count int    `json:"count"` // of events
+	Error string `json:"error"` // why they were not stored
 }
 
 // Stub stands for an event that was too large for the engine. It is in its
@@ -73,7 +74,7 @@ func ParseControl(m Message) (c Control, ok bool, err error) {
 	case m.Type == TypeDropped:
 		c = new(Dropped)
 	default:
-		return nil, true, fmt.Errorf("bridge: a control message of a type that this version does not know")
+		return nil, true, errors.New("bridge: a control message of a type that this version does not know: a newer one has stored it")
 	}
 	if err := json.Unmarshal(m.Data, c); err != nil {
 		return nil, true, fmt.Errorf("bridge: a control message of type %s can't be read", m.Type)

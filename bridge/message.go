@@ -23,9 +23,9 @@ type Message struct {
 	Stable bool
 	// Type is the event's name, such as "message:send", or that of a Control.
 	Type      string
-	WebsiteID string // empty if there is none
-	SessionID string // the conversation; empty if there is none
-	Time      time.Time
+	WebsiteID string    // empty if there is none
+	SessionID string    // the conversation; empty if there is none
+	Time      time.Time // when it happened, or was stored if it is a Control; zero if that is not known
 	// Source is how the event came to the bridge.
 	Source crisp.Source
 	// Trace has the W3C headers traceparent and tracestate, if there are any.
@@ -33,6 +33,7 @@ type Message struct {
 	// Stub is why Data is not the payload, but a stub in its place; empty if it is the
 	// payload.
 	Stub string
+	// Data is the JSON of the payload, of the Control or of the stub.
 	Data []byte
 }
 
@@ -68,8 +69,8 @@ func (m Message) Key() string {
 	return m.WebsiteID
 }
 
-// PartitionOf is the partition of a key, of so many, from 0: the key's FNV-1a hash of
-// 32 bits, modulo n. It panics if n is less than 1.
+// PartitionOf returns the partition, from 0, of a key in a log of n partitions: the key's
+// FNV-1a hash of 32 bits, modulo n. It panics if n is less than 1.
 func PartitionOf(key string, n int) int {
 	if n < 1 {
 		panic(fmt.Sprintf("bridge: PartitionOf: %d partitions: needs at least 1", n))

@@ -212,7 +212,7 @@ func (s *serving) drop(j *job, state jobState) {
 	*j = job{state: state} // it stays in order for a while, without what it says
 }
 
-// outOfHand stand for all messages that are no longer in hand.
+// outOfHand has what stands for any message that is no longer in hand.
 var outOfHand = map[jobState]*job{jobDone: {state: jobDone}, jobForgotten: {state: jobForgotten}}
 
 // trim forgets what is out of hand at the beginning; s.mu is held.

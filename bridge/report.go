@@ -68,7 +68,7 @@ func logError(ctx context.Context, err error) {
 type reporter struct {
 	onError func(context.Context, error)
 
-	mu     sync.Mutex           // guards outages
+	mu     sync.Mutex           // guards outage
 	outage map[string]time.Time // when an outage was told of last, by what failed
 }
 

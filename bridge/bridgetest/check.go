@@ -1,6 +1,7 @@
 package bridgetest
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"testing"
@@ -41,5 +42,20 @@ func eventually(t testing.TB, within time.Duration, holds func() bool, what stri
 			t.Fatalf("not within %s: %s", within, what)
 		}
 		must(t, pause(t.Context(), within/500))
+	}
+}
+
+// pause waits, or returns the cause of the context's end.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }

@@ -151,10 +151,10 @@ func groupsAreApart(t *testing.T, s *setup) {
 func feedLater(t *testing.T, s *setup) { mustPublish(t, s.Connect(t).Publisher(), said("later", 0)) }
 
 func slowHandlers(t *testing.T, s *setup) {
-	s.start(t, Config{Patience: time.Second})
+	s.start(t, Config{Patience: shortPatience})
 	patience := s.Limits().Patience
 	if patience == 0 {
-		patience = time.Second
+		patience = shortPatience
 	}
 	l := newLedger()
 	work(t, s, "group", func(ctx context.Context, w *worker, ev *crisp.MessageSend) error {

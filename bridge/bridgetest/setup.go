@@ -14,6 +14,9 @@ type setup struct {
 const (
 	defaultPartitions = 4
 	defaultPatience   = 30 * time.Second
+	// shortPatience is that of tests that wait until it is over. A busy machine must not make
+	// a member that works miss it.
+	shortPatience = 2 * time.Second
 	// enough is a time within which all that is waited for has come.
 	enough = time.Minute
 )

@@ -38,7 +38,8 @@ func (s *stored) get(ctx context.Context, subject string) (value, error) {
 	return value{data: msg.Data, revision: msg.Sequence, there: !gone}, nil
 }
 
-// put writes a key. With a ttl, it expires: [jetstream.KeyValue] has no call that keeps it so at an update.
+// put writes a key, which expires if there is a ttl: an update by [jetstream.KeyValue]
+// would take that away.
 func (e *Engine) put(ctx context.Context, subject string, data []byte, ttl time.Duration, options ...jetstream.PublishOpt) error {
 	if ttl > 0 {
 		options = append(options, jetstream.WithMsgTTL(wholeSeconds(ttl)))

@@ -16,10 +16,10 @@ import (
 // Consumer returns a member of a group, which begins with the oldest message of the log
 // when it is new. The group's name has 1 to 64 bytes.
 //
-// The members of a group share the partitions evenly: by what they are called, and who is
-// there, which they write to the bucket. A member gives a partition up when its handlers have ended,
-// or after the time of [WithHandover]. That two have it for a moment, because one does not
-// know of the other, the server prevents: it pins each partition's consumer to one client.
+// The members of a group share the partitions evenly. Each writes to the bucket that it is
+// there, and gives a partition up when its handlers have ended, or after the time of
+// [WithHandover]. The server keeps two from having one at a time that do not know of each
+// other: it pins each partition's consumer to one client.
 func (e *Engine) Consumer(group string) (*Consumer, error) {
 	if err := checkGroup(group); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ const (
 const pinGroup = "owner"
 
 // Consume is as [bridge.Consumer] says. It returns an error if the engine is not set up,
-// if the server refuses what it needs at the beginning, and when the connection was closed.
+// if the server refuses what it needs at the beginning, or when the connection was closed.
 // While no server answers, it waits.
 func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, p bridge.Partition)) error {
 	s, err := c.e.stored()
@@ -84,12 +84,12 @@ func (c *Consumer) Consume(ctx context.Context, serve func(ctx context.Context, 
 // begin makes what the group needs in the server, and joins it.
 func (c *Consumer) begin(ctx context.Context, s *stored) (m *membership, err error) {
 	for p := range s.partitions {
-		err := persist(ctx, func(ctx context.Context) error { return c.ensure(ctx, p) })
+		err := c.e.persist(ctx, func(ctx context.Context) error { return c.ensure(ctx, p) })
 		if err != nil {
 			return nil, err
 		}
 	}
-	err = persist(ctx, func(ctx context.Context) error {
+	err = c.e.persist(ctx, func(ctx context.Context) error {
 		m, err = c.join(ctx, s)
 		return err
 	})

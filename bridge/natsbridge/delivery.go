@@ -30,8 +30,8 @@ func (d *delivery) Attempt() int { return 0 }
 
 func (d *delivery) Patience() time.Duration { return d.p.c.e.cfg.ackWait }
 
-// Done sends the acknowledgement. It does not wait until the server has it: if it is lost, the message
-// comes again.
+// Done sends the acknowledgement. It does not wait until the server has it: if it is lost,
+// the message comes again.
 func (d *delivery) Done(context.Context) error {
 	if err := d.p.c.e.conn.Publish(d.msg.Reply, acknowledge); err != nil {
 		return fmt.Errorf("natsbridge: acknowledging: %w", explain(err))

@@ -12,8 +12,9 @@ import (
 )
 
 // Lease returns the lease of a name, which is the same in every process that uses this
-// log. Its clock is that of the servers, which count in seconds: a ttl is rounded up to whole ones, and the
-// end may come up to two seconds late. The clocks of a cluster's servers need to agree.
+// log. Its clock is that of the servers, which count in seconds: a ttl is rounded up to
+// whole ones, and the end may come up to two seconds late. The clocks of a cluster's
+// servers need to agree.
 func (e *Engine) Lease(name string) crisp.Lease {
 	return &lease{e, e.cfg.bucketPrefix() + "lease." + key(name)}
 }
@@ -26,7 +27,8 @@ type lease struct {
 // leaseAttempts is how often a lease is read and written when others write it, too.
 const leaseAttempts = 10
 
-// pauseBetween waits before another attempt: what somebody else is writing can't be read at once.
+// pauseBetween waits before another attempt: what somebody else is writing can't be read
+// at once.
 func pauseBetween(ctx context.Context, attempt int) {
 	if attempt == 0 {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// The headers that a dead letter has besides those of its message. groupHeader is also that of
-// a message in the log that is for one group only.
+// The headers that a dead letter has besides those of its message. A message in the log
+// that is for one group only has groupHeader, too.
 const (
 	groupHeader    = "crisp-group"
 	attemptsHeader = "crisp-attempts"
@@ -53,7 +53,8 @@ type DeadLetters struct {
 	group string
 }
 
-// ErrNoLetter is returned for the number of a dead letter that is not there.
+// ErrNoLetter is what errors match for the number of a dead letter that is not there, or
+// is another group's.
 var ErrNoLetter = errors.New("natsbridge: there is no such dead letter")
 
 // DeadLetters returns those of a group.
@@ -67,7 +68,8 @@ func (e *Engine) DeadLetters(group string) (*DeadLetters, error) {
 func (l *DeadLetters) subject() string { return l.e.cfg.letterPrefix() + key(l.group) }
 
 // List returns the letters, the oldest first: those behind the letter with the number
-// after, 0 for all; at most limit, if that is above 0.
+// after, 0 for all; at most limit, if that is above 0. With an error, it returns those
+// before it.
 func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Letter, error) {
 	s, err := l.e.stored()
 	if err != nil {
@@ -126,7 +128,8 @@ func (l *DeadLetters) get(ctx context.Context, sequence uint64) (*jetstream.RawS
 }
 
 // Replay puts a letter's message into the log again, for its group only, behind what is
-// there, and removes the letter.
+// there, and removes the letter. If it fails in between, a second call does not store the
+// message twice within ten minutes. The error matches [ErrNoLetter] if there is no letter.
 func (l *DeadLetters) Replay(ctx context.Context, sequence uint64) error {
 	s, err := l.e.stored()
 	if err != nil {
@@ -150,7 +153,7 @@ func (l *DeadLetters) Replay(ctx context.Context, sequence uint64) error {
 	return l.remove(ctx, s, sequence)
 }
 
-// Discard removes a letter.
+// Discard removes a letter. The error matches [ErrNoLetter] if it is not there.
 func (l *DeadLetters) Discard(ctx context.Context, sequence uint64) error {
 	s, err := l.e.stored()
 	if err != nil {

@@ -138,7 +138,7 @@ func (m *membership) hear(entry jetstream.KeyValueEntry) {
 }
 
 // hearSelf takes what this member has written itself. All hear all in one order: who
-// has written before it that he holds a partition, was heard by now. With m.mu.
+// has written before it that they hold a partition was heard by now. m.mu is held.
 func (m *membership) hearSelf(p presence) {
 	before := m.granted
 	m.granted = make(map[int]bool)
@@ -244,7 +244,8 @@ func (m *membership) claim(partition int) bool {
 	return false
 }
 
-// otherHolds reports whether another member, which is there, holds a partition. With m.mu.
+// otherHolds reports whether another member, which is there, holds a partition. m.mu
+// is held.
 func (m *membership) otherHolds(partition int) bool {
 	for _, o := range m.others {
 		if m.there(o) && slices.Contains(o.Holds, partition) {

@@ -15,8 +15,8 @@
 //	bucket CRISP      leases, positions, and who is in a group
 //
 // A server that runs by itself writes to its disk what it has acknowledged up to two
-// minutes later, unless its configuration says sync_interval: always. Without that, keep three
-// replicas, on machines that do not fail together.
+// minutes later, unless its configuration says sync_interval: always. Without that, keep
+// three replicas, on machines that do not fail together.
 package natsbridge
 
 import (
@@ -24,6 +24,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,20 +35,40 @@ import (
 	"github.com/crisp-go/crisp/bridge"
 )
 
-// Connect makes a connection as the bridge wants it: it reconnects forever, and returns
-// an error while it can't, rather than keep for later what is published. The options, such as
-// [nats.UserCredentials], [nats.Nkey], [nats.UserInfo], [nats.Token] and [nats.Secure], come
-// on top. It is the caller's to close.
-func Connect(url string, options ...nats.Option) (*nats.Conn, error) {
-	conn, err := nats.Connect(url, append([]nats.Option{
+// Connect makes a connection as the bridge wants it, which is the caller's to close: it
+// reconnects forever, and meanwhile what is published fails, rather than being kept for
+// later. The servers are URLs such as "nats://127.0.0.1:4222", with commas in between. The options, such as [nats.UserCredentials], [nats.Nkey],
+// [nats.UserInfo], [nats.Token] and [nats.Secure], come on top.
+//
+// It is an error if no server answers now; [nats.RetryOnFailedConnect] waits for one.
+func Connect(servers string, options ...nats.Option) (*nats.Conn, error) {
+	if servers == "" {
+		return nil, errors.New("natsbridge: connecting: needs the URL of a server, such as nats://127.0.0.1:4222")
+	}
+	conn, err := nats.Connect(servers, append([]nats.Option{
 		nats.Name("crisp-bridge"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
 	}, options...)...)
 	if err != nil {
-		return nil, fmt.Errorf("natsbridge: connecting: %w", explain(err))
+		return nil, connectError(servers, err)
 	}
 	return conn, nil
+}
+
+// connectError says which servers were tried, without what their URLs have of passwords.
+func connectError(servers string, err error) error {
+	if malformed := (*url.Error)(nil); errors.As(err, &malformed) { // which quotes the URL, and its cause parts of it
+		return errors.New("natsbridge: connecting: one of the URLs can't be read: needs such as nats://127.0.0.1:4222")
+	}
+	if !errors.Is(err, nats.ErrNoServers) {
+		return fmt.Errorf("natsbridge: connecting: %w", explain(err))
+	}
+	var hosts []string
+	for server := range strings.SplitSeq(servers, ",") {
+		hosts = append(hosts, strings.TrimSpace(server[strings.LastIndexAny(server, "@/")+1:]))
+	}
+	return fmt.Errorf("natsbridge: connecting: no server answers at %s: does one run there? (%w)", strings.Join(hosts, ", "), err)
 }
 
 // Engine is the log in a NATS server or a cluster. Its methods may be called from any
@@ -67,8 +89,9 @@ type stored struct {
 	members    jetstream.KeyValue
 }
 
-// New makes an engine of a connection, which stays the caller's to close, after all that uses the
-// engine. It asks the server nothing yet.
+// New makes an engine of a connection, which stays the caller's to close, after all that
+// uses the engine. It asks the server nothing yet. It is an error if conn is nil or an
+// option makes no sense.
 func New(conn *nats.Conn, options ...Option) (*Engine, error) {
 	if conn == nil {
 		return nil, errors.New("natsbridge: New(nil): needs a connection")
@@ -120,20 +143,33 @@ const (
 	attemptTimeout = 5 * time.Second
 	// attemptPause is the time until it is sent again.
 	attemptPause = 200 * time.Millisecond
+	// patience is how long attempts may fail until that is logged.
+	patience = 2 * time.Second
 )
 
 // persist tries again what fails because no server answers, or a cluster has no leader,
 // until ctx ends.
-func persist(ctx context.Context, do func(ctx context.Context) error) error {
+func (e *Engine) persist(ctx context.Context, do func(ctx context.Context) error) error {
+	began, told := time.Now(), false
+	var last error
 	for {
 		err := attempt(ctx, do)
-		if err == nil || !passing(err) || ctx.Err() != nil {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil && last != nil:
+			return fmt.Errorf("%w (%w)", last, context.Cause(ctx))
+		case ctx.Err() != nil || !passing(err):
 			return err
+		}
+		last = err
+		if !told && time.Since(began) >= patience {
+			told = true
+			e.logger().Warn("natsbridge: the server does not do what it is asked; that is tried again", "error", err)
 		}
 		select {
 		case <-time.After(attemptPause):
 		case <-ctx.Done():
-			return err
 		}
 	}
 }
@@ -161,14 +197,21 @@ func passing(err error) bool {
 // errNoLeader is a cluster's code for a time without a leader.
 const errNoLeader jetstream.ErrorCode = 10008
 
-// errAway is what calls return while there is no server.
-var errAway = errors.New("there is no connection to a server at present")
+// awayError is what calls return while there is no server. The client's own words are about
+// a buffer, which the bridge does without.
+type awayError struct{ error }
 
-// explain says what the client means when it has no connection: its words are those of a
-// buffer, which the bridge does without.
+func (awayError) Error() string { return "there is no connection to a server at present" }
+
+func (e awayError) Unwrap() error { return e.error }
+
+// explain says what the client means when it has no connection, or nobody answers.
 func explain(err error) error {
-	if errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrDisconnected) {
-		return fmt.Errorf("%w (%w)", errAway, err)
+	switch {
+	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrDisconnected):
+		return awayError{err}
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
+		return fmt.Errorf("nobody answers for JetStream: is it enabled (nats-server -js), and have its servers a majority? (%w)", err)
 	}
 	return err
 }

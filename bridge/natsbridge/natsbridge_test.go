@@ -45,9 +45,21 @@ func TestNewRefusesNonsense(t *testing.T) {
 	}
 }
 
-func TestConnectWithoutAServer(t *testing.T) {
-	_, err := Connect("nats://127.0.0.1:1")
-	assert.ErrorContains(t, err, "natsbridge: connecting")
+// What Connect fails at says where, and nothing of passwords.
+func TestConnectErrors(t *testing.T) {
+	for servers, says := range map[string]string{
+		"":                               "needs the URL of a server, such as nats://127.0.0.1:4222",
+		"nats://127.0.0.1:1":             "no server answers at 127.0.0.1:1: does one run there?",
+		"127.0.0.1:1, nats://[::1]:1":    "no server answers at 127.0.0.1:1, [::1]:1: does one run there?",
+		"nats://bot:pass-word@[::1]:1":   "no server answers at [::1]:1: does one run there?",
+		"nats://bot:pass-word@[::1":      "one of the URLs can't be read",
+		"nats://bot:pass-%zz-word@[::1]": "one of the URLs can't be read",
+		"nats://bot:pass-word":           "one of the URLs can't be read",
+	} {
+		_, err := Connect(servers)
+		require.ErrorContains(t, err, "natsbridge: connecting: "+says, servers)
+		assert.NotContains(t, err.Error(), "pass")
+	}
 }
 
 func TestCheckServer(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Option is a setting of an [Engine].
+// Option is a setting of an [Engine]. [New] returns an error for a value that makes no sense.
 type Option interface{ apply(c *config) error }
 
 type option func(c *config) error
@@ -53,12 +53,12 @@ const (
 var prefixes = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
 
 // WithPrefix sets what the subjects begin with, and in capitals the names of streams and
-// bucket, so that several logs have room in one server; "crisp" otherwise. It is of letters, digits,
-// hyphens, and dots between them.
+// bucket, so that several logs have room in one server; "crisp" otherwise. It is of letters,
+// digits, hyphens, and dots between them, 64 bytes at most.
 func WithPrefix(prefix string) Option {
 	return option(func(c *config) error {
 		if !prefixes.MatchString(prefix) || len(prefix) > 64 {
-			return fmt.Errorf("natsbridge: WithPrefix(%q): needs letters, digits, hyphens, and dots between them, 64 at most", prefix)
+			return fmt.Errorf("natsbridge: WithPrefix(%q): needs letters, digits, hyphens, and dots between them, 64 bytes at most", prefix)
 		}
 		c.prefix = prefix
 		return nil
@@ -66,8 +66,8 @@ func WithPrefix(prefix string) Option {
 }
 
 // WithPartitions sets into how many partitions a new log is divided, and that one that is
-// there has as many; from 1 to 256. Otherwise a new one has 16. The number can't be changed later:
-// it says where the messages of a conversation are.
+// there has as many; from 1 to 256. Otherwise a new one has 16. The number can't be changed
+// later: it says where the messages of a conversation are.
 func WithPartitions(n int) Option {
 	return option(func(c *config) error {
 		if n < 1 || n > mostPartitions {
@@ -90,21 +90,22 @@ func WithReplicas(n int) Option {
 	})
 }
 
-// WithMaxAge sets how long messages are kept, handled or not; 0 = forever. Otherwise those
-// of a new log are kept for 7 days.
+// WithMaxAge sets how long messages are kept, handled or not: a minute or more; 0 = forever.
+// Otherwise those of a new log are kept for 7 days.
 func WithMaxAge(age time.Duration) Option {
 	return option(func(c *config) error {
 		if age < 0 || age > 0 && age < time.Minute {
-			return fmt.Errorf("natsbridge: WithMaxAge(%s): needs a minute or more, or 0 for ever", age)
+			return fmt.Errorf("natsbridge: WithMaxAge(%s): needs a minute or more, or 0 to keep them forever", age)
 		}
 		c.maxAge = &age
 		return nil
 	})
 }
 
-// WithMaxBytes sets how many bytes the log may have on the disk of each server; 0 = as
-// many as there is room. The oldest messages make room for new ones, handled or not. Without
-// it, a new log has no such limit, and takes nothing more when the server is full.
+// WithMaxBytes sets how many bytes the log may have on the disk of each server, 1 MiB or
+// more; 0 = as many as there is room. The oldest messages make room for new ones, handled or
+// not. Without it, a new log has no such limit, and takes nothing more when the server is
+// full.
 func WithMaxBytes(n int64) Option {
 	return option(func(c *config) error {
 		if n < 0 || n > 0 && n < 1<<20 {
@@ -116,8 +117,8 @@ func WithMaxBytes(n int64) Option {
 }
 
 // WithMemberTTL sets after what time a member of a group that is not heard of is taken for
-// dead, so that others take over its partitions; 10 s otherwise, at least 1 s. It is the same in
-// all members.
+// dead, so that others take over its partitions; 10 s otherwise, at least 1 s. It has to be
+// the same in all members.
 func WithMemberTTL(ttl time.Duration) Option {
 	return option(func(c *config) error {
 		if ttl < time.Second {
@@ -129,7 +130,8 @@ func WithMemberTTL(ttl time.Duration) Option {
 }
 
 // WithAckWait sets how long a message may be in hand without a word; then it comes again.
-// 30 s otherwise, at least 1 s. [bridge.Consume] sends that word for handlers that take longer.
+// 30 s otherwise, at least 1 s. [bridge.Consume] sends that word for handlers that take
+// longer.
 func WithAckWait(wait time.Duration) Option {
 	return option(func(c *config) error {
 		if wait < time.Second {
@@ -152,8 +154,8 @@ func WithHandover(wait time.Duration) Option {
 	})
 }
 
-// WithLogger sets where to say what is wrong for a while, such as that the server does not answer;
-// [slog.Default] otherwise.
+// WithLogger sets where to say what is wrong for a while, such as that the server does not
+// answer; [slog.Default] otherwise.
 func WithLogger(logger *slog.Logger) Option {
 	return option(func(c *config) error {
 		if logger == nil {

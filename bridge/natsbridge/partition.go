@@ -14,14 +14,15 @@ import (
 
 // partition is one that is this member's, for the time of its tenure.
 //
-// The server hands the messages of a consumer to the client that it has pinned. In what
-// order, is certain only as long as nothing unusual happens: to a new client, it first sends what is new,
-// and then again what the one before has not done; what it sent into a connection that
-// broke comes again after the time for acknowledgements, behind what came later. So the
-// partition has courses. At the beginning of each, the server resets the consumer: it begins again
-// behind the last message before which all are done. Then it numbers what it sends from 1.
-// A message with another number than the next, one that comes again, another pin, or a new connection
-// end the course: what is in the buffer is dropped, and what was returned is to be forgotten.
+// The server hands the messages of a consumer to the client that it has pinned, in order
+// only as long as nothing unusual happens: to a new client, it first sends what is new, and
+// then again what the one before has not done; what it sent into a connection that broke
+// comes again after the time for acknowledgements, behind what came later. So the partition
+// has courses. At the beginning of each, the server resets the consumer: it begins again
+// behind the last message up to which all are done, and numbers what it sends from 1. The
+// course ends with a message of another number than the next, one that comes again, another
+// pin, or a new connection: what is in the buffer is dropped, and what was returned is to be
+// forgotten.
 type partition struct {
 	c      *Consumer
 	number int
@@ -178,8 +179,9 @@ func (p *partition) pinned(ctx context.Context) (pin string, inHand int, err err
 	return pin, info.NumAckPending, nil
 }
 
-// claim frees what a client had in hand that is no longer pinned. The server pins another only
-// when it has a message for it: if there is no new one, that would be when the time for acknowledgements is over.
+// claim frees what a client had in hand that is no longer pinned. The server pins another
+// only when it has a message for it: if there is no new one, that would be when the time for
+// acknowledgements is over.
 func (p *partition) claim(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.refresh())
 	defer cancel()

@@ -25,8 +25,8 @@ const errTooLarge jetstream.ErrorCode = 10054
 const room = 2 << 10
 
 // Publish is as [bridge.Publisher] says. The server knows a message again by its ID for
-// ten minutes, also one that is not stable: the random ID of an event is the same when a publication
-// is tried again.
+// ten minutes, also one that is not stable: the random ID of an event is the same when a
+// publication is tried again.
 func (p *publisher) Publish(ctx context.Context, m bridge.Message) error {
 	s, err := p.e.stored()
 	if err != nil {

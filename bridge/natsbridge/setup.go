@@ -18,10 +18,13 @@ const partitionsKey = "crisp-partitions"
 var leastServer = [2]int{2, 14}
 
 // Setup makes in the server what is not there yet, and checks what is. It may be called
-// by any number of processes at once, and again. A log that is there gets those settings that
-// the engine was given, but it is an error if it has another number of partitions.
-// While no server answers, it tries again until ctx ends.
-func (e *Engine) Setup(ctx context.Context) error { return persist(ctx, e.setup) }
+// by any number of processes at once, and again. A log that is there gets those settings
+// that the engine was given. While no server answers, it tries again until ctx ends, and
+// logs that ([WithLogger]).
+//
+// It is an error if the server is too old, if the log has another number of partitions, or
+// if what has its name is somebody else's.
+func (e *Engine) Setup(ctx context.Context) error { return e.persist(ctx, e.setup) }
 
 func (e *Engine) setup(ctx context.Context) error {
 	if err := checkServer(e.conn.ConnectedServerVersion()); err != nil {

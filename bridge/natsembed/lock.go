@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// ErrInUse is returned by [Start] for a folder that another server uses.
+// ErrInUse is what errors of [Start] match for a folder that another server uses.
 var ErrInUse = errors.New("natsembed: another server uses the folder")
 
 // folderLock is a lock that ends with the process at the latest.

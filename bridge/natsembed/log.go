@@ -11,8 +11,8 @@ import (
 type serverLog struct {
 	logger *slog.Logger // nil = the default one, from warnings on
 
-	mu   sync.Mutex
-	last string // the last error
+	mu   sync.Mutex // guards last
+	last string     // the last error
 }
 
 func (l *serverLog) log(level slog.Level, format string, v []any) {

@@ -31,10 +31,11 @@ type Options struct {
 	// Dir is the folder for the log, which is made if it is not there. What is in it is for
 	// its owner's eyes only. One server at a time uses it.
 	Dir string
-	// MaxStore is how many bytes the log may have on the disk, at least 1 MiB; 0 = 10 GiB. When it is full,
-	// the server takes nothing more.
+	// MaxStore is how many bytes the log may have on the disk, at least 1 MiB; 0 = 10 GiB.
+	// When it is full, the server takes nothing more.
 	MaxStore int64
-	// MaxPayload is how many bytes a message may have, with its headers; 0 = 8 MiB, at most 64 MiB.
+	// MaxPayload is how many bytes a message may have, with its headers, at most 64 MiB;
+	// 0 = 8 MiB.
 	MaxPayload int
 	// Listen is a TCP address of loopback, such as "127.0.0.1:4222", for other programs on
 	// this machine; any of them may read and write all there is. Port 0 stands for one that
@@ -60,8 +61,9 @@ type Server struct {
 	lock   *folderLock
 }
 
-// Start starts a server, which runs until [Server.Shutdown]. It returns [ErrInUse] if
-// another server uses the folder.
+// Start starts a server, which runs until [Server.Shutdown]. The error matches [ErrInUse]
+// if another server uses the folder; others say which option is wrong, or why the server
+// does not run as it was told to. A log that was not closed in order may take a minute.
 func Start(o Options) (*Server, error) {
 	settings, err := o.settings()
 	if err != nil {

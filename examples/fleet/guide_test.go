@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
@@ -12,8 +14,8 @@ import (
 // The code of docs/scaling.md, word for word, so that it is known to compile.
 var _ = []any{scalingWorker, scalingEmbedded, scalingControl}
 
-func scalingWorker(ctx context.Context, url string, router *crisp.Router) error {
-	conn, err := natsbridge.Connect(url)
+func scalingWorker(ctx context.Context, router *crisp.Router) error {
+	conn, err := natsbridge.Connect("nats://127.0.0.1:4222") // engine.listen of the bridge, or NATS servers
 	if err != nil {
 		return err
 	}
@@ -33,6 +35,8 @@ func scalingWorker(ctx context.Context, url string, router *crisp.Router) error 
 }
 
 func scalingEmbedded(ctx context.Context, client *crisp.Client, handlers *crisp.Router) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	server, err := natsembed.Start(natsembed.Options{Dir: "/var/lib/mybot"})
 	if err != nil {
 		return err
@@ -54,18 +58,25 @@ func scalingEmbedded(ctx context.Context, client *crisp.Client, handlers *crisp.
 	if err != nil {
 		return err
 	}
-	go bridge.Consume(ctx, consumer, handlers) //nolint:errcheck // it ends with ctx
 
-	router := crisp.NewRouter()
+	router := crisp.NewRouter() // stores events; another one, handlers, handles them
 	in := bridge.Publish(router, engine.Publisher())
 	rtm, err := client.NewRTM(router,
 		crisp.WithPosition(engine.Position("rtm")),
 		crisp.WithBackfill(crisp.Backfill{}),
+		crisp.WithDrainTimeout(5*time.Second), // to store what was received
 		crisp.WithHooks(in.Hooks(ctx)))
 	if err != nil {
 		return err
 	}
-	return rtm.Run(ctx)
+	consumed := make(chan error, 1)
+	go func() {
+		defer stop() // neither goes on without the other
+		consumed <- bridge.Consume(ctx, consumer, handlers)
+	}()
+	err = rtm.Run(ctx)
+	stop()
+	return errors.Join(err, <-consumed) // the engine ends after all handlers
 }
 
 func scalingControl(ctx context.Context, consumer bridge.Consumer, router *crisp.Router, refresh func(context.Context, *bridge.Gap) error) error {

@@ -22,9 +22,7 @@ func TestMain(m *testing.M) {
 
 func TestDemo(t *testing.T) {
 	var out bytes.Buffer
-	began := time.Now()
 	require.NoError(t, demo(t.Context(), &out), out.String())
-	assert.Less(t, time.Since(began), 15*time.Second)
 	assert.Contains(t, out.String(), "worker-2 is killed\n")
 	assert.Regexp(t, `worker-1 handled \d+ messages\nworker-2 handled \d+ messages\nworker-3 handled \d+ messages\n`+
 		`144 messages of 24 conversations: 0 lost, \d+ handled twice, 0 conversations out of order\n$`, out.String())

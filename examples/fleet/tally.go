@@ -56,8 +56,8 @@ func (t *tally) missing() (n int, changed <-chan struct{}) {
 }
 
 // firsts returns the messages of each conversation in the order in which they were
-// handled first, and how many were handled again. A visitor has no say in what was not
-// said.
+// handled first, and how many were handled again. What no visitor has said does not count.
+// t.mu is held.
 func (t *tally) firsts() (again int, order map[string][]int64) {
 	order = make(map[string][]int64)
 	byTime := slices.SortedStableFunc(slices.Values(t.handled), func(a, b handled) int { return a.At.Compare(b.At) })
@@ -72,7 +72,7 @@ func (t *tally) firsts() (again int, order map[string][]int64) {
 	return again, order
 }
 
-// summary is the outcome.
+// summary is what has become of all that visitors said.
 type summary struct {
 	conversations, messages int
 	missing                 int

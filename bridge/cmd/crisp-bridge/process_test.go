@@ -333,14 +333,13 @@ func TestKafka(t *testing.T) {
 	_ = answer.Body.Close()
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 
-	var out string
-	leader.await("stored", func() bool {
-		out, _ = run(t, engine, "tail", "--from", "oldest", "--event", "message:send", "--format", "json")
-		return strings.Count(out, `"type":"message:send"`) == 2
-	})
+	both := func(out string) bool { return strings.Count(out, `"type":"message:send"`) == 2 }
+	out, code := runUntil(t, both, engine, "tail", "--from", "oldest", "--event", "message:send", "--format", "json")
+	assert.Zero(t, code, out)
+	assert.True(t, both(out), out)
 	assert.Contains(t, out, `"content":"by RTM"`)
 	assert.Contains(t, out, `"source":"webhook"`)
-	out, code := run(t, engine, "dlq", "list", "bots")
+	out, code = run(t, engine, "dlq", "list", "bots")
 	assert.Zero(t, code, out)
 	leader.signal(syscall.SIGTERM)
 	assert.Zero(t, leader.wait())
@@ -443,17 +442,40 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	assert.Less(t, time.Since(asked), 5*time.Second)
 }
 
-// run runs a command until it ends, or, if it does not end by itself, for a second. Its
-// environment has nothing but variables that are given.
+// run runs a command until it ends. Its environment has nothing but variables that are
+// given.
 func run(t *testing.T, vars []string, args ...string) (out string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	return runUntil(t, func(string) bool { return false }, vars, args...)
+}
+
+// runUntil is run, but interrupts the command once it has written enough.
+func runUntil(t *testing.T, enough func(out string) bool, vars []string, args ...string) (out string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(slices.Clone(vars), asProgram+"=1", "GORACE=atexit_sleep_ms=0")
-	text, _ := cmd.CombinedOutput() // its code tells
-	return string(text), cmd.ProcessState.ExitCode()
+	written := &watchedLog{enough: enough, stop: cancel}
+	cmd.Stdout, cmd.Stderr = written, written
+	_ = cmd.Run() // its code tells
+	return written.String(), cmd.ProcessState.ExitCode()
+}
+
+// watchedLog is a log that stops whoever writes it once there is enough.
+type watchedLog struct {
+	log
+	enough func(text string) bool
+	stop   func()
+}
+
+func (l *watchedLog) Write(p []byte) (int, error) {
+	n, err := l.log.Write(p)
+	if l.enough(l.String()) {
+		l.stop()
+	}
+	return n, err
 }
 
 // TestCommandsReachABridgeThatRuns: the embedded engine is one process's, which lets
@@ -477,11 +499,12 @@ func TestCommandsReachABridgeThatRuns(t *testing.T) {
 	out, code = run(t, engine, "dlq", "list", "bots")
 	require.Zero(t, code, out)
 	assert.Empty(t, out)
-	out, code = run(t, engine, "tail", "--from", "oldest", "--event", "message:send", "--conversation", visitor.SessionID)
+	line := func(out string) bool { return strings.HasSuffix(out, "\n") }
+	out, code = runUntil(t, line, engine, "tail", "--from", "oldest", "--event", "message:send", "--conversation", visitor.SessionID)
 	require.Zero(t, code, out)
 	assert.Equal(t, 1, strings.Count(out, "\n"), out)
 	assert.Contains(t, out, `hello\x1b[2J`)
-	out, code = run(t, engine, "tail", "--from", "1h", "--format", "json", "--event", "message:send")
+	out, code = runUntil(t, line, engine, "tail", "--from", "1h", "--format", "json", "--event", "message:send")
 	require.Zero(t, code, out)
 	assert.Contains(t, out, `"session_id":"`+visitor.SessionID+`"`)
 	assert.Contains(t, out, `"content":"hello\u001b[2J"`)

@@ -149,7 +149,6 @@ func measureMembers(t *testing.T, n int) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var all sync.WaitGroup
-		ready := make(chan struct{})
 		began := time.Now()
 		for range members {
 			member, _ := server.engine(t)
@@ -159,10 +158,7 @@ func measureMembers(t *testing.T, n int) {
 				one <- struct{}{}
 				time.Sleep(5 * time.Millisecond)
 				<-one
-				switch handled.Add(1) {
-				case 1:
-					close(ready)
-				case int64(n):
+				if handled.Add(1) == int64(n) {
 					close(over)
 				}
 				return nil
@@ -171,7 +167,6 @@ func measureMembers(t *testing.T, n int) {
 			require.NoError(t, err)
 			all.Go(func() { assert.NoError(t, bridge.Consume(ctx, consumer, router)) })
 		}
-		<-ready
 		<-over
 		d := time.Since(began)
 		cancel()

@@ -1,9 +1,12 @@
 package test
 
 import (
+	"context"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -107,6 +110,41 @@ func TestWithoutSetup(t *testing.T) {
 		assert.ErrorContains(t, err, "call Setup first")
 	}
 }
+
+// A server without JetStream is no reason to be silent until JetStream is there.
+func TestSetupWithoutJetStream(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{DontListen: true, NoSigs: true, NoLog: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(s.WaitForShutdown)
+	t.Cleanup(s.Shutdown)
+	conn, err := nats.Connect("", nats.InProcessServer(s))
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	logged := make(chan string, 1)
+	engine, err := natsbridge.New(conn, natsbridge.WithLogger(slog.New(slog.NewTextHandler(writerFunc(func(line []byte) (int, error) {
+		logged <- string(line)
+		return len(line), nil
+	}), nil))))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), enough)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- engine.Setup(ctx) }()
+	select {
+	case line := <-logged:
+		assert.Contains(t, line, "is it enabled (nats-server -js)")
+	case err := <-ended:
+		require.FailNow(t, "it has ended", err)
+	}
+	cancel()
+	assert.ErrorContains(t, <-ended, "nobody answers for JetStream")
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
 // Without a server, calls say so, and what they were for.
 func TestAway(t *testing.T) {

@@ -16,12 +16,13 @@ func TestALeaseEndsAfterItWasRenewed(t *testing.T) {
 	t.Parallel()
 	e := newEmbedded(t, 1, 0)
 	lease := connect(t, e).Lease("rtm")
+	var renewed time.Time
 	for range 2 {
+		renewed = time.Now()
 		held, err := lease.Acquire(t.Context(), "one", time.Second)
 		require.NoError(t, err)
 		require.True(t, held)
 	}
-	renewed := time.Now()
 	require.Eventually(t, func() bool {
 		held, err := lease.Acquire(t.Context(), "two", time.Second)
 		return assert.NoError(t, err) && held

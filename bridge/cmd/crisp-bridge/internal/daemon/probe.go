@@ -18,7 +18,7 @@ const (
 type probe struct {
 	ping func(context.Context) error
 
-	mu    sync.Mutex // guards what follows, and has all but one wait
+	mu    sync.Mutex // guards what follows; held while one asks, so that others wait for the answer
 	asked time.Time
 	err   error
 }

@@ -98,6 +98,9 @@ func (e *natsEngine) Position(name string) crisp.PositionStore { return e.log.Po
 
 // Ping asks the server that leads the log's stream.
 func (e *natsEngine) Ping(ctx context.Context) error {
+	if !e.conn.IsConnected() {
+		return errors.New("there is no connection to a server at present")
+	}
 	_, err := e.js.Stream(ctx, e.name)
 	return err
 }
