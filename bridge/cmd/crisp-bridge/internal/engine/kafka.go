@@ -114,7 +114,9 @@ func (e *kafkaEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge
 				return
 			}
 			for records := fetches.RecordIter(); !records.Done(); {
-				if !yield(messageOf(records.Next())) {
+				if m, err := messageOf(records.Next()); err != nil {
+					leaveOut(err)
+				} else if !yield(m, nil) {
 					return
 				}
 			}

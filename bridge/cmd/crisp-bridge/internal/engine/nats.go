@@ -132,7 +132,9 @@ func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.
 			for name := range msg.Headers() {
 				attributes[name] = msg.Headers()[name][0]
 			}
-			if !yield(bridge.ParseMessage(attributes, msg.Data())) {
+			if m, err := bridge.ParseMessage(attributes, msg.Data()); err != nil {
+				leaveOut(err)
+			} else if !yield(m, nil) {
 				return
 			}
 		}
