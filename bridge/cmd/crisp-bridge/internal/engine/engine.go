@@ -50,4 +50,6 @@ type Letter struct {
 var ErrUnreachable = errors.New("the engine is not reachable")
 
 // leaveOut tells of what somebody else has written to the log.
-func leaveOut(err error) { slog.Warn("a message of the log can't be read, and is left out", "error", err) }
+func leaveOut(err error) {
+	slog.Warn("a message of the log can't be read, and is left out", "error", err)
+}
