@@ -57,6 +57,7 @@ const (
 // Server is a NATS server that runs. Its methods may be called from any goroutine.
 type Server struct {
 	server *server.Server
+	said   *serverLog
 	lock   *folderLock
 }
 
@@ -74,11 +75,12 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(settings, o.Logger)
+	said := &serverLog{logger: o.Logger, failed: make(chan struct{})}
+	s, err := start(settings, said)
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
 	}
-	return &Server{s, lock}, nil
+	return &Server{s, said, lock}, nil
 }
 
 func (o Options) settings() (*server.Options, error) {
@@ -148,13 +150,12 @@ func makePrivate(outer, inner string) error {
 	return nil
 }
 
-func start(settings *server.Options, logger *slog.Logger) (*server.Server, error) {
+func start(settings *server.Options, said *serverLog) (*server.Server, error) {
 	want := *settings // the server writes to what it gets
 	s, err := server.NewServer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("natsembed: the server does not take its settings: %w", err)
 	}
-	said := &serverLog{logger: logger}
 	s.SetLoggerV2(said, false, false, false)
 	s.Start()
 	if err := check(s, &want, said); err != nil {
@@ -206,6 +207,11 @@ func (s *Server) URL() string {
 	}
 	return ""
 }
+
+// Failed returns a channel that is closed when the server could not write to its folder:
+// the disk may be full. What it was writing to takes nothing more then, also when there is room
+// again: shut the server down, and start another.
+func (s *Server) Failed() <-chan struct{} { return s.said.failed }
 
 // Shutdown ends the server, with everything on the disk that it has acknowledged, and
 // returns once it has ended or ctx has. Close connections, or drain them, before. The folder is
