@@ -3,8 +3,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/natsembed"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
@@ -71,4 +76,52 @@ func TestALeaderThatIsStoppedForLongerThanItsLease(t *testing.T) {
 		}
 	}
 	t.Logf("%d gaps; order: %s", gaps, strings.Join(stored(), ", "))
+}
+
+// TestAFullDiskEndsTheBridge: the embedded engine takes nothing more, also when there is
+// room again, until it is opened anew. A limit for the size of files stands for the disk's.
+func TestAFullDiskEndsTheBridge(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	dir := t.TempDir()
+	p := start(t, srv, "CRISP_BRIDGE_ENGINE_DIR="+dir, limitOfFiles+"=2097152")
+	require.NoError(t, srv.WaitAuthenticated(t.Context()))
+	visitor := srv.Visitor()
+	var want []string
+	for i := range 40 {
+		want = append(want, fmt.Sprint(i, strings.Repeat(" and so on", 10_000)))
+		visitor.Say(want[i])
+	}
+	assert.Equal(t, 1, p.wait())
+	assert.Contains(t, p.out.String(), "is its disk full?")
+	assert.NotContains(t, p.out.String(), "and so on")
+
+	q := start(t, srv, "CRISP_BRIDGE_ENGINE_DIR="+dir)
+	q.await("filled", func() bool {
+		_, body := q.get("/metrics")
+		return strings.Contains(body, `crisp_bridge_backfills_total{outcome="complete"} 1`)
+	})
+	q.signal(syscall.SIGTERM)
+	require.Zero(t, q.wait())
+	log, err := natsembed.Start(natsembed.Options{Dir: dir})
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, log.Shutdown(context.Background())) }()
+	assert.Equal(t, want, texts(t, messages(t, log))[visitor.SessionID])
+}
+
+// limitOfFiles is how many bytes a file may have, for a program of this test.
+const limitOfFiles = "BRIDGE_TEST_FILES"
+
+func init() {
+	text := os.Getenv(limitOfFiles)
+	if text == "" {
+		return
+	}
+	bytes, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+		panic(err)
+	}
 }

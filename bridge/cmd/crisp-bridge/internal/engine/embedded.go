@@ -50,6 +50,9 @@ func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, own
 // defaultStore is how many bytes the embedded engine takes unless it is told.
 const defaultStore = 10 << 30
 
+// Failed is closed when the server can't write to its folder.
+func (e *embedded) Failed() <-chan struct{} { return e.server.Failed() }
+
 // Close ends the server after the connection, with all on the disk.
 func (e *embedded) Close(ctx context.Context) error {
 	return errors.Join(e.natsEngine.Close(ctx), e.server.Shutdown(ctx))

@@ -22,6 +22,10 @@ type Engine interface {
 	// Ping returns nil if the engine takes messages now, as far as can be told.
 	Ping(ctx context.Context) error
 
+	// Failed returns a channel that is closed when an engine that runs in this process takes
+	// nothing more until it is opened again; nil for any other.
+	Failed() <-chan struct{}
+
 	// Read returns the messages of the log from a time on, and goes on with those that
 	// come, until ctx ends. Those of a conversation are in order. What is no message of the
 	// bridge's is logged and left out.

@@ -102,6 +102,9 @@ func (e *natsEngine) Ping(ctx context.Context) error {
 	return err
 }
 
+// Failed is nil: the servers are others'.
+func (*natsEngine) Failed() <-chan struct{} { return nil }
+
 func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error] {
 	return func(yield func(bridge.Message, error) bool) {
 		options := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
