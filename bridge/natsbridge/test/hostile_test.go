@@ -3,13 +3,17 @@ package test
 import (
 	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/natsbridge"
 )
 
 // No name keeps a message out of the log, or others: the server closes connections over
@@ -69,4 +73,45 @@ func TestAttributesThatAreTooLarge(t *testing.T) {
 	var tooLarge *bridge.TooLargeError
 	require.ErrorAs(t, p.Publisher().Publish(t.Context(), m), &tooLarge)
 	require.NoError(t, p.Publisher().Publish(t.Context(), message("a", 1)))
+}
+
+// A handler that hangs keeps its partition from nobody: nor from its own member, when the one
+// that had it meanwhile has gone.
+func TestAHandlerThatHangsWhileItsPartitionComesBack(t *testing.T) {
+	t.Parallel()
+	e := newEmbedded(t, 1, 0)
+	short := []natsbridge.Option{natsbridge.WithHandover(100 * time.Millisecond), natsbridge.WithMemberTTL(time.Second)}
+	p, q := connect(t, e, short...), connect(t, e, short...)
+	publish(t, p, "a", 0, 1)
+	taken, finish := make(chan struct{}), make(chan struct{})
+	var hung atomic.Bool
+	var after got
+	first := join(t, p, "group", func(ctx context.Context, part bridge.Partition) {
+		if hung.Swap(true) {
+			after.note(always)(ctx, part)
+			return
+		}
+		_, err := part.Next(ctx)
+		assert.NoError(t, err)
+		close(taken)
+		<-finish
+	})
+	end := sync.OnceFunc(func() { close(finish) })
+	t.Cleanup(end)
+	<-taken
+	for { // until the other has been given the only partition
+		var others got
+		second := join(t, q, "group", others.note(never))
+		took := func() bool { return len(others.list()) > 0 }
+		for begun := time.Now(); !took() && time.Since(begun) < 2*time.Second; {
+			time.Sleep(5 * time.Millisecond)
+		}
+		second.leave()
+		if took() {
+			break
+		}
+	}
+	after.eventually(t, ids("a", 0, 1))
+	end()
+	first.leave()
 }
