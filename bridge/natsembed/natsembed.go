@@ -32,7 +32,8 @@ type Options struct {
 	// its owner's eyes only. One server at a time uses it.
 	Dir string
 	// MaxStore is how many bytes the log may have on the disk, at least 1 MiB; 0 = 10 GiB. When it is full,
-	// the server takes nothing more.
+	// the server takes nothing more: no lease is renewed, and no member of a group can say that
+	// it is there. Give the log less (natsbridge.WithMaxBytes).
 	MaxStore int64
 	// MaxPayload is how many bytes a message may have, with its headers; 0 = 8 MiB, at most 64 MiB.
 	MaxPayload int

@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/crisp-go/crisp/bridge"
 	"github.com/crisp-go/crisp/bridge/natsbridge"
+	"github.com/crisp-go/crisp/bridge/natsembed"
 )
 
 // No name keeps a message out of the log, or others: the server closes connections over
@@ -114,4 +116,33 @@ func TestAHandlerThatHangsWhileItsPartitionComesBack(t *testing.T) {
 	after.eventually(t, ids("a", 0, 1))
 	end()
 	first.leave()
+}
+
+// A log that has less than all the room of its server keeps its leases and its groups when
+// it is full: the oldest messages make room.
+func TestAFullLogKeepsItsLeasesAndItsMembers(t *testing.T) {
+	t.Parallel()
+	server, err := natsembed.Start(natsembed.Options{Dir: t.TempDir(), MaxStore: 4 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Shutdown(context.Background())) })
+	conn, err := server.Connect()
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	e, err := natsbridge.New(conn, natsbridge.WithPartitions(1), natsbridge.WithMemberTTL(time.Second), natsbridge.WithMaxBytes(2<<20))
+	require.NoError(t, err)
+	require.NoError(t, e.Setup(t.Context()))
+	p := &peer{Engine: e, t: t, conn: conn}
+	var handled got
+	join(t, p, "group", handled.note(always))
+	for n := range 60 { // 6 MB
+		m := message("a", n)
+		m.Data = make([]byte, 100_000)
+		require.NoError(t, p.Publisher().Publish(t.Context(), m))
+	}
+	time.Sleep(1500 * time.Millisecond) // longer than a member is there that can't say so
+	publish(t, p, "a", 60, 61)
+	require.Eventually(t, func() bool { return slices.Contains(handled.list(), message("a", 60).ID) }, enough, 5*time.Millisecond)
+	held, err := e.Lease("name").Acquire(t.Context(), "holder", time.Second)
+	require.NoError(t, err)
+	assert.True(t, held)
 }
