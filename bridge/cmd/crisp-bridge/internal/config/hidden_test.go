@@ -28,3 +28,17 @@ func TestPasswordsWithOddCharactersAreHidden(t *testing.T) {
 		}
 	}
 }
+
+// TestAPathThatNoRequestHas: the HTTP server redirects requests to paths like these, so that
+// no web hook would come.
+func TestAPathThatNoRequestHas(t *testing.T) {
+	for path, ok := range map[string]bool{
+		"/hooks": true, "/hooks/": true, "/": true, "/a/b": true,
+		"/a//b": false, "//hooks": false, "/a/../b": false, "/./hooks": false, "/hooks//": false,
+	} {
+		c, err := Read("", append(enough, "CRISP_BRIDGE_HOOKS_PATH="+path))
+		if assert.NoError(t, err) {
+			assert.Equal(t, ok, c.CheckIn() == nil, path)
+		}
+	}
+}
