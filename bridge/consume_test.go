@@ -355,6 +355,28 @@ func TestABurialIsTriedUntilItWorks(t *testing.T) {
 	})
 }
 
+// An engine may have buried what it could not say: it knows a letter again by when the
+// message was given up.
+func TestAttemptsToBuryAreOneLetter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newScript(text("s", "one"))
+		var at []time.Time
+		s.buryErr = func(d bridge.DeadLetter) error {
+			if at = append(at, d.At); len(at) < 3 {
+				return errAway
+			}
+			return nil
+		}
+		c := consume(t, s, func(context.Context, string) error { return errors.New("never") },
+			bridge.WithAttempts(1), bridge.WithBackoff(seconds(3)))
+		time.Sleep(time.Minute)
+		require.Len(t, at, 3)
+		assert.Equal(t, at[0], at[1])
+		assert.Equal(t, at[0], at[2])
+		c.stop(t)
+	})
+}
+
 func TestADeadLetterThatIsTooLargeHasAStub(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newScript(text("s", "one"))
@@ -600,6 +622,25 @@ type failingDedupe struct{}
 func (failingDedupe) Done(context.Context, crisp.DeliveryKey) (bool, error) { return true, errAway }
 
 func (failingDedupe) MarkDone(context.Context, crisp.DeliveryKey) error { panic("a bug") }
+
+// hangingDedupe is a store that does not answer.
+type hangingDedupe struct{ failingDedupe }
+
+func (hangingDedupe) Done(ctx context.Context, _ crisp.DeliveryKey) (bool, error) {
+	<-ctx.Done()
+	return true, ctx.Err()
+}
+
+func TestADedupeStoreThatHangsCostsNoMessage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newScript(text("s", "one"))
+		c := consume(t, s, func(context.Context, string) error { return nil }, bridge.WithDedupe(hangingDedupe{}))
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"one"}, s.done.List())
+		assert.NotEmpty(t, c.errs.List())
+		c.stop(t)
+	})
+}
 
 func TestDedupeAmongMembers(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -92,5 +92,5 @@ type DeadLetter struct {
 	Group    string    // set by [Consumer.Bury]
 	Attempts int       // of its handlers
 	Error    string    // of the last attempt, without what people wrote
-	At       time.Time // when it was given up
+	At       time.Time // when it was given up: the same in each attempt to bury it
 }

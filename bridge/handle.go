@@ -92,6 +92,8 @@ func (s *serving) knownAsDone(ctx context.Context, j *job) (done bool) {
 	if s.dedupe == nil || j.attempts > 0 {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
 	err := callUser(func() (err error) {
 		done, err = s.dedupe.Done(ctx, dedupeKey(j.id))
 		return err
@@ -143,7 +145,10 @@ const burying = "a message can't be buried, and its conversation waits"
 func (s *serving) bury(j *job, failure error) outcome {
 	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 	defer cancel()
-	letter := DeadLetter{Message: j.message, Attempts: j.attempts, Error: cut(failure.Error(), maxErrorText), At: time.Now().UTC()}
+	if j.givenUp.IsZero() {
+		j.givenUp = time.Now().UTC()
+	}
+	letter := DeadLetter{Message: j.message, Attempts: j.attempts, Error: cut(failure.Error(), maxErrorText), At: j.givenUp}
 	err := s.consumer.Bury(ctx, letter)
 	if tooLarge := (*TooLargeError)(nil); errors.As(err, &tooLarge) && j.message.Stub == "" {
 		letter.Message = newStub(j.message, tooLarge)

@@ -26,7 +26,8 @@ type job struct {
 	handled  bool // before it came again
 	attempts int  // of handlers that failed
 	failure  error
-	failures int // of the engine that was to bury it
+	failures int       // of the engine that was to bury it
+	givenUp  time.Time // zero = not yet
 }
 
 type jobState int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -130,6 +131,9 @@ type owner struct {
 	c     *Consumer
 	serve func(context.Context, bridge.Partition)
 	owned map[int]*tenure
+	// lingering are over for all but handlers that still run: the partition may be another's,
+	// or this member's again.
+	lingering []*tenure
 }
 
 // tenure is the time that a partition is this member's.
@@ -150,11 +154,11 @@ func (o *owner) share(ctx context.Context, m *membership, partitions int) {
 		}
 		if isClosed(t.released) {
 			m.setHolds(p, false)
-		}
-		if isClosed(t.over) {
 			delete(o.owned, p)
+			o.lingering = append(o.lingering, t)
 		}
 	}
+	o.lingering = slices.DeleteFunc(o.lingering, func(t *tenure) bool { return isClosed(t.over) })
 	for p := range partitions {
 		switch {
 		case o.owned[p] != nil:
@@ -218,4 +222,7 @@ func (o *owner) endAll(m *membership) {
 		})
 	}
 	all.Wait()
+	for _, t := range o.lingering {
+		<-t.over
+	}
 }

@@ -68,8 +68,8 @@ func (e *Engine) DeadLetters(group string) (*DeadLetters, error) {
 func (l *DeadLetters) subject() string { return l.e.cfg.letterPrefix() + key(l.group) }
 
 // List returns the letters, the oldest first: those behind the letter with the number
-// after, 0 for all; at most limit, if that is above 0. With an error, it returns those
-// before it.
+// after, 0 for all; at most limit, if that is above 0. What can't be read is logged and left
+// out.
 func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Letter, error) {
 	s, err := l.e.stored()
 	if err != nil {
@@ -84,12 +84,13 @@ func (l *DeadLetters) List(ctx context.Context, after uint64, limit int) ([]Lett
 		if err != nil {
 			return all, fmt.Errorf("natsbridge: listing dead letters: %w", explain(err))
 		}
+		after = msg.Sequence
 		letter, err := l.decode(msg.Header, msg.Data)
-		if err != nil {
-			return all, fmt.Errorf("natsbridge: the dead letter %d can't be read: %w", msg.Sequence, err)
+		if err != nil { // it hides no others
+			l.e.logger().Error("natsbridge: a dead letter can't be read, and is left out", "group", l.group, "number", msg.Sequence, "error", err)
+			continue
 		}
 		all = append(all, Letter{msg.Sequence, letter})
-		after = msg.Sequence
 	}
 	return all, nil
 }

@@ -105,7 +105,8 @@ func WithMaxAge(age time.Duration) Option {
 // WithMaxBytes sets how many bytes the log may have on the disk of each server, 1 MiB or
 // more; 0 = as many as there is room. The oldest messages make room for new ones, handled or
 // not. Without it, a new log has no such limit, and takes nothing more when the server is
-// full.
+// full. Then no lease is renewed either, and members stop, since they can't say that they
+// are there.
 func WithMaxBytes(n int64) Option {
 	return option(func(c *config) error {
 		if n < 0 || n > 0 && n < 1<<20 {

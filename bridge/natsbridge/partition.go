@@ -78,7 +78,10 @@ func (p *partition) run(ctx context.Context) {
 	defer p.drop()
 	defer p.learnPin()
 	for ctx.Err() == nil {
-		err := p.begin(ctx)
+		err := p.restore(ctx)
+		if err == nil {
+			err = p.begin(ctx)
+		}
 		if err == nil {
 			err = p.course(ctx)
 		}
@@ -102,6 +105,20 @@ func (p *partition) run(ctx context.Context) {
 // tolerated is how many courses in a row may fail until that is logged: while a cluster
 // elects leaders, some do.
 const tolerated = 10
+
+// restore makes the consumer again after some courses that have failed: somebody may have
+// removed it, or the log is another one. Otherwise it changes nothing.
+func (p *partition) restore(ctx context.Context) error {
+	if p.fails == 0 || p.fails%restoredAfter != 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.refresh())
+	defer cancel()
+	return p.c.ensure(ctx, p.number)
+}
+
+// restoredAfter is how many courses in a row fail until the consumer is made again.
+const restoredAfter = 5
 
 // wait waits, and tells that the messages come again if that is to be told.
 func (p *partition) wait(ctx context.Context, d time.Duration) {

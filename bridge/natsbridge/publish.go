@@ -20,6 +20,9 @@ type publisher struct{ e *Engine }
 // errTooLarge is the server's code for a message above the limit of a stream.
 const errTooLarge jetstream.ErrorCode = 10054
 
+// errHeaderTooLarge is its code for headers of more than 64 KiB.
+const errHeaderTooLarge jetstream.ErrorCode = 10097
+
 // room is what a message in the log leaves of the largest that the server takes, for the
 // headers that it gets as a dead letter.
 const room = 2 << 10
@@ -50,6 +53,8 @@ func (e *Engine) publish(ctx context.Context, msg *nats.Msg, stream, id string, 
 		return nil
 	case errors.Is(err, nats.ErrMaxPayload), errors.As(err, &refused) && refused.ErrorCode == errTooLarge:
 		return tooLarge
+	case refused != nil && refused.ErrorCode == errHeaderTooLarge: // no payload gets in with these
+		return &bridge.TooLargeError{Size: payload}
 	}
 	return fmt.Errorf("natsbridge: storing in the stream %s: %w", stream, explain(err))
 }

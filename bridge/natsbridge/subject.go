@@ -1,6 +1,7 @@
 package natsbridge
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,15 +27,25 @@ func (c *config) subject(m bridge.Message, partitions int) string {
 		"." + token(m.WebsiteID) + "." + token(m.Type)
 }
 
+// maxToken is how many bytes a token has at most: over a subject that has more than 4,096
+// in all, servers close the connection.
+const maxToken = 256
+
 // token makes one token of a subject of a text: what can't be in one is percent-encoded,
-// and an empty text is "_".
+// and an empty text is "_". One that would be too long is cut, and ends with "%%" and the
+// SHA-256 of the text.
 func token(text string) string {
 	if text == "" {
 		return "_"
 	}
-	return escape(text, '%', func(c byte) bool {
+	token := escape(text, '%', func(c byte) bool {
 		return c > ' ' && c < 0x7f && c != '.' && c != '*' && c != '>' && c != '%'
 	})
+	if len(token) > maxToken {
+		end := fmt.Sprintf("%%%%%x", sha256.Sum256([]byte(text)))
+		token = token[:maxToken-len(end)] + end
+	}
+	return token
 }
 
 // key makes one part of a bucket's key, or of a consumer's name, of a text.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -11,13 +12,23 @@ import (
 type serverLog struct {
 	logger *slog.Logger // nil = the default one, from warnings on
 
+	failing sync.Once
+	failed  chan struct{} // closed when the server can't write any more
+
 	mu   sync.Mutex // guards last
 	last string     // the last error
 }
 
+// cantWrite is what the server says of a write that failed, in capitals or not: what it was for takes
+// nothing more until the next start.
+const cantWrite = "ritical write error"
+
 func (l *serverLog) log(level slog.Level, format string, v []any) {
 	text := fmt.Sprintf(format, v...)
 	if level >= slog.LevelError {
+		if strings.Contains(format, cantWrite) {
+			l.failing.Do(func() { close(l.failed) })
+		}
 		l.mu.Lock()
 		l.last = text
 		l.mu.Unlock()

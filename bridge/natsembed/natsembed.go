@@ -32,7 +32,8 @@ type Options struct {
 	// its owner's eyes only. One server at a time uses it.
 	Dir string
 	// MaxStore is how many bytes the log may have on the disk, at least 1 MiB; 0 = 10 GiB.
-	// When it is full, the server takes nothing more.
+	// When it is full, the server takes nothing more: no lease is renewed, and no member of a
+	// group can say that it is there. Give the log less (natsbridge.WithMaxBytes).
 	MaxStore int64
 	// MaxPayload is how many bytes a message may have, with its headers, at most 64 MiB;
 	// 0 = 8 MiB.
@@ -58,6 +59,7 @@ const (
 // Server is a NATS server that runs. Its methods may be called from any goroutine.
 type Server struct {
 	server *server.Server
+	said   *serverLog
 	lock   *folderLock
 }
 
@@ -76,11 +78,12 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(settings, o.Logger)
+	said := &serverLog{logger: o.Logger, failed: make(chan struct{})}
+	s, err := start(settings, said)
 	if err != nil {
 		return nil, errors.Join(err, lock.unlock())
 	}
-	return &Server{s, lock}, nil
+	return &Server{s, said, lock}, nil
 }
 
 func (o Options) settings() (*server.Options, error) {
@@ -150,13 +153,12 @@ func makePrivate(outer, inner string) error {
 	return nil
 }
 
-func start(settings *server.Options, logger *slog.Logger) (*server.Server, error) {
+func start(settings *server.Options, said *serverLog) (*server.Server, error) {
 	want := *settings // the server writes to what it gets
 	s, err := server.NewServer(settings)
 	if err != nil {
 		return nil, fmt.Errorf("natsembed: the server does not take its settings: %w", err)
 	}
-	said := &serverLog{logger: logger}
 	s.SetLoggerV2(said, false, false, false)
 	s.Start()
 	if err := check(s, &want, said); err != nil {
@@ -208,6 +210,11 @@ func (s *Server) URL() string {
 	}
 	return ""
 }
+
+// Failed returns a channel that is closed when the server could not write to its folder:
+// the disk may be full. What it was writing to takes nothing more then, also when there is room
+// again: shut the server down, and start another.
+func (s *Server) Failed() <-chan struct{} { return s.said.failed }
 
 // Shutdown ends the server, with everything on the disk that it has acknowledged, and
 // returns once it has ended or ctx has. Close connections, or drain them, before. The folder is

@@ -118,11 +118,13 @@ func (c *Config) Hidden() (hidden []string) {
 		}
 	}
 	for _, server := range c.Engine.Servers {
-		if before, _, ok := strings.Cut(server, "@"); ok {
+		if at := strings.LastIndexByte(server, '@'); at >= 0 { // those before it are the password's
+			before := server[:at]
 			if _, after, ok := strings.Cut(before, "://"); ok {
 				before = after
 			}
-			hidden = append(hidden, before)
+			_, password, _ := strings.Cut(before, ":")
+			hidden = append(hidden, before, password)
 		}
 	}
 	return hidden

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,7 +121,7 @@ func (c *Config) checkHooks() (problems []error) {
 	if c.Secrets.SigningSecret == "" && c.Secrets.URLSecret == "" {
 		problems = append(problems, missing{errors.New("web hooks need a secret to be verified by: set CRISP_SIGNING_SECRET, or CRISP_URL_SECRET for those of websites, or their files")})
 	}
-	if !strings.HasPrefix(c.Hooks.Path, "/") || strings.ContainsAny(c.Hooks.Path, "{} ?#") || slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, c.Hooks.Path) {
+	if !strings.HasPrefix(c.Hooks.Path, "/") || !isClean(c.Hooks.Path) || strings.ContainsAny(c.Hooks.Path, "{} ?#") || slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, c.Hooks.Path) {
 		wrong("hooks.path: %q is no path for web hooks, such as /hooks", c.Hooks.Path)
 	}
 	if c.Secrets.URLSecret != "" && c.Hooks.URLParam == "" {
@@ -130,6 +131,12 @@ func (c *Config) checkHooks() (problems []error) {
 		wrong("hooks.timeout: %s is below 100ms", c.Hooks.Timeout)
 	}
 	return problems
+}
+
+// isClean reports whether requests for a path are not redirected to another.
+func isClean(text string) bool {
+	clean := path.Clean(text)
+	return text == clean || text == clean+"/" && clean != "/"
 }
 
 func isURL(text string) bool {

@@ -75,6 +75,7 @@ func (d *Daemon) Run(ctx context.Context, listener net.Listener) error {
 		group.Go(func() error { return d.receive(running) })
 	}
 	group.Go(func() error { return d.watch(running) })
+	group.Go(func() error { return d.untilEngineFails(running) })
 	context.AfterFunc(running, func() { d.ending.Store(true) })
 	d.logger.Info("running", "http", listener.Addr().String(), "engine", d.config.Engine.Kind, "transports", d.config.Transports)
 
@@ -99,6 +100,19 @@ func unlessAsked(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+var errEngineFailed = errors.New("the engine can't write to its folder, and takes nothing until the next start: is its disk full?")
+
+// untilEngineFails returns when ctx ends, or an error when the engine has to be opened
+// again: to end is better than to refuse everything forever, for whoever starts this again.
+func (d *Daemon) untilEngineFails(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.engine.Failed():
+		return errEngineFailed
+	}
 }
 
 // watchEvery is how often is looked at what nothing reports.

@@ -50,6 +50,7 @@ func (m *memory) CountLetters(context.Context) (int, error) { return m.letters, 
 func (*memory) Letters(context.Context, string) iter.Seq2[engine.Letter, error] { return nil }
 func (*memory) Replay(context.Context, engine.Letter) error                     { return nil }
 func (*memory) Discard(context.Context, engine.Letter) error                    { return nil }
+func (*memory) Failed() <-chan struct{}                                         { return nil }
 func (*memory) Close(context.Context) error                                     { return nil }
 
 // fleet is a Crisp, a log, and bridges in between, in virtual time.

@@ -19,9 +19,12 @@ type embedded struct {
 // openEmbedded opens the log in a folder, or, if another process has it and listens,
 // connects to that.
 func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, own bool) (Engine, error) {
-	options := natsembed.Options{Dir: c.Engine.Dir, Listen: c.Engine.Listen, Logger: slog.New(quiet{logger.Handler()})}
-	if c.Engine.MaxBytes != nil && *c.Engine.MaxBytes > defaultStore*9/10 {
-		options.MaxStore = *c.Engine.MaxBytes / 9 * 10 // there is more in it than the log
+	options := natsembed.Options{
+		Dir: c.Engine.Dir, Listen: c.Engine.Listen, Logger: slog.New(quiet{logger.Handler()}),
+		MaxStore: storeFor(c.Engine.MaxBytes),
+	}
+	if c.Engine.MaxBytes == nil {
+		c.Engine.MaxBytes = new(int64(defaultLog))
 	}
 	server, err := natsembed.Start(options)
 	switch {
@@ -47,8 +50,28 @@ func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, own
 	return &embedded{engine, server}, nil
 }
 
-// defaultStore is how many bytes the embedded engine takes unless it is told.
-const defaultStore = 10 << 30
+const (
+	// defaultLog is how many bytes the log of the embedded engine has unless it is told.
+	defaultLog = 9 << 30
+	// anyStore is more than any disk has.
+	anyStore = 1 << 62
+)
+
+// storeFor is how many bytes the embedded engine has for a log of so many: there is more
+// in it than the log. In a store that is full, no lease can be renewed, and no member of a group can say
+// that it is there.
+func storeFor(maxBytes *int64) int64 {
+	switch {
+	case maxBytes == nil:
+		return defaultLog / 9 * 10
+	case *maxBytes == 0 || *maxBytes > anyStore/10*9:
+		return anyStore
+	}
+	return max(*maxBytes, defaultLog) / 9 * 10
+}
+
+// Failed is closed when the server can't write to its folder.
+func (e *embedded) Failed() <-chan struct{} { return e.server.Failed() }
 
 // Close ends the server after the connection, with all on the disk.
 func (e *embedded) Close(ctx context.Context) error {

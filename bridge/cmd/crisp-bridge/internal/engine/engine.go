@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -21,8 +22,13 @@ type Engine interface {
 	// Ping returns nil if the engine takes messages now, as far as can be told.
 	Ping(ctx context.Context) error
 
+	// Failed returns a channel that is closed when an engine that runs in this process takes
+	// nothing more until it is opened again; nil for any other.
+	Failed() <-chan struct{}
+
 	// Read returns the messages of the log from a time on, and goes on with those that
-	// come, until ctx ends. Those of a conversation are in order.
+	// come, until ctx ends. Those of a conversation are in order. What is no message of the
+	// bridge's is logged and left out.
 	Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error]
 
 	// CountLetters returns how many dead letters there are, of all groups.
@@ -46,3 +52,8 @@ type Letter struct {
 
 // ErrUnreachable is what errors match that say that the engine does not answer.
 var ErrUnreachable = errors.New("the engine is not reachable")
+
+// leaveOut tells of what somebody else has written to the log.
+func leaveOut(err error) {
+	slog.Warn("a message of the log can't be read, and is left out", "error", err)
+}

@@ -93,6 +93,9 @@ func (e *kafkaEngine) Ping(ctx context.Context) error {
 	return client.Ping(ctx)
 }
 
+// Failed is nil: the brokers are others'.
+func (*kafkaEngine) Failed() <-chan struct{} { return nil }
+
 func (e *kafkaEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error] {
 	return func(yield func(bridge.Message, error) bool) {
 		start := kgo.NewOffset().AtStart()
@@ -115,7 +118,9 @@ func (e *kafkaEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge
 				return
 			}
 			for records := fetches.RecordIter(); !records.Done(); {
-				if !yield(messageOf(records.Next())) {
+				if m, err := messageOf(records.Next()); err != nil {
+					leaveOut(err)
+				} else if !yield(m, nil) {
 					return
 				}
 			}

@@ -105,6 +105,9 @@ func (e *natsEngine) Ping(ctx context.Context) error {
 	return err
 }
 
+// Failed is nil: the servers are others'.
+func (*natsEngine) Failed() <-chan struct{} { return nil }
+
 func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.Message, error] {
 	return func(yield func(bridge.Message, error) bool) {
 		options := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
@@ -135,7 +138,9 @@ func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.
 			for name := range msg.Headers() {
 				attributes[name] = msg.Headers()[name][0]
 			}
-			if !yield(bridge.ParseMessage(attributes, msg.Data())) {
+			if m, err := bridge.ParseMessage(attributes, msg.Data()); err != nil {
+				leaveOut(err)
+			} else if !yield(m, nil) {
 				return
 			}
 		}
