@@ -214,8 +214,9 @@ func fail(span trace.Span, errorType string, stack []byte) {
 	}
 }
 
-// stackOf is that of a handler that panicked; it has no values but addresses.
-func stackOf(err error) []byte {
+// stackOf is that of a handler that panicked; it has no values but addresses. The error's methods may panic themselves.
+func stackOf(err error) (stack []byte) {
+	defer func() { _ = recover() }()
 	if failed := (*crisp.HandlerError)(nil); errors.As(err, &failed) {
 		return failed.Stack
 	}

@@ -3,6 +3,7 @@ package crispotel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -172,4 +173,52 @@ func TestTheQuotaIsUnknownUntilItIsTold(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, r.points("crisp.rest.quota.remaining"))
 	require.NoError(t, observed.Unregister())
+}
+
+// TestATransportThatAnswersNothing has neither an answer nor an error, which http.Client tells of.
+func TestATransportThatAnswersNothing(t *testing.T) {
+	r := record(t)
+	client := &http.Client{Transport: crispotel.Transport(roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, nil //nolint:nilnil // that is what is tested
+	}), r.opts...)}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/website/w", nil)
+	require.NoError(t, err)
+	_, err = client.Do(req) //nolint:bodyclose // there is no answer
+	require.ErrorContains(t, err, "nil *Response")
+	assert.Equal(t, "_OTHER", attributesOf(r.span(websiteSpan).Attributes())["error.type"])
+}
+
+// TestARequestWithoutHeaders is one that no constructor has made.
+func TestARequestWithoutHeaders(t *testing.T) {
+	r := record(t, crispotel.WithTraceHeaders())
+	transport := crispotel.Transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		assert.NotEmpty(t, req.Header.Get("Traceparent"))
+		return nil, errors.New("no")
+	}), r.opts...)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/website/w", nil)
+	require.NoError(t, err)
+	req.Header = nil
+	_, err = transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+	require.EqualError(t, err, "no")
+}
+
+// TestAQuotaOfAPeriodThatIsOver is not what is left in the next.
+func TestAQuotaOfAPeriodThatIsOver(t *testing.T) {
+	r := record(t)
+	reset := time.Now().Add(time.Hour)
+	client, err := crisp.New(crisp.PluginToken("i", "k"), crisp.WithHTTPClient(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req, Header: http.Header{
+			"X-Ratelimit-Limit": {"100"}, "X-Ratelimit-Remaining": {"3"}, "X-Ratelimit-Reset": {fmt.Sprint(reset.Unix())},
+		}}, nil
+	})}))
+	require.NoError(t, err)
+	observed, err := crispotel.ObserveREST(client, r.opts...)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, observed.Unregister()) }()
+	_ = client.Do(t.Context(), http.MethodGet, "website/w", nil, nil)
+	assert.InDelta(t, 3, r.value("crisp.rest.quota.remaining"), 0)
+	reset = time.Now().Add(-time.Hour)
+	_ = client.Do(t.Context(), http.MethodGet, "website/w", nil, nil)
+	t.Log(client.RateLimit())
+	assert.Empty(t, r.points("crisp.rest.quota.remaining"))
 }

@@ -42,7 +42,8 @@ type webhook struct {
 
 // ServeHTTP has a request answered.
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	traced := !h.idle() && !trace.SpanContextFromContext(r.Context()).IsValid()
+	within := trace.SpanContextFromContext(r.Context())
+	traced := !h.idle() && (!within.IsValid() || within.IsRemote())
 	if !traced && !h.deliveries.Enabled(r.Context()) {
 		h.next.ServeHTTP(w, r)
 		return
@@ -67,7 +68,7 @@ type answering struct {
 
 func (a *answering) start() {
 	method := methodOf(a.request)
-	name, about := method, []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
+	name, about := spanMethod(method), []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
 	if route := routeOf(a.request.Pattern); route != "" {
 		name += " " + route
 		about = append(about, semconv.HTTPRoute(route))
