@@ -188,7 +188,11 @@ func (e *exchange) end() {
 	result, errorType := e.result()
 	if e.span != nil {
 		e.span.SetAttributes(result...)
-		fail(e.span, errorType, nil)
+		if len(result) > 0 {
+			failAnswered(e.span, errorType)
+		} else {
+			fail(e.span, errorType, nil)
+		}
 		e.span.End()
 	}
 	all := append(e.attributes(), result...)

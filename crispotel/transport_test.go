@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crispotel"
@@ -45,7 +47,7 @@ func TestEachSendingHasASpan(t *testing.T) {
 		first, second := attributesOf(sendings[0].Attributes()), attributesOf(sendings[1].Attributes())
 		assert.Equal(t, "429", first["http.response.status_code"])
 		assert.Equal(t, "429", first["error.type"])
-		assert.Equal(t, "429", sendings[0].Status().Description)
+		assert.Equal(t, sdktrace.Status{Code: codes.Error}, sendings[0].Status(), "the status code says why")
 		assert.NotContains(t, first, "http.request.resend_count")
 		assert.Empty(t, sendings[0].Events(), "it did not wait")
 		assert.Equal(t, "200", second["http.response.status_code"])
