@@ -43,10 +43,10 @@ func TestErrorsThatPanicWhenLookedAt(t *testing.T) {
 			req, e := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/website/w", nil)
 			require.NoError(t, e)
 			assert.NotPanics(t, func() {
-				assert.True(t, handle(t.Context(), message()) == err)                               //nolint:testifylint // it may not be printed
-				assert.True(t, publisher.Publish(t.Context(), bridge.NewMessage(message())) == err) //nolint:testifylint // nor this
-				_, got := transport.RoundTrip(req)                                                  //nolint:bodyclose // there is no answer
-				assert.True(t, got == err)                                                          //nolint:testifylint // nor this
+				assert.Same(t, err, handle(t.Context(), message()))
+				assert.Same(t, err, publisher.Publish(t.Context(), bridge.NewMessage(message())))
+				_, got := transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+				assert.Same(t, err, got)
 			})
 			for _, name := range []string{processSpan, "publish message:send", websiteSpan} {
 				assert.Equal(t, want, attributesOf(r.span(name).Attributes())["error.type"], name)
