@@ -56,7 +56,7 @@ type publishKey struct{ name, website, errorType string }
 // Publish stores a message.
 func (p *publisher) Publish(ctx context.Context, m bridge.Message) error {
 	traced := !p.idle()
-	if !traced && !p.duration.Enabled(ctx) {
+	if !traced && !p.duration.Enabled(ctx) && !p.sent.Enabled(ctx) {
 		return p.next.Publish(ctx, m)
 	}
 	s := &publishing{publisher: p, ctx: ctx, began: time.Now()}

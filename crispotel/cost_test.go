@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -99,4 +100,18 @@ func TestWithoutAnSDKItCostsNothing(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(1000, func() { _ = publisher.Publish(context.Background(), m) }), setup.name)
 	}
 	assert.Greater(t, allocations(false, setups[4].opts), bare, "with an SDK it does something")
+}
+
+// TestAGlobalProviderThatDoesNothing is set by programs that switch telemetry off.
+func TestAGlobalProviderThatDoesNothing(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	handle := crispotel.Middleware()(nop)
+	otel.SetTracerProvider(tracenoop.NewTracerProvider())
+	otel.SetMeterProvider(metricnoop.NewMeterProvider())
+	for name, handle := range map[string]crisp.Handler{"set later": handle, "set before": crispotel.Middleware()(nop)} {
+		ev := crisp.Event(message())
+		assert.Zero(t, testing.AllocsPerRun(1000, func() { _ = handle(context.Background(), ev) }), name)
+	}
 }

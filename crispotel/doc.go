@@ -27,7 +27,8 @@
 // No attribute of a span or metric has a text that people wrote, a key, a secret or a URL's query. The
 // identifier of a conversation is in spans only, as messaging.message.conversation_id; that of a
 // website is in spans, and in metrics by [WithWebsiteAttribute]. Either is left out if it does not look like
-// one. All other attributes have one of few values: names of events that the catalog doesn't have are
+// one. Spans also have the identifier of the event ([crisp.EventID], a hash) and its size. All other attributes have
+// one of few values: names of events that the catalog doesn't have are
 // "_OTHER", unless [WithEventNames] lists them, and errors are named by their class or
 // type.
 //

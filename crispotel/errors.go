@@ -69,7 +69,14 @@ func (e *errorTypes) of(err error) string {
 	return name
 }
 
-func errorClass(err error) string {
+// errorClass returns the name of an error's class, or else of its type. It calls the error's methods, and those of nil
+// pointers panic.
+func errorClass(err error) (name string) {
+	defer func() {
+		if recover() != nil {
+			name = typeName(err)
+		}
+	}()
 	if failed := (*crisp.HandlerError)(nil); errors.As(err, &failed) && failed.Stack != nil {
 		return typePanic
 	}

@@ -15,14 +15,22 @@ import (
 	"github.com/crisp-go/crisp/crispotel"
 )
 
-// TestAGlobalProviderThatIsSetLater is a process of its own: a global provider stays.
-func TestAGlobalProviderThatIsSetLater(t *testing.T) {
+// alone runs a test in a process of its own, as a global provider stays. It reports whether this is that process.
+func alone(t *testing.T) bool {
+	t.Helper()
 	const inside = "CRISPOTEL_TEST_GLOBAL"
-	if os.Getenv(inside) == "" {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), inside+"=1")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
+	if os.Getenv(inside) != "" {
+		return true
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), inside+"=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return false
+}
+
+func TestAGlobalProviderThatIsSetLater(t *testing.T) {
+	if !alone(t) {
 		return
 	}
 	router := crisp.NewRouter()

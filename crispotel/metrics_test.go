@@ -15,7 +15,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
@@ -224,5 +226,49 @@ func TestCountersBeginAtZero(t *testing.T) {
 		for _, p := range points {
 			assert.Zero(t, p.value)
 		}
+	}
+}
+
+// TestAnInstrumentThatIsDroppedTakesNoOtherWithIt has a view drop the histograms, which cost most.
+func TestAnInstrumentThatIsDroppedTakesNoOtherWithIt(t *testing.T) {
+	r := record(t)
+	r.reader = metric.NewManualReader() // no provider has this one yet
+	meter := metric.NewMeterProvider(metric.WithReader(r.reader), metric.WithView(
+		metric.NewView(metric.Instrument{Kind: metric.InstrumentKindHistogram}, metric.Stream{Aggregation: metric.AggregationDrop{}})))
+	defer func() { assert.NoError(t, meter.Shutdown(context.WithoutCancel(t.Context()))) }()
+	opts := []crispotel.Option{crispotel.WithTracerProvider(tracenoop.NewTracerProvider()), crispotel.WithMeterProvider(meter)}
+	transport := crispotel.Transport(roundTripper(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Body: http.NoBody}, nil
+	}), opts...)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1/v1/"+messagePath, nil)
+	require.NoError(t, err)
+	answer, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	publisher := crispotel.Publisher(publisherFunc(func(context.Context, bridge.Message) error { return nil }), opts...)
+	require.NoError(t, publisher.Publish(t.Context(), bridge.NewMessage(message())))
+	require.NoError(t, crispotel.Middleware(opts...)(nop)(t.Context(), message()))
+	assert.InDelta(t, 1, r.total("crisp.rest.throttled", nil), 0)
+	assert.InDelta(t, 1, r.total("messaging.client.sent.messages", map[string]string{"messaging.operation.name": "send"}), 0)
+	assert.InDelta(t, 1, r.total("messaging.client.sent.messages", map[string]string{"messaging.operation.name": "publish"}), 0)
+	assert.InDelta(t, 1, r.total("messaging.client.consumed.messages", nil), 0)
+}
+
+const messagePath = "website/w/conversation/s/message"
+
+// TestContextsThatHaveEnded are measured like others.
+func TestContextsThatHaveEnded(t *testing.T) {
+	r := record(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	handle := crispotel.Middleware(r.opts...)(func(ctx context.Context, _ crisp.Event) error { return context.Cause(ctx) })
+	require.Error(t, handle(ctx, message()))
+	transport := crispotel.Transport(nil, r.opts...)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:9/v1/website/w", nil)
+	require.NoError(t, err)
+	_, err = transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+	require.Error(t, err)
+	for _, name := range []string{"messaging.client.consumed.messages", "messaging.process.duration", "http.client.request.duration"} {
+		assert.InDelta(t, 1, r.total(name, map[string]string{"error.type": "canceled"}), 0, name)
 	}
 }

@@ -206,16 +206,28 @@ func fail(span trace.Span, errorType string, stack []byte) {
 	if errorType == "" || !span.IsRecording() {
 		return
 	}
-	span.SetStatus(codes.Error, errorType)
-	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
+	setError(span, errorType, errorType)
 	if errorType == typePanic {
 		span.AddEvent(semconv.ExceptionEventName, trace.WithAttributes(
 			semconv.ExceptionType(typePanic), semconv.ExceptionStacktrace(string(stack))))
 	}
 }
 
-// stackOf is that of a handler that panicked; it has no values but addresses.
-func stackOf(err error) []byte {
+// failAnswered notes an error with a span that has the status code of the answer, which says why.
+func failAnswered(span trace.Span, errorType string) {
+	if errorType != "" {
+		setError(span, errorType, "")
+	}
+}
+
+func setError(span trace.Span, errorType, description string) {
+	span.SetStatus(codes.Error, description)
+	span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
+}
+
+// stackOf is that of a handler that panicked; it has no values but addresses. The error's methods may panic themselves.
+func stackOf(err error) (stack []byte) {
+	defer func() { _ = recover() }()
 	if failed := (*crisp.HandlerError)(nil); errors.As(err, &failed) {
 		return failed.Stack
 	}

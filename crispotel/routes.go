@@ -100,6 +100,14 @@ func sessionIn(template string, elements []string) string {
 	return ""
 }
 
+// spanMethod is what the conventions have spans called by a method that they don't know.
+func spanMethod(method string) string {
+	if method == other {
+		return "HTTP"
+	}
+	return method
+}
+
 // methodOf is a request's method, as one of few values.
 func methodOf(r *http.Request) string {
 	switch r.Method {

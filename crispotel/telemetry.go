@@ -44,19 +44,26 @@ func newTelemetry(opts []Option) *telemetry {
 // idleness returns what reports whether a provider's spans go nowhere: that of the API, and as long as the
 // program has not set one, the global one. To begin a span there would cost two allocations.
 func idleness(given trace.TracerProvider) func() bool {
-	never, always := func() bool { return false }, func() bool { return true }
-	switch given.(type) {
+	fixed := given
+	if fixed == nil {
+		fixed = otel.GetTracerProvider()
+	}
+	if given != nil || !isPlaceholder(fixed) {
+		idle := isNoop(fixed)
+		return func() bool { return idle }
+	}
+	return func() bool {
+		current := otel.GetTracerProvider()
+		return current == fixed || isNoop(current)
+	}
+}
+
+func isNoop(p trace.TracerProvider) bool {
+	switch p.(type) {
 	case tracenoop.TracerProvider, *tracenoop.TracerProvider:
-		return always
-	case nil:
-	default:
-		return never
+		return true
 	}
-	placeholder := otel.GetTracerProvider()
-	if !isPlaceholder(placeholder) {
-		return never
-	}
-	return func() bool { return otel.GetTracerProvider() == placeholder }
+	return false
 }
 
 // isPlaceholder reports whether a provider is the one that stands for that which the program will

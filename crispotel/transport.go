@@ -98,7 +98,7 @@ func (t *transport) CloseIdleConnections() {
 // RoundTrip sends a request.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	traced := !t.idle()
-	if strings.EqualFold(req.Header.Get("Upgrade"), "websocket") || !traced && !t.duration.Enabled(req.Context()) {
+	if strings.EqualFold(req.Header.Get("Upgrade"), "websocket") || !traced && !t.measures(req.Context()) {
 		return t.base.RoundTrip(req)
 	}
 	e := t.begin(req, traced)
@@ -106,6 +106,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	e.answer, e.err = t.base.RoundTrip(e.request)
 	e.returned = true
 	return e.answer, e.err
+}
+
+// measures reports whether there is a metric that is of use to somebody: views may drop some of them.
+func (t *transport) measures(ctx context.Context) bool {
+	return t.duration.Enabled(ctx) || t.sent.Enabled(ctx) || t.throttled.Enabled(ctx)
 }
 
 // exchange is a request that is being answered.
@@ -129,7 +134,7 @@ func (t *transport) begin(req *http.Request, traced bool) *exchange {
 	if !traced {
 		return e
 	}
-	e.ctx, e.span = t.tracer.Start(e.ctx, strings.TrimSpace(e.method+" "+e.template),
+	e.ctx, e.span = t.tracer.Start(e.ctx, strings.TrimSpace(spanMethod(e.method)+" "+e.template),
 		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(e.attributes()...))
 	if e.span.IsRecording() {
 		e.describe(sessionID)
@@ -137,6 +142,9 @@ func (t *transport) begin(req *http.Request, traced bool) *exchange {
 	e.request = req.WithContext(e.ctx)
 	if t.headers {
 		e.request.Header = req.Header.Clone()
+		if e.request.Header == nil {
+			e.request.Header = make(http.Header)
+		}
 		t.propagator.Inject(e.ctx, propagation.HeaderCarrier(e.request.Header))
 	}
 	return e
@@ -180,7 +188,11 @@ func (e *exchange) end() {
 	result, errorType := e.result()
 	if e.span != nil {
 		e.span.SetAttributes(result...)
-		fail(e.span, errorType, nil)
+		if len(result) > 0 {
+			failAnswered(e.span, errorType)
+		} else {
+			fail(e.span, errorType, nil)
+		}
 		e.span.End()
 	}
 	all := append(e.attributes(), result...)
@@ -198,6 +210,8 @@ func (e *exchange) result() (all []attribute.KeyValue, errorType string) {
 		return nil, typePanicked
 	case e.err != nil:
 		return nil, e.errors.of(e.err)
+	case e.answer == nil: // which http.Client makes an error of
+		return nil, other
 	}
 	status := e.answer.StatusCode
 	if status < 100 || status > 599 {
@@ -228,7 +242,8 @@ func (e *exchange) count(errorType string) {
 
 // ObserveREST measures, whenever metrics are read, what Crisp said last is left of a client's quota
 // ([crisp.Client.RateLimit]), as crisp.rest.quota.remaining, until Unregister of what it returns is
-// called. As long as Crisp says nothing, there is no such metric. It panics if c is nil.
+// called. As long as Crisp says nothing, and when the period is over that it
+// spoke of, there is no such metric. It panics if c is nil.
 func ObserveREST(c *crisp.Client, opts ...Option) (metric.Registration, error) {
 	if c == nil {
 		panic("crispotel: ObserveREST(nil): needs a client")
@@ -237,7 +252,7 @@ func ObserveREST(c *crisp.Client, opts ...Option) (metric.Registration, error) {
 	o := t.observables()
 	remaining, with := o.gauge(restRemaining), metric.WithAttributes(t.client()...)
 	return o.register(func(_ context.Context, to metric.Observer) error {
-		if limit := c.RateLimit(); limit.Limit > 0 {
+		if limit := c.RateLimit(); limit.Limit > 0 && (limit.Reset.IsZero() || time.Now().Before(limit.Reset)) {
 			to.ObserveInt64(remaining, int64(limit.Remaining), with)
 		}
 		return nil

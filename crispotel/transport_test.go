@@ -3,6 +3,7 @@ package crispotel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crispotel"
@@ -44,7 +47,7 @@ func TestEachSendingHasASpan(t *testing.T) {
 		first, second := attributesOf(sendings[0].Attributes()), attributesOf(sendings[1].Attributes())
 		assert.Equal(t, "429", first["http.response.status_code"])
 		assert.Equal(t, "429", first["error.type"])
-		assert.Equal(t, "429", sendings[0].Status().Description)
+		assert.Equal(t, sdktrace.Status{Code: codes.Error}, sendings[0].Status(), "the status code says why")
 		assert.NotContains(t, first, "http.request.resend_count")
 		assert.Empty(t, sendings[0].Events(), "it did not wait")
 		assert.Equal(t, "200", second["http.response.status_code"])
@@ -172,4 +175,52 @@ func TestTheQuotaIsUnknownUntilItIsTold(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, r.points("crisp.rest.quota.remaining"))
 	require.NoError(t, observed.Unregister())
+}
+
+// TestATransportThatAnswersNothing has neither an answer nor an error, which http.Client tells of.
+func TestATransportThatAnswersNothing(t *testing.T) {
+	r := record(t)
+	client := &http.Client{Transport: crispotel.Transport(roundTripper(func(*http.Request) (*http.Response, error) {
+		return nil, nil //nolint:nilnil // that is what is tested
+	}), r.opts...)}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/website/w", nil)
+	require.NoError(t, err)
+	_, err = client.Do(req) //nolint:bodyclose // there is no answer
+	require.ErrorContains(t, err, "nil *Response")
+	assert.Equal(t, "_OTHER", attributesOf(r.span(websiteSpan).Attributes())["error.type"])
+}
+
+// TestARequestWithoutHeaders is one that no constructor has made.
+func TestARequestWithoutHeaders(t *testing.T) {
+	r := record(t, crispotel.WithTraceHeaders())
+	transport := crispotel.Transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		assert.NotEmpty(t, req.Header.Get("Traceparent"))
+		return nil, errors.New("no")
+	}), r.opts...)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/website/w", nil)
+	require.NoError(t, err)
+	req.Header = nil
+	_, err = transport.RoundTrip(req) //nolint:bodyclose // there is no answer
+	require.EqualError(t, err, "no")
+}
+
+// TestAQuotaOfAPeriodThatIsOver is not what is left in the next.
+func TestAQuotaOfAPeriodThatIsOver(t *testing.T) {
+	r := record(t)
+	reset := time.Now().Add(time.Hour)
+	client, err := crisp.New(crisp.PluginToken("i", "k"), crisp.WithHTTPClient(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req, Header: http.Header{
+			"X-Ratelimit-Limit": {"100"}, "X-Ratelimit-Remaining": {"3"}, "X-Ratelimit-Reset": {fmt.Sprint(reset.Unix())},
+		}}, nil
+	})}))
+	require.NoError(t, err)
+	observed, err := crispotel.ObserveREST(client, r.opts...)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, observed.Unregister()) }()
+	_ = client.Do(t.Context(), http.MethodGet, "website/w", nil, nil)
+	assert.InDelta(t, 3, r.value("crisp.rest.quota.remaining"), 0)
+	reset = time.Now().Add(-time.Hour)
+	_ = client.Do(t.Context(), http.MethodGet, "website/w", nil, nil)
+	t.Log(client.RateLimit())
+	assert.Empty(t, r.points("crisp.rest.quota.remaining"))
 }

@@ -18,7 +18,8 @@ var webhookDeliveries = instrument{"crisp.webhook.deliveries", "{delivery}", "Re
 // each request, in whose context the handlers of the event run, and the metric crisp.webhook.deliveries.
 //
 // Where middleware around it has begun a span already, such as otelhttp's, that one is the event's parent, and there is no other. A
-// trace that the request names is not heeded: Crisp sends none, and anybody else may.
+// trace that the request names is not heeded: Crisp sends none, and anybody else may. If middleware has read it
+// into the context, the span is its child.
 //
 // The span has the pattern by which [http.ServeMux] found the handler, but neither path nor query,
 // which may have the secret in it. It panics if h is nil.
@@ -42,7 +43,8 @@ type webhook struct {
 
 // ServeHTTP has a request answered.
 func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	traced := !h.idle() && !trace.SpanContextFromContext(r.Context()).IsValid()
+	within := trace.SpanContextFromContext(r.Context())
+	traced := !h.idle() && (!within.IsValid() || within.IsRemote())
 	if !traced && !h.deliveries.Enabled(r.Context()) {
 		h.next.ServeHTTP(w, r)
 		return
@@ -67,7 +69,7 @@ type answering struct {
 
 func (a *answering) start() {
 	method := methodOf(a.request)
-	name, about := method, []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
+	name, about := spanMethod(method), []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(method)}
 	if route := routeOf(a.request.Pattern); route != "" {
 		name += " " + route
 		about = append(about, semconv.HTTPRoute(route))
@@ -93,7 +95,11 @@ func (a *answering) end() {
 	}
 	if a.span != nil {
 		a.span.SetAttributes(semconv.HTTPResponseStatusCode(status))
-		fail(a.span, errorType, nil)
+		if a.returned {
+			failAnswered(a.span, errorType)
+		} else {
+			fail(a.span, errorType, nil)
+		}
 		a.span.End()
 	}
 	a.deliveries.Add(a.request.Context(), 1, deliveryAttributes(status, errorType))

@@ -1,6 +1,7 @@
 package crispotel_test
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crispotel"
@@ -50,7 +52,8 @@ func TestAnswersAreCounted(t *testing.T) {
 			post(t, crispotel.Webhook(tt.handler, r.opts...))
 			span := r.span("POST")
 			assert.Equal(t, tt.status, attributesOf(span.Attributes())["http.response.status_code"])
-			assert.Equal(t, tt.errorType, span.Status().Description)
+			assert.Equal(t, tt.errorType, attributesOf(span.Attributes())["error.type"])
+			assert.Empty(t, span.Status().Description, "the status code says why")
 			assert.Equal(t, tt.errorType != "", span.Status().Code == codes.Error)
 			assert.Equal(t, []point{{attributes: r.points("crisp.webhook.deliveries")[0].attributes, value: 1}}, r.points("crisp.webhook.deliveries"))
 			assert.InDelta(t, 1, r.total("crisp.webhook.deliveries", map[string]string{"http.response.status_code": tt.status, "error.type": tt.errorType}), 0)
@@ -90,4 +93,34 @@ func TestTheResponseControllerReachesTheServers(t *testing.T) {
 		assert.NoError(t, http.NewResponseController(w).Flush())
 	}), r.opts...)
 	assert.True(t, post(t, h).Flushed)
+}
+
+// TestAContextThatOnlyNamesATrace is that of middleware which reads headers and begins no span.
+func TestAContextThatOnlyNamesATrace(t *testing.T) {
+	r := record(t)
+	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, Remote: true})
+	router := r.router()
+	router.OnAny(nop)
+	h := crispotel.Webhook(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		assert.NoError(t, router.Dispatch(req.Context(), message()))
+	}), r.opts...)
+	h.ServeHTTP(httptest.NewRecorder(),
+		httptest.NewRequestWithContext(trace.ContextWithRemoteSpanContext(t.Context(), remote), http.MethodPost, "/", nil))
+	assert.Equal(t, remote.SpanID(), r.span("POST").Parent().SpanID(), "the program has read it: it is its decision")
+	assert.Equal(t, r.span("POST").SpanContext().SpanID(), r.span(processSpan).Parent().SpanID())
+}
+
+// TestMethodsThatAreNotKnown have the span names of the conventions.
+func TestMethodsThatAreNotKnown(t *testing.T) {
+	r := record(t)
+	req := httptest.NewRequestWithContext(t.Context(), "BREW", "http://127.0.0.1/v1/website/w", nil)
+	_, err := crispotel.Transport(roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no") }), r.opts...).
+		RoundTrip(req) //nolint:bodyclose // there is no answer
+	require.Error(t, err)
+	mux := http.NewServeMux()
+	mux.Handle("/hooks", crispotel.Webhook(http.NotFoundHandler(), r.opts...))
+	mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "BREW", "/hooks", nil))
+	for _, name := range []string{"HTTP", "HTTP /hooks"} {
+		assert.Equal(t, "_OTHER", attributesOf(r.span(name).Attributes())["http.request.method"])
+	}
 }

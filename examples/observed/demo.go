@@ -189,7 +189,7 @@ func whole(all tracetest.SpanStubs) bool {
 func (d *show) tree(all tracetest.SpanStubs, span tracetest.SpanStub, indent string) {
 	line := indent + strings.ToLower(span.SpanKind.String()) + " " + span.Name
 	if span.Status.Code == codes.Error {
-		line += ": " + span.Status.Description
+		line += ": " + cmp.Or(span.Status.Description, "refused")
 	}
 	d.say(line)
 	for _, child := range all {

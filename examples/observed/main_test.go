@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -14,7 +15,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/crispotel"
 	"github.com/crisp-go/crisp/crisptest"
 )
 
@@ -149,3 +153,22 @@ func TestWithoutSettingsThereIsAnError(t *testing.T) {
 	t.Setenv("CRISP_KEY", "")
 	assert.ErrorContains(t, live(t.Context(), listen(t), listen(t), io.Discard), "CRISP_IDENTIFIER")
 }
+
+// TestTheSetUpOfTheGuide has the code of docs/operations.md export what a program does that uses the global providers.
+func TestTheSetUpOfTheGuide(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	metrics, shutdown, err := setUpTelemetry(keeping{spans})
+	require.NoError(t, err)
+	handle := crispotel.Middleware()(func(context.Context, crisp.Event) error { return nil })
+	require.NoError(t, handle(t.Context(), crisptest.Sample("message:send")))
+	w := httptest.NewRecorder()
+	metrics.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	assert.Contains(t, w.Body.String(), "\nmessaging_client_consumed_messages_total{")
+	require.NoError(t, shutdown(t.Context()))
+	assert.Len(t, spans.GetSpans(), 1)
+}
+
+// keeping has the spans stay after the end.
+type keeping struct{ *tracetest.InMemoryExporter }
+
+func (keeping) Shutdown(context.Context) error { return nil }

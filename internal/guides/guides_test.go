@@ -422,7 +422,7 @@ func TestTheGuidesCompile(t *testing.T) {
 	for _, module := range []string{"store/sqlstore/example_test.go", "store/redisstore/example_test.go", "examples/fleet/guide_test.go"} {
 		source += unindented(t, "../../"+module)
 	}
-	source += unindented(t, "../../crispotel/guide_test.go") + unindented(t, "../../examples/observed/telemetry.go")
+	source += unindented(t, "../../crispotel/guide_test.go") + unindented(t, "../../examples/observed/guide_test.go")
 	for _, guide := range []string{
 		"../../README.md", "../../docs/operations.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md",
 		"../../docs/scaling.md", migrate,

@@ -214,3 +214,49 @@ func TestNothingFiresWhileAllIsWell(t *testing.T) {
 		}
 	}
 }
+
+// TestARestartFiresNothing has a program that has had all kinds of trouble begin anew, and all is well.
+func TestARestartFiresNothing(t *testing.T) {
+	h, _ := play(t, set{}, func(s *scene) {
+		s.srv.DropConnections()
+		s.pass(20 * time.Minute)
+		s.does(func(context.Context, crisp.Event) error { return errAway })
+		s.pass(time.Minute)
+		s.does(takes(0))
+		s.pass(90 * time.Minute)
+	})
+	well, _ := play(t, set{}, func(s *scene) { s.pass(40 * time.Minute) })
+	began := h.restarted(well)
+	assert.Empty(t, evaluateSince(t, h, began))
+}
+
+// TestAGapAfterARestart has a program lose more before it was started anew than after.
+func TestAGapAfterARestart(t *testing.T) {
+	lose := func(d time.Duration) func(*scene) {
+		return func(s *scene) {
+			s.srv.TakeDown()
+			s.pass(d)
+			s.srv.BringUp()
+			s.pass(5 * time.Minute)
+		}
+	}
+	h, _ := play(t, set{}, func(s *scene) {
+		lose(30 * time.Minute)(s)
+		s.pass(90 * time.Minute)
+	})
+	again, _ := play(t, set{}, lose(7*time.Minute))
+	began := h.restarted(again)
+	assert.Contains(t, evaluateSince(t, h, began), "CrispGap")
+}
+
+// TestATargetThatIsGone is not scraped any more, as nothing finds it: there is no up of 0 then.
+func TestATargetThatIsGone(t *testing.T) {
+	h, _ := play(t, set{}, func(s *scene) { s.pass(time.Minute) })
+	gone := h.samples[len(h.samples)-1].at
+	for at := gone; at.Before(gone.Add(10 * time.Minute)); at = at.Add(interval) {
+		h.put("of_another_job", at, 1)
+	}
+	fired := evaluate(t, h)
+	require.Contains(t, fired, "CrispDown")
+	assert.Equal(t, "crisp does not answer.", fired["CrispDown"].summary)
+}

@@ -101,6 +101,23 @@ func (h *history) store(t *testing.T) *teststorage.TestStorage {
 	return storage
 }
 
+// restarted is the history of a program that ends, cannot be reached for two scrapes, and begins anew. It returns when it
+// answers again.
+func (h *history) restarted(next *history) time.Time {
+	at := h.samples[len(h.samples)-1].at
+	for range 2 {
+		at = at.Add(interval)
+		h.fail(at)
+	}
+	at = at.Add(interval)
+	later := at.Sub(next.samples[0].at)
+	for _, s := range next.samples {
+		h.samples = append(h.samples, sample{s.series, s.at.Add(later), s.value})
+	}
+	h.last = next.last
+	return at
+}
+
 // names are those of all metrics that were ever there.
 func (h *history) names() map[string]bool {
 	all := make(map[string]bool)

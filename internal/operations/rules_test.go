@@ -7,6 +7,8 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,12 @@ type firing struct {
 // evaluate evaluates all rules over a history, as Prometheus does while it goes on.
 func evaluate(t *testing.T, h *history) map[string]firing {
 	t.Helper()
+	return evaluateSince(t, h, h.samples[0].at)
+}
+
+// evaluateSince leaves out what the rules said before.
+func evaluateSince(t *testing.T, h *history, since time.Time) map[string]firing {
+	t.Helper()
 	engine, storage := newEngine(), h.store(t)
 	defer func() { assert.NoError(t, engine.Close()) }()
 	query := rules.EngineQueryFunc(engine, storage)
@@ -69,7 +77,7 @@ func evaluate(t *testing.T, h *history) map[string]firing {
 		require.NoError(t, err, rule.Alert)
 		alert := rules.NewAlertingRule(rule.Alert, expr, time.Duration(rule.For), time.Duration(rule.KeepFiringFor), labels.FromMap(rule.Labels),
 			labels.FromMap(rule.Annotations), labels.EmptyLabels(), "", true, slog.New(slog.DiscardHandler))
-		for at := h.samples[0].at; !at.After(h.samples[len(h.samples)-1].at); at = at.Add(interval) {
+		for at := since; !at.After(h.samples[len(h.samples)-1].at); at = at.Add(interval) {
 			_, err := alert.Eval(t.Context(), 0, at, query, new(url.URL), 0)
 			require.NoError(t, err, rule.Alert)
 			active := alert.ActiveAlerts()
@@ -102,6 +110,31 @@ func TestEachAlertHasWhatItNeeds(t *testing.T) {
 		}
 	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(seen)), described)
+}
+
+// TestTheRunbookQuotesTheLog looks for what it quotes in what the library logs.
+func TestTheRunbookQuotesTheLog(t *testing.T) {
+	guide, err := os.ReadFile(guideFile)
+	require.NoError(t, err)
+	_, runbook, _ := strings.Cut(string(guide), "\n## What to do\n")
+	runbook, _, _ = strings.Cut(runbook, "\n## ")
+	var source strings.Builder
+	for _, pattern := range []string{"../../*.go", "../../bridge/*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			if text, err := os.ReadFile(file); assert.NoError(t, err) && !strings.HasSuffix(file, "_test.go") {
+				source.Write(text)
+			}
+		}
+	}
+	quotes := regexp.MustCompile(`"[^"]+"`).FindAllString(strings.ReplaceAll(runbook, "\n", " "), -1)
+	require.GreaterOrEqual(t, len(quotes), 5)
+	for _, quote := range quotes {
+		for part := range strings.SplitSeq(strings.Trim(quote, `"`), "…") {
+			assert.True(t, strings.Contains(source.String(), part), quote) //nolint:testifylint // which would print all of it
+		}
+	}
 }
 
 // TestEachAlertHasAFault compares the rules with the table of faults.
