@@ -46,7 +46,7 @@ func TestCommandsThatAreNotUnderstoodAreFound(t *testing.T) {
 var (
 	fenced = regexp.MustCompile("(?ms)^```[a-z]*\n(.*?)^```")
 	inline = regexp.MustCompile("`([^`]+)`")
-	asked  = regexp.MustCompile(`(?:^|[|;] |\$\()((?:crisp|go run -C cmd/crisp \.) .*)`)
+	asked  = regexp.MustCompile(`(?:^|[|;] |\$\()((?:crisp|go run -C cmd/crisp \.) [^─].*)`) // and no drawing
 	word   = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
 )
 
