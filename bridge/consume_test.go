@@ -370,10 +370,10 @@ func TestAttemptsToBuryAreOneLetter(t *testing.T) {
 		c := consume(t, s, func(context.Context, string) error { return errors.New("never") },
 			bridge.WithAttempts(1), bridge.WithBackoff(seconds(3)))
 		time.Sleep(time.Minute)
+		c.stop(t)
 		require.Len(t, at, 3)
 		assert.Equal(t, at[0], at[1])
 		assert.Equal(t, at[0], at[2])
-		c.stop(t)
 	})
 }
 
