@@ -85,9 +85,24 @@ func start(t testing.TB, partitions int) *instance {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Second))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
+	hastenRebalances(cluster)
 	i := &instance{cluster: cluster, partitions: partitions}
 	i.Connect(t)
 	return i
+}
+
+// hastenRebalances has kfake end a rebalance before the session of a member that waits in it
+// does. Brokers take a member that waits for the answer to its join or sync for alive; kfake
+// lets its session expire, leaves it without an answer, and counts one joining member too
+// few from then on, so that the others wait until they expire as well. Nobody can commit
+// meanwhile. That begins when a member dies while it joins, above all the leader.
+func hastenRebalances(cluster *kfake.Cluster) {
+	const atMost = memberTTL * 3 / 4
+	cluster.ControlKey(kmsg.JoinGroup.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		join := req.(*kmsg.JoinGroupRequest)
+		join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, int32(atMost.Milliseconds()))
+		return nil, nil, false
+	})
 }
 
 type instance struct {
