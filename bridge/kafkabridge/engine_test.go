@@ -77,7 +77,9 @@ func (d *dialer) cut(dead bool) {
 type fake struct{}
 
 func (fake) Start(t testing.TB, c bridgetest.Config) bridgetest.Instance {
-	return start(t, c.Partitions)
+	i := start(t, c.Partitions)
+	hastenRebalances(i.cluster)
+	return i
 }
 
 func start(t testing.TB, partitions int) *instance {
@@ -85,7 +87,6 @@ func start(t testing.TB, partitions int) *instance {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.GroupMinSessionTimeout(time.Second))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	hastenRebalances(cluster)
 	i := &instance{cluster: cluster, partitions: partitions}
 	i.Connect(t)
 	return i
