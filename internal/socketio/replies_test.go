@@ -27,7 +27,7 @@ func flood(t *testing.T, version int, frames string, after func(*peer)) *http.Cl
 // TestRequestsForAnswersDontPileUp has the server ask for 10,000 answers at once,
 // and read none of them before everything is read here.
 func TestRequestsForAnswersDontPileUp(t *testing.T) {
-	const many = 10_000
+	const many, few = 10_000, 10 // the runtime may begin some of its own meanwhile
 	for name, frame := range map[string]string{"pings": "2", "events": `421["a"]`} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -41,10 +41,10 @@ func TestRequestsForAnswersDontPileUp(t *testing.T) {
 				for nextName(t, c) != "flooded" {
 				}
 				synctest.Wait()
-				assert.LessOrEqual(t, runtime.NumGoroutine(), before+1)
+				assert.Less(t, runtime.NumGoroutine(), before+few)
 				close(read)
 				synctest.Wait()
-				assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+				assert.Less(t, runtime.NumGoroutine(), before+few)
 			})
 		})
 	}
