@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/crisp-go/crisp/internal/nearest"
 )
 
 // A name that nobody knows may be a new event's, and a filter narrower than the
@@ -20,8 +22,8 @@ func warnOfNames(logger *slog.Logger, r *Router, names []string) {
 			continue
 		}
 		attrs := []any{slog.String(keyThing, shown(name))}
-		if nearest := nearestName(name); nearest != "" {
-			attrs = append(attrs, slog.String("did_you_mean", nearest))
+		if meant := nearestName(name); meant != "" {
+			attrs = append(attrs, slog.String("did_you_mean", meant))
 		}
 		logger.Warn("crisp: no event of this name is known (OnName, Filter.Events): if it is not a new one, nothing comes", attrs...)
 	}
@@ -46,35 +48,13 @@ func nearestName(name string) string {
 		return ""
 	}
 	name = strings.ToLower(name)
-	nearest, least := "", max(2, len(name)/4)+1
+	found, least := "", max(2, len(name)/4)+1
 	for _, entry := range catalog {
 		for _, spelling := range append([]string{entry.info.Name, strings.ToLower(entry.info.GoType)}, entry.aliases...) {
-			if d := distance(name, spelling); d < least {
-				nearest, least = entry.info.Name, d
+			if d := nearest.Distance(name, spelling); d < least {
+				found, least = entry.info.Name, d
 			}
 		}
 	}
-	return nearest
-}
-
-// distance is how many bytes have to be inserted, removed or replaced to make one
-// string the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
+	return found
 }

@@ -26,7 +26,7 @@ func To(name string, names []string) []string {
 	var candidates []candidate
 	wanted := strings.ToLower(name)
 	for _, known := range names {
-		d := distance(wanted, strings.ToLower(known))
+		d := Distance(wanted, strings.ToLower(known))
 		if strings.Contains(known, wanted) && len(wanted) > 2 {
 			d = min(d, 2)
 		}
@@ -42,9 +42,9 @@ func To(name string, names []string) []string {
 	return nearest
 }
 
-// distance is how many bytes have to be inserted, removed or replaced to make one
+// Distance is how many bytes have to be inserted, removed or replaced to make one
 // string the other.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
