@@ -72,9 +72,9 @@ func newHandling(run func(ctx context.Context, ev Event) error, limits handlingL
 type slot struct {
 	*handling
 	mu    sync.Mutex // guards what follows
-	event string     // the name of what is in hand; empty = nothing
+	event string     // in hand, or the last one
 	since time.Duration
-	due   time.Duration // after which it is warned of
+	due   time.Duration // after which it is warned of; 0 = nothing is in hand
 	_     [64]byte      // keeps the next slot off its cache line
 }
 
@@ -136,7 +136,7 @@ func (s *slot) begin(event string) {
 
 func (s *slot) end() {
 	s.mu.Lock()
-	s.event = ""
+	s.due = 0
 	s.mu.Unlock()
 }
 
@@ -182,38 +182,38 @@ func (h *handling) slowOnes() (slow []slowHandler) {
 	h.armed.Store(false) // what begins from here on is not overlooked
 	running, next := 0, h.slow
 	for _, s := range h.slots {
-		name, ran, left, warn := s.look()
-		if name == "" {
+		at, left := s.look()
+		if left == 0 {
 			continue
 		}
 		running++
 		next = min(next, left)
-		if warn {
-			slow = append(slow, slowHandler{name: name, ran: ran})
+		if at != nil {
+			slow = append(slow, *at)
 		}
 	}
 	for i := range slow {
 		slow[i].running = running
 	}
 	if running > 0 {
-		h.timer.Reset(max(next, 0))
+		h.timer.Reset(next)
 		h.armed.Store(true)
 	}
 	return slow
 }
 
-// look returns what is in hand, for how long, and how long it may be until it is warned of
-// next; warn says that it is due now.
-func (s *slot) look() (event string, ran, left time.Duration, warn bool) {
+// look returns after which time to look again, 0 if nothing is in hand, and what is if it is to
+// be warned of now.
+func (s *slot) look() (slow *slowHandler, left time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.event == "" {
-		return "", 0, 0, false
+	if s.due == 0 {
+		return nil, 0
 	}
-	ran = time.Since(s.start) - s.since
+	ran := time.Since(s.start) - s.since
 	if ran >= s.due {
-		warn = true
+		slow = &slowHandler{name: s.event, ran: ran}
 		s.due *= 2
 	}
-	return s.event, ran, s.due - ran, warn
+	return slow, max(s.due-ran, 1)
 }

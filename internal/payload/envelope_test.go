@@ -100,5 +100,5 @@ func TestKeep(t *testing.T) {
 		assert.Equal(t, payload.Head{Session: session}, head, "%.80s", text)
 	}
 	obj := []byte(`{"website_id":"w","nested":{"a":[1,2,3]},"session_id":"s"}`)
-	assert.EqualValues(t, 1, testing.AllocsPerRun(100, func() { payload.Keep(obj) }), "the copy")
+	assert.InDelta(t, 1, testing.AllocsPerRun(100, func() { payload.Keep(obj) }), 0, "the copy")
 }
