@@ -34,22 +34,6 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	return env, nil
 }
 
-// DetectEnvelope reads the data as an envelope if they are one rather than a
-// bare payload: an object that has a website_id, data that are an object, and
-// no member that envelopes don't have. It stops at the first member that only a
-// payload has, so that it costs next to nothing for a payload, whose JSON may
-// therefore still be invalid.
-func DetectEnvelope(data []byte) (Envelope, bool) {
-	if !scan(data, true).enveloped {
-		return Envelope{}, false
-	}
-	env, err := ParseEnvelope(data)
-	if err != nil || len(env.Data) == 0 || env.Data[0] != '{' {
-		return Envelope{}, false
-	}
-	return env, true
-}
-
 // member reads the value at the cursor into the field for key.
 func (env *Envelope) member(d *Decoder, key string) {
 	switch key {

@@ -28,6 +28,22 @@ func Keep(data []byte) (kept []byte, h Head) {
 	return kept, Head{Session: at.session.in(kept), Website: at.website.in(kept), Enveloped: at.enveloped}
 }
 
+// DetectEnvelope reads the data as an envelope if they are one rather than a
+// bare payload: an object that has a website_id, data that are an object, and
+// no member that envelopes don't have. It stops at the first member that only a
+// payload has, so that it costs next to nothing for a payload, whose JSON may
+// therefore still be invalid.
+func DetectEnvelope(data []byte) (Envelope, bool) {
+	if !scan(data, true).enveloped {
+		return Envelope{}, false
+	}
+	env, err := ParseEnvelope(data)
+	if err != nil || len(env.Data) == 0 || env.Data[0] != '{' {
+		return Envelope{}, false
+	}
+	return env, true
+}
+
 // headPlaces is a Head by places in the data.
 type headPlaces struct {
 	session, website span
