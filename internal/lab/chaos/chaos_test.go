@@ -57,7 +57,7 @@ func TestSockets(t *testing.T) {
 	soak(t, *sockets, func(t *testing.T, seed uint64) (report Report) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { // whose end closes the server
 			p := newPlan(seed, 20*time.Millisecond)
-			p.length = min(p.length, 10*time.Second)
+			p.length = min(p.length, 10*time.Second, *sockets)
 			server := crisptest.NewServer(t, crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, tcpPair)
 		})
