@@ -19,11 +19,17 @@ const (
 
 // String reads a string.
 func (d *Decoder) String(p Presence) string {
-	if d.char() != '"' {
+	data, start := d.data, d.pos+1
+	if start > len(data) || data[start-1] != '"' {
 		d.mismatch(String, p)
 		return ""
 	}
-	return d.text()
+	end := indexUnusual(data, start)
+	if end >= len(data) || data[end] != '"' {
+		return d.unusualText(start, end)
+	}
+	d.pos = end + 1
+	return alias(data[start:end])
 }
 
 // Strings reads an array of strings.
@@ -38,10 +44,13 @@ func (d *Decoder) Strings(p Presence) []string {
 	return all
 }
 
-// text returns the string at the cursor and moves past it.
-func (d *Decoder) text() string {
-	start := d.pos + 1
-	end, seen := indexSpecial(d.data, start)
+// text returns the string at the cursor, which is one, and moves past it.
+func (d *Decoder) text() string { return d.String(Required) }
+
+// unusualText is String for a string that begins at start, and has nothing unusual
+// before i.
+func (d *Decoder) unusualText(start, i int) string {
+	end, seen := indexSpecial(d.data, i)
 	if end == len(d.data) || d.data[end] != '"' {
 		return unquote(d.quotedFrom(start, end))
 	}
@@ -115,10 +124,32 @@ func indexSpecial(data []byte, i int) (index int, seen uint64) {
 // subtraction finds both. A borrow may mark higher bytes by mistake, but the
 // lowest mark is right, and only that is used.
 func specialBytes(word uint64) uint64 {
+	return borrows(word) &^ word & highs
+}
+
+func borrows(word uint64) uint64 {
 	const flip = 2
 	low := (word ^ flip*ones) - (('"'^flip)+1)*ones
 	backslash := (word ^ '\\'*ones) - ones
-	return (low | backslash) &^ word & highs
+	return low | backslash
+}
+
+// indexUnusual is a faster indexSpecial that stops at bytes beyond ASCII, too, and
+// within the last eight bytes of the data, whatever they are. It is inlined.
+func indexUnusual(data []byte, i int) int {
+	rest := data[i:]
+	for len(rest) > 8 {
+		if unusual := unusualBytes(binary.LittleEndian.Uint64(rest)); unusual != 0 {
+			return len(data) - len(rest) + bits.TrailingZeros64(unusual)/8
+		}
+		rest = rest[8:]
+	}
+	return len(data) - len(rest)
+}
+
+// unusualBytes is specialBytes that also sets the highest bit of each byte that has it.
+func unusualBytes(word uint64) uint64 {
+	return (borrows(word) | word) & highs
 }
 
 // escapeLen returns the length of the escape sequence that data begin with, 0 if
