@@ -3141,14 +3141,14 @@ func (v *MessageUpdated) decode(d *payload.Decoder) {
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, "")
+	v.Content = decodeContent(d, &content, "")
 }
 
 func (v *MessageUpdated) encode(e *payload.Encoder) {
@@ -3266,7 +3266,7 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 		case "origin":
 			v.Origin = d.String(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
@@ -3305,7 +3305,7 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, v.Type)
+	v.Content = decodeContent(d, &content, v.Type)
 }
 
 func (v *MessageSend) encode(e *payload.Encoder) {
@@ -3449,7 +3449,7 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 		case "origin":
 			v.Origin = d.String(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
@@ -3488,7 +3488,7 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, v.Type)
+	v.Content = decodeContent(d, &content, v.Type)
 }
 
 func (v *MessageReceived) encode(e *payload.Encoder) {

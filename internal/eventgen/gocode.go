@@ -269,14 +269,14 @@ func (g *printer) decoder(s *structType, params string) {
 	for _, f := range s.fields {
 		g.line("case %q:", f.wire)
 		if f == content {
-			g.line("content = d.Later()")
+			g.line("d.Later(&content)")
 			continue
 		}
 		g.decodeField(f)
 	}
 	g.line("default:\nd.Skip()\n}\n}")
 	if content != nil {
-		g.line("v.%s = decodeContent(d, content, %s)", content.name, contentType(s))
+		g.line("v.%s = decodeContent(d, &content, %s)", content.name, contentType(s))
 	}
 	g.line("}")
 }
