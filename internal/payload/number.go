@@ -2,7 +2,6 @@ package payload
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
@@ -177,26 +176,24 @@ func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
 
 // natural moves past the number at the cursor and returns it, if it is of the usual
 // form: 1 to 18 digits that don't begin with zero, and neither a sign nor a fraction
-// nor an exponent. Otherwise, and within the last eight bytes of the data, it does
+// nor an exponent. Otherwise, and within the last seven bytes of the data, it does
 // nothing.
 func (d *Decoder) natural() (n int64, ok bool) {
 	if c := d.char(); c-'1' >= 9 {
 		return 0, false
 	}
-	rest := d.data[d.pos:]
-	for len(rest) > 8 {
-		word := binary.LittleEndian.Uint64(rest) ^ '0'*ones // digits become their values
+	for i := d.pos; i+8 <= len(d.data); i += 8 {
+		word := wordAt(d.data, i) ^ '0'*ones // digits become their values
 		count := bits.TrailingZeros64(tenOrMore(word)) / 8
 		n = n*powers[count] + eightDigits(word<<(64-8*count)) // with zeros before them
 		if count < 8 {
-			end := len(d.data) - len(rest) + count
-			if c := d.data[end]; end-d.pos > maxPlainDigits || c == '.' || c == 'e' || c == 'E' {
+			i += count
+			if c := d.data[i]; i-d.pos > maxPlainDigits || c == '.' || c == 'e' || c == 'E' {
 				return 0, false
 			}
-			d.pos = end
+			d.pos = i
 			return n, true
 		}
-		rest = rest[8:]
 	}
 	return 0, false
 }

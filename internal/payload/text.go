@@ -98,7 +98,7 @@ func (d *Decoder) quotedFrom(start, i int) []byte {
 // bit of the bytes before it: if it has none of highs, they are ASCII.
 func indexSpecial(data []byte, i int) (index int, seen uint64) {
 	for ; i+8 <= len(data); i += 8 {
-		word := binary.LittleEndian.Uint64(data[i:])
+		word := wordAt(data, i)
 		seen |= word
 		if special := specialBytes(word); special != 0 {
 			return i + bits.TrailingZeros64(special)/8, seen
@@ -135,17 +135,19 @@ func borrows(word uint64) uint64 {
 }
 
 // indexUnusual is a faster indexSpecial that stops at bytes beyond ASCII, too, and
-// within the last eight bytes of the data, whatever they are. It is inlined.
+// within the last seven bytes of the data, whatever they are. It is inlined.
 func indexUnusual(data []byte, i int) int {
-	rest := data[i:]
-	for len(rest) > 8 {
-		if unusual := unusualBytes(binary.LittleEndian.Uint64(rest)); unusual != 0 {
-			return len(data) - len(rest) + bits.TrailingZeros64(unusual)/8
+	for ; i+8 <= len(data); i += 8 {
+		if unusual := unusualBytes(wordAt(data, i)); unusual != 0 {
+			return i + bits.TrailingZeros64(unusual)/8
 		}
-		rest = rest[8:]
 	}
-	return len(data) - len(rest)
+	return i
 }
+
+// wordAt returns the eight bytes from i on. Other ways to slice them make the address
+// depend on the capacity, which is what would take longest where a string is short.
+func wordAt(data []byte, i int) uint64 { return binary.LittleEndian.Uint64(data[i : i+8 : i+8]) }
 
 // unusualBytes is specialBytes that also sets the highest bit of each byte that has it.
 func unusualBytes(word uint64) uint64 {
