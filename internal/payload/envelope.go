@@ -1,7 +1,6 @@
 package payload
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -90,9 +89,8 @@ func Peek(data []byte) Head {
 // first sign that it is no envelope.
 func scan(data []byte, forEnvelope bool) Head {
 	var h Head
-	var d Decoder
-	d.Reset(data)
-	if d.char() != '{' || !d.open() {
+	d := Decoder{data: data}
+	if d.peek() != '{' || !d.open() {
 		return h
 	}
 	var hasWebsite, hasData, foreign bool // foreign: a member that no envelope has
@@ -121,19 +119,11 @@ func scan(data []byte, forEnvelope bool) Head {
 	return h
 }
 
-// peekString skips a value, and returns what stands between its quotes if it is
-// a string.
+// peekString skips a value, and returns it if it is a string.
 func (d *Decoder) peekString() string {
-	if d.char() != '"' {
-		d.skip()
-		return ""
+	if d.char() == '"' {
+		return d.text()
 	}
-	text := d.quoted()
-	if d.err != nil {
-		return ""
-	}
-	if bytes.IndexByte(text, '\\') >= 0 {
-		return unquote(text)
-	}
-	return alias(text)
+	d.skip()
+	return ""
 }

@@ -176,26 +176,25 @@ func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
 
 // natural moves past the number at the cursor and returns it, if it is of the usual
 // form: 1 to 18 digits that don't begin with zero, and neither a sign nor a fraction
-// nor an exponent. Otherwise, and within the last seven bytes of the data, it does
-// nothing.
+// nor an exponent. Otherwise it does nothing.
 func (d *Decoder) natural() (n int64, ok bool) {
+	data, i := d.data, d.pos
 	if c := d.char(); c-'1' >= 9 {
 		return 0, false
 	}
-	for i := d.pos; i+8 <= len(d.data); i += 8 {
-		word := wordAt(d.data, i) ^ '0'*ones // digits become their values
-		count := bits.TrailingZeros64(tenOrMore(word)) / 8
+	for count := 8; count == 8 && i+8 <= len(data); i += count {
+		word := wordAt(data, i) ^ '0'*ones // digits become their values
+		count = bits.TrailingZeros64(tenOrMore(word)) / 8
 		n = n*powers[count] + eightDigits(word<<(64-8*count)) // with zeros before them
-		if count < 8 {
-			i += count
-			if c := d.data[i]; i-d.pos > maxPlainDigits || c == '.' || c == 'e' || c == 'E' {
-				return 0, false
-			}
-			d.pos = i
-			return n, true
-		}
 	}
-	return 0, false
+	for ; i < len(data) && data[i]-'0' <= 9; i++ {
+		n = n*10 + int64(data[i]-'0')
+	}
+	if i-d.pos > maxPlainDigits || i < len(data) && (data[i] == '.' || data[i]|0x20 == 'e') {
+		return 0, false
+	}
+	d.pos = i
+	return n, true
 }
 
 var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}

@@ -65,9 +65,14 @@ func (d *Decoder) unusualText(start, i int) string {
 // quoted moves past the string at the cursor and returns the bytes between its
 // quotes.
 func (d *Decoder) quoted() []byte {
-	start := d.pos + 1
-	end, _ := indexSpecial(d.data, start)
-	return d.quotedFrom(start, end)
+	data, start := d.data, d.pos+1
+	end := indexUnusual(data, start)
+	if end >= len(data) || data[end] != '"' {
+		end, _ = indexSpecial(data, end)
+		return d.quotedFrom(start, end)
+	}
+	d.pos = end + 1
+	return data[start:end:end]
 }
 
 // quotedFrom is quoted for a string that begins at start and has its first
