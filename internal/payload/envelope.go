@@ -95,7 +95,7 @@ func scan(data []byte, forEnvelope bool) Head {
 	}
 	var hasWebsite, hasData, foreign bool // foreign: a member that no envelope has
 	for first := true; d.another('}', first); first = false {
-		switch string(d.rawKey()) {
+		switch name := string(d.rawKey()); name {
 		case "website_id":
 			hasWebsite = true
 			h.Website = d.peekString()
@@ -104,15 +104,15 @@ func scan(data []byte, forEnvelope bool) Head {
 			d.skip()
 		case "event", "timestamp":
 			d.skip()
-		case "session_id":
-			foreign = true
-			h.Session = d.peekString()
 		default:
-			foreign = true
-			d.skip()
-		}
-		if h.Session != "" || foreign && forEnvelope {
-			return h
+			if foreign = true; forEnvelope {
+				return h
+			}
+			if name != "session_id" {
+				d.skip()
+			} else if h.Session = d.peekString(); h.Session != "" {
+				return h
+			}
 		}
 	}
 	h.Enveloped = hasWebsite && hasData && !foreign && d.err == nil

@@ -182,19 +182,28 @@ func (d *Decoder) natural() (n int64, ok bool) {
 	if c := d.char(); c-'1' >= 9 {
 		return 0, false
 	}
-	for count := 8; count == 8 && i+8 <= len(data); i += count {
+	for ; i+8 <= len(data); i += 8 {
 		word := wordAt(data, i) ^ '0'*ones // digits become their values
-		count = bits.TrailingZeros64(tenOrMore(word)) / 8
+		count := bits.TrailingZeros64(tenOrMore(word)) / 8
 		n = n*powers[count] + eightDigits(word<<(64-8*count)) // with zeros before them
+		if count < 8 {
+			return n, d.passNatural(i + count)
+		}
 	}
 	for ; i < len(data) && data[i]-'0' <= 9; i++ {
 		n = n*10 + int64(data[i]-'0')
 	}
-	if i-d.pos > maxPlainDigits || i < len(data) && (data[i] == '.' || data[i]|0x20 == 'e') {
-		return 0, false
+	return n, d.passNatural(i)
+}
+
+// passNatural moves past the digits up to end, unless that is not the number's end, or
+// they are too many.
+func (d *Decoder) passNatural(end int) bool {
+	if end-d.pos > maxPlainDigits || end < len(d.data) && (d.data[end] == '.' || d.data[end]|0x20 == 'e') {
+		return false
 	}
-	d.pos = i
-	return n, true
+	d.pos = end
+	return true
 }
 
 var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
