@@ -130,7 +130,7 @@ func newContent(typ MessageType) objectContent {
 
 // decodeContent reads the content at a place by the message's type, or by its
 // own shape where the type is not known.
-func decodeContent(d *payload.Decoder, at payload.Place, typ MessageType) (content Content) {
+func decodeContent(d *payload.Decoder, at *payload.Place, typ MessageType) (content Content) {
 	if !at.Found() || at.Raw[0] == 'n' {
 		return nil
 	}

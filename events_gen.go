@@ -1645,6 +1645,7 @@ func (v *SessionSetOpened) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "operator":
+			v.Operator = Operator{}
 			v.Operator.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -1722,6 +1723,7 @@ func (v *SessionSetClosed) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "operator":
+			v.Operator = Operator{}
 			v.Operator.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -2268,6 +2270,7 @@ func (v *SessionSyncGeolocation) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "geolocation":
+			v.Geolocation = Geolocation{}
 			v.Geolocation.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -2345,6 +2348,7 @@ func (v *SessionSyncSystem) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "system":
+			v.System = System{}
 			v.System.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -2422,6 +2426,7 @@ func (v *SessionSyncNetwork) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "network":
+			v.Network = Network{}
 			v.Network.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -2819,6 +2824,7 @@ func (v *SessionSyncRating) decode(d *payload.Decoder) {
 		case "inbox_id":
 			v.InboxID = d.String(payload.Optional)
 		case "rating":
+			v.Rating = Rating{}
 			v.Rating.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -3135,14 +3141,14 @@ func (v *MessageUpdated) decode(d *payload.Decoder) {
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
 		default:
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, "")
+	v.Content = decodeContent(d, &content, "")
 }
 
 func (v *MessageUpdated) encode(e *payload.Encoder) {
@@ -3260,7 +3266,7 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 		case "origin":
 			v.Origin = d.String(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
@@ -3268,10 +3274,12 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
+			v.User = User{}
 			v.User.decode(d, payload.Optional)
 		case "references":
 			v.References = payload.Slice(d, payload.Optional, (*Reference).decode)
 		case "original":
+			v.Original = Original{}
 			v.Original.decode(d, payload.Optional)
 		case "properties":
 			v.Properties = d.AnyMap(payload.Optional)
@@ -3297,7 +3305,7 @@ func (v *MessageSend) decode(d *payload.Decoder) {
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, v.Type)
+	v.Content = decodeContent(d, &content, v.Type)
 }
 
 func (v *MessageSend) encode(e *payload.Encoder) {
@@ -3441,7 +3449,7 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 		case "origin":
 			v.Origin = d.String(payload.Required)
 		case "content":
-			content = d.Later()
+			d.Later(&content)
 		case "fingerprint":
 			v.Fingerprint = d.Int64(payload.Required)
 		case "timestamp":
@@ -3449,10 +3457,12 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "user":
+			v.User = User{}
 			v.User.decode(d, payload.Optional)
 		case "references":
 			v.References = payload.Slice(d, payload.Optional, (*Reference).decode)
 		case "original":
+			v.Original = Original{}
 			v.Original.decode(d, payload.Optional)
 		case "properties":
 			v.Properties = d.AnyMap(payload.Optional)
@@ -3478,7 +3488,7 @@ func (v *MessageReceived) decode(d *payload.Decoder) {
 			d.Skip()
 		}
 	}
-	v.Content = decodeContent(d, content, v.Type)
+	v.Content = decodeContent(d, &content, v.Type)
 }
 
 func (v *MessageReceived) encode(e *payload.Encoder) {
@@ -3757,6 +3767,7 @@ func (v *MessageComposeReceive) decode(d *payload.Decoder) {
 		case "automated":
 			v.Automated = d.Bool(payload.Optional)
 		case "user":
+			v.User = User{}
 			v.User.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -4174,6 +4185,7 @@ func (v *MessageAcknowledgeIgnored) decode(d *payload.Decoder) {
 		case "fingerprints":
 			v.Fingerprints = d.Int64s(payload.Required)
 		case "details":
+			v.Details = IgnoredDetails{}
 			v.Details.decode(d, payload.Optional)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -4625,6 +4637,7 @@ func (v *PeopleProfileUpdated) decode(d *payload.Decoder) {
 		case "email":
 			v.Email = d.String(payload.Optional)
 		case "update":
+			v.Update = Profile{}
 			v.Update.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -4848,6 +4861,7 @@ func (v *PeopleSyncProfile) decode(d *payload.Decoder) {
 		case "people_id":
 			v.PeopleID = d.String(payload.Required)
 		case "identity":
+			v.Identity = Profile{}
 			v.Identity.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -4932,6 +4946,7 @@ func (v *PeopleImportProgress) decode(d *payload.Decoder) {
 		case "progress":
 			v.Progress = d.Int(payload.Required)
 		case "count":
+			v.Count = ImportCount{}
 			v.Count.decode(d, payload.Required)
 		case "items":
 			v.Items = nil
@@ -5907,6 +5922,7 @@ func (v *WebsiteUpdateOperatorsAvailability) decode(d *payload.Decoder) {
 		case "user_id":
 			v.UserID = d.String(payload.Required)
 		case "availability":
+			v.Availability = OperatorAvailability{}
 			v.Availability.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6056,10 +6072,13 @@ func (v *BucketURLUploadGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6150,10 +6169,13 @@ func (v *BucketURLAvatarGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6245,10 +6267,13 @@ func (v *BucketURLWebsiteGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6340,10 +6365,13 @@ func (v *BucketURLCampaignGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6435,10 +6463,13 @@ func (v *BucketURLHelpdeskGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6530,10 +6561,13 @@ func (v *BucketURLStatusGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -6625,10 +6659,13 @@ func (v *BucketURLProcessingGenerated) decode(d *payload.Decoder) {
 		case "identifier":
 			v.Identifier = d.String(payload.Required)
 		case "resource":
+			v.Resource = BucketResource{}
 			v.Resource.decode(d, payload.Required)
 		case "url":
+			v.URL = BucketURL{}
 			v.URL.decode(d, payload.Required)
 		case "policy":
+			v.Policy = BucketPolicy{}
 			v.Policy.decode(d, payload.Required)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -7214,6 +7251,7 @@ func (v *PlanSubscriptionUpdated) decode(d *payload.Decoder) {
 		case "website_id":
 			v.WebsiteID = d.String(payload.Required)
 		case "plan":
+			v.Plan = Plan{}
 			v.Plan.decode(d, payload.Nullable)
 		case "routing_ids":
 			v.RoutingIDs = d.Strings(payload.Optional)
@@ -7265,7 +7303,6 @@ type User struct {
 }
 
 func (v *User) decode(d *payload.Decoder, p payload.Presence) {
-	*v = User{}
 	if !d.Object(p) {
 		return
 	}
@@ -7307,7 +7344,6 @@ type Operator struct {
 }
 
 func (v *Operator) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Operator{}
 	if !d.Object(p) {
 		return
 	}
@@ -7340,7 +7376,6 @@ type OperatorAvailability struct {
 }
 
 func (v *OperatorAvailability) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OperatorAvailability{}
 	if !d.Object(p) {
 		return
 	}
@@ -7369,7 +7404,6 @@ type Participant struct {
 }
 
 func (v *Participant) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Participant{}
 	if !d.Object(p) {
 		return
 	}
@@ -7403,7 +7437,6 @@ type Verification struct {
 }
 
 func (v *Verification) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Verification{}
 	if !d.Object(p) {
 		return
 	}
@@ -7442,7 +7475,6 @@ type Geolocation struct {
 }
 
 func (v *Geolocation) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Geolocation{}
 	if !d.Object(p) {
 		return
 	}
@@ -7455,6 +7487,7 @@ func (v *Geolocation) decode(d *payload.Decoder, p payload.Presence) {
 		case "city":
 			v.City = d.String(payload.Optional)
 		case "coordinates":
+			v.Coordinates = Coordinates{}
 			v.Coordinates.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -7484,7 +7517,6 @@ type Coordinates struct {
 }
 
 func (v *Coordinates) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Coordinates{}
 	if !d.Object(p) {
 		return
 	}
@@ -7522,17 +7554,19 @@ type System struct {
 }
 
 func (v *System) decode(d *payload.Decoder, p payload.Presence) {
-	*v = System{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "os":
+			v.OS = Software{}
 			v.OS.decode(d, payload.Optional)
 		case "engine":
+			v.Engine = Software{}
 			v.Engine.decode(d, payload.Optional)
 		case "browser":
+			v.Browser = Browser{}
 			v.Browser.decode(d, payload.Optional)
 		case "useragent":
 			v.UserAgent = d.String(payload.Optional)
@@ -7566,7 +7600,6 @@ type Software struct {
 }
 
 func (v *Software) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Software{}
 	if !d.Object(p) {
 		return
 	}
@@ -7602,7 +7635,6 @@ type Browser struct {
 }
 
 func (v *Browser) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Browser{}
 	if !d.Object(p) {
 		return
 	}
@@ -7639,7 +7671,6 @@ type Network struct {
 }
 
 func (v *Network) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Network{}
 	if !d.Object(p) {
 		return
 	}
@@ -7648,6 +7679,7 @@ func (v *Network) decode(d *payload.Decoder, p payload.Presence) {
 		case "ip":
 			v.IP = d.String(payload.Optional)
 		case "connection":
+			v.Connection = NetworkConnection{}
 			v.Connection.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -7673,7 +7705,6 @@ type NetworkConnection struct {
 }
 
 func (v *NetworkConnection) decode(d *payload.Decoder, p payload.Presence) {
-	*v = NetworkConnection{}
 	if !d.Object(p) {
 		return
 	}
@@ -7714,7 +7745,6 @@ type Page struct {
 }
 
 func (v *Page) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Page{}
 	if !d.Object(p) {
 		return
 	}
@@ -7776,7 +7806,6 @@ type RecordedEvent struct {
 }
 
 func (v *RecordedEvent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = RecordedEvent{}
 	if !d.Object(p) {
 		return
 	}
@@ -7829,7 +7858,6 @@ type Rating struct {
 }
 
 func (v *Rating) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Rating{}
 	if !d.Object(p) {
 		return
 	}
@@ -7863,7 +7891,6 @@ type Reference struct {
 }
 
 func (v *Reference) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Reference{}
 	if !d.Object(p) {
 		return
 	}
@@ -7897,7 +7924,6 @@ type Original struct {
 }
 
 func (v *Original) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Original{}
 	if !d.Object(p) {
 		return
 	}
@@ -7934,7 +7960,6 @@ type LinkPreview struct {
 }
 
 func (v *LinkPreview) decode(d *payload.Decoder, p payload.Presence) {
-	*v = LinkPreview{}
 	if !d.Object(p) {
 		return
 	}
@@ -7947,6 +7972,7 @@ func (v *LinkPreview) decode(d *payload.Decoder, p payload.Presence) {
 		case "title":
 			v.Title = d.String(payload.Optional)
 		case "preview":
+			v.Preview = LinkPreviewDetails{}
 			v.Preview.decode(d, payload.Optional)
 		case "stamped":
 			v.Stamped = d.Bool(payload.Optional)
@@ -7979,7 +8005,6 @@ type LinkPreviewDetails struct {
 }
 
 func (v *LinkPreviewDetails) decode(d *payload.Decoder, p payload.Presence) {
-	*v = LinkPreviewDetails{}
 	if !d.Object(p) {
 		return
 	}
@@ -8016,7 +8041,6 @@ type IgnoredDetails struct {
 }
 
 func (v *IgnoredDetails) decode(d *payload.Decoder, p payload.Presence) {
-	*v = IgnoredDetails{}
 	if !d.Object(p) {
 		return
 	}
@@ -8052,7 +8076,6 @@ type FileContent struct {
 }
 
 func (v *FileContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FileContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8087,7 +8110,6 @@ type AnimationContent struct {
 }
 
 func (v *AnimationContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = AnimationContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8124,7 +8146,6 @@ type AudioContent struct {
 }
 
 func (v *AudioContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = AudioContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8182,7 +8203,6 @@ type PickerContent struct {
 }
 
 func (v *PickerContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PickerContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8241,7 +8261,6 @@ type PickerChoice struct {
 }
 
 func (v *PickerChoice) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PickerChoice{}
 	if !d.Object(p) {
 		return
 	}
@@ -8256,6 +8275,7 @@ func (v *PickerChoice) decode(d *payload.Decoder, p payload.Presence) {
 		case "selected":
 			v.Selected = d.Bool(payload.Required)
 		case "action":
+			v.Action = PickerAction{}
 			v.Action.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -8284,7 +8304,6 @@ type PickerAction struct {
 }
 
 func (v *PickerAction) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PickerAction{}
 	if !d.Object(p) {
 		return
 	}
@@ -8324,7 +8343,6 @@ type FieldContent struct {
 }
 
 func (v *FieldContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FieldContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8369,7 +8387,6 @@ type CarouselContent struct {
 }
 
 func (v *CarouselContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CarouselContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8423,7 +8440,6 @@ type CarouselTarget struct {
 }
 
 func (v *CarouselTarget) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CarouselTarget{}
 	if !d.Object(p) {
 		return
 	}
@@ -8476,7 +8492,6 @@ type CarouselAction struct {
 }
 
 func (v *CarouselAction) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CarouselAction{}
 	if !d.Object(p) {
 		return
 	}
@@ -8509,7 +8524,6 @@ type EventContent struct {
 }
 
 func (v *EventContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = EventContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -8559,7 +8573,6 @@ type Profile struct {
 }
 
 func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Profile{}
 	if !d.Object(p) {
 		return
 	}
@@ -8568,14 +8581,17 @@ func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 		case "email":
 			v.Email = d.String(payload.Optional)
 		case "person":
+			v.Person = Person{}
 			v.Person.decode(d, payload.Optional)
 		case "company":
+			v.Company = Company{}
 			v.Company.decode(d, payload.Optional)
 		case "segments":
 			v.Segments = d.Strings(payload.Optional)
 		case "notepad":
 			v.Notepad = d.String(payload.Optional)
 		case "active":
+			v.Active = Active{}
 			v.Active.decode(d, payload.Optional)
 		case "score":
 			v.Score = d.Float64(payload.Optional)
@@ -8656,7 +8672,6 @@ type Person struct {
 }
 
 func (v *Person) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Person{}
 	if !d.Object(p) {
 		return
 	}
@@ -8681,8 +8696,10 @@ func (v *Person) decode(d *payload.Decoder, p payload.Presence) {
 		case "profiles":
 			v.Profiles = payload.Slice(d, payload.Optional, (*SocialProfile).decode)
 		case "employment":
+			v.Employment = Employment{}
 			v.Employment.decode(d, payload.Optional)
 		case "geolocation":
+			v.Geolocation = Geolocation{}
 			v.Geolocation.decode(d, payload.Optional)
 		case "locales":
 			v.Locales = d.Strings(payload.Optional)
@@ -8754,7 +8771,6 @@ type SocialProfile struct {
 }
 
 func (v *SocialProfile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SocialProfile{}
 	if !d.Object(p) {
 		return
 	}
@@ -8795,7 +8811,6 @@ type Employment struct {
 }
 
 func (v *Employment) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Employment{}
 	if !d.Object(p) {
 		return
 	}
@@ -8859,7 +8874,6 @@ type Company struct {
 }
 
 func (v *Company) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Company{}
 	if !d.Object(p) {
 		return
 	}
@@ -8884,8 +8898,10 @@ func (v *Company) decode(d *payload.Decoder, p payload.Presence) {
 		case "tags":
 			v.Tags = d.Strings(payload.Optional)
 		case "geolocation":
+			v.Geolocation = Geolocation{}
 			v.Geolocation.decode(d, payload.Optional)
 		case "metrics":
+			v.Metrics = Metrics{}
 			v.Metrics.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -8955,7 +8971,6 @@ type Metrics struct {
 }
 
 func (v *Metrics) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Metrics{}
 	if !d.Object(p) {
 		return
 	}
@@ -8998,7 +9013,6 @@ type Active struct {
 }
 
 func (v *Active) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Active{}
 	if !d.Object(p) {
 		return
 	}
@@ -9049,7 +9063,6 @@ type ImportCount struct {
 }
 
 func (v *ImportCount) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ImportCount{}
 	if !d.Object(p) {
 		return
 	}
@@ -9084,7 +9097,6 @@ type ImportItem struct {
 }
 
 func (v *ImportItem) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ImportItem{}
 	if !d.Object(p) {
 		return
 	}
@@ -9116,7 +9128,6 @@ type StatusNode struct {
 }
 
 func (v *StatusNode) decode(d *payload.Decoder, p payload.Presence) {
-	*v = StatusNode{}
 	if !d.Object(p) {
 		return
 	}
@@ -9148,7 +9159,6 @@ type BucketResource struct {
 }
 
 func (v *BucketResource) decode(d *payload.Decoder, p payload.Presence) {
-	*v = BucketResource{}
 	if !d.Object(p) {
 		return
 	}
@@ -9180,7 +9190,6 @@ type BucketURL struct {
 }
 
 func (v *BucketURL) decode(d *payload.Decoder, p payload.Presence) {
-	*v = BucketURL{}
 	if !d.Object(p) {
 		return
 	}
@@ -9210,7 +9219,6 @@ type BucketPolicy struct {
 }
 
 func (v *BucketPolicy) decode(d *payload.Decoder, p payload.Presence) {
-	*v = BucketPolicy{}
 	if !d.Object(p) {
 		return
 	}
@@ -9239,7 +9247,6 @@ type Animation struct {
 }
 
 func (v *Animation) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Animation{}
 	if !d.Object(p) {
 		return
 	}
@@ -9275,7 +9282,6 @@ type Plan struct {
 }
 
 func (v *Plan) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Plan{}
 	if !d.Object(p) {
 		return
 	}

@@ -9,15 +9,16 @@ import (
 )
 
 func (v *Endpoints) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Endpoints{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "socket":
+			v.Socket = SocketEndpoints{}
 			v.Socket.decode(d, payload.Optional)
 		case "rescue":
+			v.Rescue = RescueEndpoints{}
 			v.Rescue.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -26,13 +27,13 @@ func (v *Endpoints) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *RescueEndpoints) decode(d *payload.Decoder, p payload.Presence) {
-	*v = RescueEndpoints{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "socket":
+			v.Socket = SocketEndpoints{}
 			v.Socket.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -41,7 +42,6 @@ func (v *RescueEndpoints) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *SocketEndpoints) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SocketEndpoints{}
 	if !d.Object(p) {
 		return
 	}
@@ -58,7 +58,6 @@ func (v *SocketEndpoints) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginWebsite{}
 	if !d.Object(p) {
 		return
 	}
@@ -73,6 +72,7 @@ func (v *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
 		case "settings":
 			v.Settings = d.RawObject(payload.Optional)
 		case "plan":
+			v.Plan = Plan{}
 			v.Plan.decode(d, payload.Optional)
 		case "difference":
 			v.Difference = d.String(payload.Optional)
@@ -83,7 +83,6 @@ func (v *PluginWebsite) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *Conversation) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Conversation{}
 	if !d.Object(p) {
 		return
 	}
@@ -108,10 +107,12 @@ func (v *Conversation) decode(d *payload.Decoder, p payload.Presence) {
 		case "availability":
 			v.Availability = Availability(d.String(payload.Optional))
 		case "active":
+			v.Active = Active{}
 			v.Active.decode(d, payload.Optional)
 		case "last_message":
 			v.LastMessage = d.String(payload.Optional)
 		case "preview_message":
+			v.Preview = MessagePreview{}
 			v.Preview.decode(d, payload.Optional)
 		case "topic":
 			v.Topic = d.String(payload.Optional)
@@ -122,12 +123,15 @@ func (v *Conversation) decode(d *payload.Decoder, p payload.Presence) {
 		case "mentions":
 			v.Mentions = d.Strings(payload.Optional)
 		case "compose":
+			v.Compose = ConversationCompose{}
 			v.Compose.decode(d, payload.Optional)
 		case "unread":
+			v.Unread = Unread{}
 			v.Unread.decode(d, payload.Optional)
 		case "assigned":
 			v.AssignedTo = decodeMember(d, "user_id")
 		case "meta":
+			v.Meta = ConversationMeta{}
 			v.Meta.decode(d, payload.Optional)
 		case "created_at":
 			v.CreatedAt = d.Time(payload.Optional)
@@ -142,15 +146,16 @@ func (v *Conversation) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *ConversationCompose) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ConversationCompose{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "operator":
+			v.Operator = ComposeStatus{}
 			v.Operator.decode(d, payload.Optional)
 		case "visitor":
+			v.Visitor = ComposeStatus{}
 			v.Visitor.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -159,7 +164,6 @@ func (v *ConversationCompose) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *ComposeStatus) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ComposeStatus{}
 	if !d.Object(p) {
 		return
 	}
@@ -172,6 +176,7 @@ func (v *ComposeStatus) decode(d *payload.Decoder, p payload.Presence) {
 		case "timestamp":
 			v.Time = d.Time(payload.Optional)
 		case "user":
+			v.User = User{}
 			v.User.decode(d, payload.Optional)
 		case "automated":
 			v.Automated = d.Bool(payload.Optional)
@@ -182,7 +187,6 @@ func (v *ComposeStatus) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *ConversationMeta) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ConversationMeta{}
 	if !d.Object(p) {
 		return
 	}
@@ -201,8 +205,10 @@ func (v *ConversationMeta) decode(d *payload.Decoder, p payload.Presence) {
 		case "data":
 			v.Data = d.AnyMap(payload.Optional)
 		case "connection":
+			v.Connection = NetworkConnection{}
 			v.Connection.decode(d, payload.Optional)
 		case "device":
+			v.Device = Device{}
 			v.Device.decode(d, payload.Optional)
 		case "segments":
 			v.Segments = d.Strings(payload.Optional)
@@ -219,7 +225,6 @@ func (v *ConversationMeta) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *MessagePreview) decode(d *payload.Decoder, p payload.Presence) {
-	*v = MessagePreview{}
 	if !d.Object(p) {
 		return
 	}
@@ -240,7 +245,6 @@ func (v *MessagePreview) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *Unread) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Unread{}
 	if !d.Object(p) {
 		return
 	}
@@ -257,7 +261,6 @@ func (v *Unread) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *Device) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Device{}
 	if !d.Object(p) {
 		return
 	}
@@ -266,8 +269,10 @@ func (v *Device) decode(d *payload.Decoder, p payload.Presence) {
 		case "capabilities":
 			v.Capabilities = d.Strings(payload.Optional)
 		case "geolocation":
+			v.Geolocation = Geolocation{}
 			v.Geolocation.decode(d, payload.Optional)
 		case "system":
+			v.System = System{}
 			v.System.decode(d, payload.Optional)
 		case "timezone":
 			v.Timezone = d.Duration(payload.Optional, time.Minute)
@@ -280,7 +285,6 @@ func (v *Device) decode(d *payload.Decoder, p payload.Presence) {
 }
 
 func (v *PluginSettings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginSettings{}
 	if !d.Object(p) {
 		return
 	}

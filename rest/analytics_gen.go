@@ -70,7 +70,6 @@ type AnalyticsPoint struct {
 }
 
 func (v *AnalyticsPoint) decode(d *payload.Decoder, p payload.Presence) {
-	*v = AnalyticsPoint{}
 	if !d.Object(p) {
 		return
 	}

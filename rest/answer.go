@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"sync"
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/internal/payload"
@@ -45,11 +46,18 @@ type answerType[T any] interface {
 
 func decode[T any, P answerType[T]](raw json.RawMessage) *T {
 	v := P(new(T))
-	d := payload.NewDecoder(raw)
+	d := decoders.Get().(*payload.Decoder)
+	d.Reset(raw)
 	v.decode(d, payload.Required)
 	v.set(raw, d.Problems())
+	d.Reset(nil)
+	decoders.Put(d)
 	return (*T)(v)
 }
+
+// decoders are used again, with the room that they have for their way through nested
+// values.
+var decoders = sync.Pool{New: func() any { return new(payload.Decoder) }}
 
 // fetch makes a call that is answered by an object.
 func fetch[T any, P answerType[T]](ctx context.Context, c call) (*T, error) {

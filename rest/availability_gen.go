@@ -45,7 +45,6 @@ type OperatorAvailability struct {
 }
 
 func (v *OperatorAvailability) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OperatorAvailability{}
 	if !d.Object(p) {
 		return
 	}
@@ -56,6 +55,7 @@ func (v *OperatorAvailability) decode(d *payload.Decoder, p payload.Presence) {
 		case "type":
 			v.Type = d.String(payload.Optional)
 		case "time":
+			v.Time = OperatorAvailabilityTime{}
 			v.Time.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -73,7 +73,6 @@ type OperatorAvailabilityTime struct {
 }
 
 func (v *OperatorAvailabilityTime) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OperatorAvailabilityTime{}
 	if !d.Object(p) {
 		return
 	}
@@ -100,7 +99,6 @@ type WebsiteAvailability struct {
 }
 
 func (v *WebsiteAvailability) decode(d *payload.Decoder, p payload.Presence) {
-	*v = WebsiteAvailability{}
 	if !d.Object(p) {
 		return
 	}

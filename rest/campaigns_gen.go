@@ -230,7 +230,6 @@ type Campaign struct {
 }
 
 func (v *Campaign) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Campaign{}
 	if !d.Object(p) {
 		return
 	}
@@ -267,16 +266,21 @@ func (v *Campaign) decode(d *payload.Decoder, p payload.Presence) {
 		case "dispatched_at":
 			v.DispatchedAt = d.Time(payload.Optional)
 		case "sender":
+			v.Sender = CampaignSender{}
 			v.Sender.decode(d, payload.Optional)
 		case "recipients":
+			v.Recipients = CampaignRecipients{}
 			v.Recipients.decode(d, payload.Optional)
 		case "flow":
+			v.Flow = CampaignFlow{}
 			v.Flow.decode(d, payload.Optional)
 		case "message":
 			v.Message = d.String(payload.Optional)
 		case "options":
+			v.Options = CampaignOptions{}
 			v.Options.decode(d, payload.Optional)
 		case "statistics":
+			v.Statistics = CampaignCounts{}
 			v.Statistics.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -311,7 +315,6 @@ type CampaignCounts struct {
 }
 
 func (v *CampaignCounts) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignCounts{}
 	if !d.Object(p) {
 		return
 	}
@@ -361,7 +364,6 @@ type CampaignExcerpt struct {
 }
 
 func (v *CampaignExcerpt) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignExcerpt{}
 	if !d.Object(p) {
 		return
 	}
@@ -419,7 +421,6 @@ type CampaignFilter struct {
 }
 
 func (v *CampaignFilter) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignFilter{}
 	if !d.Object(p) {
 		return
 	}
@@ -463,7 +464,6 @@ type CampaignFlow struct {
 }
 
 func (v *CampaignFlow) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignFlow{}
 	if !d.Object(p) {
 		return
 	}
@@ -505,7 +505,6 @@ type CampaignOptions struct {
 }
 
 func (v *CampaignOptions) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignOptions{}
 	if !d.Object(p) {
 		return
 	}
@@ -552,7 +551,6 @@ type CampaignRecipient struct {
 }
 
 func (v *CampaignRecipient) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignRecipient{}
 	if !d.Object(p) {
 		return
 	}
@@ -563,6 +561,7 @@ func (v *CampaignRecipient) decode(d *payload.Decoder, p payload.Presence) {
 		case "email":
 			v.Email = d.String(payload.Optional)
 		case "person":
+			v.Person = CampaignRecipientPerson{}
 			v.Person.decode(d, payload.Optional)
 		case "subscribed":
 			v.Subscribed = d.Bool(payload.Optional)
@@ -583,7 +582,6 @@ type CampaignRecipientPerson struct {
 }
 
 func (v *CampaignRecipientPerson) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignRecipientPerson{}
 	if !d.Object(p) {
 		return
 	}
@@ -609,7 +607,6 @@ type CampaignRecipients struct {
 }
 
 func (v *CampaignRecipients) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignRecipients{}
 	if !d.Object(p) {
 		return
 	}
@@ -646,7 +643,6 @@ type CampaignSender struct {
 }
 
 func (v *CampaignSender) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignSender{}
 	if !d.Object(p) {
 		return
 	}
@@ -682,7 +678,6 @@ type CampaignStatistic struct {
 }
 
 func (v *CampaignStatistic) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignStatistic{}
 	if !d.Object(p) {
 		return
 	}
@@ -691,6 +686,7 @@ func (v *CampaignStatistic) decode(d *payload.Decoder, p payload.Presence) {
 		case "type":
 			v.Type = d.String(payload.Optional)
 		case "profile":
+			v.Profile = CampaignStatisticProfile{}
 			v.Profile.decode(d, payload.Optional)
 		case "data":
 			v.Data = d.AnyMap(payload.Optional)
@@ -715,7 +711,6 @@ type CampaignStatisticPerson struct {
 }
 
 func (v *CampaignStatisticPerson) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignStatisticPerson{}
 	if !d.Object(p) {
 		return
 	}
@@ -726,6 +721,7 @@ func (v *CampaignStatisticPerson) decode(d *payload.Decoder, p payload.Presence)
 		case "avatar":
 			v.Avatar = d.String(payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		default:
 			d.Skip()
@@ -744,7 +740,6 @@ type CampaignStatisticProfile struct {
 }
 
 func (v *CampaignStatisticProfile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = CampaignStatisticProfile{}
 	if !d.Object(p) {
 		return
 	}
@@ -755,6 +750,7 @@ func (v *CampaignStatisticProfile) decode(d *payload.Decoder, p payload.Presence
 		case "email":
 			v.Email = d.String(payload.Optional)
 		case "person":
+			v.Person = CampaignStatisticPerson{}
 			v.Person.decode(d, payload.Optional)
 		default:
 			d.Skip()

@@ -416,7 +416,6 @@ type BlockInfo struct {
 }
 
 func (v *BlockInfo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = BlockInfo{}
 	if !d.Object(p) {
 		return
 	}
@@ -451,7 +450,6 @@ func (v Browsing) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 func (v Browsing) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *Browsing) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Browsing{}
 	if !d.Object(p) {
 		return
 	}
@@ -520,7 +518,6 @@ type ConversationFile struct {
 }
 
 func (v *ConversationFile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ConversationFile{}
 	if !d.Object(p) {
 		return
 	}
@@ -560,7 +557,6 @@ type OriginalMessage struct {
 }
 
 func (v *OriginalMessage) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OriginalMessage{}
 	if !d.Object(p) {
 		return
 	}
@@ -601,7 +597,6 @@ type PageVisit struct {
 }
 
 func (v *PageVisit) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PageVisit{}
 	if !d.Object(p) {
 		return
 	}
@@ -639,7 +634,6 @@ type ParticipantList struct {
 }
 
 func (v *ParticipantList) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ParticipantList{}
 	if !d.Object(p) {
 		return
 	}
@@ -671,7 +665,6 @@ type RelatedConversations struct {
 }
 
 func (v *RelatedConversations) decode(d *payload.Decoder, p payload.Presence) {
-	*v = RelatedConversations{}
 	if !d.Object(p) {
 		return
 	}
@@ -695,13 +688,13 @@ type Relations struct {
 }
 
 func (v *Relations) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Relations{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "conversations":
+			v.Conversations = RelatedConversations{}
 			v.Conversations.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -730,13 +723,13 @@ type RoutingInfo struct {
 }
 
 func (v *RoutingInfo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = RoutingInfo{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "assigned":
+			v.Assigned = AssignedTo{}
 			v.Assigned.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -758,7 +751,6 @@ type StateInfo struct {
 }
 
 func (v *StateInfo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = StateInfo{}
 	if !d.Object(p) {
 		return
 	}
@@ -841,7 +833,6 @@ type VisitorEvent struct {
 }
 
 func (v *VisitorEvent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VisitorEvent{}
 	if !d.Object(p) {
 		return
 	}
@@ -872,7 +863,6 @@ type VisitorVerification struct {
 }
 
 func (v *VisitorVerification) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VisitorVerification{}
 	if !d.Object(p) {
 		return
 	}
@@ -899,7 +889,6 @@ type WidgetAction struct {
 }
 
 func (v *WidgetAction) decode(d *payload.Decoder, p payload.Presence) {
-	*v = WidgetAction{}
 	if !d.Object(p) {
 		return
 	}
@@ -908,6 +897,7 @@ func (v *WidgetAction) decode(d *payload.Decoder, p payload.Presence) {
 		case "correlation_id":
 			v.CorrelationID = d.String(payload.Optional)
 		case "strategy":
+			v.Strategy = WidgetActionStrategy{}
 			v.Strategy.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -922,7 +912,6 @@ type WidgetActionStrategy struct {
 }
 
 func (v *WidgetActionStrategy) decode(d *payload.Decoder, p payload.Presence) {
-	*v = WidgetActionStrategy{}
 	if !d.Object(p) {
 		return
 	}

@@ -105,7 +105,6 @@ type SpamContent struct {
 }
 
 func (v *SpamContent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SpamContent{}
 	if !d.Object(p) {
 		return
 	}
@@ -149,7 +148,6 @@ type SpamMessage struct {
 }
 
 func (v *SpamMessage) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SpamMessage{}
 	if !d.Object(p) {
 		return
 	}

@@ -503,7 +503,6 @@ type Feedback struct {
 }
 
 func (v *Feedback) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Feedback{}
 	if !d.Object(p) {
 		return
 	}
@@ -514,8 +513,10 @@ func (v *Feedback) decode(d *payload.Decoder, p payload.Presence) {
 		case "comment":
 			v.Comment = d.String(payload.Optional)
 		case "article":
+			v.Article = FeedbackArticle{}
 			v.Article.decode(d, payload.Optional)
 		case "session":
+			v.Session = FeedbackSession{}
 			v.Session.decode(d, payload.Optional)
 		case "created_at":
 			v.CreatedAt = d.Time(payload.Optional)
@@ -533,7 +534,6 @@ type FeedbackArticle struct {
 }
 
 func (v *FeedbackArticle) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FeedbackArticle{}
 	if !d.Object(p) {
 		return
 	}
@@ -560,7 +560,6 @@ type FeedbackCounts struct {
 }
 
 func (v *FeedbackCounts) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FeedbackCounts{}
 	if !d.Object(p) {
 		return
 	}
@@ -584,13 +583,13 @@ type FeedbackRatings struct {
 }
 
 func (v *FeedbackRatings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FeedbackRatings{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "ratings":
+			v.Ratings = FeedbackCounts{}
 			v.Ratings.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -615,7 +614,6 @@ type FeedbackSession struct {
 }
 
 func (v *FeedbackSession) decode(d *payload.Decoder, p payload.Presence) {
-	*v = FeedbackSession{}
 	if !d.Object(p) {
 		return
 	}
@@ -630,8 +628,10 @@ func (v *FeedbackSession) decode(d *payload.Decoder, p payload.Presence) {
 		case "avatar":
 			v.Avatar = d.String(payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		case "assigned":
+			v.Assigned = AssignedTo{}
 			v.Assigned.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -648,7 +648,6 @@ type Helpdesk struct {
 }
 
 func (v *Helpdesk) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Helpdesk{}
 	if !d.Object(p) {
 		return
 	}
@@ -671,7 +670,6 @@ type HelpdeskAuthor struct {
 }
 
 func (v *HelpdeskAuthor) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskAuthor{}
 	if !d.Object(p) {
 		return
 	}
@@ -708,7 +706,6 @@ type HelpdeskChange struct {
 }
 
 func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskChange{}
 	if !d.Object(p) {
 		return
 	}
@@ -719,8 +716,10 @@ func (v *HelpdeskChange) decode(d *payload.Decoder, p payload.Presence) {
 		case "message":
 			v.Message = d.String(payload.Optional)
 		case "author":
+			v.Author = HelpdeskChangeAuthor{}
 			v.Author.decode(d, payload.Optional)
 		case "edits":
+			v.Edits = HelpdeskChangeEdits{}
 			v.Edits.decode(d, payload.Optional)
 		case "created_at":
 			v.CreatedAt = d.Time(payload.Optional)
@@ -742,7 +741,6 @@ type HelpdeskChangeAuthor struct {
 }
 
 func (v *HelpdeskChangeAuthor) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskChangeAuthor{}
 	if !d.Object(p) {
 		return
 	}
@@ -765,7 +763,6 @@ type HelpdeskChangeEdits struct {
 }
 
 func (v *HelpdeskChangeEdits) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskChangeEdits{}
 	if !d.Object(p) {
 		return
 	}
@@ -791,7 +788,6 @@ type HelpdeskChangeFile struct {
 }
 
 func (v *HelpdeskChangeFile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskChangeFile{}
 	if !d.Object(p) {
 		return
 	}
@@ -802,6 +798,7 @@ func (v *HelpdeskChangeFile) decode(d *payload.Decoder, p payload.Presence) {
 		case "path":
 			v.Path = d.String(payload.Optional)
 		case "metadata":
+			v.Metadata = HelpdeskMetadata{}
 			v.Metadata.decode(d, payload.Optional)
 		case "content":
 			v.Content = d.String(payload.Optional)
@@ -818,7 +815,6 @@ type HelpdeskCounts struct {
 }
 
 func (v *HelpdeskCounts) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskCounts{}
 	if !d.Object(p) {
 		return
 	}
@@ -849,7 +845,6 @@ type HelpdeskDomain struct {
 }
 
 func (v *HelpdeskDomain) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskDomain{}
 	if !d.Object(p) {
 		return
 	}
@@ -887,7 +882,6 @@ type HelpdeskDomainRecord struct {
 }
 
 func (v *HelpdeskDomainRecord) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskDomainRecord{}
 	if !d.Object(p) {
 		return
 	}
@@ -913,7 +907,6 @@ type HelpdeskDomainRecords struct {
 }
 
 func (v *HelpdeskDomainRecords) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskDomainRecords{}
 	if !d.Object(p) {
 		return
 	}
@@ -937,7 +930,6 @@ type HelpdeskDomainSetup struct {
 }
 
 func (v *HelpdeskDomainSetup) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskDomainSetup{}
 	if !d.Object(p) {
 		return
 	}
@@ -946,6 +938,7 @@ func (v *HelpdeskDomainSetup) decode(d *payload.Decoder, p payload.Presence) {
 		case "custom":
 			v.Custom = d.String(payload.Optional)
 		case "setup":
+			v.Setup = HelpdeskDomainRecords{}
 			v.Setup.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -966,7 +959,6 @@ type HelpdeskEntry struct {
 }
 
 func (v *HelpdeskEntry) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskEntry{}
 	if !d.Object(p) {
 		return
 	}
@@ -979,6 +971,7 @@ func (v *HelpdeskEntry) decode(d *payload.Decoder, p payload.Presence) {
 		case "title":
 			v.Title = d.String(payload.Optional)
 		case "state":
+			v.State = HelpdeskState{}
 			v.State.decode(d, payload.Optional)
 		case "children":
 			v.Children = payload.Slice(d, payload.Optional, (*HelpdeskEntry).decode)
@@ -1000,7 +993,6 @@ type HelpdeskLocale struct {
 }
 
 func (v *HelpdeskLocale) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskLocale{}
 	if !d.Object(p) {
 		return
 	}
@@ -1013,6 +1005,7 @@ func (v *HelpdeskLocale) decode(d *payload.Decoder, p payload.Presence) {
 		case "url":
 			v.URL = d.String(payload.Optional)
 		case "statistics":
+			v.Statistics = HelpdeskLocaleStatistics{}
 			v.Statistics.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -1031,19 +1024,22 @@ type HelpdeskLocaleStatistics struct {
 }
 
 func (v *HelpdeskLocaleStatistics) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskLocaleStatistics{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "articles":
+			v.Articles = HelpdeskCounts{}
 			v.Articles.decode(d, payload.Optional)
 		case "guides":
+			v.Guides = HelpdeskCounts{}
 			v.Guides.decode(d, payload.Optional)
 		case "references":
+			v.References = HelpdeskCounts{}
 			v.References.decode(d, payload.Optional)
 		case "news":
+			v.News = HelpdeskCounts{}
 			v.News.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -1066,7 +1062,6 @@ type HelpdeskMetadata struct {
 }
 
 func (v *HelpdeskMetadata) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskMetadata{}
 	if !d.Object(p) {
 		return
 	}
@@ -1079,8 +1074,10 @@ func (v *HelpdeskMetadata) decode(d *payload.Decoder, p payload.Presence) {
 		case "description":
 			v.Description = d.String(payload.Optional)
 		case "state":
+			v.State = HelpdeskState{}
 			v.State.decode(d, payload.Optional)
 		case "author":
+			v.Author = HelpdeskAuthor{}
 			v.Author.decode(d, payload.Optional)
 		case "color":
 			v.Color = d.String(payload.Optional)
@@ -1118,7 +1115,6 @@ type HelpdeskPage struct {
 }
 
 func (v *HelpdeskPage) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskPage{}
 	if !d.Object(p) {
 		return
 	}
@@ -1149,7 +1145,6 @@ type HelpdeskPageLink struct {
 }
 
 func (v *HelpdeskPageLink) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskPageLink{}
 	if !d.Object(p) {
 		return
 	}
@@ -1194,7 +1189,6 @@ type HelpdeskRedirection struct {
 }
 
 func (v *HelpdeskRedirection) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskRedirection{}
 	if !d.Object(p) {
 		return
 	}
@@ -1242,7 +1236,6 @@ func (v HelpdeskSettings) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()
 func (v HelpdeskSettings) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *HelpdeskSettings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettings{}
 	if !d.Object(p) {
 		return
 	}
@@ -1251,18 +1244,25 @@ func (v *HelpdeskSettings) decode(d *payload.Decoder, p payload.Presence) {
 		case "name":
 			v.Name = d.String(payload.Optional)
 		case "appearance":
+			v.Appearance = HelpdeskSettingsAppearance{}
 			v.Appearance.decode(d, payload.Optional)
 		case "localization":
+			v.Localization = HelpdeskSettingsLocalization{}
 			v.Localization.decode(d, payload.Optional)
 		case "section":
+			v.Section = HelpdeskSettingsSection{}
 			v.Section.decode(d, payload.Optional)
 		case "behavior":
+			v.Behavior = HelpdeskSettingsBehavior{}
 			v.Behavior.decode(d, payload.Optional)
 		case "service":
+			v.Service = HelpdeskSettingsService{}
 			v.Service.decode(d, payload.Optional)
 		case "include":
+			v.Include = HelpdeskSettingsInclude{}
 			v.Include.decode(d, payload.Optional)
 		case "access":
+			v.Access = HelpdeskSettingsAccess{}
 			v.Access.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -1309,7 +1309,6 @@ func (v HelpdeskSettingsAccess) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.St
 func (v HelpdeskSettingsAccess) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *HelpdeskSettingsAccess) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsAccess{}
 	if !d.Object(p) {
 		return
 	}
@@ -1352,15 +1351,16 @@ type HelpdeskSettingsAppearance struct {
 }
 
 func (v *HelpdeskSettingsAppearance) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsAppearance{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "color":
+			v.Color = HelpdeskSettingsAppearanceColor{}
 			v.Color.decode(d, payload.Optional)
 		case "logos":
+			v.Logos = HelpdeskSettingsAppearanceLogos{}
 			v.Logos.decode(d, payload.Optional)
 		case "banner":
 			v.Banner = d.String(payload.Optional)
@@ -1386,7 +1386,6 @@ type HelpdeskSettingsAppearanceColor struct {
 }
 
 func (v *HelpdeskSettingsAppearanceColor) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsAppearanceColor{}
 	if !d.Object(p) {
 		return
 	}
@@ -1419,7 +1418,6 @@ type HelpdeskSettingsAppearanceLogos struct {
 }
 
 func (v *HelpdeskSettingsAppearanceLogos) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsAppearanceLogos{}
 	if !d.Object(p) {
 		return
 	}
@@ -1464,7 +1462,6 @@ type HelpdeskSettingsBehavior struct {
 }
 
 func (v *HelpdeskSettingsBehavior) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsBehavior{}
 	if !d.Object(p) {
 		return
 	}
@@ -1526,7 +1523,6 @@ type HelpdeskSettingsInclude struct {
 }
 
 func (v *HelpdeskSettingsInclude) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsInclude{}
 	if !d.Object(p) {
 		return
 	}
@@ -1554,7 +1550,6 @@ type HelpdeskSettingsLocalization struct {
 }
 
 func (v *HelpdeskSettingsLocalization) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsLocalization{}
 	if !d.Object(p) {
 		return
 	}
@@ -1589,7 +1584,6 @@ type HelpdeskSettingsSection struct {
 }
 
 func (v *HelpdeskSettingsSection) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsSection{}
 	if !d.Object(p) {
 		return
 	}
@@ -1624,7 +1618,6 @@ type HelpdeskSettingsService struct {
 }
 
 func (v *HelpdeskSettingsService) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskSettingsService{}
 	if !d.Object(p) {
 		return
 	}
@@ -1665,7 +1658,6 @@ type HelpdeskState struct {
 }
 
 func (v *HelpdeskState) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskState{}
 	if !d.Object(p) {
 		return
 	}
@@ -1702,7 +1694,6 @@ type HelpdeskText struct {
 }
 
 func (v *HelpdeskText) decode(d *payload.Decoder, p payload.Presence) {
-	*v = HelpdeskText{}
 	if !d.Object(p) {
 		return
 	}

@@ -110,7 +110,6 @@ type Inbox struct {
 }
 
 func (v *Inbox) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Inbox{}
 	if !d.Object(p) {
 		return
 	}
@@ -177,7 +176,6 @@ type InboxCondition struct {
 }
 
 func (v *InboxCondition) decode(d *payload.Decoder, p payload.Presence) {
-	*v = InboxCondition{}
 	if !d.Object(p) {
 		return
 	}

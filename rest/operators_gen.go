@@ -109,7 +109,6 @@ type ActiveOperator struct {
 }
 
 func (v *ActiveOperator) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ActiveOperator{}
 	if !d.Object(p) {
 		return
 	}
@@ -165,7 +164,6 @@ func (v OperatorEntry) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 func (v OperatorEntry) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *OperatorEntry) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OperatorEntry{}
 	if !d.Object(p) {
 		return
 	}
@@ -174,6 +172,7 @@ func (v *OperatorEntry) decode(d *payload.Decoder, p payload.Presence) {
 		case "type":
 			v.Type = d.String(payload.Optional)
 		case "details":
+			v.Details = OperatorInfo{}
 			v.Details.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -215,7 +214,6 @@ func (v OperatorInfo) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 func (v OperatorInfo) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *OperatorInfo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = OperatorInfo{}
 	if !d.Object(p) {
 		return
 	}

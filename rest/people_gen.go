@@ -351,7 +351,6 @@ type EmailSubscription struct {
 }
 
 func (v *EmailSubscription) decode(d *payload.Decoder, p payload.Presence) {
-	*v = EmailSubscription{}
 	if !d.Object(p) {
 		return
 	}
@@ -437,7 +436,6 @@ type PeopleStatistics struct {
 }
 
 func (v *PeopleStatistics) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PeopleStatistics{}
 	if !d.Object(p) {
 		return
 	}
@@ -502,7 +500,6 @@ type Profile struct {
 }
 
 func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Profile{}
 	if !d.Object(p) {
 		return
 	}
@@ -511,14 +508,17 @@ func (v *Profile) decode(d *payload.Decoder, p payload.Presence) {
 		case "email":
 			v.Email = d.String(payload.Optional)
 		case "person":
+			v.Person = crisp.Person{}
 			decodePerson(&v.Person, d, payload.Optional)
 		case "company":
+			v.Company = crisp.Company{}
 			decodeCompany(&v.Company, d, payload.Optional)
 		case "segments":
 			v.Segments = d.Strings(payload.Optional)
 		case "notepad":
 			v.Notepad = d.String(payload.Optional)
 		case "active":
+			v.Active = crisp.Active{}
 			decodeActive(&v.Active, d, payload.Optional)
 		case "score":
 			v.Score = d.Float64(payload.Optional)
@@ -557,7 +557,6 @@ type ProfileCampaign struct {
 }
 
 func (v *ProfileCampaign) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProfileCampaign{}
 	if !d.Object(p) {
 		return
 	}
@@ -611,7 +610,6 @@ type ProfileData struct {
 }
 
 func (v *ProfileData) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProfileData{}
 	if !d.Object(p) {
 		return
 	}
@@ -640,7 +638,6 @@ type ProfileEvent struct {
 }
 
 func (v *ProfileEvent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProfileEvent{}
 	if !d.Object(p) {
 		return
 	}
@@ -703,7 +700,6 @@ type SuggestedEvent struct {
 }
 
 func (v *SuggestedEvent) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SuggestedEvent{}
 	if !d.Object(p) {
 		return
 	}

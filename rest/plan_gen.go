@@ -113,7 +113,6 @@ type PlanSubscription struct {
 }
 
 func (v *PlanSubscription) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PlanSubscription{}
 	if !d.Object(p) {
 		return
 	}
@@ -142,12 +141,14 @@ func (v *PlanSubscription) decode(d *payload.Decoder, p payload.Presence) {
 		case "sandbox":
 			v.Sandbox = d.Bool(payload.Optional)
 		case "website":
+			v.Website = PlanSubscriptionWebsite{}
 			v.Website.decode(d, payload.Optional)
 		case "coupon_redeemed":
 			v.CouponRedeemed = d.Bool(payload.Optional)
 		case "card_id":
 			v.CardID = d.String(payload.Optional)
 		case "owner":
+			v.Owner = PlanSubscriptionOwner{}
 			v.Owner.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -167,7 +168,6 @@ type PlanSubscriptionCoupon struct {
 }
 
 func (v *PlanSubscriptionCoupon) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PlanSubscriptionCoupon{}
 	if !d.Object(p) {
 		return
 	}
@@ -176,6 +176,7 @@ func (v *PlanSubscriptionCoupon) decode(d *payload.Decoder, p payload.Presence) 
 		case "code":
 			v.Code = d.String(payload.Optional)
 		case "policy":
+			v.Policy = PlanSubscriptionCouponPolicy{}
 			v.Policy.decode(d, payload.Optional)
 		case "redeem_limit":
 			v.RedeemLimit = d.Int(payload.Optional)
@@ -194,7 +195,6 @@ type PlanSubscriptionCouponPolicy struct {
 }
 
 func (v *PlanSubscriptionCouponPolicy) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PlanSubscriptionCouponPolicy{}
 	if !d.Object(p) {
 		return
 	}
@@ -223,7 +223,6 @@ type PlanSubscriptionOwner struct {
 }
 
 func (v *PlanSubscriptionOwner) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PlanSubscriptionOwner{}
 	if !d.Object(p) {
 		return
 	}
@@ -253,7 +252,6 @@ type PlanSubscriptionWebsite struct {
 }
 
 func (v *PlanSubscriptionWebsite) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PlanSubscriptionWebsite{}
 	if !d.Object(p) {
 		return
 	}

@@ -218,7 +218,6 @@ func (v ConnectedWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()
 func (v ConnectedWebsite) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *ConnectedWebsite) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ConnectedWebsite{}
 	if !d.Object(p) {
 		return
 	}
@@ -233,6 +232,7 @@ func (v *ConnectedWebsite) decode(d *payload.Decoder, p payload.Presence) {
 		case "settings":
 			v.Settings = d.RawObject(payload.Optional)
 		case "plan":
+			v.Plan = crisp.Plan{}
 			decodePlan(&v.Plan, d, payload.Optional)
 		case "difference":
 			v.Difference = d.String(payload.Optional)
@@ -258,7 +258,6 @@ type PluginAccount struct {
 }
 
 func (v *PluginAccount) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginAccount{}
 	if !d.Object(p) {
 		return
 	}
@@ -307,7 +306,6 @@ type PluginSubscription struct {
 }
 
 func (v *PluginSubscription) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginSubscription{}
 	if !d.Object(p) {
 		return
 	}
@@ -371,7 +369,6 @@ type PluginSubscriptionPlan struct {
 }
 
 func (v *PluginSubscriptionPlan) decode(d *payload.Decoder, p payload.Presence) {
-	*v = PluginSubscriptionPlan{}
 	if !d.Object(p) {
 		return
 	}
@@ -402,13 +399,13 @@ type Provenance struct {
 }
 
 func (v *Provenance) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Provenance{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "payload":
+			v.Payload = ProvenancePayload{}
 			v.Payload.decode(d, payload.Optional)
 		case "signed":
 			v.Signed = d.String(payload.Optional)
@@ -428,17 +425,19 @@ type ProvenancePayload struct {
 }
 
 func (v *ProvenancePayload) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProvenancePayload{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "website":
+			v.Website = ProvenanceWebsite{}
 			v.Website.decode(d, payload.Optional)
 		case "user":
+			v.User = ProvenanceUser{}
 			v.User.decode(d, payload.Optional)
 		case "plugin":
+			v.Plugin = ProvenancePlugin{}
 			v.Plugin.decode(d, payload.Optional)
 		default:
 			d.Skip()
@@ -453,7 +452,6 @@ type ProvenancePlugin struct {
 }
 
 func (v *ProvenancePlugin) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProvenancePlugin{}
 	if !d.Object(p) {
 		return
 	}
@@ -475,7 +473,6 @@ type ProvenanceUser struct {
 }
 
 func (v *ProvenanceUser) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProvenanceUser{}
 	if !d.Object(p) {
 		return
 	}
@@ -498,7 +495,6 @@ type ProvenanceWebsite struct {
 }
 
 func (v *ProvenanceWebsite) decode(d *payload.Decoder, p payload.Presence) {
-	*v = ProvenanceWebsite{}
 	if !d.Object(p) {
 		return
 	}
@@ -523,7 +519,6 @@ type UsageBill struct {
 }
 
 func (v *UsageBill) decode(d *payload.Decoder, p payload.Presence) {
-	*v = UsageBill{}
 	if !d.Object(p) {
 		return
 	}

@@ -38,7 +38,6 @@ type SettingsAudit struct {
 }
 
 func (v *SettingsAudit) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SettingsAudit{}
 	if !d.Object(p) {
 		return
 	}
@@ -105,7 +104,6 @@ type SettingsChatbox struct {
 }
 
 func (v *SettingsChatbox) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SettingsChatbox{}
 	if !d.Object(p) {
 		return
 	}
@@ -262,7 +260,6 @@ type SettingsContact struct {
 }
 
 func (v *SettingsContact) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SettingsContact{}
 	if !d.Object(p) {
 		return
 	}
@@ -314,7 +311,6 @@ type SettingsEmails struct {
 }
 
 func (v *SettingsEmails) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SettingsEmails{}
 	if !d.Object(p) {
 		return
 	}
@@ -354,7 +350,6 @@ type SettingsInbox struct {
 }
 
 func (v *SettingsInbox) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SettingsInbox{}
 	if !d.Object(p) {
 		return
 	}
@@ -400,7 +395,6 @@ type WebsiteSettings struct {
 }
 
 func (v *WebsiteSettings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = WebsiteSettings{}
 	if !d.Object(p) {
 		return
 	}
@@ -417,14 +411,19 @@ func (v *WebsiteSettings) decode(d *payload.Decoder, p payload.Presence) {
 		case "logo":
 			v.Logo = d.String(payload.Optional)
 		case "audit":
+			v.Audit = SettingsAudit{}
 			v.Audit.decode(d, payload.Optional)
 		case "contact":
+			v.Contact = SettingsContact{}
 			v.Contact.decode(d, payload.Optional)
 		case "inbox":
+			v.Inbox = SettingsInbox{}
 			v.Inbox.decode(d, payload.Optional)
 		case "emails":
+			v.Emails = SettingsEmails{}
 			v.Emails.decode(d, payload.Optional)
 		case "chatbox":
+			v.Chatbox = SettingsChatbox{}
 			v.Chatbox.decode(d, payload.Optional)
 		default:
 			d.Skip()

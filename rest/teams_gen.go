@@ -89,7 +89,6 @@ type Team struct {
 }
 
 func (v *Team) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Team{}
 	if !d.Object(p) {
 		return
 	}

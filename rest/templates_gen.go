@@ -124,7 +124,6 @@ type Template struct {
 }
 
 func (v *Template) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Template{}
 	if !d.Object(p) {
 		return
 	}
@@ -174,7 +173,6 @@ type TemplateExcerpt struct {
 }
 
 func (v *TemplateExcerpt) decode(d *payload.Decoder, p payload.Presence) {
-	*v = TemplateExcerpt{}
 	if !d.Object(p) {
 		return
 	}

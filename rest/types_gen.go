@@ -18,7 +18,6 @@ type AssignedTo struct {
 }
 
 func (v *AssignedTo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = AssignedTo{}
 	if !d.Object(p) {
 		return
 	}
@@ -58,7 +57,6 @@ type SuggestedDataKey struct {
 }
 
 func (v *SuggestedDataKey) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SuggestedDataKey{}
 	if !d.Object(p) {
 		return
 	}
@@ -84,7 +82,6 @@ type SuggestedSegment struct {
 }
 
 func (v *SuggestedSegment) decode(d *payload.Decoder, p payload.Presence) {
-	*v = SuggestedSegment{}
 	if !d.Object(p) {
 		return
 	}
@@ -116,7 +113,6 @@ type WebsiteInfo struct {
 }
 
 func (v *WebsiteInfo) decode(d *payload.Decoder, p payload.Presence) {
-	*v = WebsiteInfo{}
 	if !d.Object(p) {
 		return
 	}
@@ -154,7 +150,6 @@ const (
 )
 
 func decodeParticipant(v *crisp.Participant, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Participant{}
 	if !d.Object(p) {
 		return
 	}
@@ -171,7 +166,6 @@ func decodeParticipant(v *crisp.Participant, d *payload.Decoder, p payload.Prese
 }
 
 func decodeVerification(v *crisp.Verification, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Verification{}
 	if !d.Object(p) {
 		return
 	}
@@ -190,7 +184,6 @@ func decodeVerification(v *crisp.Verification, d *payload.Decoder, p payload.Pre
 }
 
 func decodeGeolocation(v *crisp.Geolocation, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Geolocation{}
 	if !d.Object(p) {
 		return
 	}
@@ -203,6 +196,7 @@ func decodeGeolocation(v *crisp.Geolocation, d *payload.Decoder, p payload.Prese
 		case "city":
 			v.City = d.String(payload.Optional)
 		case "coordinates":
+			v.Coordinates = crisp.Coordinates{}
 			decodeCoordinates(&v.Coordinates, d, payload.Optional)
 		default:
 			d.Skip()
@@ -211,7 +205,6 @@ func decodeGeolocation(v *crisp.Geolocation, d *payload.Decoder, p payload.Prese
 }
 
 func decodeCoordinates(v *crisp.Coordinates, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Coordinates{}
 	if !d.Object(p) {
 		return
 	}
@@ -228,7 +221,6 @@ func decodeCoordinates(v *crisp.Coordinates, d *payload.Decoder, p payload.Prese
 }
 
 func decodePerson(v *crisp.Person, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Person{}
 	if !d.Object(p) {
 		return
 	}
@@ -253,8 +245,10 @@ func decodePerson(v *crisp.Person, d *payload.Decoder, p payload.Presence) {
 		case "profiles":
 			v.Profiles = payload.Slice(d, payload.Optional, decodeSocialProfile)
 		case "employment":
+			v.Employment = crisp.Employment{}
 			decodeEmployment(&v.Employment, d, payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		case "locales":
 			v.Locales = d.Strings(payload.Optional)
@@ -265,7 +259,6 @@ func decodePerson(v *crisp.Person, d *payload.Decoder, p payload.Presence) {
 }
 
 func decodeSocialProfile(v *crisp.SocialProfile, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.SocialProfile{}
 	if !d.Object(p) {
 		return
 	}
@@ -284,7 +277,6 @@ func decodeSocialProfile(v *crisp.SocialProfile, d *payload.Decoder, p payload.P
 }
 
 func decodeEmployment(v *crisp.Employment, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Employment{}
 	if !d.Object(p) {
 		return
 	}
@@ -307,7 +299,6 @@ func decodeEmployment(v *crisp.Employment, d *payload.Decoder, p payload.Presenc
 }
 
 func decodeCompany(v *crisp.Company, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Company{}
 	if !d.Object(p) {
 		return
 	}
@@ -332,8 +323,10 @@ func decodeCompany(v *crisp.Company, d *payload.Decoder, p payload.Presence) {
 		case "tags":
 			v.Tags = d.Strings(payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		case "metrics":
+			v.Metrics = crisp.Metrics{}
 			decodeMetrics(&v.Metrics, d, payload.Optional)
 		default:
 			d.Skip()
@@ -342,7 +335,6 @@ func decodeCompany(v *crisp.Company, d *payload.Decoder, p payload.Presence) {
 }
 
 func decodeMetrics(v *crisp.Metrics, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Metrics{}
 	if !d.Object(p) {
 		return
 	}
@@ -363,7 +355,6 @@ func decodeMetrics(v *crisp.Metrics, d *payload.Decoder, p payload.Presence) {
 }
 
 func decodeActive(v *crisp.Active, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Active{}
 	if !d.Object(p) {
 		return
 	}
@@ -380,7 +371,6 @@ func decodeActive(v *crisp.Active, d *payload.Decoder, p payload.Presence) {
 }
 
 func decodePlan(v *crisp.Plan, d *payload.Decoder, p payload.Presence) {
-	*v = crisp.Plan{}
 	if !d.Object(p) {
 		return
 	}

@@ -70,7 +70,6 @@ func (v VerifyKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, v.String()) }
 func (v VerifyKey) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 func (v *VerifyKey) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VerifyKey{}
 	if !d.Object(p) {
 		return
 	}
@@ -93,7 +92,6 @@ type VerifySettings struct {
 }
 
 func (v *VerifySettings) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VerifySettings{}
 	if !d.Object(p) {
 		return
 	}

@@ -117,7 +117,6 @@ type BlockedVisitors struct {
 }
 
 func (v *BlockedVisitors) decode(d *payload.Decoder, p payload.Presence) {
-	*v = BlockedVisitors{}
 	if !d.Object(p) {
 		return
 	}
@@ -143,15 +142,16 @@ type MapPoint struct {
 }
 
 func (v *MapPoint) decode(d *payload.Decoder, p payload.Presence) {
-	*v = MapPoint{}
 	if !d.Object(p) {
 		return
 	}
 	for key, ok := d.Next(); ok; key, ok = d.Next() {
 		switch key {
 		case "visitors":
+			v.Visitors = MapVisitors{}
 			v.Visitors.decode(d, payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		default:
 			d.Skip()
@@ -183,7 +183,6 @@ type MapVisitor struct {
 }
 
 func (v *MapVisitor) decode(d *payload.Decoder, p payload.Presence) {
-	*v = MapVisitor{}
 	if !d.Object(p) {
 		return
 	}
@@ -202,6 +201,7 @@ func (v *MapVisitor) decode(d *payload.Decoder, p payload.Presence) {
 		case "active":
 			v.Active = d.Bool(payload.Optional)
 		case "last_page":
+			v.LastPage = VisitedPage{}
 			v.LastPage.decode(d, payload.Optional)
 		case "timezone":
 			v.Timezone = d.Duration(payload.Optional, time.Minute)
@@ -224,7 +224,6 @@ type MapVisitors struct {
 }
 
 func (v *MapVisitors) decode(d *payload.Decoder, p payload.Presence) {
-	*v = MapVisitors{}
 	if !d.Object(p) {
 		return
 	}
@@ -251,7 +250,6 @@ type VisitedPage struct {
 }
 
 func (v *VisitedPage) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VisitedPage{}
 	if !d.Object(p) {
 		return
 	}
@@ -299,7 +297,6 @@ type Visitor struct {
 }
 
 func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
-	*v = Visitor{}
 	if !d.Object(p) {
 		return
 	}
@@ -322,8 +319,10 @@ func (v *Visitor) decode(d *payload.Decoder, p payload.Presence) {
 		case "active":
 			v.Active = d.Bool(payload.Optional)
 		case "last_page":
+			v.LastPage = VisitedPage{}
 			v.LastPage.decode(d, payload.Optional)
 		case "geolocation":
+			v.Geolocation = crisp.Geolocation{}
 			decodeGeolocation(&v.Geolocation, d, payload.Optional)
 		case "timezone":
 			v.Timezone = d.Duration(payload.Optional, time.Minute)
@@ -351,7 +350,6 @@ type VisitorCount struct {
 }
 
 func (v *VisitorCount) decode(d *payload.Decoder, p payload.Presence) {
-	*v = VisitorCount{}
 	if !d.Object(p) {
 		return
 	}

@@ -249,9 +249,7 @@ func (g *printer) marshalers(s *structType, unmarshal string) {
 	g.line("func (v *%[1]s) UnmarshalJSON(data []byte) error {\n*v = %[1]s{}\nreturn %[2]s(v, data)\n}", s.name, unmarshal)
 }
 
-// decoder writes the method that decodes a struct. A nested struct is cleared
-// first, so that of members of the same name only the last counts. An event is
-// not: it is new, and its Meta is already set.
+// decoder writes the method that decodes a struct, which has to be zero.
 func (g *printer) decoder(s *structType, params string) {
 	presence := "payload.Required"
 	if s.home == "" {
@@ -261,7 +259,6 @@ func (g *printer) decoder(s *structType, params string) {
 	}
 	if params != "" {
 		presence = "p"
-		g.line("*v = %s%s{}", s.home, s.name)
 	}
 	content := contentOf(s)
 	if content != nil {
@@ -272,14 +269,14 @@ func (g *printer) decoder(s *structType, params string) {
 	for _, f := range s.fields {
 		g.line("case %q:", f.wire)
 		if f == content {
-			g.line("content = d.Later()")
+			g.line("d.Later(&content)")
 			continue
 		}
 		g.decodeField(f)
 	}
 	g.line("default:\nd.Skip()\n}\n}")
 	if content != nil {
-		g.line("v.%s = decodeContent(d, content, %s)", content.name, contentType(s))
+		g.line("v.%s = decodeContent(d, &content, %s)", content.name, contentType(s))
 	}
 	g.line("}")
 }
@@ -346,10 +343,11 @@ func decodeStatement(t goType, target string, p presence) string {
 	case kindRaw:
 		return fmt.Sprintf("%s = d.Raw()", target)
 	case kindStruct:
+		clear := fmt.Sprintf("%s = %s{}\n", target, t) // of members of the same name only the last counts
 		if t.ref.home != "" {
-			return fmt.Sprintf("%s(&%s, d, %s)", t.ref.decodeFunc(), target, p)
+			return clear + fmt.Sprintf("%s(&%s, d, %s)", t.ref.decodeFunc(), target, p)
 		}
-		fallthrough
+		return clear + fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindReceipt:
 		return fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindSlice:

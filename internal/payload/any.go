@@ -77,12 +77,13 @@ func (d *Decoder) anyMap() map[string]any {
 }
 
 func (d *Decoder) anySlice() []any {
+	start := d.pos
 	if !d.open() {
 		return nil
 	}
 	s := make([]any, 0)
 	for first := true; d.another(']', first); first = false {
-		if !room(d, &s, 1) {
+		if !room(d, &s, 1, start) {
 			d.cutOff()
 			for d.another(']', false) {
 				d.skip()

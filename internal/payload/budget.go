@@ -1,9 +1,6 @@
 package payload
 
-import (
-	"slices"
-	"unsafe"
-)
+import "unsafe"
 
 // How many bytes a Decoder may take for lists and objects: so many for each byte
 // of the data, and some more. What Crisp sends takes one or two for each; without
@@ -30,21 +27,36 @@ func (d *Decoder) cutOff() {
 	d.Note(lessData, tooMuch)
 }
 
-// room makes room for one more element of a list, at first for several, and
-// reports whether the budget had it.
-func room[T any](d *Decoder, all *[]T, first int) bool {
+// room makes room for one more element of a list that begins at start, at first
+// for several, and reports whether the budget had it.
+func room[T any](d *Decoder, all *[]T, first, start int) bool {
 	n := len(*all)
 	if n < cap(*all) {
 		return true
 	}
-	more := max(n, first) // doubling: what grows in smaller steps leaves more behind
 	size := int(unsafe.Sizeof(*new(T)))
+	more := first
+	if n > 0 {
+		more = d.growth(n, start, d.budget/size-n)
+	}
 	if !d.spend((n + more) * size) {
 		return false
 	}
-	*all = slices.Grow(*all, more)
-	d.spend((cap(*all) - n - more) * size) // it may have got more
+	grown := make([]T, n, n+more)
+	copy(grown, *all)
+	*all = grown
 	return true
+}
+
+// growth returns for how many more elements to make room in a list of n that began
+// at start: for as many as the rest of the data has, if all of it is of this list, and
+// its elements are as long as those so far. But the list may be over soon, so that it
+// is no more than triple, nor than affordable; and it may go on for longer, and what
+// grows in small steps leaves much behind.
+func (d *Decoder) growth(n, start, affordable int) int {
+	rest := int(int64(len(d.data)-d.pos) * int64(n) / int64(d.pos-start))
+	likely := min(rest+rest/16+1, 3*n, affordable)
+	return max(likely, n/2, 1)
 }
 
 const anySize = int(unsafe.Sizeof(any(nil)))
@@ -99,7 +111,7 @@ func element[T any](d *Decoder, all *[]T, first int) bool {
 	if !d.more() {
 		return false
 	}
-	if room(d, all, first) {
+	if room(d, all, first, d.step.pos) {
 		return true
 	}
 	d.cutOff()

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,5 +73,17 @@ func TestInvalidTextCostsLittle(t *testing.T) {
 		data := []byte(`"` + text + `"`)
 		cost := allocated(func() { payload.NewDecoder(data).String(payload.Required) })
 		assert.LessOrEqual(t, cost, uint64(4*len(data)))
+	}
+}
+
+// Room for a list is made by how long it is likely to become.
+func TestLongListsLeaveLittleBehind(t *testing.T) {
+	for _, n := range []int{1_000, 3_000, 10_000, 50_000} {
+		data := []byte("[" + strings.Repeat(`"a lamp",`, n-1) + `"a lamp"]`)
+		d := payload.NewDecoder(data)
+		var texts []string
+		cost := allocated(func() { texts = d.Strings(payload.Required) })
+		require.Len(t, texts, n)
+		assert.LessOrEqual(t, float64(cost), 1.8*float64(n)*float64(unsafe.Sizeof("")), n)
 	}
 }

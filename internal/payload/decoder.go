@@ -118,7 +118,7 @@ func (d *Decoder) Array(p Presence) bool {
 		d.mismatch(Array, p)
 		return false
 	}
-	return d.enter(step{index: -1})
+	return d.enter(step{pos: d.pos, index: -1})
 }
 
 func (d *Decoder) enter(first step) bool {
@@ -142,10 +142,29 @@ func (d *Decoder) leave() {
 // Next moves to the value of the next member of the object that was entered
 // last, or out of the object if there is none. The value has to be read or
 // skipped before the next call.
+//
+// Most members of most objects are without white space, escapes or non-ASCII
+// letters, and have no problem noted before: for these there is a short way.
 func (d *Decoder) Next() (key string, ok bool) {
-	if key, ok := d.usualKey(); ok {
-		return key, true
+	data, start := d.data, d.pos
+	if !d.first {
+		start++
 	}
+	if start >= len(data) || data[start] != '"' || !d.first && data[start-1] != ',' || len(d.problems) > d.step.problems {
+		return d.unusualKey()
+	}
+	end := indexUnusual(data, start+1)
+	value := end + len(`":`)
+	if value >= len(data) || data[end] != '"' || data[end+1] != ':' || data[value] <= ' ' {
+		return d.unusualKey()
+	}
+	d.first = false
+	d.step.pos = start
+	d.pos = value
+	return alias(data[start+1 : end]), true
+}
+
+func (d *Decoder) unusualKey() (key string, ok bool) {
 	if !d.another('}', d.first) {
 		d.leave()
 		return "", false
@@ -157,24 +176,6 @@ func (d *Decoder) Next() (key string, ok bool) {
 		d.forgetProblems(key)
 	}
 	return key, d.err == nil
-}
-
-// usualKey is a fast path of Next for most members of most objects: not the
-// first, without white space, escapes or non-ASCII letters, and with no problem
-// noted before. It saves a tenth of the time it takes to decode an event.
-func (d *Decoder) usualKey() (key string, ok bool) {
-	data, start := d.data, d.pos+len(`,"`)
-	if d.first || start > len(data) || data[d.pos] != ',' || data[start-1] != '"' || len(d.problems) > d.step.problems {
-		return "", false
-	}
-	end, seen := indexSpecial(data, start)
-	value := end + len(`":`)
-	if seen&highs != 0 || value >= len(data) || data[end] != '"' || data[end+1] != ':' || data[value] <= ' ' {
-		return "", false
-	}
-	d.step.pos = start - 1
-	d.pos = value
-	return alias(data[start:end]), true
 }
 
 // More moves to the next element of the array that was entered last, or out of

@@ -94,7 +94,7 @@ func scan(data []byte, forEnvelope bool) headPlaces {
 			d.skipUnless(plain)
 		default:
 			foreign = true
-			d.skipUnless(plain)
+			d.skipUnless(plain || forEnvelope)
 		}
 		if !h.session.empty() || foreign && forEnvelope {
 			return h

@@ -3,6 +3,7 @@ package payload
 import (
 	"bytes"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -15,15 +16,20 @@ const (
 	maxMilli = 253_402_300_799_999
 )
 
-// inSeconds reports whether a time since 1970 is in seconds: those from 2001 to 5138
-// would be milliseconds of the years 1970 to 1973.
-func inSeconds(n float64) bool { return n >= 1e9 && n < 1e11 }
-
-// How many digits always fit: into an int64, and into a float64 exactly.
+// A time since 1970 from minSeconds on, and before endOfSeconds, is in seconds: those
+// from 2001 to 5138 would be milliseconds of the years 1970 to 1973.
 const (
-	maxPlainDigits = 18
-	maxExactDigits = 15
+	minSeconds   = 1e9
+	endOfSeconds = 1e11
 )
+
+func inSeconds(n float64) bool { return minSeconds <= n && n < endOfSeconds }
+
+// maxPlainDigits is how many digits always fit into an int64.
+const maxPlainDigits = 18
+
+// endOfExact is an integer up to which all are exact as a float64.
+const endOfExact = 1e15
 
 // Int reads an integer like Int64.
 func (d *Decoder) Int(p Presence) int {
@@ -38,6 +44,9 @@ func (d *Decoder) Int(p Presence) int {
 // Int64 reads an integer exactly, in whatever form it is written: 45, 45.0,
 // 4.5e1 or "45". A number with a fraction, or beyond 64 bits, is a problem.
 func (d *Decoder) Int64(p Presence) int64 {
+	if n, ok := d.natural(); ok {
+		return n
+	}
 	lit, plain := d.numeral(Integer, p)
 	if plain && len(lit) <= maxPlainDigits {
 		return atoi(lit)
@@ -72,10 +81,14 @@ func (d *Decoder) Int64s(p Presence) []int64 {
 
 // Float64 reads a number.
 func (d *Decoder) Float64(p Presence) float64 {
-	lit, plain := d.numeral(Number, p)
-	if plain && len(lit) <= maxExactDigits && lit[0] != '-' { // -0 is not 0
-		return float64(atoi(lit))
+	start := d.pos
+	if n, ok := d.natural(); ok {
+		if n < endOfExact {
+			return float64(n)
+		}
+		d.pos = start
 	}
+	lit, _ := d.numeral(Number, p)
 	if lit == nil {
 		return 0
 	}
@@ -89,12 +102,14 @@ func (d *Decoder) Float64(p Presence) float64 {
 // Time reads a time since 1970, in milliseconds or in seconds: which of them is
 // told by magnitude. A fraction is kept to the microsecond. 0 is the zero Time.
 func (d *Decoder) Time(p Presence) time.Time {
-	lit, plain := d.numeral(Number, p)
-	if plain && len(lit) <= maxPlainDigits {
-		if ms := atoi(lit); minMilli <= ms && ms <= maxMilli && ms != 0 && !inSeconds(float64(ms)) {
+	start := d.pos
+	if ms, ok := d.natural(); ok {
+		if endOfSeconds <= ms && ms <= maxMilli {
 			return time.UnixMilli(ms).UTC()
 		}
+		d.pos = start
 	}
+	lit, _ := d.numeral(Number, p)
 	if lit == nil {
 		return time.Time{}
 	}
@@ -157,6 +172,55 @@ func (d *Decoder) quotedNumber(wanted string) (lit []byte, plain bool) {
 		return nil, false
 	}
 	return lit, plain
+}
+
+// natural moves past the number at the cursor and returns it, if it is of the usual
+// form: 1 to 18 digits that don't begin with zero, and neither a sign nor a fraction
+// nor an exponent. Otherwise it does nothing.
+func (d *Decoder) natural() (n int64, ok bool) {
+	data, i := d.data, d.pos
+	if c := d.char(); c-'1' >= 9 {
+		return 0, false
+	}
+	for ; i+8 <= len(data); i += 8 {
+		word := wordAt(data, i) ^ '0'*ones // digits become their values
+		count := bits.TrailingZeros64(tenOrMore(word)) / 8
+		n = n*powers[count] + eightDigits(word<<(64-8*count)) // with zeros before them
+		if count < 8 {
+			return n, d.passNatural(i + count)
+		}
+	}
+	for ; i < len(data) && data[i]-'0' <= 9; i++ {
+		n = n*10 + int64(data[i]-'0')
+	}
+	return n, d.passNatural(i)
+}
+
+// passNatural moves past the digits up to end, unless that is not the number's end, or
+// they are too many.
+func (d *Decoder) passNatural(end int) bool {
+	if end-d.pos > maxPlainDigits || end < len(d.data) && (d.data[end] == '.' || d.data[end]|0x20 == 'e') {
+		return false
+	}
+	d.pos = end
+	return true
+}
+
+var powers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
+// tenOrMore sets the highest bit of each byte of the word that is ten or more. As in
+// specialBytes, a carry makes only marks above the lowest uncertain.
+func tenOrMore(word uint64) uint64 {
+	return (word + (0x80-10)*ones | word) & highs
+}
+
+// eightDigits returns the number of eight digits, the first of which is in the lowest
+// byte: it adds up neighbours, first digits to pairs, then pairs of pairs.
+func eightDigits(digits uint64) int64 {
+	const every4 = 0x000000FF_000000FF
+	pairs := digits*10 + digits>>8
+	first, second := pairs&every4, pairs>>16&every4
+	return int64((first*(1_000_000<<32+100) + second*(10_000<<32+1)) >> 32)
 }
 
 func startsNumber(c byte) bool { return c-'0' <= 9 || c == '-' }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +27,12 @@ func TestInt64(t *testing.T) {
 		`9.223372036854775807e18`: math.MaxInt64, `0.` + strings.Repeat("0", 999) + `1e1000`: 1,
 		`1` + strings.Repeat("0", 999) + `e-999`: 1,
 	} {
-		d := payload.NewDecoder([]byte(text))
-		assert.Equal(t, want, d.Int64(payload.Required), text)
-		require.NoError(t, d.End())
-		assert.Empty(t, d.Problems(), text)
+		for _, text := range []string{text, text + spaces} {
+			d := payload.NewDecoder([]byte(text))
+			assert.Equal(t, want, d.Int64(payload.Required), text)
+			require.NoError(t, d.End())
+			assert.Empty(t, d.Problems(), text)
+		}
 	}
 	const outOfRange = "number out of range"
 	for text, got := range map[string]string{
@@ -37,10 +40,32 @@ func TestInt64(t *testing.T) {
 		`9223372036854775808`: outOfRange, `-9223372036854775809`: outOfRange, `10000000000000000000`: outOfRange,
 		`99999999999999999999`: outOfRange, `1e19`: outOfRange, `1e999999999999`: outOfRange, `-1e400`: outOfRange,
 	} {
-		d := payload.NewDecoder([]byte(text))
-		assert.Zero(t, d.Int64(payload.Required), text)
+		for _, text := range []string{text, text + spaces} {
+			d := payload.NewDecoder([]byte(text))
+			assert.Zero(t, d.Int64(payload.Required), text)
+			require.NoError(t, d.End())
+			assert.Equal(t, []payload.Problem{{Wanted: payload.Integer, Got: got}}, d.Problems(), text)
+		}
+	}
+}
+
+// spaces keep what is before them away from the end of the data, where there is no
+// reading eight bytes at a time.
+const spaces = "         "
+
+func TestIntegersOfAnyLength(t *testing.T) {
+	const digits = "987654321098765432109876543210"
+	for n := 1; n <= len(digits); n++ {
+		want, err := strconv.ParseInt(digits[:n], 10, 64)
+		d := payload.NewDecoder([]byte("[" + digits[:n] + "]" + spaces))
+		got := d.Int64s(payload.Required)
 		require.NoError(t, d.End())
-		assert.Equal(t, []payload.Problem{{Wanted: payload.Integer, Got: got}}, d.Problems(), text)
+		if err != nil {
+			assert.Equal(t, []payload.Problem{{Path: "[0]", Wanted: payload.Integer, Got: "number out of range"}}, d.Problems())
+			continue
+		}
+		assert.Equal(t, []int64{want}, got)
+		assert.Empty(t, d.Problems())
 	}
 }
 
@@ -53,10 +78,12 @@ func FuzzInt64(f *testing.F) {
 		if json.Unmarshal(text, &want) != nil || string(bytes.TrimSpace(text)) == "null" {
 			return
 		}
-		d := payload.NewDecoder(text)
-		require.Equal(t, want, d.Int64(payload.Required))
-		require.NoError(t, d.End())
-		require.Empty(t, d.Problems())
+		for _, text := range [][]byte{text, append(text[:len(text):len(text)], spaces...)} {
+			d := payload.NewDecoder(text)
+			require.Equal(t, want, d.Int64(payload.Required))
+			require.NoError(t, d.End())
+			require.Empty(t, d.Problems())
+		}
 	})
 }
 
@@ -67,10 +94,12 @@ func TestFloat64IsEncodingJSONs(t *testing.T) {
 	} {
 		var want float64
 		require.NoError(t, json.Unmarshal([]byte(text), &want))
-		d := payload.NewDecoder([]byte(text))
-		got := d.Float64(payload.Required)
-		assert.Equal(t, math.Float64bits(want), math.Float64bits(got), text)
-		assert.Empty(t, d.Problems(), text)
+		for _, text := range []string{text, text + spaces} {
+			d := payload.NewDecoder([]byte(text))
+			got := d.Float64(payload.Required)
+			assert.Equal(t, math.Float64bits(want), math.Float64bits(got), text)
+			assert.Empty(t, d.Problems(), text)
+		}
 	}
 	d := payload.NewDecoder([]byte(`1e999`))
 	assert.Zero(t, d.Float64(payload.Required))
@@ -110,16 +139,20 @@ func TestTime(t *testing.T) {
 		`"1773569824159"`: time.Date(2026, 3, 15, 10, 17, 4, 159e6, time.UTC),
 		`"1773569824.5"`:  time.Date(2026, 3, 15, 10, 17, 4, 5e8, time.UTC),
 	} {
-		d := payload.NewDecoder([]byte(text))
-		assert.Equal(t, want, d.Time(payload.Required), text)
-		require.NoError(t, d.End())
-		assert.Empty(t, d.Problems(), text)
+		for _, text := range []string{text, text + spaces} {
+			d := payload.NewDecoder([]byte(text))
+			assert.Equal(t, want, d.Time(payload.Required), text)
+			require.NoError(t, d.End())
+			assert.Empty(t, d.Problems(), text)
+		}
 	}
 	for _, text := range []string{`253402300800000`, `-62135596800001`, `1e300`, `-1e999`, `99999999999999999999`, `1773569824159000`, `1773569824159000000`, `"1773569824159000"`} {
-		d := payload.NewDecoder([]byte(text))
-		assert.Zero(t, d.Time(payload.Required), text)
-		require.NoError(t, d.End())
-		assert.Equal(t, []payload.Problem{{Wanted: payload.Number, Got: "number out of range"}}, d.Problems(), text)
+		for _, text := range []string{text, text + spaces} {
+			d := payload.NewDecoder([]byte(text))
+			assert.Zero(t, d.Time(payload.Required), text)
+			require.NoError(t, d.End())
+			assert.Equal(t, []payload.Problem{{Wanted: payload.Number, Got: "number out of range"}}, d.Problems(), text)
+		}
 	}
 }
 

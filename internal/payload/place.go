@@ -13,30 +13,30 @@ type Place struct {
 }
 
 // Found reports whether there is a value at the place.
-func (p Place) Found() bool { return p.Raw != nil }
+func (p *Place) Found() bool { return p.Raw != nil }
 
 // Text returns the value if it is a string.
-func (p Place) Text() (text string, ok bool) {
+func (p *Place) Text() (text string, ok bool) {
 	return p.text, p.Found() && p.Raw[0] == '"'
 }
 
 // Later skips the value at the cursor, which Revisit can then read.
-func (d *Decoder) Later() Place {
-	p := Place{pos: d.pos, depth: d.depth, step: d.step}
+func (d *Decoder) Later(p *Place) {
+	p.pos, p.depth, p.step = d.pos, d.depth, d.step
+	p.text, p.Raw = "", nil
 	if d.char() != '"' {
 		p.Raw = d.Skip()
-		return p
+		return
 	}
 	p.text = d.text() // skipping it would cost as much
 	if d.err == nil {
 		p.Raw = d.data[p.pos:d.pos:d.pos]
 	}
-	return p
 }
 
 // Revisit moves the cursor to a place in the object that was read last, calls
 // read, and moves the cursor back. It does nothing after a syntax error.
-func (d *Decoder) Revisit(p Place, read func(d *Decoder)) {
+func (d *Decoder) Revisit(p *Place, read func(d *Decoder)) {
 	if d.err != nil {
 		return
 	}

@@ -35,7 +35,7 @@ func (e *SyntaxError) Error() string {
 // object or an element of an array. It has the position of the member's name
 // instead of the name, which is needed only if there is a problem.
 type step struct {
-	pos      int // of the member's name, in an object
+	pos      int // of the member's name, in an object; of the beginning, in an array
 	index    int // of the element, in an array; noIndex in an object
 	problems int // how many were noted before the container
 }
@@ -94,11 +94,12 @@ func (d *Decoder) keyAt(pos int) string {
 // mismatch skips a value that is not of the wanted type. That is a problem
 // unless the value is null, and not the whole.
 func (d *Decoder) mismatch(wanted string, p Presence) {
-	got := d.Kind()
-	d.skip()
-	if got == Null && (p != Required || len(d.outer) > 0) {
+	if d.char() == 'n' && (p != Required || len(d.outer) > 0) {
+		d.literal("null")
 		return
 	}
+	got := d.Kind()
+	d.skip()
 	d.Note(wanted, got)
 }
 

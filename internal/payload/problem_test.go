@@ -252,7 +252,7 @@ func TestPlacesAreReadLater(t *testing.T) {
 		if d.Object(payload.Required) {
 			for key, ok := d.Next(); ok; key, ok = d.Next() {
 				if key == "page" {
-					place = d.Later()
+					d.Later(&place)
 				} else {
 					d.Skip()
 				}
@@ -260,7 +260,7 @@ func TestPlacesAreReadLater(t *testing.T) {
 		}
 		var p page
 		if place.Found() {
-			d.Revisit(place, func(d *payload.Decoder) { p.decode(d, payload.Required) })
+			d.Revisit(&place, func(d *payload.Decoder) { p.decode(d, payload.Required) })
 		}
 		return p.url, d.Problems(), d.End()
 	}

@@ -2,21 +2,22 @@ package payload
 
 import "unsafe"
 
-// Slice reads an array, each element by decode; an empty one reads as nil, and
-// null is no element.
+// Slice reads an array, each element by decode into a zero T; an empty one reads as
+// nil, and null is no element.
 func Slice[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) []T {
 	if !d.Array(p) {
 		return nil
 	}
 	var all []T
 	for element(d, &all, 1) {
-		all = append(all, *new(T))
-		decode(&all[len(all)-1], d, Required)
+		last := len(all)
+		all = all[:last+1]
+		decode(&all[last], d, Required)
 	}
 	return all
 }
 
-// Map reads an object, each member by decode; an empty one reads as nil, and null
+// Map reads an object, each member by decode into a zero T; an empty one reads as nil, and null
 // is no member.
 func Map[T any](d *Decoder, p Presence, decode func(*T, *Decoder, Presence)) map[string]T {
 	if !d.Object(p) {

@@ -19,11 +19,17 @@ const (
 
 // String reads a string.
 func (d *Decoder) String(p Presence) string {
-	if d.char() != '"' {
+	data, start := d.data, d.pos+1
+	if start > len(data) || data[start-1] != '"' {
 		d.mismatch(String, p)
 		return ""
 	}
-	return d.text()
+	end := indexUnusual(data, start)
+	if end >= len(data) || data[end] != '"' {
+		return d.unusualText(start, end)
+	}
+	d.pos = end + 1
+	return alias(data[start:end])
 }
 
 // Strings reads an array of strings.
@@ -38,10 +44,13 @@ func (d *Decoder) Strings(p Presence) []string {
 	return all
 }
 
-// text returns the string at the cursor and moves past it.
-func (d *Decoder) text() string {
-	start := d.pos + 1
-	end, seen := indexSpecial(d.data, start)
+// text returns the string at the cursor, which is one, and moves past it.
+func (d *Decoder) text() string { return d.String(Required) }
+
+// unusualText is String for a string that begins at start, and has nothing unusual
+// before i.
+func (d *Decoder) unusualText(start, i int) string {
+	end, seen := indexSpecial(d.data, i)
 	if end == len(d.data) || d.data[end] != '"' {
 		return unquote(d.quotedFrom(start, end))
 	}
@@ -56,9 +65,14 @@ func (d *Decoder) text() string {
 // quoted moves past the string at the cursor and returns the bytes between its
 // quotes.
 func (d *Decoder) quoted() []byte {
-	start := d.pos + 1
-	end, _ := indexSpecial(d.data, start)
-	return d.quotedFrom(start, end)
+	data, start := d.data, d.pos+1
+	end := indexUnusual(data, start)
+	if end >= len(data) || data[end] != '"' {
+		end, _ = indexSpecial(data, end)
+		return d.quotedFrom(start, end)
+	}
+	d.pos = end + 1
+	return data[start:end:end]
 }
 
 // quotedFrom is quoted for a string that begins at start and has its first
@@ -89,7 +103,7 @@ func (d *Decoder) quotedFrom(start, i int) []byte {
 // bit of the bytes before it: if it has none of highs, they are ASCII.
 func indexSpecial(data []byte, i int) (index int, seen uint64) {
 	for ; i+8 <= len(data); i += 8 {
-		word := binary.LittleEndian.Uint64(data[i:])
+		word := wordAt(data, i)
 		seen |= word
 		if special := specialBytes(word); special != 0 {
 			return i + bits.TrailingZeros64(special)/8, seen
@@ -115,10 +129,34 @@ func indexSpecial(data []byte, i int) (index int, seen uint64) {
 // subtraction finds both. A borrow may mark higher bytes by mistake, but the
 // lowest mark is right, and only that is used.
 func specialBytes(word uint64) uint64 {
+	return borrows(word) &^ word & highs
+}
+
+func borrows(word uint64) uint64 {
 	const flip = 2
 	low := (word ^ flip*ones) - (('"'^flip)+1)*ones
 	backslash := (word ^ '\\'*ones) - ones
-	return (low | backslash) &^ word & highs
+	return low | backslash
+}
+
+// indexUnusual is a faster indexSpecial that stops at bytes beyond ASCII, too, and
+// within the last seven bytes of the data, whatever they are. It is inlined.
+func indexUnusual(data []byte, i int) int {
+	for ; i+8 <= len(data); i += 8 {
+		if unusual := unusualBytes(wordAt(data, i)); unusual != 0 {
+			return i + bits.TrailingZeros64(unusual)/8
+		}
+	}
+	return i
+}
+
+// wordAt returns the eight bytes from i on. Other ways to slice them make the address
+// depend on the capacity, which is what would take longest where a string is short.
+func wordAt(data []byte, i int) uint64 { return binary.LittleEndian.Uint64(data[i : i+8 : i+8]) }
+
+// unusualBytes is specialBytes that also sets the highest bit of each byte that has it.
+func unusualBytes(word uint64) uint64 {
+	return (borrows(word) | word) & highs
 }
 
 // escapeLen returns the length of the escape sequence that data begin with, 0 if
