@@ -241,8 +241,7 @@ func (d *Decoder) skip() {
 		if !d.open() {
 			return
 		}
-		for first := true; d.another('}', first); first = false {
-			d.rawKey()
+		for first := true; d.skipName(first); first = false {
 			d.skip()
 		}
 	case '[':
@@ -263,8 +262,32 @@ func (d *Decoder) skip() {
 			d.fail("a value")
 			return
 		}
-		d.number()
+		if _, ok := d.natural(); !ok {
+			d.number()
+		}
 	}
+}
+
+// skipName moves to the value of the next member of an object, or past the object at
+// its end, and reports which. It has the same short way as Next.
+func (d *Decoder) skipName(first bool) bool {
+	data, start := d.data, d.pos
+	if !first {
+		start++
+	}
+	if start < len(data) && data[start] == '"' && (first || data[start-1] == ',') {
+		end := indexUnusual(data, start+1)
+		value := end + len(`":`)
+		if value < len(data) && data[end] == '"' && data[end+1] == ':' && data[value] > ' ' {
+			d.pos = value
+			return true
+		}
+	}
+	if !d.another('}', first) {
+		return false
+	}
+	d.rawKey()
+	return true
 }
 
 // char returns the byte at the cursor, 0 at the end of the data. A zero byte in
