@@ -17,6 +17,7 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 	"github.com/crisp-go/crisp/internal/seam"
 	"github.com/crisp-go/crisp/internal/serial"
+	"github.com/crisp-go/crisp/internal/socketio"
 )
 
 // How it works: Run's goroutine makes a connection, reads it, and makes the next
@@ -572,7 +573,7 @@ func (t *RTM) read(c *connection) error {
 		if !wanted && !changes || name == eventAuthenticated {
 			continue
 		}
-		it := newItem(name, ev.Arg())
+		it := newItem(name, ev.LikelyArg())
 		it.Received = int64(t.client.clock.At(c.Arrived()))
 		it.SentAfter = int64(t.client.clock.At(c.lastLive))
 		if changes {
@@ -618,7 +619,20 @@ type enveloped struct{}
 // eventOf returns the event of an item, which is decoded once, by whoever needs it
 // first.
 func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
-	env := payload.Envelope{Data: it.Payload}
+	ev, err := t.decode(it, it.Payload)
+	if err == nil {
+		return ev, nil
+	}
+	first := socketio.FirstValue(it.Payload)
+	if len(first) == len(it.Payload) {
+		return nil, err
+	}
+	return t.decode(it, first) // what was likely to be one argument is several
+}
+
+// decode makes the event of an item from its payload, unless that was done before.
+func (t *RTM) decode(it *delivery.Item, data []byte) (Event, error) {
+	env := payload.Envelope{Data: data}
 	switch value := it.Value.(type) {
 	case change:
 		return value.PluginSubscriptionUpdated, nil
@@ -627,7 +641,7 @@ func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	case *backfill.Recovered:
 		return value.Value.(Event), nil
 	case enveloped:
-		if inner, ok := payload.DetectEnvelope(it.Payload); ok {
+		if inner, ok := payload.DetectEnvelope(data); ok {
 			env = inner
 		}
 	}

@@ -484,6 +484,33 @@ func TestRTMEventWithoutAnArgument(t *testing.T) {
 	})
 }
 
+// The payload is the first argument, whatever comes behind it.
+func TestRTMEventWithSeveralArguments(t *testing.T) {
+	const (
+		message  = `{"session_id":"s","type":"text","content":"x, {y}","preview":[{"url":"u"},{"url":"v"}]}`
+		envelope = `{"website_id":"w","event":"message:send","data":` + message + `,"timestamp":1773569824159}`
+	)
+	for _, first := range []string{message, envelope} {
+		for _, rest := range []string{``, `,"offset"`, `,{"b":1}`, ` , {"b":[{},{}]}`, `,{"b":1},"offset"`, `,5`, `,{"b":`} {
+			t.Run(rest, func(t *testing.T) {
+				bubble(t, func(t *testing.T, srv *crisptest.Server) {
+					var events testkit.Log[crisp.Event]
+					router := crisp.NewRouter()
+					router.OnAny(func(_ context.Context, ev crisp.Event) error { events.Add(ev); return nil })
+					rtm := run(t, srv, router)
+					authenticated(t, srv)
+					srv.SendFrame(`42["message:send",` + first + rest + `]`)
+					synctest.Wait()
+					require.Len(t, events.List(), 1)
+					assert.Equal(t, message, string(events.List()[0].EventMeta().Raw))
+					assert.Empty(t, events.List()[0].EventMeta().Problems)
+					assert.Zero(t, rtm.Stats().QueuedBytes)
+				})
+			})
+		}
+	}
+}
+
 func TestRTMFrameOverTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T, srv *crisptest.Server) {
 		var gaps testkit.Log[crisp.Gap]

@@ -3,7 +3,6 @@ package payload
 import (
 	"bytes"
 	"slices"
-	"strings"
 )
 
 // Head is what of a payload says where it belongs.
@@ -19,10 +18,7 @@ type Head struct {
 func Keep(data []byte) (kept []byte, h Head) {
 	at := scan(data, false) // not the copy, which is in no cache yet
 	if at.enveloped {
-		if env, err := ParseEnvelope(data); err == nil {
-			session := scan(env.Data, false).session.in(env.Data)
-			at.session = span{text: strings.Clone(session)}
-		}
+		at.session = scan(data[at.data.from:at.data.to], false).session.within(at.data)
 	}
 	kept = slices.Clone(data)
 	return kept, Head{Session: at.session.in(kept), Website: at.website.in(kept), Enveloped: at.enveloped}
@@ -47,6 +43,7 @@ func DetectEnvelope(data []byte) (Envelope, bool) {
 // headPlaces is a Head by places in the data.
 type headPlaces struct {
 	session, website span
+	data             span // the member of an envelope
 	enveloped        bool
 }
 
@@ -62,6 +59,14 @@ func (s span) in(data []byte) string {
 		return s.text
 	}
 	return alias(data[s.from:s.to])
+}
+
+// within returns the place in the data around those in which it is s.
+func (s span) within(outer span) span {
+	if s.from == s.to {
+		return s
+	}
+	return span{from: outer.from + s.from, to: outer.from + s.to}
 }
 
 func (s span) empty() bool { return s.from == s.to && s.text == "" }
@@ -91,7 +96,9 @@ func scan(data []byte, forEnvelope bool) headPlaces {
 			d.skipUnless(plain)
 		case "data":
 			hasData = true
+			h.data = span{from: d.pos}
 			d.skipUnless(plain)
+			h.data.to = d.pos
 		default:
 			foreign = true
 			d.skipUnless(plain || forEnvelope)

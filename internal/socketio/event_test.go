@@ -45,6 +45,8 @@ func TestParseEvent(t *testing.T) {
 			assert.Equal(t, test.name, string(name))
 			assert.Equal(t, test.args, string(args))
 			assert.Equal(t, test.arg, string(Event{Args: args}.Arg()))
+			likely := Event{Args: args}.LikelyArg()
+			assert.Equal(t, test.arg, string(FirstValue(likely)))
 		})
 	}
 }

@@ -4,20 +4,34 @@ import "bytes"
 
 // firstValue returns the first of a list of JSON values separated by commas, or
 // the whole list if the first has no clear end.
+func firstValue(list []byte) []byte {
+	if first := likelyFirstValue(list); len(first) == 0 || first[0] != '{' || isSingleObject(first) {
+		return first
+	}
+	return FirstValue(list)
+}
+
+// likelyFirstValue is firstValue without a look at all of it, unless it may be a list that
+// begins and ends with objects.
 //
 // Nearly every event has a single argument, an object, possibly followed by the
 // offset string of Socket.IO's connection state recovery. These two forms are
 // recognized from the end of the list, twenty times faster than by scanning the
 // object.
-func firstValue(list []byte) []byte {
+func likelyFirstValue(list []byte) []byte {
 	if len(list) == 0 || list[0] != '{' {
-		return trimRight(list[:valueEnd(list)])
+		return FirstValue(list)
 	}
-	if first := cutLastString(list); isSingleObject(first) {
-		return first
+	first := cutLastString(list)
+	if first[len(first)-1] != '}' {
+		return FirstValue(list)
 	}
-	return trimRight(list[:valueEnd(list)])
+	return first
 }
+
+// FirstValue returns the first of a list of JSON values separated by commas, or
+// the whole list if the first has no clear end, by a look at all of it.
+func FirstValue(list []byte) []byte { return trimRight(list[:valueEnd(list)]) }
 
 // isSingleObject reports whether list, which starts with an object, is certain
 // to hold nothing else. That is so if it ends in } and no { follows a comma: a
