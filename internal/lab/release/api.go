@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -140,7 +141,7 @@ func importable(ctx context.Context, root string, all modules) (map[string]*type
 	found := make(map[string]*types.Package)
 	for _, m := range all.published() {
 		folder := filepath.Join(root, filepath.FromSlash(m.folder))
-		paths, err := forUsers(ctx, folder, "linux")
+		paths, err := forUsers(ctx, folder, runtime.GOOS)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +149,7 @@ func importable(ctx context.Context, root string, all modules) (map[string]*type
 			continue
 		}
 		loaded, err := packages.Load(&packages.Config{
-			Context: ctx, Dir: folder, Env: environment("linux"),
+			Context: ctx, Dir: folder, Env: append(os.Environ(), "GOWORK=off"),
 			Mode: packages.NeedName | packages.NeedTypes,
 		}, paths...)
 		if err != nil {

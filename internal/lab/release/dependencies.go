@@ -72,7 +72,7 @@ func forUsers(ctx context.Context, folder, system string) ([]string, error) {
 // list runs go list for a system.
 func list(ctx context.Context, folder, system string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...) //nolint:gosec // packages of this repository
-	cmd.Dir, cmd.Env = folder, environment(system)
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0", "GOWORK=off")
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
@@ -80,11 +80,6 @@ func list(ctx context.Context, folder, system string, args ...string) ([]byte, e
 		return nil, fmt.Errorf("go list in %s: %w\n%s", folder, err, complaint.Bytes())
 	}
 	return out, nil
-}
-
-// environment is that of a go command that looks at a module for a system.
-func environment(system string) []string {
-	return append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0", "GOWORK=off")
 }
 
 // marks are sentences by which a licence is known, more special ones first.
