@@ -227,7 +227,7 @@ func (t *RTM) overlap(began clock.Stamp) time.Duration {
 // way before: live before it was recovered, or the other way round. A message
 // whose handlers gave up because the client was closed is not remembered: it shall
 // come again after a restart.
-func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
+func (t *RTM) handleOnce(ctx context.Context, slot *slot, ev Event, it *delivery.Item) {
 	recovered, _ := it.Value.(*backfill.Recovered)
 	key, isMessage := messageKey(ev)
 	if isMessage && (recovered != nil && recovered.HandledBefore(key) || t.seen.Repeats(key, recovered != nil)) {
@@ -242,7 +242,7 @@ func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
 			t.seen.Add(key, recovered != nil)
 		}
 	}()
-	interrupted = !t.dispatch(ctx, ev, it)
+	interrupted = !t.dispatch(ctx, slot, ev, it)
 }
 
 // messageKey identifies an event that is a message: fingerprints are unique in a

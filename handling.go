@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,23 +52,30 @@ type handlingLimits struct {
 type handling struct {
 	run func(ctx context.Context, ev Event) error // Router.Dispatch, or dispatch
 	handlingLimits
-	warn func(slow slowHandler) // is called without a lock
+	warn  func(slow slowHandler) // is called without a lock
+	start time.Time              // before all events
+	armed atomic.Bool            // the timer runs
 
-	mu             sync.Mutex // guards what follows
-	oldest, newest *inHand
-	running        int
-	timer          *time.Timer // nil = nothing has run yet
-	armed          bool        // the timer runs
-	stopped        bool        // nothing more is warned of
-	free           *inHand
+	mu      sync.Mutex // guards what follows; taken before that of a slot
+	slots   []*slot
+	free    []*slot
+	timer   *time.Timer // nil = nothing has run yet
+	stopped bool        // nothing more is warned of
 }
 
-// inHand is an event in the hands of its handlers.
-type inHand struct {
-	name         string
-	since        time.Time
-	due          time.Duration // after which it is warned of
-	older, newer *inHand
+func newHandling(run func(ctx context.Context, ev Event) error, limits handlingLimits, warn func(slowHandler)) *handling {
+	return &handling{run: run, handlingLimits: limits, warn: warn, start: time.Now()}
+}
+
+// slot is where events are handled one at a time. Whoever handles many has one of its
+// own, so that nobody but look contends for its lock.
+type slot struct {
+	*handling
+	mu    sync.Mutex // guards what follows
+	event string     // in hand, or the last one
+	since time.Duration
+	due   time.Duration // after which it is warned of; 0 = nothing is in hand
+	_     [64]byte      // keeps the next slot off its cache line
 }
 
 // slowHandler is an event whose handlers run long.
@@ -77,65 +85,75 @@ type slowHandler struct {
 	running int // events in the hands of handlers, with this one
 }
 
-// dispatch runs the handlers of an event within the limits.
+// dispatch runs the handlers of an event within the limits, in whichever slot is free.
 func (h *handling) dispatch(ctx context.Context, ev Event) error {
-	if h.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, h.timeout)
-		defer cancel()
-	}
-	if h.slow > 0 {
-		r := h.begin(ev.EventName())
-		defer h.end(r) // also if a handler ends the goroutine
-	}
-	return h.run(ctx, ev)
+	s := h.takeSlot()
+	defer h.freeSlot(s) // also if a handler ends the goroutine
+	return s.dispatch(ctx, ev)
 }
 
-func (h *handling) begin(name string) *inHand {
+func (h *handling) takeSlot() *slot {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := h.free
-	if r == nil {
-		r = new(inHand)
-	} else {
-		h.free = r.newer
+	if n := len(h.free); n > 0 {
+		s := h.free[n-1]
+		h.free = h.free[:n-1]
+		return s
 	}
-	*r = inHand{name: name, since: time.Now(), due: h.slow, older: h.newest}
-	if h.newest == nil {
-		h.oldest = r
-	} else {
-		h.newest.newer = r
+	s := &slot{handling: h}
+	h.slots = append(h.slots, s)
+	return s
+}
+
+func (h *handling) freeSlot(s *slot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free = append(h.free, s)
+}
+
+// dispatch runs the handlers of an event within the limits.
+func (s *slot) dispatch(ctx context.Context, ev Event) error {
+	if s.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timeout)
+		defer cancel()
 	}
-	h.newest = r
-	h.running++
+	if s.slow > 0 {
+		s.begin(ev.EventName())
+		defer s.end() // also if a handler ends the goroutine
+	}
+	return s.run(ctx, ev)
+}
+
+func (s *slot) begin(event string) {
+	s.mu.Lock()
+	s.event, s.since, s.due = event, time.Since(s.start), s.slow
+	s.mu.Unlock()
+	if !s.armed.Load() {
+		s.arm()
+	}
+}
+
+func (s *slot) end() {
+	s.mu.Lock()
+	s.due = 0
+	s.mu.Unlock()
+}
+
+// arm starts the timer, which runs until nothing is handled: it is looked at every now
+// and then, not set for each event.
+func (h *handling) arm() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	switch {
-	case h.armed || h.stopped:
-		return r
+	case h.stopped || h.armed.Load():
+		return
 	case h.timer == nil:
 		h.timer = time.AfterFunc(h.slow, h.look)
 	default:
 		h.timer.Reset(h.slow)
 	}
-	h.armed = true // until nothing runs: it is looked at every now and then, not set for each event
-	return r
-}
-
-func (h *handling) end(r *inHand) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r.older == nil {
-		h.oldest = r.newer
-	} else {
-		r.older.newer = r.newer
-	}
-	if r.newer == nil {
-		h.newest = r.older
-	} else {
-		r.newer.older = r.older
-	}
-	h.running--
-	*r = inHand{newer: h.free}
-	h.free = r
+	h.armed.Store(true)
 }
 
 // stop ends the warnings: whoever has set the logger may not expect them any more.
@@ -161,17 +179,41 @@ func (h *handling) slowOnes() (slow []slowHandler) {
 	if h.stopped {
 		return nil
 	}
-	next := h.slow
-	for r := h.oldest; r != nil; r = r.newer {
-		ran := time.Since(r.since)
-		if ran >= r.due {
-			slow = append(slow, slowHandler{name: r.name, ran: ran, running: h.running})
-			r.due *= 2
+	h.armed.Store(false) // what begins from here on is not overlooked
+	running, next := 0, h.slow
+	for _, s := range h.slots {
+		at, left := s.look()
+		if left == 0 {
+			continue
 		}
-		next = min(next, r.due-ran)
+		running++
+		next = min(next, left)
+		if at != nil {
+			slow = append(slow, *at)
+		}
 	}
-	if h.armed = h.oldest != nil; h.armed {
-		h.timer.Reset(max(next, 0))
+	for i := range slow {
+		slow[i].running = running
+	}
+	if running > 0 {
+		h.timer.Reset(next)
+		h.armed.Store(true)
 	}
 	return slow
+}
+
+// look returns after which time to look again, 0 if nothing is in hand, and what is if it is to
+// be warned of now.
+func (s *slot) look() (slow *slowHandler, left time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due == 0 {
+		return nil, 0
+	}
+	ran := time.Since(s.start) - s.since
+	if ran >= s.due {
+		slow = &slowHandler{name: s.event, ran: ran}
+		s.due *= 2
+	}
+	return slow, max(s.due-ran, 1)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 	"github.com/crisp-go/crisp/internal/seam"
 	"github.com/crisp-go/crisp/internal/serial"
-	"github.com/crisp-go/crisp/internal/socketio"
 )
 
 // How it works: Run's goroutine makes a connection, reads it, and makes the next
@@ -67,6 +65,7 @@ type RTM struct {
 
 	// Made by Run, before anything else needs them.
 	queue    *delivery.Queue
+	slots    []*slot            // of the queue's workers
 	backfill *backfill.Backfill // nil if there is to be none
 
 	overflow episode    // of all events
@@ -280,7 +279,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
 	}
-	t.events = &handling{run: r.dispatch, handlingLimits: cfg.handling, warn: t.warnSlowHandler}
+	t.events = newHandling(r.dispatch, cfg.handling, t.warnSlowHandler)
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
@@ -370,6 +369,9 @@ func (t *RTM) start(ctx context.Context) error {
 		return context.Cause(t.stopped)
 	}
 	t.become(StateConnecting)
+	for range t.cfg.concurrency {
+		t.slots = append(t.slots, t.events.takeSlot())
+	}
 	t.queue = delivery.New(valuesOf{Context: t.handling, values: ctx}, delivery.Config{
 		Workers:  t.cfg.concurrency,
 		MaxBytes: t.cfg.queueBytes,
@@ -550,6 +552,10 @@ func (t *RTM) receive(c *connection) (*span, error) {
 // connection and must never wait for user code, except when the queue is full.
 func (t *RTM) read(c *connection) error {
 	defer t.queue.Flush()
+	var (
+		name   string // of the last event: the next is likely to be of the same
+		wanted bool
+	)
 	for t.stopped.Err() == nil { // what was read ahead is not received yet
 		ev, err := c.Next()
 		c.lastLive = c.PassedOn()
@@ -559,12 +565,14 @@ func (t *RTM) read(c *connection) error {
 		if err := controlEvent(ev); err != nil {
 			return t.refusedMeanwhile(err)
 		}
-		name, wanted := t.router.wants(ev.Name)
+		if name == "" || name != string(ev.Name) {
+			name, wanted = t.router.wants(ev.Name)
+		}
 		changes := string(ev.Name) == nameSubscriptionUpdated
 		if !wanted && !changes || name == eventAuthenticated {
 			continue
 		}
-		it := newItem(name, payloadOf(ev))
+		it := newItem(name, ev.Arg())
 		it.Received = int64(t.client.clock.At(c.Arrived()))
 		it.SentAfter = int64(t.client.clock.At(c.lastLive))
 		if changes {
@@ -575,33 +583,28 @@ func (t *RTM) read(c *connection) error {
 			continue
 		}
 		t.received.Add(1)
-		t.progress.lastEvent.Store(it.Received)
-		t.progress.lastSent.Store(it.SentAfter)
+		t.progress.came(it.Received, it.SentAfter)
 		if t.router.hearsOf(name) {
 			if ev, err := t.eventOf(&it); err == nil { // else its turn will tell
 				t.router.arrived(ev)
 			}
 		}
 		if t.admit(c, &it) {
-			t.queue.Put(it)
+			t.queue.Put(&it)
 		}
 	}
 	return context.Cause(t.stopped)
 }
 
-// payloadOf copies an event's payload out of the read buffer. An event without
-// any argument has none: it reaches its handler as one whose payload is null.
-func payloadOf(ev socketio.Event) []byte {
-	if arg := ev.Arg(); len(arg) > 0 {
-		return slices.Clone(arg)
+// newItem makes an item of an event, whose argument is copied out of the read buffer.
+// Its key keeps the events of a conversation in order, or those of a website that
+// belong to none. An event without any argument reaches its handler as one whose
+// payload is null.
+func newItem(name string, arg []byte) delivery.Item {
+	if len(arg) == 0 {
+		arg = []byte("null")
 	}
-	return []byte("null")
-}
-
-// newItem makes an item of an event. Its key keeps the events of a conversation
-// in order, or those of a website that belong to none.
-func newItem(name string, data []byte) delivery.Item {
-	head := payload.Peek(data)
+	data, head := payload.Keep(arg)
 	it := delivery.Item{Key: cmp.Or(head.Session, head.Website), Name: name, Payload: data}
 	if head.Enveloped {
 		it.Value = enveloped{}
@@ -642,27 +645,28 @@ func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 }
 
 // handle dispatches an event, unless it is a message that was handled before.
-func (t *RTM) handle(ctx context.Context, it *delivery.Item) {
+func (t *RTM) handle(ctx context.Context, worker int, it *delivery.Item) {
 	ev, err := t.eventOf(it)
 	if err != nil {
 		t.router.onError(ctx, err)
 		t.missedEvent(t.client.clock.Stamp(clock.Moment(it.SentAfter)))
 		return
 	}
+	slot := t.slots[worker]
 	if t.seen == nil {
-		t.dispatch(ctx, ev, it)
+		t.dispatch(ctx, slot, ev, it)
 		return
 	}
-	t.handleOnce(ctx, ev, it)
+	t.handleOnce(ctx, slot, ev, it)
 }
 
 // dispatch reports false if handlers gave up because their context had ended: the
 // event counts as dropped then. The router has told its error handler of errors.
-func (t *RTM) dispatch(ctx context.Context, ev Event, it *delivery.Item) (handled bool) {
+func (t *RTM) dispatch(ctx context.Context, slot *slot, ev Event, it *delivery.Item) (handled bool) {
 	if change, ok := it.Value.(change); ok {
 		ctx = context.WithValue(ctx, changeKey{t.subscription}, change.number)
 	}
-	if t.events.dispatch(ctx, ev) == nil || ctx.Err() == nil {
+	if slot.dispatch(ctx, ev) == nil || ctx.Err() == nil {
 		return true
 	}
 	if !it.Extra { // what was recovered was not received

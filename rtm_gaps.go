@@ -54,6 +54,17 @@ type progress struct {
 	gaps     map[*openGap]struct{}
 }
 
+// came notes that an event came. It is for the reading goroutine alone. Those of a burst
+// came at the same time, which is written once.
+func (p *progress) came(received, sentAfter int64) {
+	if p.lastEvent.Load() != received {
+		p.lastEvent.Store(received)
+	}
+	if p.lastSent.Load() != sentAfter {
+		p.lastSent.Store(sentAfter)
+	}
+}
+
 // openGap is one that is not dealt with yet: not told of, or not filled. It
 // holds the stored position back.
 type openGap struct {

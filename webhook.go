@@ -120,11 +120,10 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 	h := &Webhook{
 		router:        r,
 		secrets:       func() *secrets { return &cfg.secrets },
-		events:        &handling{run: r.Dispatch, handlingLimits: cfg.handling},
 		logger:        cfg.logger,
 		webhookLimits: cfg.webhookLimits,
 	}
-	h.events.warn = h.warnSlowHandler
+	h.events = newHandling(r.Dispatch, cfg.handling, h.warnSlowHandler)
 	if cfg.store != nil {
 		h.dedupe = newDeduper(cfg.store, r.onError)
 	}

@@ -205,26 +205,44 @@ var shown = []string{
 	"crisp_webhook_deliveries_total{", "messaging_client_sent_messages_total{",
 }
 
-// metrics writes some of what Prometheus would get.
+// metrics writes some of what Prometheus would get, once the program has told of the gap.
 func (d *show) metrics(ctx context.Context) error {
+	var lines []string
+	var failed error
+	err := until(ctx, func() bool {
+		lines, failed = d.scrape(ctx)
+		return failed != nil || slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "crisp_rtm_gap_") })
+	})
+	if err := errors.Join(failed, err); err != nil {
+		return err
+	}
+	d.say("\nSome of the metrics, as Prometheus gets them:")
+	for _, line := range lines {
+		d.say("  " + withoutScope(line))
+	}
+	return nil
+}
+
+// scrape gets the lines that are shown.
+func (d *show) scrape(ctx context.Context) ([]string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+"/metrics", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer http.DefaultClient.CloseIdleConnections()
 	defer func() { _ = resp.Body.Close() }()
-	d.say("\nSome of the metrics, as Prometheus gets them:")
+	var found []string
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		if slices.ContainsFunc(shown, func(prefix string) bool { return strings.HasPrefix(lines.Text(), prefix) }) {
-			d.say("  " + withoutScope(lines.Text()))
+			found = append(found, lines.Text())
 		}
 	}
-	return lines.Err()
+	return found, lines.Err()
 }
 
 // withoutScope leaves out the labels that name the library, which are the same in each line.

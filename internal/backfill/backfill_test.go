@@ -210,7 +210,7 @@ func newRig(t *testing.T, workers int, cfg backfill.Config) *rig {
 	return r
 }
 
-func (r *rig) handle(ctx context.Context, it *delivery.Item) {
+func (r *rig) handle(ctx context.Context, _ int, it *delivery.Item) {
 	if r.block != nil {
 		select {
 		case <-r.block:
@@ -252,7 +252,7 @@ func (r *rig) gapToldBy(told <-chan struct{}, from, to time.Time, s backfill.Sou
 // live receives events. One of the conversation - has none.
 func (r *rig) live(names string) {
 	for _, name := range strings.Fields(names) {
-		r.queue.Put(delivery.Item{Key: strings.TrimPrefix(name[:1], "-"), Name: name, Received: time.Now().UnixNano()})
+		r.queue.Put(&delivery.Item{Key: strings.TrimPrefix(name[:1], "-"), Name: name, Received: time.Now().UnixNano()})
 	}
 	r.queue.Flush()
 }

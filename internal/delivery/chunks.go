@@ -19,7 +19,16 @@ type chunk struct {
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
+func newChunk() *chunk { return chunks.Get().(*chunk) }
+
 func (c *chunk) items() []Item { return c.array[:c.n] }
+
+func (c *chunk) full() bool { return c.n == chunkItems }
+
+func (c *chunk) add(it *Item) {
+	c.array[c.n] = *it
+	c.n++
+}
 
 // free returns a chunk to the pool. Nil is fine.
 func (c *chunk) free() {
@@ -35,8 +44,8 @@ func (q *chunkQueue) empty() bool { return q.head == nil }
 
 func (q *chunkQueue) put(items []Item) {
 	for len(items) > 0 {
-		if q.tail == nil || q.tail.n == chunkItems {
-			q.grow()
+		if q.tail == nil || q.tail.full() {
+			q.append(newChunk())
 		}
 		n := copy(q.tail.array[q.tail.n:], items)
 		q.tail.n += n
@@ -44,8 +53,18 @@ func (q *chunkQueue) put(items []Item) {
 	}
 }
 
-func (q *chunkQueue) grow() {
-	c := chunks.Get().(*chunk)
+// putChunk puts a chunk's items: as they are, unless the last chunk has room for them. So
+// chunks are half full at least, but for one.
+func (q *chunkQueue) putChunk(c *chunk) {
+	if q.tail != nil && q.tail.n+c.n <= chunkItems {
+		q.put(c.items())
+		c.free()
+		return
+	}
+	q.append(c)
+}
+
+func (q *chunkQueue) append(c *chunk) {
 	if q.tail == nil {
 		q.head = c
 	} else {

@@ -21,7 +21,9 @@ type Config struct {
 	Workers  int   // items handled at a time, of different keys; at least 1
 	MaxBytes int64 // the queue's bound, in costs of items; Holders may have half as much beside it
 
-	Handle func(ctx context.Context, it *Item)
+	// Handle handles an item. The worker's number is less than Workers: none handles two
+	// items at a time.
+	Handle func(ctx context.Context, worker int, it *Item)
 	Report func(error) // is told of ErrGoexit
 }
 
@@ -36,8 +38,9 @@ type Queue struct {
 	pending oldest // that is not flushed
 
 	// For the reading goroutine alone.
-	unflushed []Item
-	fits      int64 // bytes that fit for certain; there may be more by now
+	unflushed      *chunk
+	unflushedBytes int64
+	fits           int64 // bytes that fit for certain; there may be more by now
 }
 
 // New makes a queue and starts its goroutines. They end after Finish, or with
@@ -51,7 +54,7 @@ func New(ctx context.Context, cfg Config) *Queue {
 		room:   make(chan struct{}, 1),
 		held:   newHeld(cfg.MaxBytes / apartShare),
 	}
-	q := &Queue{handlers: h, unflushed: make([]Item, 0, chunkItems)}
+	q := &Queue{handlers: h, unflushed: newChunk()}
 	if cfg.Workers > 1 {
 		q.lanes = startLanes(h, cfg.Workers)
 	}
@@ -71,7 +74,7 @@ func (q *Queue) Fits(cost int64) bool {
 	if cost <= q.fits {
 		return true
 	}
-	used := q.handlers.used()
+	used := q.handlers.used() + q.unflushedBytes
 	q.fits = q.handlers.limit - used
 	return used == 0 || cost <= q.fits
 }
@@ -87,14 +90,14 @@ func (q *Queue) WaitReleased(ctx context.Context, key string) error {
 
 // Put adds an item, which should fit. It is handed over by the next Flush at
 // the latest, which must come before the reading goroutine waits for anything.
-func (q *Queue) Put(it Item) {
+func (q *Queue) Put(it *Item) {
 	q.fits -= it.Cost()
-	q.handlers.put.add(&it)
-	if len(q.unflushed) == 0 {
-		q.pending.set(&it)
+	if q.unflushed.n == 0 {
+		q.pending.set(it)
 	}
-	q.unflushed = append(q.unflushed, it)
-	if len(q.unflushed) == chunkItems {
+	q.unflushed.add(it)
+	q.unflushedBytes += it.Cost()
+	if q.unflushed.full() {
 		q.Flush()
 	}
 }
@@ -102,12 +105,12 @@ func (q *Queue) Put(it Item) {
 // Flush hands over what was put, so that reader and sequencer meet once per
 // burst of items, not once per item.
 func (q *Queue) Flush() {
-	if len(q.unflushed) == 0 {
+	if q.unflushed.n == 0 {
 		return
 	}
-	q.sequencer.put(q.unflushed...)
-	clear(q.unflushed)
-	q.unflushed = q.unflushed[:0]
+	q.handlers.put.add(q.unflushed.n, q.unflushedBytes)
+	q.sequencer.putChunk(q.unflushed)
+	q.unflushed, q.unflushedBytes = newChunk(), 0
 	q.pending.set(nil)
 }
 

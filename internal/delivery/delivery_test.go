@@ -33,7 +33,7 @@ func eachWay(t *testing.T, test func(t *testing.T, q *delivery.Queue, got *testk
 				q := delivery.New(t.Context(), delivery.Config{
 					Workers:  workers,
 					MaxBytes: 1 << 20,
-					Handle:   func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
+					Handle:   func(_ context.Context, _ int, it *delivery.Item) { got.Add(it.Name) },
 					Report:   func(err error) { assert.NoError(t, err) },
 				})
 				test(t, q, got)
@@ -58,7 +58,7 @@ func named(key, names string) []delivery.Item {
 
 func put(q *delivery.Queue, items ...delivery.Item) {
 	for _, it := range items {
-		q.Put(it)
+		q.Put(&it)
 	}
 	q.Flush()
 }
@@ -70,7 +70,7 @@ func TestItemsOfAKeyStayInOrder(t *testing.T) {
 		const keys, each = 10, 500
 		for n := range each {
 			for k := range keys {
-				q.Put(delivery.Item{Key: fmt.Sprint(k), Name: fmt.Sprint(k, " ", n)})
+				q.Put(&delivery.Item{Key: fmt.Sprint(k), Name: fmt.Sprint(k, " ", n)})
 			}
 		}
 		q.Flush()
@@ -171,7 +171,7 @@ func TestSettledWaitsForAllThatWasPutBefore(t *testing.T) {
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers:  workers,
 				MaxBytes: 1 << 20,
-				Handle: func(_ context.Context, it *delivery.Item) {
+				Handle: func(_ context.Context, _ int, it *delivery.Item) {
 					if it.Key == "slow" {
 						<-release
 					}
@@ -240,7 +240,7 @@ func TestWhatIsExtraCountsForNothing(t *testing.T) {
 			release := make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1000,
-				Handle: func(context.Context, *delivery.Item) { <-release },
+				Handle: func(context.Context, int, *delivery.Item) { <-release },
 			})
 			q.Do(func() { q.Insert(extra("k", "abcdefghijklmnop")...) })
 			synctest.Wait()
@@ -283,7 +283,7 @@ func TestFinishWaitsForWhatIsHeld(t *testing.T) {
 			var got testkit.Log[string]
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1000,
-				Handle: func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
+				Handle: func(_ context.Context, _ int, it *delivery.Item) { got.Add(it.Name) },
 			})
 			h := &keyHolder{key: "k"}
 			q.Mark()
@@ -306,7 +306,7 @@ func TestFinishWaitsForMarks(t *testing.T) {
 			var got testkit.Log[string]
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1000,
-				Handle: func(_ context.Context, it *delivery.Item) { got.Add(it.Name) },
+				Handle: func(_ context.Context, _ int, it *delivery.Item) { got.Add(it.Name) },
 			})
 			q.Mark()
 			put(q, named("k", "ab")...)
@@ -370,7 +370,7 @@ func TestABusyKeyTakesTurns(t *testing.T) {
 		started, release := make(chan struct{}), make(chan struct{})
 		q := delivery.New(t.Context(), delivery.Config{
 			Workers: 2, MaxBytes: 1 << 20,
-			Handle: func(_ context.Context, it *delivery.Item) {
+			Handle: func(_ context.Context, _ int, it *delivery.Item) {
 				switch it.Key {
 				case "slow":
 					<-release
@@ -404,7 +404,7 @@ func TestGoexitIsSurvived(t *testing.T) {
 			var errs []error
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
-				Handle: func(_ context.Context, it *delivery.Item) {
+				Handle: func(_ context.Context, _ int, it *delivery.Item) {
 					got.Add(it.Name)
 					if it.Name == "b" {
 						runtime.Goexit()
@@ -434,11 +434,11 @@ func TestOldestKnowsWhatIsNotHandled(t *testing.T) {
 			release := make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
-				Handle: func(context.Context, *delivery.Item) { <-release },
+				Handle: func(context.Context, int, *delivery.Item) { <-release },
 			})
 			assert.Zero(t, q.Oldest())
-			q.Put(delivery.Item{Key: "a", SentAfter: 7})
-			q.Put(delivery.Item{Key: "b", SentAfter: 8})
+			q.Put(&delivery.Item{Key: "a", SentAfter: 7})
+			q.Put(&delivery.Item{Key: "b", SentAfter: 8})
 			assert.EqualValues(t, 7, q.Oldest(), "not flushed")
 			q.Flush()
 			assert.EqualValues(t, 7, q.Oldest(), "on its way")
@@ -463,12 +463,12 @@ func TestWaitingKnowsWhatWaitsForWhatever(t *testing.T) {
 			release := make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
-				Handle: func(context.Context, *delivery.Item) { <-release },
+				Handle: func(context.Context, int, *delivery.Item) { <-release },
 			})
 			assert.Zero(t, q.Waiting())
 			q.Mark()
-			q.Put(delivery.Item{Key: "a", Received: 7, SentAfter: 1})
-			q.Put(delivery.Item{Key: "b", Received: 8, SentAfter: 1})
+			q.Put(&delivery.Item{Key: "a", Received: 7, SentAfter: 1})
+			q.Put(&delivery.Item{Key: "b", Received: 8, SentAfter: 1})
 			assert.EqualValues(t, 7, q.Waiting(), "not flushed")
 			q.Flush()
 			synctest.Wait()
@@ -515,7 +515,7 @@ func TestOldestKnowsWhatIsOnItsWayWhenAMarkIsLifted(t *testing.T) {
 			batch, release := make(chan struct{}), make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
-				Handle: func(context.Context, *delivery.Item) { <-release },
+				Handle: func(context.Context, int, *delivery.Item) { <-release },
 			})
 			q.Do(func() { <-batch }) // until all that follows is there
 			synctest.Wait()
@@ -541,7 +541,7 @@ func TestInsertedItemsHideNoneOfTheBatch(t *testing.T) {
 		turn := make(chan struct{})
 		q := delivery.New(t.Context(), delivery.Config{
 			Workers: 1, MaxBytes: 1 << 20,
-			Handle: func(context.Context, *delivery.Item) { <-turn },
+			Handle: func(context.Context, int, *delivery.Item) { <-turn },
 		})
 		q.Do(func() { <-turn }) // until all that follows is there, to be one batch
 		synctest.Wait()
@@ -572,7 +572,7 @@ func TestTheBound(t *testing.T) {
 			turn := make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: limit,
-				Handle: func(context.Context, *delivery.Item) { <-turn },
+				Handle: func(context.Context, int, *delivery.Item) { <-turn },
 			})
 			assert.True(t, q.Fits(10*limit), "into an empty queue, whatever its size")
 			n := 0
@@ -615,7 +615,7 @@ func TestRoomForAnItemOfMoreThanHalfTheQueue(t *testing.T) {
 			turn := make(chan struct{})
 			q := delivery.New(t.Context(), delivery.Config{
 				Workers: workers, MaxBytes: limit,
-				Handle: func(context.Context, *delivery.Item) { <-turn },
+				Handle: func(context.Context, int, *delivery.Item) { <-turn },
 			})
 			put(q, small, small)
 			require.Less(t, q.Bytes(), int64(limit/2))
@@ -642,10 +642,10 @@ func TestTheEndOfTheContextAbandons(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			q := delivery.New(ctx, delivery.Config{
 				Workers: workers, MaxBytes: 1 << 20,
-				Handle: func(ctx context.Context, _ *delivery.Item) { <-ctx.Done() },
+				Handle: func(ctx context.Context, _ int, _ *delivery.Item) { <-ctx.Done() },
 			})
 			for i := range 10 {
-				q.Put(delivery.Item{Key: fmt.Sprint(i), SentAfter: int64(7 + i)})
+				q.Put(&delivery.Item{Key: fmt.Sprint(i), SentAfter: int64(7 + i)})
 			}
 			q.Flush()
 			synctest.Wait()
@@ -689,7 +689,7 @@ func TestWhatHoldersHaveCountsApart(t *testing.T) {
 				release := make(chan struct{})
 				q := delivery.New(t.Context(), delivery.Config{
 					Workers: 2, MaxBytes: limit * cost,
-					Handle: func(context.Context, *delivery.Item) { <-release },
+					Handle: func(context.Context, int, *delivery.Item) { <-release },
 				})
 				fits := func() int { // how many more do
 					n := 0
@@ -735,7 +735,7 @@ func TestWhatHoldersHaveCountsApart(t *testing.T) {
 func TestAKeyOfWhichHoldersHaveTooMuchIsCrowded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cost, limit = 1000 + 160, 16
-		q := delivery.New(t.Context(), delivery.Config{Workers: 1, MaxBytes: limit * cost, Handle: func(context.Context, *delivery.Item) {}})
+		q := delivery.New(t.Context(), delivery.Config{Workers: 1, MaxBytes: limit * cost, Handle: func(context.Context, int, *delivery.Item) {}})
 		k := new(keeper)
 		q.Mark()
 		q.Lift(k, nil)

@@ -18,7 +18,7 @@ var ErrGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's Fa
 // what was put, those of the others what is done.
 type handlers struct {
 	ctx     context.Context // its end abandons what is queued
-	handle  func(ctx context.Context, it *Item)
+	handle  func(ctx context.Context, worker int, it *Item)
 	report  func(error)
 	limit   int64          // of what is queued, in bytes
 	running sync.WaitGroup // the goroutines
@@ -41,18 +41,18 @@ type tally struct {
 	_            [56]byte
 }
 
-func (t *tally) add(it *Item) {
-	t.items.Add(1)
-	t.bytes.Add(it.Cost())
+func (t *tally) add(items int, bytes int64) {
+	t.items.Add(int64(items))
+	t.bytes.Add(bytes)
 }
 
-// run does what an item asks for.
-func (h *handlers) run(it *Item) {
+// run does what an item asks for, on behalf of a worker.
+func (h *handlers) run(worker int, it *Item) {
 	if it.Call != nil {
 		it.Call()
 		return
 	}
-	h.handle(h.ctx, it)
+	h.handle(h.ctx, worker, it)
 }
 
 // done accounts for an item that was run, in the tally of whoever ran it.
@@ -60,7 +60,7 @@ func (h *handlers) done(by *tally, it *Item) {
 	if !it.counts() {
 		return
 	}
-	by.add(it)
+	by.add(1, it.Cost())
 	h.signalRoom()
 }
 

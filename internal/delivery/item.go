@@ -37,10 +37,15 @@ func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
 // oldest is what is told of the oldest item in some place, from any goroutine.
 type oldest struct{ sentAfter, received atomic.Int64 }
 
-// set takes note of an item; nil is none.
+// set takes note of an item; nil is none. It is for one goroutine at a time. Items of a
+// burst have the same times: to write them again would cost more than to look.
 func (o *oldest) set(it *Item) {
-	o.sentAfter.Store(sentAfter(it))
-	o.received.Store(received(it))
+	if at := sentAfter(it); o.sentAfter.Load() != at {
+		o.sentAfter.Store(at)
+	}
+	if at := received(it); o.received.Load() != at {
+		o.received.Store(at)
+	}
 }
 
 // sentAfter is SentAfter of an item; 0 of nil.

@@ -15,7 +15,11 @@ import (
 type lanes struct {
 	handlers *handlers
 	seed     maphash.Seed
-	out      []keyed // on their way in; for the sequencer's goroutine alone
+
+	// For the sequencer's goroutine alone.
+	in       entries // on their way in
+	inLength int
+	spare    entryStack // for more
 
 	mu       sync.Mutex // guards what follows
 	runnable sync.Cond  // a lane is ready, or none will be
@@ -24,51 +28,95 @@ type lanes struct {
 	finished bool
 
 	freeLanes   []*lane
-	freeEntries *laneEntry
-	entriesKept int
+	freeEntries entryStack
+	queued      int // entries in lanes
+	kept        int // freeEntries
 }
 
 // lane has the items of a key, in order. The first stays in it while it is
 // handled, and the lane is not ready meanwhile.
 type lane struct {
-	key        uint64
-	head, tail *laneEntry
-	nextReady  *lane
+	key       uint64
+	items     entries
+	nextReady *lane
 }
 
-// keyed is an item with the hash of its key. Two keys of the same hash share a
+// entry is an item with the hash of its key. Two keys of the same hash share a
 // lane, which does no harm.
-type keyed struct {
+type entry struct {
 	Item
 	hash uint64
+	next *entry
 }
 
-type laneEntry struct {
-	Item
-	next *laneEntry
+// entries are a list, of which the zero value is empty.
+type entries struct{ head, tail *entry }
+
+func (l *entries) push(e *entry) {
+	e.next = nil
+	if l.tail == nil {
+		l.head = e
+	} else {
+		l.tail.next = e
+	}
+	l.tail = e
 }
 
-// What is kept for use again: as much as a burst of some hundred items needs.
+// pop returns nil if the list is empty.
+func (l *entries) pop() *entry {
+	e := l.head
+	if e == nil {
+		return nil
+	}
+	l.head, e.next = e.next, nil
+	if l.head == nil {
+		l.tail = nil
+	}
+	return e
+}
+
+// entryStack has entries to be used again, those first that were used last: they are
+// still in a cache. The zero value is empty.
+type entryStack struct{ top *entry }
+
+func (s *entryStack) push(e *entry) { e.next, s.top = s.top, e }
+
+// pop returns nil if the stack is empty.
+func (s *entryStack) pop() *entry {
+	e := s.top
+	if e != nil {
+		s.top, e.next = e.next, nil
+	}
+	return e
+}
+
+// What is kept for use again: lanes as a burst of some hundred items needs, and
+// as many entries as are in use.
 const (
 	maxFreeLanes   = 256
-	maxFreeEntries = 1024
+	minFreeEntries = 1024
 )
 
 func startLanes(h *handlers, workers int) *lanes {
 	l := &lanes{handlers: h, seed: maphash.MakeSeed(), byKey: make(map[uint64]*lane)}
 	l.runnable.L = &l.mu
-	for range workers {
+	for i := range workers {
 		h.running.Add(1)
-		w := &worker{lanes: l}
+		w := &worker{lanes: l, number: i}
 		serial.Go(w.run, h.goexited)
 	}
 	return l
 }
 
 // put hands an item over, with the next flush at the latest.
-func (l *lanes) put(it Item) {
-	l.out = append(l.out, keyed{it, maphash.String(l.seed, it.Key)})
-	if len(l.out) == chunkItems {
+func (l *lanes) put(it *Item) {
+	e := l.spare.pop()
+	if e == nil {
+		e = new(entry)
+	}
+	e.Item, e.hash = *it, maphash.String(l.seed, it.Key)
+	l.in.push(e)
+	if l.inLength++; l.inLength == chunkItems {
 		l.flush()
 	}
 }
@@ -76,38 +124,46 @@ func (l *lanes) put(it Item) {
 // flush puts the items into their lanes: many at a time, since the workers need
 // the lock, too.
 func (l *lanes) flush() {
-	if len(l.out) == 0 {
+	if l.inLength == 0 {
 		return
 	}
 	l.mu.Lock()
 	started := 0
-	for i := range l.out {
-		if l.append(&l.out[i]) {
+	for e := l.in.pop(); e != nil; e = l.in.pop() {
+		if l.append(e) {
 			started++
 		}
 	}
+	l.restock(l.inLength)
 	l.mu.Unlock()
 	for range started {
 		l.runnable.Signal()
 	}
-	clear(l.out)
-	l.out = l.out[:0]
+	l.inLength = 0
+}
+
+// restock moves up to n entries to where the sequencer gets at them without the lock.
+func (l *lanes) restock(n int) {
+	for ; n > 0 && l.freeEntries.top != nil; n-- {
+		l.spare.push(l.freeEntries.pop())
+		l.kept--
+	}
 }
 
 // append puts an item at the end of its lane, and reports whether that makes the
 // lane ready.
-func (l *lanes) append(it *keyed) bool {
-	e := l.entry(&it.Item)
-	if at := l.byKey[it.hash]; at != nil {
-		at.tail.next = e
-		at.tail = e
-		return false
+func (l *lanes) append(e *entry) bool {
+	l.queued++
+	at := l.byKey[e.hash]
+	waits := at != nil
+	if !waits {
+		at = l.lane()
+		at.key = e.hash
+		l.byKey[e.hash] = at
+		l.ready.put(at)
 	}
-	at := l.lane()
-	at.key, at.head, at.tail = it.hash, e, e
-	l.byKey[it.hash] = at
-	l.ready.put(at)
-	return true
+	at.items.push(e)
+	return !waits
 }
 
 // settled calls a function when all that is in the lanes now is handled.
@@ -127,7 +183,7 @@ func (l *lanes) settled(then func()) {
 		}
 	}}
 	for hash := range l.byKey {
-		l.append(&keyed{step, hash})
+		l.append(&entry{Item: step, hash: hash})
 	}
 }
 
@@ -160,7 +216,7 @@ func (l *lanes) oldest(of func(*Item) int64) int64 {
 }
 
 func (at *lane) oldest() *Item {
-	for e := at.head; e != nil; e = e.next {
+	for e := at.items.head; e != nil; e = e.next {
 		if e.counts() {
 			return &e.Item
 		}
@@ -171,14 +227,12 @@ func (at *lane) oldest() *Item {
 // handled takes the first item out of a lane, and lets the
 // lane take its turn again if it has more.
 func (l *lanes) handled(at *lane) {
-	e := at.head
-	l.handlers.done(&l.handlers.laned, &e.Item)
+	l.handlers.done(&l.handlers.laned, &at.items.head.Item)
 	if l.handlers.ctx.Err() != nil {
 		return // its handler may have given up: Oldest must not pass it
 	}
-	at.head = e.next
-	l.recycleEntry(e)
-	if at.head != nil {
+	l.recycleEntry(at.items.pop())
+	if at.items.head != nil {
 		l.ready.put(at)
 		return
 	}
@@ -205,23 +259,12 @@ func (l *lanes) next() *lane {
 	}
 }
 
-func (l *lanes) entry(it *Item) *laneEntry {
-	e := l.freeEntries
-	if e == nil {
-		return &laneEntry{Item: *it}
-	}
-	l.freeEntries = e.next
-	l.entriesKept--
-	*e = laneEntry{Item: *it}
-	return e
-}
-
-func (l *lanes) recycleEntry(e *laneEntry) {
-	*e = laneEntry{}
-	if l.entriesKept < maxFreeEntries {
-		e.next = l.freeEntries
-		l.freeEntries = e
-		l.entriesKept++
+func (l *lanes) recycleEntry(e *entry) {
+	l.queued--
+	if l.kept < max(l.queued, minFreeEntries) {
+		*e = entry{}
+		l.freeEntries.push(e)
+		l.kept++
 	}
 }
 
@@ -270,13 +313,14 @@ func (r *turns) take() *lane {
 
 // worker is a goroutine that handles items, each of the lane whose turn it is.
 type worker struct {
-	lanes *lanes
-	at    *lane // whose first item it handles
+	lanes  *lanes
+	number int
+	at     *lane // whose first item it handles
 }
 
 func (w *worker) run() {
 	for w.advance() {
-		w.lanes.handlers.run(&w.at.head.Item)
+		w.lanes.handlers.run(w.number, &w.at.items.head.Item)
 	}
 	w.lanes.handlers.running.Done()
 }

@@ -49,8 +49,7 @@ type sequencer struct {
 	taken    *chunk // from the queue
 	batch    []Item // of it, and of what was behind a mark; dealt with up to next
 	next     int
-	handling Item   // while busy
-	busy     bool   // with an item that it handles itself
+	handling *Item  // that it handles itself; nil = none
 	first    []Item // go before the batch
 	marked   bool   // a mark is in force; later marks wait behind it
 	behind   []Item // what came behind the mark
@@ -72,6 +71,15 @@ func startSequencer(h *handlers, l *lanes) *sequencer {
 func (s *sequencer) put(items ...Item) {
 	s.mu.Lock()
 	s.queue.put(items)
+	s.mu.Unlock()
+	s.nonEmpty.Signal()
+}
+
+// putChunk is put for many items at a time, which need not be copied then. The chunk is
+// the sequencer's from then on.
+func (s *sequencer) putChunk(c *chunk) {
+	s.mu.Lock()
+	s.queue.putChunk(c)
 	s.mu.Unlock()
 	s.nonEmpty.Signal()
 }
@@ -180,23 +188,28 @@ func (s *sequencer) advance() {
 // pass moves an item on to its handler.
 func (s *sequencer) pass(it *Item) {
 	if s.lanes != nil {
-		s.lanes.put(it.moved())
+		s.lanes.put(it)
+		*it = Item{}
 		return
 	}
 	if it.counts() {
 		s.inHand.set(it)
 	}
-	s.handling, s.busy = it.moved(), true
-	s.handlers.run(&s.handling)
+	s.handling = it
+	s.handlers.run(0, it)
 	s.settle()
 }
 
-// settle accounts for the item in handling and forgets it.
+// settle accounts for the item in handling and clears its place, which may be kept for
+// long.
 func (s *sequencer) settle() {
-	if s.busy {
-		s.handlers.done(&s.handlers.sequenced, &s.handling)
-		s.handling, s.busy = Item{}, false
+	it := s.handling
+	if it == nil {
+		return
 	}
+	s.handlers.done(&s.handlers.sequenced, it)
+	*it = Item{}
+	s.handling = nil
 }
 
 // inOrder makes a step that keeps its place among the items, also behind a mark.

@@ -1,7 +1,6 @@
 package payload
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -35,22 +34,6 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	return env, nil
 }
 
-// DetectEnvelope reads the data as an envelope if they are one rather than a
-// bare payload: an object that has a website_id, data that are an object, and
-// no member that envelopes don't have. It stops at the first member that only a
-// payload has, so that it costs next to nothing for a payload, whose JSON may
-// therefore still be invalid.
-func DetectEnvelope(data []byte) (Envelope, bool) {
-	if !scan(data, true).Enveloped {
-		return Envelope{}, false
-	}
-	env, err := ParseEnvelope(data)
-	if err != nil || len(env.Data) == 0 || env.Data[0] != '{' {
-		return Envelope{}, false
-	}
-	return env, true
-}
-
 // member reads the value at the cursor into the field for key.
 func (env *Envelope) member(d *Decoder, key string) {
 	switch key {
@@ -65,75 +48,4 @@ func (env *Envelope) member(d *Decoder, key string) {
 	default:
 		d.skip()
 	}
-}
-
-// Head is what of a payload says where it belongs.
-type Head struct {
-	Session   string // session_id, also inside an envelope; empty if there is none
-	Website   string // website_id, likewise; may be left out where there is a Session
-	Enveloped bool   // it looks like an envelope: see DetectEnvelope
-}
-
-// Peek looks for the head of a payload, and stops when it has a session. The
-// strings share the data's memory. It says nothing of the validity of the JSON.
-func Peek(data []byte) Head {
-	h := scan(data, false)
-	if h.Enveloped {
-		if env, err := ParseEnvelope(data); err == nil {
-			h.Session = scan(env.Data, false).Session
-		}
-	}
-	return h
-}
-
-// scan goes through the members of an object up to its session, or up to the
-// first sign that it is no envelope.
-func scan(data []byte, forEnvelope bool) Head {
-	var h Head
-	var d Decoder
-	d.Reset(data)
-	if d.char() != '{' || !d.open() {
-		return h
-	}
-	var hasWebsite, hasData, foreign bool // foreign: a member that no envelope has
-	for first := true; d.another('}', first); first = false {
-		switch string(d.rawKey()) {
-		case "website_id":
-			hasWebsite = true
-			h.Website = d.peekString()
-		case "data":
-			hasData = true
-			d.skip()
-		case "event", "timestamp":
-			d.skip()
-		case "session_id":
-			foreign = true
-			h.Session = d.peekString()
-		default:
-			foreign = true
-			d.skip()
-		}
-		if h.Session != "" || foreign && forEnvelope {
-			return h
-		}
-	}
-	h.Enveloped = hasWebsite && hasData && !foreign && d.err == nil
-	return h
-}
-
-// peekString skips a value, and returns what stands between its quotes if it is
-// a string.
-func (d *Decoder) peekString() string {
-	if d.char() != '"' {
-		d.skip()
-		return ""
-	}
-	text := d.quoted()
-	if d.err != nil {
-		return ""
-	}
-	if bytes.IndexByte(text, '\\') >= 0 {
-		return unquote(text)
-	}
-	return alias(text)
 }

@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	virtual = flag.Duration("virtual", 15*time.Second, "how long rounds in virtual time are played, in real time")
-	sockets = flag.Duration("real", 10*time.Second, "how long rounds over real sockets are played")
+	virtual = flag.Duration("virtual", 5*time.Second, "how long rounds in virtual time are played, in real time")
+	sockets = flag.Duration("real", 5*time.Second, "how long rounds over real sockets are played")
 	seed    = flag.Uint64("seed", rand.Uint64N(1<<32), "of the first round; each next has the next")
 	blocked = flag.Duration("blocked", 2*time.Second, "how long handlers hang in TestBlockedHandlers")
 	rounds  = flag.Int("rounds", 0, "how many rounds, instead of a time; 0 = by the time")
@@ -57,7 +57,7 @@ func TestSockets(t *testing.T) {
 	soak(t, *sockets, func(t *testing.T, seed uint64) (report Report) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { // whose end closes the server
 			p := newPlan(seed, 20*time.Millisecond)
-			p.length = min(p.length, 10*time.Second)
+			p.length = min(p.length, 10*time.Second, *sockets)
 			server := crisptest.NewServer(t, crisptest.WithHistory(everything), crisptest.WithHeartbeat(p.heartbeat, p.heartbeatTimeout()))
 			report = playOn(t, p, server, tcpPair)
 		})
@@ -80,19 +80,26 @@ func playOn(t *testing.T, p plan, server *crisptest.Server, pair pairFunc) Repor
 
 // soak plays rounds for some time, and watches what they leave behind.
 func soak(t *testing.T, length time.Duration, play func(t *testing.T, seed uint64) Report) {
-	t.Logf("the first seed is %d", *seed)
-	const warmUp = 5
+	const (
+		warmUp   = 5 // rounds
+		progress = 10 * time.Second
+	)
+	t.Logf("plays lives of a client for %s, with faults by a schedule; the first seed is %d (repeat one with -seed=N -rounds=1)", length, *seed)
 	var (
 		total      Report
 		memory     uint64
 		goroutines int
 	)
-	began, played := time.Now(), 0
+	began, told, played := time.Now(), time.Now(), 0
 	for more := true; more; played++ {
 		report := play(t, *seed+uint64(played))
 		total.add(report)
 		if played == warmUp {
 			memory, goroutines = heap(), runtime.NumGoroutine()
+		}
+		if time.Since(told) >= progress {
+			told = time.Now()
+			t.Logf("%s: %d rounds so far: %s", time.Since(began).Round(time.Second), played+1, total)
 		}
 		more = time.Since(began) < length
 		if *rounds > 0 {

@@ -16,8 +16,9 @@
 //
 // A round is a client's life of some minutes. Most rounds are played in virtual
 // time, where an hour passes in seconds; others over real sockets. The tests
-// have flags to make them long, and to play a round again by its seed:
+// have flags to make them long, and to play a round again by its seed; with -v they
+// say how far they are:
 //
-//	go test ./internal/lab/chaos -args -virtual=10m -real=10m
+//	go test ./internal/lab/chaos -v -timeout 1h -args -virtual=10m -real=10m
 //	go test ./internal/lab/chaos -run Virtual -args -seed=42 -rounds=1
 package chaos

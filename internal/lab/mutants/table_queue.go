@@ -190,9 +190,9 @@ var queueMutants = []mutant{
 	{
 		promise: "order",
 		removed: "a conversation's key is its id, however that is escaped",
-		in:      "internal/payload Decoder.peekString",
-		old:     "return unquote(text)",
-		new:     "return string(text)",
-		tests:   "TestPeek",
+		in:      "internal/payload Decoder.peekText",
+		old:     "text: unquote(text)",
+		new:     "text: string(text)",
+		tests:   "TestKeep",
 	},
 }

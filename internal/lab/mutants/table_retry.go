@@ -6,8 +6,8 @@ var retryMutants = []mutant{
 		promise: "a handler fails",
 		removed: "its event is over: it is not counted as dropped, nor does it come again",
 		in:      "RTM.dispatch",
-		old:     "t.events.dispatch(ctx, ev) == nil || ctx.Err() == nil",
-		new:     "t.events.dispatch(ctx, ev) == nil",
+		old:     "slot.dispatch(ctx, ev) == nil || ctx.Err() == nil",
+		new:     "slot.dispatch(ctx, ev) == nil",
 		tests:   "TestAFailedMessageWithoutRetryDoesNotComeAgain",
 	},
 	{
@@ -102,8 +102,8 @@ var retryMutants = []mutant{
 		promise: "at least once",
 		removed: "a message comes again whose attempts the end of the program has cut short",
 		in:      "RTM.handleOnce",
-		old:     "interrupted = !t.dispatch(ctx, ev, it)",
-		new:     "_ = t.dispatch(ctx, ev, it)",
+		old:     "interrupted = !t.dispatch(ctx, slot, ev, it)",
+		new:     "_ = t.dispatch(ctx, slot, ev, it)",
 		tests:   "TestAMessageComesAgainIfTheProgramEndsDuringItsRetries",
 	},
 	{

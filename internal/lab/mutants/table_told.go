@@ -61,17 +61,17 @@ var toldMutants = []mutant{
 	{
 		promise: "a handler that never returns",
 		removed: "it is warned of",
-		in:      "handling.slowOnes",
-		old:     "if ran >= r.due {",
+		in:      "slot.look",
+		old:     "if ran >= s.due {",
 		new:     "if false {",
 		tests:   "TestAHandlerThatHangsIsWarnedOf TestAHookHandlerThatHangsIsWarnedOf",
 	},
 	{
 		promise: "a handler that never returns",
 		removed: "one that has returned is not",
-		in:      "handling.end",
-		old:     "h.newest = r.older",
-		new:     "_ = r.older",
+		in:      "slot.end",
+		old:     "s.due = 0",
+		new:     "_ = s.due",
 		tests:   "TestSlowHandlersAmongFastOnes TestAHandlerThatHangsIsWarnedOf",
 	},
 	{
@@ -85,8 +85,8 @@ var toldMutants = []mutant{
 	{
 		promise: "a handler that never returns",
 		removed: "its context ends by WithHandlerTimeout",
-		in:      "handling.dispatch",
-		old:     "if h.timeout > 0 {",
+		in:      "slot.dispatch",
+		old:     "if s.timeout > 0 {",
 		new:     "if false {",
 		tests:   "TestHandlerTimeoutOfRTM TestAHookHandlerThatHangsIsWarnedOf",
 	},

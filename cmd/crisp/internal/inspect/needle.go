@@ -149,8 +149,10 @@ func escape(text []byte) (meant string, length int) {
 		if !ok {
 			return "u", 2
 		}
-		if second, ok := unit(text[6:]); ok && utf16.IsSurrogate(first) {
-			return string(utf16.DecodeRune(first, second)), 12
+		if second, ok := unit(text[6:]); ok {
+			if pair := utf16.DecodeRune(first, second); pair != utf8.RuneError {
+				return string(pair), 12
+			}
 		}
 		return string(first), 6
 	default:

@@ -171,6 +171,7 @@ func FuzzNeedle(f *testing.F) {
 func FuzzUnescaped(f *testing.F) {
 	f.Add(`a\n\u00e9\ud83d\ude00\/\"`)
 	f.Add(`\ud83dx`)
+	f.Add(`\ud800\u0000`) // half of a pair, and not the other
 	f.Add(`\u12`)
 	f.Fuzz(func(t *testing.T, text string) {
 		got := unescaped([]byte(text))
