@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/rest"
 )
 
 // The functions have the code of the guides word for word, so that it is known to
@@ -28,7 +30,9 @@ import (
 // docs/operations.md in crispotel.
 var _ = []any{
 	readmeWebhook,
+	migrateCalls,
 	migrateContent,
+	restWebsite,
 	rtmEnd,
 	rtmHealth,
 	rtmSettings,
@@ -69,6 +73,26 @@ func readmeWebhook(ctx context.Context, client *crisp.Client, newBot func(*crisp
 	if err := <-drained; err != nil { // ListenAndServe returns before the handlers have
 		log.Print(err)
 	}
+}
+
+// The calls of docs/migrate.md that have arguments there.
+func migrateCalls(ctx context.Context, id, key, websiteID string, f func(context.Context, *crisp.MessageSend) error) {
+	client, err := crisp.New(crisp.PluginToken(id, key))
+	_, _ = crisp.New(crisp.UserToken(id, key))
+	_, _ = crisp.New(crisp.WebsiteToken(websiteID, id, key))
+	_, _ = crisp.NewFromEnv()
+	router := crisp.NewRouter()
+	crisp.On(router, f)
+	rtm, err2 := client.NewRTM(router)
+	_, _ = crisp.NewWebhook(router, crisp.WithTolerance(time.Minute))
+	_ = errors.Join(err, err2, rtm.Run(ctx))
+	_ = rest.Website(client, websiteID)
+	_ = crisp.WithAutomated(false)
+}
+
+func restWebsite(client *crisp.Client, websiteID string) {
+	site := rest.Website(client, websiteID)
+	_ = site
 }
 
 func migrateContent(client *crisp.Client, router *crisp.Router, save func(context.Context, string) error) {
@@ -422,17 +446,20 @@ func TestTheGuidesCompile(t *testing.T) {
 	for _, module := range []string{"store/sqlstore/example_test.go", "store/redisstore/example_test.go", "examples/fleet/guide_test.go"} {
 		source += unindented(t, "../../"+module)
 	}
+	checked := 0
 	source += unindented(t, "../../crispotel/guide_test.go") + unindented(t, "../../examples/observed/guide_test.go")
-	for _, guide := range []string{
-		"../../README.md", "../../docs/operations.md", "../../docs/rtm.md", "../../docs/webhooks.md", "../../docs/reliability.md", "../../docs/bots.md",
-		"../../docs/scaling.md", migrate,
-	} {
+	for _, guide := range pages(t) {
+		if guide == filepath.Join("docs", "testing.md") {
+			continue // crisptest has its code
+		}
+		guide = filepath.Join(root, guide)
 		blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(unindented(t, guide), -1)
-		require.NotEmpty(t, blocks, guide)
+		checked += len(blocks)
 		for _, block := range blocks {
 			assert.Contains(t, source, block[1], guide)
 		}
 	}
+	assert.Greater(t, checked, 35)
 }
 
 // unindented returns a file without the tabs at the beginning of its lines.

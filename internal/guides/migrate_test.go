@@ -39,15 +39,10 @@ func TestWhatTheMigrationGuideRecommendsExists(t *testing.T) {
 	receivers := map[string]string{"crisp": "", "client": "Client.", "rtm": "RTM.", "router": "Router."}
 	checked := 0
 	for line := range strings.Lines(unindented(t, migrate)) {
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
-		if strings.HasPrefix(line, "|") && len(cells) < 3 {
-			continue
-		}
-		here := cells[len(cells)-1]
 		if strings.Contains(line, "site.") || strings.Contains(line, "rest.") { // those of package rest: above
 			continue
 		}
-		for _, name := range called.FindAllStringSubmatch(here, -1) {
+		for _, name := range called.FindAllStringSubmatch(recommended(line), -1) {
 			if name[1] == "client" && !strings.HasPrefix(line, "|") {
 				continue
 			}
@@ -56,6 +51,26 @@ func TestWhatTheMigrationGuideRecommendsExists(t *testing.T) {
 		}
 	}
 	assert.Greater(t, checked, 30)
+}
+
+// recommended is the last column of a table's row, and all of any other line.
+func recommended(line string) string {
+	cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+	return cells[len(cells)-1]
+}
+
+// What they show with arguments is called with such arguments.
+func TestWhatTheMigrationGuideCallsCompiles(t *testing.T) {
+	source := unindented(t, "guides_test.go")
+	calls := regexp.MustCompile("`((?:crisp|client|rtm|router|rest)\\.[A-Z]\\w*\\([^`]*)\\)`")
+	checked := 0
+	for line := range strings.Lines(unindented(t, migrate)) {
+		for _, call := range calls.FindAllStringSubmatch(recommended(line), -1) {
+			checked++
+			assert.Contains(t, source, strings.TrimSuffix(call[1], "…"), line)
+		}
+	}
+	assert.Greater(t, checked, 8)
 }
 
 // exported returns what a package exports: names, and methods as Type.Method.

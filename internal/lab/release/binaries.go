@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"debug/buildinfo"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +44,7 @@ func binaries(ctx context.Context, root string, all modules, platforms []platfor
 	}
 	var sums strings.Builder
 	for _, c := range commands {
+		var built string
 		for _, p := range platforms {
 			name, sum, err := c.build(ctx, p.system, p.architecture, to)
 			if err != nil {
@@ -49,8 +52,9 @@ func binaries(ctx context.Context, root string, all modules, platforms []platfor
 			}
 			fmt.Fprintf(&sums, "%s  %s\n", sum, name)
 			fmt.Println("built", name)
+			built = name
 		}
-		if err := c.writeSBOM(ctx, all, to); err != nil {
+		if err := c.writeSBOM(ctx, all, to, built); err != nil {
 			return err
 		}
 	}
@@ -109,7 +113,7 @@ func (c command) build(ctx context.Context, system, architecture, to string) (na
 	args := append([]string{"build", "-o", filepath.Join(to, name)}, buildFlags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, c.pkg)...) //nolint:gosec // packages of this repository
 	cmd.Dir = c.folder
-	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+architecture, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+architecture, "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", "", fmt.Errorf("go build %s for %s/%s: %w\n%s", c.pkg, system, architecture, err, out)
 	}
@@ -121,9 +125,29 @@ func (c command) build(ctx context.Context, system, architecture, to string) (na
 	return name, hex.EncodeToString(hash[:]), nil
 }
 
-// writeSBOM writes which modules a command is made of, as SPDX 2.3 in JSON. It has no
-// time of its own, so that the same code has the same document.
-func (c command) writeSBOM(ctx context.Context, all modules, to string) error {
+// ours returns the other modules of the repository that a command is made of.
+func (c command) ours(ctx context.Context, all modules) (paths []string, err error) {
+	out, err := list(ctx, c.folder, "linux", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", c.pkg)
+	if err != nil {
+		return nil, err
+	}
+	made := strings.Fields(string(out))
+	for _, m := range all.published() {
+		if m.path != c.pkg && slices.Contains(made, m.path) {
+			paths = append(paths, m.path)
+		}
+	}
+	return paths, nil
+}
+
+// writeSBOM writes which modules a command is made of, and by which Go one of its
+// binaries was built, as SPDX 2.3 in JSON. It has no time of its own, so that the same
+// code has the same document.
+func (c command) writeSBOM(ctx context.Context, all modules, to, binary string) error {
+	info, err := buildinfo.ReadFile(filepath.Join(to, binary))
+	if err != nil {
+		return err
+	}
 	type reference struct {
 		Category string `json:"referenceCategory"`
 		Type     string `json:"referenceType"`
@@ -144,22 +168,37 @@ func (c command) writeSBOM(ctx context.Context, all modules, to string) error {
 		To   string `json:"relatedSpdxElement"`
 	}
 	listed := func(id, name, version, license string) pkg {
-		return pkg{id, name, version, "https://" + name, false, license, []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + name + "@" + version}}}
+		download := "https://" + name
+		if name == "std" {
+			download = "https://go.dev/dl/"
+		}
+		return pkg{id, name, version, download, false, license, []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + name + "@" + version}}}
 	}
 	packages := []pkg{listed("SPDXRef-command", c.pkg, c.version, "MIT")}
 	relations := []relation{{"SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-command"}}
+	add := func(name, version, license string) {
+		id := fmt.Sprintf("SPDXRef-module-%d", len(packages))
+		packages = append(packages, listed(id, name, version, license))
+		relations = append(relations, relation{"SPDXRef-command", "DEPENDS_ON", id})
+	}
+	add("std", strings.TrimPrefix(info.GoVersion, "go"), "BSD-3-Clause")
+	ours, err := c.ours(ctx, all)
+	if err != nil {
+		return err
+	}
+	for _, name := range ours {
+		add(name, c.version, "MIT")
+	}
 	deps, err := dependencies(ctx, all, c.folder, false)
 	if err != nil {
 		return err
 	}
-	for i, d := range deps {
+	for _, d := range deps {
 		license, err := d.license()
 		if err != nil {
 			return err
 		}
-		id := fmt.Sprintf("SPDXRef-module-%d", i+1)
-		packages = append(packages, listed(id, d.Path, d.Version, license))
-		relations = append(relations, relation{"SPDXRef-command", "DEPENDS_ON", id})
+		add(d.Path, d.Version, license)
 	}
 	name := c.name + "_" + c.version + ".spdx.json"
 	text, err := json.MarshalIndent(map[string]any{

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
+	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -50,6 +52,17 @@ func TestBinariesAreReproducible(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(made[0]["tool_v0.2.0.spdx.json"]), &sbom))
 	assert.Equal(t, "github.com/crisp-go/crisp/cmd/tool", sbom.Packages[0].Name)
 	assert.Equal(t, "v0.2.0", sbom.Packages[0].VersionInfo)
+	listed := make(map[string]string)
+	for _, p := range sbom.Packages {
+		listed[p.Name] = p.VersionInfo
+	}
+	info, err := buildinfo.Read(strings.NewReader(made[0][binary]))
+	require.NoError(t, err)
+	assert.Equal(t, strings.TrimPrefix(info.GoVersion, "go"), listed["std"])
+	require.Len(t, info.Deps, 2)
+	for _, dep := range info.Deps {
+		assert.Equal(t, "v0.2.0", listed[dep.Path], dep.Path)
+	}
 }
 
 func TestLicensesAreKnownByTheirText(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -147,4 +148,20 @@ func TestWhatKeepsAVersionFromBeingReleased(t *testing.T) {
 		require.NoError(t, err)
 		assert.ErrorContains(t, tag(t.Context(), root, modules, "v0.2.0"), "not committed")
 	})
+}
+
+func TestTheGuideListsTheModules(t *testing.T) {
+	const root = "../../.."
+	modules, err := findModules(root)
+	require.NoError(t, err)
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "versions.md"))
+	require.NoError(t, err)
+	var listed, published []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(github\\.com/crisp-go/[^`]+)` \\|").FindAllSubmatch(guide, -1) {
+		listed = append(listed, string(row[1]))
+	}
+	for _, m := range modules.published() {
+		published = append(published, m.path)
+	}
+	assert.ElementsMatch(t, published, listed)
 }
