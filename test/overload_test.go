@@ -47,8 +47,8 @@ func TestALongBackfillTakesNobodysRoom(t *testing.T) {
 	})
 }
 
-// TestLastingOverload sends twice as many messages as handlers can bear, for a
-// minute. What can't be handled is dropped; what waits for a backfill must not take
+// TestLastingOverload sends twice as many messages as handlers can bear, for three
+// minutes. What can't be handled is dropped; what waits for a backfill must not take
 // the handlers' work away from them.
 func TestLastingOverload(t *testing.T) {
 	for name, backfill := range map[string][]crisp.RTMOption{
@@ -57,7 +57,7 @@ func TestLastingOverload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, srv *crisptest.Server) {
-				const takes, every, lasts = 10 * time.Millisecond, 5 * time.Millisecond, 10 * time.Minute
+				const takes, every, lasts = 10 * time.Millisecond, 5 * time.Millisecond, 3 * time.Minute
 				var live, recovered int
 				router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
 				crisp.On(router, func(ctx context.Context, ev *crisp.MessageSend) error {
