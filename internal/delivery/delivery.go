@@ -95,6 +95,9 @@ func (q *Queue) Put(it *Item) {
 	if q.unflushed.n == 0 {
 		q.pending.set(it)
 	}
+	if q.lanes != nil {
+		q.lanes.identify(it)
+	}
 	q.unflushed.add(it)
 	q.unflushedBytes += it.Cost()
 	if q.unflushed.full() {

@@ -23,6 +23,8 @@ type Item struct {
 	Extra bool
 	apart bool // a Holder has it, and it doesn't count towards the bound meanwhile
 
+	hash uint64 // of the key, for lanes; 0 = not known yet
+
 	// Call, if set, is a function to run instead of handling an item: by the sequencer
 	// if it comes through the queue (see Do), in its key's turn if it was inserted.
 	Call func()

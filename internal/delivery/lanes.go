@@ -36,16 +36,13 @@ type lanes struct {
 // lane has the items of a key, in order. The first stays in it while it is
 // handled, and the lane is not ready meanwhile.
 type lane struct {
-	key       uint64
+	key       uint64 // its hash: keys of the same share a lane, which does no harm
 	items     entries
 	nextReady *lane
 }
 
-// entry is an item with the hash of its key. Two keys of the same hash share a
-// lane, which does no harm.
 type entry struct {
 	Item
-	hash uint64
 	next *entry
 }
 
@@ -114,10 +111,19 @@ func (l *lanes) put(it *Item) {
 	if e == nil {
 		e = new(entry)
 	}
-	e.Item, e.hash = *it, maphash.String(l.seed, it.Key)
+	e.Item = *it
+	l.identify(&e.Item)
 	l.in.push(e)
 	if l.inLength++; l.inLength == chunkItems {
 		l.flush()
+	}
+}
+
+// identify gives an item the hash of its key. That is for the goroutine that has just
+// copied the payload, of which the key is a part: others don't have it in a cache.
+func (l *lanes) identify(it *Item) {
+	if it.hash == 0 {
+		it.hash = maphash.String(l.seed, it.Key)
 	}
 }
 
@@ -183,7 +189,8 @@ func (l *lanes) settled(then func()) {
 		}
 	}}
 	for hash := range l.byKey {
-		l.append(&entry{Item: step, hash: hash})
+		step.hash = hash
+		l.append(&entry{Item: step})
 	}
 }
 
