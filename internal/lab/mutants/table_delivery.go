@@ -14,7 +14,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "order",
 		removed: "a conversation keeps to its lane with WithConcurrency",
-		in:      "internal/delivery lanes.put",
+		in:      "internal/delivery lanes.identify",
 		old:     "maphash.String(l.seed, it.Key)",
 		new:     "rand.Uint64()",
 		imports: "math/rand/v2",
@@ -31,7 +31,7 @@ var deliveryMutants = []mutant{
 	{
 		promise: "one conversation's handler is slow",
 		removed: "each conversation has a lane of its own",
-		in:      "internal/delivery lanes.put",
+		in:      "internal/delivery lanes.identify",
 		old:     "maphash.String(l.seed, it.Key)",
 		new:     "maphash.String(l.seed, it.Key) % 16",
 		tests:   "TestASlowSessionHoldsUpNoOther",
