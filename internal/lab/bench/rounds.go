@@ -10,14 +10,26 @@ import (
 // result is what a contestant's rounds come to.
 type result struct {
 	contestant
-	cpu    float64 // seconds per event
-	spread float64 // half of the distance between the quartiles of cpu, relative to it
-	ratio  float64 // of the CPU to the floor's in the same round
-	rate   float64 // events per second
-	speed  float64 // of the rate to the floor's in the same round
-	allocs float64 // per event
-	bytes  float64 // allocated per event
+	trouble    string  // why it takes no part; empty = it does
+	samples    []usage // a round each
+	cpu        figure  // seconds per event
+	ratio      figure  // of the CPU to the floor's in the same round
+	rate       figure  // events per second
+	speed      figure  // of the rate to the floor's in the same round
+	allocs     figure  // per event
+	bytes      figure  // allocated per event
+	disordered figure  // share of the events that came behind another than the one sent before them
 }
+
+// figure is what all rounds say of something: the median, and the quartiles.
+type figure struct{ median, low, high float64 }
+
+func figureOf(sorted []float64) figure {
+	return figure{median(sorted), quantile(sorted, 0.25), quantile(sorted, 0.75)}
+}
+
+// spread is half of the distance between the quartiles, relative to the median.
+func (f figure) spread() float64 { return (f.high - f.low) / 2 / f.median }
 
 // turns lets contestants do their work in turn, round by round, so that what
 // else the machine does meets all of them. Who is first changes from round to
@@ -58,16 +70,17 @@ func (b bench) compete(ctx context.Context, clients []contestant) ([]result, err
 
 func summarize(c contestant, samples, floors []usage) result {
 	events := float64(c.task.Load.Events)
-	cpu := sortedBy(samples, func(u usage) float64 { return u.CPU / events })
+	of := func(figure func(usage) float64) figure { return figureOf(sortedBy(samples, figure)) }
 	return result{
 		contestant: c,
-		cpu:        median(cpu),
-		spread:     (quantile(cpu, 0.75) - quantile(cpu, 0.25)) / 2 / median(cpu),
-		ratio:      median(ratios(samples, floors, func(u usage) float64 { return u.CPU })),
-		rate:       median(sortedBy(samples, func(u usage) float64 { return events / u.Wall })),
-		speed:      1 / median(ratios(samples, floors, func(u usage) float64 { return u.Wall })),
-		allocs:     median(sortedBy(samples, func(u usage) float64 { return float64(u.Allocs) / events })),
-		bytes:      median(sortedBy(samples, func(u usage) float64 { return float64(u.Bytes) / events })),
+		samples:    samples,
+		cpu:        of(func(u usage) float64 { return u.CPU / events }),
+		ratio:      figureOf(ratios(samples, floors, func(u usage) float64 { return u.CPU })),
+		rate:       of(func(u usage) float64 { return events / u.Wall }),
+		speed:      figureOf(ratios(samples, floors, func(u usage) float64 { return 1 / u.Wall })),
+		allocs:     of(func(u usage) float64 { return float64(u.Allocs) / events }),
+		bytes:      of(func(u usage) float64 { return float64(u.Bytes) / events }),
+		disordered: of(func(u usage) float64 { return float64(u.Disordered) / events }),
 	}
 }
 
