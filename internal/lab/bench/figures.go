@@ -115,7 +115,7 @@ func compare(w io.Writer, before, after string) error {
 }
 
 func readFigures(file string) (figures, error) {
-	text, err := os.ReadFile(file) //nolint:gosec // what the caller names
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return figures{}, err
 	}

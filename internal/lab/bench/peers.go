@@ -64,7 +64,7 @@ func (b bench) nodePeers(ctx context.Context, load workload) ([]contestant, erro
 			return nil, err
 		}
 	}
-	content, err := os.ReadFile(sdk) //nolint:gosec // a file of ours
+	content, err := os.ReadFile(sdk)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (b bench) pythonPeers(ctx context.Context, load workload) ([]contestant, er
 
 // quietly runs a command that has to say something only if it fails.
 func quietly(ctx context.Context, folder string, env []string, name string, args ...string) error {
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // commands of ours
 	cmd.Dir, cmd.Env = folder, append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(string(out)))

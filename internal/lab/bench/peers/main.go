@@ -1,5 +1,3 @@
-//go:build unix
-
 // Peers reads a stream with a Socket.IO client for Go that somebody else wrote,
 // for internal/lab/bench. It is a module of its own, because of these clients.
 package main

@@ -1,6 +1,9 @@
 package plot
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Bars is a picture with a bar for each of some values. Where they differ a lot,
 // its scale is logarithmic, and the bars start at one.
@@ -46,12 +49,15 @@ func (b Bars) SVG() ([]byte, error) {
 }
 
 func (bar Bar) draw(d *drawing, a axis, start, middle, thickness float64) {
-	const baseline = 4
+	const baseline, lineHeight, letters = 4, 13, 48
 	class, name := "bar", ""
 	if bar.Own {
 		class, name = "own", "strong"
 	}
-	d.write(name, "end", a.start-10, middle+baseline, bar.Name)
+	words := fold(bar.Name, letters)
+	for i, line := range words {
+		d.write(name, "end", a.start-10, middle+baseline+lineHeight*(float64(i)-float64(len(words)-1)/2), line)
+	}
 	if bar.Note != "" {
 		d.write("faint", "start", start+8, middle+baseline, bar.Note)
 		return
@@ -80,4 +86,21 @@ func subtitle(a axis) string {
 		return quartiles + "; logarithmic scale"
 	}
 	return quartiles
+}
+
+// fold breaks words into lines of so many letters at most.
+func fold(words string, letters int) []string {
+	lines := []string{""}
+	for word := range strings.FieldsSeq(words) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= letters:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }

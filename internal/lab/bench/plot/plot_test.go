@@ -2,7 +2,6 @@ package plot
 
 import (
 	"encoding/xml"
-	"errors"
 	"flag"
 	"io"
 	"os"
@@ -18,7 +17,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var pictures = map[string]interface{ SVG() ([]byte, error) }{
 	"linear.svg": Bars{Title: "Few & small", Unit: "CPU time, × floor", Bars: []Bar{
-		{Name: "the floor", Value: Value{1, 1, 1}},
+		{Name: "the floor, whose name is so long that it takes two lines of text", Value: Value{1, 1, 1}},
 		{Name: "this <library>", Value: Value{2.02, 1.9, 2.3}, Own: true},
 	}},
 	"logarithmic.svg": Bars{Title: "Far apart", Unit: "CPU time, × floor", Bars: []Bar{
@@ -57,7 +56,7 @@ func TestPicturesAreXML(t *testing.T) {
 		for err == nil {
 			_, err = decoder.Token()
 		}
-		assert.True(t, errors.Is(err, io.EOF), "%s: %v", name, err)
+		assert.ErrorIs(t, err, io.EOF, name)
 	}
 }
 

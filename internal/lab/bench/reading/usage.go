@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package reading is what the programs that read a stream have in common: how
 // they are told what to read, and how they tell what it cost.
 package reading
@@ -8,7 +6,6 @@ import (
 	"encoding/json"
 	"os"
 	"runtime"
-	"syscall"
 	"time"
 )
 
@@ -39,13 +36,6 @@ func Measure(f func() error) (Usage, error) {
 	runtime.ReadMemStats(&after)
 	u.Allocs, u.Bytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	return u, nil
-}
-
-// cpuTime is what the process has used so far, on all cores.
-func cpuTime() time.Duration {
-	var r syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r) // fails for no process that runs
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 // Report writes a result for the parent process.

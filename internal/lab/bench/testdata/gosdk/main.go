@@ -1,5 +1,3 @@
-//go:build unix
-
 // Gosdk reads a stream with the official Go SDK. Not every module proxy serves
 // that: internal/lab/bench builds this program in a workspace with a checkout of
 // the SDK.
