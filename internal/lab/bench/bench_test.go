@@ -124,7 +124,7 @@ func TestSummaryTakesMediansAndRatiosByRound(t *testing.T) {
 
 	var out strings.Builder
 	require.NoError(t, printResults(&out, "Client", []result{r}))
-	assert.Regexp(t, `(?m)^\| x \| 60000 ± 75% \| 2\.00 \| 50 \| 0\.50 \| 3\.00 \| 10\.0 \|$`, out.String())
+	assert.Contains(t, out.String(), "\n| x | 60,000 | 2.00 (2.00 – 2.50) | 50.0 | 0.50 | 3.00 | 10.0 |\n")
 }
 
 func TestPrintResultsTellsOfAFullDisk(t *testing.T) {

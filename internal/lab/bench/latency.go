@@ -73,7 +73,7 @@ func (b bench) latency(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n| Client, %d events/s | p50 µs | p99 µs | p99 µs, best round |\n|---|--:|--:|--:|\n", perSecond)
+	fmt.Fprintf(w, "\n| Client at %s events/s | p50 µs | p99 µs | p99 µs, best round |\n|---|--:|--:|--:|\n", grouped(perSecond))
 	for i, c := range clients {
 		p50 := sortedBy(samples[i], func(u usage) float64 { return u.Delays.P50 })
 		p99 := sortedBy(samples[i], func(u usage) float64 { return u.Delays.P99 })

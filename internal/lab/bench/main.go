@@ -15,6 +15,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"time"
 )
 
 // options are the flags.
@@ -33,6 +35,7 @@ type options struct {
 	profiles string
 	plots    string
 	figures  string
+	page     string
 	sdk      string
 }
 
@@ -60,6 +63,7 @@ func run(args []string) error {
 	flag.StringVar(&opt.profiles, "cpuprofiles", "", "write the CPU profile of each client in Go to this `folder`")
 	flag.StringVar(&opt.plots, "plots", "", "draw the tables as SVG files in this `folder`")
 	flag.StringVar(&opt.figures, "json", "", "write all figures to this `file`, for the command compare")
+	flag.StringVar(&opt.page, "page", "", "put the tables that this `file` has marks for, as docs/performance.md does, in there, too")
 	flag.StringVar(&opt.sdk, "go-sdk", "", "also measure the official Go SDK, of which this `folder` has a checkout; it needs port 80")
 	flag.Parse()
 	return printTables(os.Stdout, opt, flag.Args())
@@ -83,12 +87,25 @@ func printTables(w io.Writer, opt options, names []string) error {
 		if len(names) > 0 && !slices.Contains(names, t.name) {
 			continue
 		}
-		fmt.Fprintln(os.Stderr, "==", t.name)
-		if err := t.print(b, ctx, w); err != nil {
+		if err := b.printTable(ctx, w, t); err != nil {
 			return err
 		}
 	}
 	return b.record.write(opt.figures)
+}
+
+func (b bench) printTable(ctx context.Context, w io.Writer, t table) error {
+	fmt.Fprintln(os.Stderr, "==", t.name)
+	began := time.Now()
+	var text bytes.Buffer
+	if err := t.print(b, ctx, io.MultiWriter(w, &text)); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s took %s\n", t.name, time.Since(began).Round(time.Second))
+	if b.page == "" || t.elsewhere {
+		return nil
+	}
+	return embedIn(b.page, t.name, text.String())
 }
 
 // startServer starts the child process that serves streams.

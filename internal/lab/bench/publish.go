@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 )
 
 // publish prints a table, draws it, and keeps its figures.
@@ -18,7 +20,7 @@ func (b bench) publish(w io.Writer, table, title string, results []result) error
 
 // printResults prints a table. The title is that of its first column.
 func printResults(w io.Writer, title string, results []result) error {
-	_, err := fmt.Fprintf(w, "\n| %s | CPU µs/event | × floor | events/s | × floor | allocs/event | bytes/event |\n"+
+	_, err := fmt.Fprintf(w, "\n| %s | CPU µs/event | × floor (quartiles) | events/s | × floor | allocs/event | bytes/event |\n"+
 		"|---|--:|--:|--:|--:|--:|--:|\n", title)
 	for _, r := range results {
 		if err != nil {
@@ -37,9 +39,19 @@ func (r result) row() string {
 	if r.disordered.median > 0 {
 		name += fmt.Sprintf(", %.0f %% of the events out of order", r.disordered.median*100)
 	}
-	return fmt.Sprintf("| %s | %s ± %.0f%% | %.2f | %.0f | %.2f | %s | %s |", name,
-		significant(r.cpu.median*1e6), r.cpu.spread()*100, r.ratio.median, r.rate.median, r.speed.median,
+	return fmt.Sprintf("| %s | %s | %s | %s | %.2f | %s | %s |", name,
+		significant(r.cpu.median*1e6), r.ratio.withQuartiles(), significant(r.rate.median), r.speed.median,
 		r.perEvent(r.allocs), r.perEvent(r.bytes))
+}
+
+// withQuartiles shows the quartiles where they differ.
+func (f figure) withQuartiles() string {
+	text := fmt.Sprintf("%.2f", f.median)
+	low, high := fmt.Sprintf("%.2f", f.low), fmt.Sprintf("%.2f", f.high)
+	if low == high {
+		return text
+	}
+	return fmt.Sprintf("%s (%s – %s)", text, low, high)
 }
 
 // perEvent is a figure that only clients in Go tell.
@@ -50,14 +62,26 @@ func (r result) perEvent(f figure) string {
 	return significant(f.median)
 }
 
-// significant shows as many digits as a measurement has.
+// significant shows about as many digits as a measurement has.
 func significant(value float64) string {
 	switch {
 	case value < 10:
 		return fmt.Sprintf("%.2f", value)
 	case value < 100:
 		return fmt.Sprintf("%.1f", value)
+	case value < 10_000:
+		return grouped(int64(math.Round(value)))
 	default:
-		return fmt.Sprintf("%.0f", value)
+		unit := math.Pow(10, math.Floor(math.Log10(value))-2)
+		return grouped(int64(math.Round(value/unit) * unit))
 	}
+}
+
+// grouped writes a number with a comma before each three digits.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }

@@ -69,3 +69,35 @@ func TestTablesAreDrawn(t *testing.T) {
 	assert.Equal(t, "this library, typed", bars("", "", results, func(r result) figure { return r.ratio }).Bars[0].Name)
 	assert.Equal(t, []string{"16", "pages", "pages"}, concurrencyLines(results[1:]).Names)
 }
+
+func TestNumbersHaveTheDigitsOfMeasurements(t *testing.T) {
+	for value, want := range map[float64]string{
+		0.456: "0.46", 12.34: "12.3", 999.6: "1,000", 1306: "1,306", 339_764: "340,000", 2_953_401: "2,950,000",
+	} {
+		assert.Equal(t, want, significant(value))
+	}
+}
+
+func TestEmbedReplacesTheTable(t *testing.T) {
+	page := "# Page\n\n<!-- bench readers -->\n\n| old |\n|---|\n| row |\n\nText.\n\n<!-- bench sizes -->\n\n| kept |\n"
+	changed, err := embed(page, "readers", "\n| new |\n")
+	require.NoError(t, err)
+	assert.Equal(t, "# Page\n\n<!-- bench readers -->\n\n| new |\n\nText.\n\n<!-- bench sizes -->\n\n| kept |\n", changed)
+	changed, err = embed(page, "sizes", "| new |")
+	require.NoError(t, err)
+	assert.True(t, strings.HasSuffix(changed, "<!-- bench sizes -->\n\n| new |\n"))
+	_, err = embed(page, "hooks", "")
+	assert.ErrorContains(t, err, "no line says <!-- bench hooks -->")
+}
+
+// The page of the documentation has a place for each table.
+func TestThePageHasAllTables(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/performance.md")
+	require.NoError(t, err)
+	for _, table := range tables() {
+		if !table.elsewhere {
+			_, err := embed(string(page), table.name, "| |")
+			assert.NoError(t, err)
+		}
+	}
+}

@@ -28,9 +28,6 @@ func figureOf(sorted []float64) figure {
 	return figure{median(sorted), quantile(sorted, 0.25), quantile(sorted, 0.75)}
 }
 
-// spread is half of the distance between the quartiles, relative to the median.
-func (f figure) spread() float64 { return (f.high - f.low) / 2 / f.median }
-
 // turns lets contestants do their work in turn, round by round, so that what
 // else the machine does meets all of them. Who is first changes from round to
 // round. It returns the samples of each contestant.
