@@ -35,9 +35,12 @@ func library(name string, load workload, s setup) contestant {
 // peer.
 func (c contestant) ours() bool { return c.task.Reader == "crisp" || strings.HasPrefix(c.name, "**") }
 
+// foreign reports whether a contestant is no program of this module.
+func (c contestant) foreign() bool { return len(c.command) > 0 }
+
 // run runs the client once.
 func (c contestant) run(ctx context.Context, b bench) (usage, error) {
-	const patience = 5 * time.Minute
+	const patience = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c.task.URL = cmp.Or(c.task.URL, b.server)
@@ -64,7 +67,7 @@ func (c contestant) output(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	command := c.command
-	if len(command) == 0 {
+	if !c.foreign() {
 		command = []string{os.Args[0], "client"}
 	}
 	var complaints bytes.Buffer

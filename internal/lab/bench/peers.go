@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // peers returns the clients of others that this machine can run. Which it can't,
@@ -33,26 +32,6 @@ func (b bench) peers(ctx context.Context, load workload) []contestant {
 		all = append(all, clients...)
 	}
 	return all
-}
-
-// tryOut lets each client read a short stream. Who can't gets a result that says
-// why, and takes no part.
-func (b bench) tryOut(ctx context.Context, clients []contestant) (able []contestant, unable []result) {
-	const events, patience = 2 * distinctEvents, 30 * time.Second
-	for _, c := range clients {
-		short := c
-		short.task.Load.Events = events
-		ctx, cancel := context.WithTimeout(ctx, patience)
-		_, err := short.run(ctx, b)
-		cancel()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			unable = append(unable, result{contestant: c, trouble: strings.TrimPrefix(err.Error(), c.name+": ")})
-			continue
-		}
-		able = append(able, c)
-	}
-	return able, unable
 }
 
 const nodeFolder = "node"

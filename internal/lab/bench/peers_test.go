@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -45,22 +46,27 @@ func cut(packet string) (sent string, ok bool) {
 	return packet[len(mark):], true
 }
 
-func TestTryOutLeavesOutWhoCanNotRead(t *testing.T) {
+func TestPeersThatFailAreOut(t *testing.T) {
+	load := workload{Events: 1}
 	shell := func(name, script string) contestant {
-		return contestant{name: name, task: task{Load: workload{Events: 1_000_000}}, command: []string{"sh", "-c", script}}
+		return contestant{name: name, task: task{Load: load}, command: []string{"sh", "-c", script}}
 	}
-	able, unable := bench{}.tryOut(t.Context(), []contestant{
-		shell("one that reads", `echo '{"CPU":1}'`),
+	b := bench{options: options{rounds: 2}}
+	mark := filepath.Join(t.TempDir(), "began")
+	again := "test -e " + mark + " && exit 3; touch " + mark + `; echo '{"CPU":1,"Wall":1}'`
+	results, err := b.compete(t.Context(), []contestant{
+		shell("floor", `echo '{"CPU":1,"Wall":1}'`),
 		shell("one that fails", `echo dialing >&2; echo no such door >&2; exit 1`),
-		shell("one that dies", `exit 3`),
+		shell("one that dies later", again),
 		shell("one that talks", `echo hello`),
+		shell("one that reads", `echo '{"CPU":3,"Wall":1}'`),
 	})
-	require.Len(t, able, 1)
-	assert.Equal(t, "one that reads", able[0].name)
-	assert.Equal(t, 1_000_000, able[0].task.Load.Events)
-	require.Len(t, unable, 3)
-	assert.Equal(t, "no such door", unable[0].trouble)
-	assert.Equal(t, "exit status 3", unable[1].trouble)
-	assert.Contains(t, unable[2].trouble, `said "hello\n"`)
-	assert.Equal(t, "| one that fails | takes no part: no such door | | | | | |", unable[0].row())
+	require.NoError(t, err)
+	require.Len(t, results, 5)
+	assert.Equal(t, "no such door", results[1].trouble)
+	assert.Equal(t, "exit status 3", results[2].trouble)
+	assert.Contains(t, results[3].trouble, `said "hello\n"`)
+	assert.Empty(t, results[4].trouble)
+	assert.InDelta(t, 3, results[4].ratio.median, 1e-9)
+	assert.Equal(t, "| one that fails | out: no such door | | | | | |", results[1].row())
 }

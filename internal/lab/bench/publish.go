@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // publish prints a table, draws it, and keeps its figures.
@@ -33,7 +34,7 @@ func printResults(w io.Writer, title string, results []result) error {
 
 func (r result) row() string {
 	if r.trouble != "" {
-		return fmt.Sprintf("| %s | takes no part: %s | | | | | |", r.name, r.trouble)
+		return fmt.Sprintf("| %s | out: %s | | | | | |", r.name, strings.ReplaceAll(r.trouble, "|", `\|`))
 	}
 	name := r.name
 	if r.disordered.median > 0 {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 )
 
 // result is what a contestant's rounds come to.
 type result struct {
 	contestant
-	trouble    string  // why it takes no part; empty = it does
+	trouble    string  // why it is out; empty = it isn't
 	samples    []usage // a round each
 	cpu        figure  // seconds per event
 	ratio      figure  // of the CPU to the floor's in the same round
@@ -52,14 +53,32 @@ func (b bench) read(ctx context.Context, clients []contestant) ([][]usage, error
 	return b.turns(len(clients), func(i int) (usage, error) { return clients[i].run(ctx, b) })
 }
 
-// compete returns the medians over the rounds. The first client is the floor.
+// compete returns the medians over the rounds. The first client is the floor. A
+// client of others that fails is out from then on.
 func (b bench) compete(ctx context.Context, clients []contestant) ([]result, error) {
-	samples, err := b.read(ctx, clients)
+	troubles := make([]string, len(clients))
+	samples, err := b.turns(len(clients), func(i int) (usage, error) {
+		c := clients[i]
+		if troubles[i] != "" {
+			return usage{}, nil
+		}
+		u, err := c.run(ctx, b)
+		if err != nil && c.foreign() && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, err)
+			troubles[i] = strings.TrimPrefix(err.Error(), c.name+": ")
+			return usage{}, nil
+		}
+		return u, err
+	})
 	if err != nil {
 		return nil, err
 	}
 	results := make([]result, len(clients))
 	for i, c := range clients {
+		if troubles[i] != "" {
+			results[i] = result{contestant: c, trouble: troubles[i]}
+			continue
+		}
 		results[i] = summarize(c, samples[i], samples[0])
 	}
 	return results, nil

@@ -110,11 +110,16 @@ func upgrade(w http.ResponseWriter, r *http.Request) (net.Conn, *bufio.ReadWrite
 func openSession(req *http.Request, conn net.Conn, r *bufio.Reader) error {
 	const open = `0{"sid":"bench","upgrades":[],"pingInterval":60000,"pingTimeout":60000,"maxPayload":1000000}`
 	authenticated := eventPacket("authenticated", "true")
-	if req.URL.Query().Get("EIO") == "3" {
-		// The official Go SDK is deaf when its connection has just been made, and
-		// again behind this event: it then tells that it hears by binding.
-		const deaf = 20 * time.Millisecond
+	protocol, slow := req.URL.Query().Get("EIO"), req.URL.Query().Has("slow")
+	if protocol == "3" || slow {
+		// Some clients register what hears the first packet only when they are
+		// connected, and lose it if it comes at once.
+		const deaf = 100 * time.Millisecond
 		time.Sleep(deaf)
+	}
+	if protocol == "3" {
+		// The official Go SDK loses what comes right behind the last of these, too:
+		// it tells that it hears by binding.
 		return errors.Join(ask(conn, r, open, "40"), ask(conn, r, authenticated))
 	}
 	if err := errors.Join(ask(conn, r, open), ask(conn, r, `40{"sid":"bench"}`)); err != nil {

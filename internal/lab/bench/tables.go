@@ -50,12 +50,7 @@ func (b bench) readers(ctx context.Context, w io.Writer) error {
 		library("**this library**, typed handler", load, setup{}),
 		library("**this library**, event without a handler", load, setup{Unhandled: true}),
 	}
-	peers, unable := b.tryOut(ctx, b.peers(ctx, load))
-	results, err := b.compete(ctx, append(clients, peers...))
-	if err != nil {
-		return err
-	}
-	return b.publish(w, "readers", "Client", append(results, unable...))
+	return b.contest(ctx, w, "readers", "Client", append(clients, b.peers(ctx, load)...))
 }
 
 // sizes shows how cost grows with the payload: a message that is one long

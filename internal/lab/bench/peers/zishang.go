@@ -22,7 +22,8 @@ func readZishang(ctx context.Context, t reading.Task, seen *reading.Log) error {
 	options.SetPath(at.Path + "/rtm/")
 	options.SetTransports(types.NewSet(transports.WebSocket))
 	options.SetReconnection(false)
-	options.SetAutoConnect(false) // the handlers come first
+	options.SetAutoConnect(false)                  // the handlers come first
+	options.SetQuery(url.Values{"slow": {"true"}}) // its own may come too late otherwise
 	client, err := socket.Connect("http://"+at.Host, options)
 	if err != nil {
 		return err
