@@ -74,7 +74,7 @@ func (b bench) goPeers(ctx context.Context, load workload) ([]contestant, error)
 		versions[m.Path] = strings.TrimPrefix(m.Version, "v")
 	}
 	return []contestant{
-		{name: "zishang520/socket.io " + versions[zishang] + " (Go)", task: task{Load: load}, command: []string{binary, "zishang520"}},
+		{name: "zishang520/socket.io " + versions[zishang] + " (Go)", task: task{Load: load}, command: []string{binary, "zishang520"}, slow: true},
 		{name: "googollee/go-socket.io " + versions[googollee], task: task{Load: load}, command: []string{binary, "googollee"}},
 	}, nil
 }
@@ -115,6 +115,7 @@ func (b bench) goSDK(ctx context.Context, load workload) ([]contestant, error) {
 		name:    "official Go SDK " + strings.TrimSpace(string(version)),
 		task:    task{URL: "http://" + host, Load: load},
 		command: []string{binary},
+		slow:    true,
 	}}, nil
 }
 
@@ -133,6 +134,7 @@ func (b bench) pythonPeers(ctx context.Context, load workload) ([]contestant, er
 			name:    "python-socketio " + strings.TrimSpace(string(version)),
 			task:    task{Load: load},
 			command: []string{python, filepath.Join("python", "sio.py")},
+			slow:    true,
 		}}, nil
 	}
 	return nil, fmt.Errorf("python-socketio and aiohttp are not installed (%w)", err)

@@ -68,5 +68,11 @@ func TestPeersThatFailAreOut(t *testing.T) {
 	assert.Contains(t, results[3].trouble, `said "hello\n"`)
 	assert.Empty(t, results[4].trouble)
 	assert.InDelta(t, 3, results[4].ratio.median, 1e-9)
+	slow := shell("one that takes its time", `echo "$1" | grep -q '"Events":25,' && echo '{"CPU":0.5,"Wall":1,"Allocs":50}'`)
+	slow.command = append(slow.command, "sh")
+	slow.slow, slow.task.Load.Events = true, 100
+	u, err := slow.run(t.Context(), b)
+	require.NoError(t, err)
+	assert.Equal(t, usage{CPU: 2, Wall: 4, Allocs: 200}, u, "of the whole stream")
 	assert.Equal(t, "| one that fails | out: no such door | | | | | |", results[1].row())
 }

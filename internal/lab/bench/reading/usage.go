@@ -23,6 +23,16 @@ type Usage struct {
 // microseconds.
 type Delays struct{ P50, P99, Max float64 }
 
+// Times is what a stream that is so many times as long would have cost.
+func (u Usage) Times(n int) Usage {
+	u.CPU *= float64(n)
+	u.Wall *= float64(n)
+	u.Allocs *= uint64(n)
+	u.Bytes *= uint64(n)
+	u.Disordered *= n
+	return u
+}
+
 // Measure returns what the whole process spends while f runs.
 func Measure(f func() error) (Usage, error) {
 	var before, after runtime.MemStats
