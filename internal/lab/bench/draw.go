@@ -50,7 +50,7 @@ func bars(title, unit string, results []result, of func(result) figure) plot.Bar
 	for _, r := range results {
 		bar := plot.Bar{Name: shortName(r.name), Own: r.ours(), Value: of(r).asValue()}
 		if r.trouble != "" {
-			bar = plot.Bar{Name: shortName(r.name), Note: "out"}
+			bar = plot.Bar{Name: shortName(r.name), Note: "takes no part"}
 		}
 		picture.Bars = append(picture.Bars, bar)
 	}

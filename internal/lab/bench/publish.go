@@ -38,7 +38,7 @@ func (r result) row() string {
 	}
 	name := r.name
 	if r.disordered.median > 0 {
-		name += fmt.Sprintf(", %.0f %% of the events out of order", r.disordered.median*100)
+		name += fmt.Sprintf(", %.0f %% of the events not right behind the one sent before", r.disordered.median*100)
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %.2f | %s | %s |", name,
 		significant(r.cpu.median*1e6), r.ratio.withQuartiles(), significant(r.rate.median), r.speed.median,

@@ -21,7 +21,7 @@ func measured(name string, load workload, ratio float64) result {
 
 func TestRowTellsOfLostOrder(t *testing.T) {
 	r := summarize(contestant{name: "a peer", task: task{Load: workload{Events: 100}}}, []usage{{CPU: 1, Wall: 1, Disordered: 12}}, []usage{{CPU: 1, Wall: 1}})
-	assert.Contains(t, r.row(), "| a peer, 12 % of the events out of order |")
+	assert.Contains(t, r.row(), "| a peer, 12 % of the events not right behind the one sent before |")
 	assert.Contains(t, r.row(), "| – | – |")
 }
 
