@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+
+	"github.com/crisp-go/crisp/internal/lab/bench/reading"
 )
+
+// usage is what a client process spent on a stream.
+type usage = reading.Usage
 
 // task is what a client process is told to do.
 type task struct {
 	URL     string // of the server
+	Stream  string // URL of the stream: the server's and the workload's path
 	Reader  string // what reads the stream
 	Setup   setup  // of the library, for the reader "crisp"
 	Load    workload
@@ -32,13 +38,13 @@ func client(encoded string) error {
 	if err != nil {
 		return err
 	}
-	result, err := measure(func() error { return read(context.Background()) })
+	result, err := reading.Measure(func() error { return read(context.Background()) })
 	stop()
 	if err != nil {
 		return err
 	}
 	result.Delays = log.summary()
-	return report(result)
+	return reading.Report(result)
 }
 
 // prepare makes what reads the stream.

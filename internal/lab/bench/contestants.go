@@ -1,21 +1,26 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode"
 )
 
 // contestant is a client that reads a stream in a process of its own.
 type contestant struct {
-	name   string
-	task   task
-	script string // of Node; empty = this program
+	name    string
+	task    task
+	command []string // that is given the task; empty = this program
+	slow    bool     // reads only a part of the stream, for which its figures are multiplied
 }
 
 // floor is the bare reader that all others are compared with.
@@ -27,22 +32,27 @@ func library(name string, load workload, s setup) contestant {
 	return contestant{name: name, task: task{Reader: "crisp", Load: load, Setup: s}}
 }
 
+// ours reports whether a contestant is the library, rather than a floor or a
+// peer.
+func (c contestant) ours() bool { return c.task.Reader == "crisp" || strings.HasPrefix(c.name, "**") }
+
+// foreign reports whether a contestant is no program of this module.
+func (c contestant) foreign() bool { return len(c.command) > 0 }
+
 // run runs the client once.
 func (c contestant) run(ctx context.Context, b bench) (usage, error) {
-	c.task.URL = b.server
+	const patience, parts = 2 * time.Minute, 4
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c.task.URL = cmp.Or(c.task.URL, b.server)
+	if c.slow {
+		c.task.Load.Events /= parts
+	}
+	c.task.Stream = c.task.URL + c.task.Load.path()
 	if b.profiles != "" {
 		c.task.Profile = filepath.Join(b.profiles, fileName(c.name)+".prof")
 	}
-	encoded, err := json.Marshal(c.task)
-	if err != nil {
-		return usage{}, err
-	}
-	cmd := exec.CommandContext(ctx, os.Args[0], "client", string(encoded)) //nolint:gosec // this program
-	if c.script != "" {
-		cmd = exec.CommandContext(ctx, "node", filepath.Join(nodeFolder, c.script), string(encoded)) //nolint:gosec // a script of ours
-	}
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	out, err := c.output(ctx)
 	if err != nil {
 		return usage{}, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -50,25 +60,35 @@ func (c contestant) run(ctx context.Context, b bench) (usage, error) {
 	if err := json.Unmarshal(out, &u); err != nil {
 		return usage{}, fmt.Errorf("%s said %q: %w", c.name, out, err)
 	}
+	if c.slow {
+		u = u.Times(parts)
+	}
 	return u, nil
 }
 
-const nodeFolder = "node"
-
-// prepareNode reports whether the contestants that run on Node can take part, and
-// installs what they need.
-func prepareNode(ctx context.Context) bool {
-	if _, err := os.Stat(filepath.Join(nodeFolder, "node_modules")); err == nil {
-		return true
+// output runs the process, and returns what it reports. Its error is the last
+// line that it wrote about that.
+func (c contestant) output(ctx context.Context) ([]byte, error) {
+	encoded, err := json.Marshal(c.task)
+	if err != nil {
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--silent")
-	cmd.Dir = nodeFolder
-	cmd.Stderr = os.Stderr
-	if err := cmd.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "without Node's contestants:", strings.TrimSpace(err.Error()))
-		return false
+	command := c.command
+	if !c.foreign() {
+		command = []string{os.Args[0], "client"}
 	}
-	return true
+	var complaints bytes.Buffer
+	cmd := exec.CommandContext(ctx, command[0], append(command[1:], string(encoded))...) //nolint:gosec // a program of ours
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err == nil {
+		return out, nil
+	}
+	if ctx.Err() != nil {
+		return nil, errors.New("it never came to an end")
+	}
+	lines := strings.Split(strings.TrimSpace(complaints.String()), "\n")
+	return nil, errors.New(cmp.Or(lines[len(lines)-1], err.Error()))
 }
 
 // fileName turns a title into something that file systems and shells like.

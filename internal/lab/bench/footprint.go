@@ -29,6 +29,9 @@ func (b bench) footprint(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	for name, value := range map[string]int64{"binary bytes": with - without, "heap bytes": rest.Heap, "goroutines": int64(rest.Goroutines)} {
+		b.record.add("footprint", name, row{Values: map[string]figure{"value": figureOf([]float64{float64(value)})}})
+	}
 	const kib, mib = 1 << 10, 1 << 20
 	_, err = fmt.Fprintf(w, "\n| Footprint | |\n|---|--:|\n"+
 		"| stripped binary, over one with net/http and encoding/json | %.2f MiB |\n"+

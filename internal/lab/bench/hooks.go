@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/lab/bench/reading"
 )
 
 const hookSecret = "bench"
@@ -91,7 +92,7 @@ func serveHooks(name string) error {
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
 	fmt.Println(listener.Addr())
-	result, err := measure(func() error {
+	result, err := reading.Measure(func() error {
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			_ = server.Close()
@@ -104,7 +105,7 @@ func serveHooks(name string) error {
 	if err != nil {
 		return err
 	}
-	return report(result)
+	return reading.Report(result)
 }
 
 // hooks compares the web hook handlers. Each delivery has a body of its own.
@@ -127,7 +128,7 @@ func (b bench) hooks(ctx context.Context, w io.Writer) error {
 	for i, name := range names {
 		results[i] = summarize(contestant{name: name, task: load}, samples[i], samples[0])
 	}
-	return printResults(w, "Web hook handler", results)
+	return b.publish(w, "hooks", "Web hook handler", results)
 }
 
 // signedRequests makes HTTP requests as Crisp sends them, no two alike.

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/crisp-go/crisp"
+	"github.com/crisp-go/crisp/internal/lab/bench/reading"
 )
-
-// delays are how long after their sending events reached their handler, in
-// microseconds.
-type delays struct{ P50, P99, Max float64 }
 
 // delayLog takes the delays of a paced stream, whose events tell when they were
 // sent. Of other streams it takes none.
@@ -53,12 +50,12 @@ func (l *delayLog) frame(frame []byte) error {
 	return nil
 }
 
-func (l *delayLog) summary() delays {
+func (l *delayLog) summary() reading.Delays {
 	if l.delays == nil {
-		return delays{}
+		return reading.Delays{}
 	}
 	slices.Sort(l.delays)
-	return delays{P50: median(l.delays), P99: quantile(l.delays, 0.99), Max: l.delays[len(l.delays)-1]}
+	return reading.Delays{P50: median(l.delays), P99: quantile(l.delays, 0.99), Max: l.delays[len(l.delays)-1]}
 }
 
 // latency measures how long events take from the server's write to the
@@ -76,11 +73,14 @@ func (b bench) latency(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n| Client, %d events/s | p50 µs | p99 µs | p99 µs, best round |\n|---|--:|--:|--:|\n", perSecond)
+	fmt.Fprintf(w, "\n| Client at %s events/s | p50 µs | p99 µs | p99 µs, best round |\n|---|--:|--:|--:|\n", grouped(perSecond))
 	for i, c := range clients {
 		p50 := sortedBy(samples[i], func(u usage) float64 { return u.Delays.P50 })
 		p99 := sortedBy(samples[i], func(u usage) float64 { return u.Delays.P99 })
 		fmt.Fprintf(w, "| %s | %.0f | %.0f | %.0f |\n", c.name, median(p50), median(p99), p99[0])
+		b.record.add("latency", c.name, row{Samples: samples[i], Values: map[string]figure{
+			"p50_us": figureOf(p50), "p99_us": figureOf(p99),
+		}})
 	}
 	return nil
 }

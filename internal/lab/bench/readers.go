@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/coder/websocket"
 )
@@ -117,6 +116,3 @@ func decodeMessage(frame []byte) error {
 	payload := bytes.TrimPrefix(frame, []byte(`42["message:send",`))
 	return json.Unmarshal(payload[:len(payload)-len("]")], new(message))
 }
-
-// report writes a result for the parent process.
-func report(result any) error { return json.NewEncoder(os.Stdout).Encode(result) }

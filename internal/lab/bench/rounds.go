@@ -5,18 +5,28 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 )
 
 // result is what a contestant's rounds come to.
 type result struct {
 	contestant
-	cpu    float64 // seconds per event
-	spread float64 // half of the distance between the quartiles of cpu, relative to it
-	ratio  float64 // of the CPU to the floor's in the same round
-	rate   float64 // events per second
-	speed  float64 // of the rate to the floor's in the same round
-	allocs float64 // per event
-	bytes  float64 // allocated per event
+	trouble    string  // why it is out; empty = it isn't
+	samples    []usage // a round each
+	cpu        figure  // seconds per event
+	ratio      figure  // of the CPU to the floor's in the same round
+	rate       figure  // events per second
+	speed      figure  // of the rate to the floor's in the same round
+	allocs     figure  // per event
+	bytes      figure  // allocated per event
+	disordered figure  // share of the events that came behind another than the one sent before them
+}
+
+// figure is what all rounds say of something: the median, and the quartiles.
+type figure struct{ median, low, high float64 }
+
+func figureOf(sorted []float64) figure {
+	return figure{median(sorted), quantile(sorted, 0.25), quantile(sorted, 0.75)}
 }
 
 // turns lets contestants do their work in turn, round by round, so that what
@@ -43,14 +53,32 @@ func (b bench) read(ctx context.Context, clients []contestant) ([][]usage, error
 	return b.turns(len(clients), func(i int) (usage, error) { return clients[i].run(ctx, b) })
 }
 
-// compete returns the medians over the rounds. The first client is the floor.
+// compete returns the medians over the rounds. The first client is the floor. A
+// client of others that fails is out from then on.
 func (b bench) compete(ctx context.Context, clients []contestant) ([]result, error) {
-	samples, err := b.read(ctx, clients)
+	troubles := make([]string, len(clients))
+	samples, err := b.turns(len(clients), func(i int) (usage, error) {
+		c := clients[i]
+		if troubles[i] != "" {
+			return usage{}, nil
+		}
+		u, err := c.run(ctx, b)
+		if err != nil && c.foreign() && ctx.Err() == nil {
+			fmt.Fprintln(os.Stderr, err)
+			troubles[i] = strings.TrimPrefix(err.Error(), c.name+": ")
+			return usage{}, nil
+		}
+		return u, err
+	})
 	if err != nil {
 		return nil, err
 	}
 	results := make([]result, len(clients))
 	for i, c := range clients {
+		if troubles[i] != "" {
+			results[i] = result{contestant: c, trouble: troubles[i]}
+			continue
+		}
 		results[i] = summarize(c, samples[i], samples[0])
 	}
 	return results, nil
@@ -58,16 +86,17 @@ func (b bench) compete(ctx context.Context, clients []contestant) ([]result, err
 
 func summarize(c contestant, samples, floors []usage) result {
 	events := float64(c.task.Load.Events)
-	cpu := sortedBy(samples, func(u usage) float64 { return u.CPU / events })
+	of := func(figure func(usage) float64) figure { return figureOf(sortedBy(samples, figure)) }
 	return result{
 		contestant: c,
-		cpu:        median(cpu),
-		spread:     (quantile(cpu, 0.75) - quantile(cpu, 0.25)) / 2 / median(cpu),
-		ratio:      median(ratios(samples, floors, func(u usage) float64 { return u.CPU })),
-		rate:       median(sortedBy(samples, func(u usage) float64 { return events / u.Wall })),
-		speed:      1 / median(ratios(samples, floors, func(u usage) float64 { return u.Wall })),
-		allocs:     median(sortedBy(samples, func(u usage) float64 { return float64(u.Allocs) / events })),
-		bytes:      median(sortedBy(samples, func(u usage) float64 { return float64(u.Bytes) / events })),
+		samples:    samples,
+		cpu:        of(func(u usage) float64 { return u.CPU / events }),
+		ratio:      figureOf(ratios(samples, floors, func(u usage) float64 { return u.CPU })),
+		rate:       of(func(u usage) float64 { return events / u.Wall }),
+		speed:      figureOf(ratios(samples, floors, func(u usage) float64 { return 1 / u.Wall })),
+		allocs:     of(func(u usage) float64 { return float64(u.Allocs) / events }),
+		bytes:      of(func(u usage) float64 { return float64(u.Bytes) / events }),
+		disordered: of(func(u usage) float64 { return float64(u.Disordered) / events }),
 	}
 }
 

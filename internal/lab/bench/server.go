@@ -17,12 +17,17 @@ import (
 	"time"
 )
 
-// serve is the child process that sends streams. It prints its URL and runs
-// until its standard input ends, as it does when the parent process dies.
-func serve() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+// serve is the child process that sends streams. It listens at a free port and
+// at the addresses, prints the URL of the former, and runs until its standard
+// input ends, as it does when the parent process dies.
+func serve(addresses []string) error {
+	var listeners []net.Listener
+	for _, address := range append([]string{"127.0.0.1:0"}, addresses...) {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return err
+		}
+		listeners = append(listeners, listener)
 	}
 	server := &http.Server{Handler: streamRoutes(), ReadHeaderTimeout: time.Minute}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -32,8 +37,12 @@ func serve() error {
 		stop()
 	}()
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	fmt.Printf("http://%s\n", listener.Addr())
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	fmt.Printf("http://%s\n", listeners[0].Addr())
+	ended := make(chan error, len(listeners))
+	for _, listener := range listeners {
+		go func() { ended <- server.Serve(listener) }()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -45,7 +54,7 @@ func streamRoutes() http.Handler {
 	const prefix = "GET /{event}/{size}/{events}/{rate}"
 	mux := http.NewServeMux()
 	mux.HandleFunc(prefix+"/v1/user/connect/endpoints", endpoints)
-	mux.HandleFunc(prefix+"/frames", streaming(func(net.Conn, *bufio.Reader) error { return nil }))
+	mux.HandleFunc(prefix+"/frames", streaming(func(*http.Request, net.Conn, *bufio.Reader) error { return nil }))
 	mux.HandleFunc(prefix+"/rtm/", streaming(openSession))
 	return mux
 }
@@ -63,7 +72,7 @@ func endpoints(w http.ResponseWriter, r *http.Request) {
 }
 
 // streaming answers a WebSocket request with a workload, after an opening.
-func streaming(open func(net.Conn, *bufio.Reader) error) http.HandlerFunc {
+func streaming(open func(*http.Request, net.Conn, *bufio.Reader) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		load, err := workloadOf(r.PathValue)
 		if err != nil {
@@ -75,7 +84,7 @@ func streaming(open func(net.Conn, *bufio.Reader) error) http.HandlerFunc {
 			return
 		}
 		defer func() { _ = conn.Close() }()
-		if open(conn, buffered.Reader) != nil || send(conn, load) != nil {
+		if open(r, conn, buffered.Reader) != nil || send(conn, load) != nil {
 			return
 		}
 		_, _ = io.Copy(io.Discard, buffered.Reader) // until the client hangs up
@@ -96,22 +105,39 @@ func upgrade(w http.ResponseWriter, r *http.Request) (net.Conn, *bufio.ReadWrite
 	return conn, buffered, err
 }
 
-// openSession does the handshakes of Engine.IO 4 and Socket.IO, and accepts
-// any credentials.
-func openSession(conn net.Conn, r *bufio.Reader) error {
+// openSession does the handshakes of Engine.IO and Socket.IO, and accepts any
+// credentials.
+func openSession(req *http.Request, conn net.Conn, r *bufio.Reader) error {
 	const open = `0{"sid":"bench","upgrades":[],"pingInterval":60000,"pingTimeout":60000,"maxPayload":1000000}`
-	// The client answers each but the last: with the connect packet, and with
-	// its credentials.
-	for _, packet := range []string{open, `40{"sid":"bench"}`} {
+	authenticated := eventPacket("authenticated", "true")
+	protocol, slow := req.URL.Query().Get("EIO"), req.URL.Query().Has("slow")
+	if protocol == "3" || slow {
+		// Some clients register what hears the first packet only when they are
+		// connected, and lose it if it comes at once.
+		const deaf = 100 * time.Millisecond
+		time.Sleep(deaf)
+	}
+	if protocol == "3" {
+		// The official Go SDK loses what comes right behind the last of these, too:
+		// it tells that it hears by binding.
+		return errors.Join(ask(conn, r, open, "40"), ask(conn, r, authenticated))
+	}
+	if err := errors.Join(ask(conn, r, open), ask(conn, r, `40{"sid":"bench"}`)); err != nil {
+		return err
+	}
+	_, err := conn.Write(textFrame(authenticated))
+	return err
+}
+
+// ask sends packets, and waits for a frame of the client: how it connects, its
+// credentials.
+func ask(conn net.Conn, r *bufio.Reader, packets ...string) error {
+	for _, packet := range packets {
 		if _, err := conn.Write(textFrame(packet)); err != nil {
 			return err
 		}
-		if err := discardFrame(r); err != nil {
-			return err
-		}
 	}
-	_, err := conn.Write(textFrame(eventPacket("authenticated", "true")))
-	return err
+	return discardFrame(r)
 }
 
 // discardFrame reads a frame of at most 64 KiB from a client.

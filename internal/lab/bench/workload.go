@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/crisp-go/crisp/internal/lab/bench/reading"
 )
 
 // lastEvent ends every stream, so that a client that has no handler for the
 // others knows when it has read them all.
-const lastEvent = "session:removed"
+const lastEvent = reading.LastEvent
 
 // workload is the stream that a server sends to each client.
 type workload struct {

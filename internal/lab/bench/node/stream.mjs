@@ -2,11 +2,10 @@
 
 export const task = JSON.parse(process.argv[2]);
 
-const {Event, Size, Events, Rate} = task.Load;
+const {Event, Events} = task.Load;
 
 /** The URL of the stream, with http: or ws: as its scheme. */
-export const streamURL = (scheme) =>
-  `${task.URL.replace("http:", scheme)}/${Event}/${Size}/${Events}/${Rate}`;
+export const streamURL = (scheme) => task.Stream.replace("http:", scheme);
 
 export const eventName = Event;
 export const lastEvent = "session:removed";
@@ -17,11 +16,27 @@ const cpu = () => {
 };
 const start = {cpu: cpu(), wall: performance.now()};
 
+let count = 0;
+let disordered = 0;
+let first = 0;
+let last = 0;
+
+/** Notes a message. Fingerprints count up, and begin anew where the stream repeats itself. */
+export function note({fingerprint}) {
+  if (count === 0) {
+    first = fingerprint;
+  } else if (fingerprint !== last + 1 && fingerprint !== first) {
+    disordered++;
+  }
+  last = fingerprint;
+  count++;
+}
+
 /** Reports what was spent since this module was loaded, and exits. */
-export function finish(count) {
+export function finish() {
   if (count !== Events) {
     throw new Error(`${count} events came of ${Events}`);
   }
-  const usage = {CPU: cpu() - start.cpu, Wall: (performance.now() - start.wall) / 1e3};
+  const usage = {CPU: cpu() - start.cpu, Wall: (performance.now() - start.wall) / 1e3, Disordered: disordered};
   process.stdout.write(JSON.stringify(usage) + "\n", () => process.exit(0));
 }

@@ -1,0 +1,3 @@
+module github.com/crisp-go/crisp/internal/lab/bench/gosdk
+
+go 1.25
