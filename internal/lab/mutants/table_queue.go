@@ -175,8 +175,8 @@ var queueMutants = []mutant{
 		promise: "bounds",
 		removed: "of all that is remembered",
 		in:      "internal/fifo Map.Put",
-		old:     "if len(m.index) >= m.limit {",
-		new:     "if len(m.index) >= m.limit<<20 {",
+		old:     "if m.len >= m.limit {",
+		new:     "if m.len >= m.limit<<20 {",
 		tests:   "TestMapKeepsTheNewest",
 	},
 	{
