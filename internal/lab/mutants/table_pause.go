@@ -22,7 +22,7 @@ var pauseMutants = []mutant{
 		promise: "a person answers while the bot thinks, or while RTM is down",
 		removed: "what it sends is refused",
 		in:      "running.do",
-		old:     "handle(withSendRefusal(inner, func(of SessionRef) error { return r.refusal(this, of == ref) }))",
+		old:     "handle(withSendRefusal(inner, func(to SessionRef) error { return r.refusal(this, keyOf(to) == of) }))",
 		new:     "handle(inner)",
 		tests:   "TestAPersonsAnswerActsWhenItArrives",
 	},
