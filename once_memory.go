@@ -19,7 +19,7 @@ type MemoryClaims struct {
 	mu      sync.Mutex // guards what follows
 	running map[claimKey]memoryClaim
 	done    *fifo.Map[claimKey, time.Duration] // until when
-	swept   time.Duration                    // when running was last rid of what is over
+	swept   time.Duration                      // when running was last rid of what is over
 }
 
 // claimKey stands for an ID in 32 bytes, whatever its length and whatever shares its

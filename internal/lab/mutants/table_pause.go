@@ -14,7 +14,7 @@ var pauseMutants = []mutant{
 		promise: "a person answers while the bot thinks, or while RTM is down",
 		removed: "the handler that runs is interrupted",
 		in:      "Pauses.answered",
-		old:     "\tp.running.interrupt(ref, func(*turn) bool { return true }, ErrPaused)\n",
+		old:     "\tp.running.interrupt(of, func(*turn) bool { return true }, ErrPaused)\n",
 		new:     "",
 		tests:   "TestAPersonsAnswerActsWhenItArrives",
 	},
