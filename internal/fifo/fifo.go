@@ -29,8 +29,8 @@ type entry[K comparable, V any] struct {
 	older, newer int32
 	chained      int32  // the next one of the same bucket; 0 = none
 	hash         uint32 // of the key
+	value        V      // not last, where one of size 0 would be padded
 	key          K
-	value        V
 }
 
 // minRoom is how many entries there is room for at least.
