@@ -2,21 +2,26 @@ package crisp
 
 import (
 	"encoding/hex"
+	"strconv"
 	"strings"
-	"unique"
 )
 
-// conversationKey stands for a [SessionRef] where one is remembered. It takes 32 bytes
-// where the identifiers take 130, and pins nothing: an identifier that is part of an event
-// keeps the whole payload in memory. It is no hash, so that no two conversations have the
-// same.
+// conversationKey stands for a [SessionRef] where one is remembered. It takes 48 bytes
+// where the identifiers take 128, and pins nothing: an identifier that is part of an event
+// keeps the whole payload in memory. It is no hash: different conversations have different
+// keys.
 type conversationKey struct {
-	website unique.Handle[string] // of which there are few
-	session sessionKey
+	website, session [16]byte // UUIDs, where both identifiers have their usual form
+	other            string   // both, where one has not; never empty then
 }
 
 func keyOf(ref SessionRef) conversationKey {
-	return conversationKey{unique.Make(ref.WebsiteID), sessionKeyOf(ref.SessionID)}
+	website, usual := parseUUID(ref.WebsiteID)
+	session, usualToo := parseSessionID(ref.SessionID)
+	if usual && usualToo {
+		return conversationKey{website: website, session: session}
+	}
+	return conversationKey{other: strconv.Itoa(len(ref.WebsiteID)) + ":" + ref.WebsiteID + ref.SessionID}
 }
 
 func conversationOf(m *ConversationMessage) conversationKey {
@@ -24,40 +29,36 @@ func conversationOf(m *ConversationMessage) conversationKey {
 }
 
 func (k conversationKey) ref() SessionRef {
-	return SessionRef{WebsiteID: k.website.Value(), SessionID: k.session.String()}
+	if k.other == "" {
+		return SessionRef{WebsiteID: formatUUID("", k.website), SessionID: formatUUID(sessionPrefix, k.session)}
+	}
+	length, ids, _ := strings.Cut(k.other, ":")
+	n, _ := strconv.Atoi(length)
+	return SessionRef{WebsiteID: ids[:n], SessionID: ids[n:]}
 }
 
-// sessionKey stands for a session_id.
+// sessionKey stands for a session_id alone, in the same way.
 type sessionKey struct {
-	uuid  [16]byte              // of one in the usual form
-	other unique.Handle[string] // one in any other form; zero if it is in the usual one
+	uuid  [16]byte
+	other string
 }
-
-// sessionPrefix is followed by a UUID in lower case.
-const sessionPrefix = "session_"
 
 func sessionKeyOf(id string) sessionKey {
-	if text, ok := strings.CutPrefix(id, sessionPrefix); ok {
-		if uuid, ok := parseUUID(text); ok {
-			return sessionKey{uuid: uuid}
-		}
+	if uuid, usual := parseSessionID(id); usual {
+		return sessionKey{uuid: uuid}
 	}
-	return sessionKey{other: unique.Make(id)}
+	return sessionKey{other: ":" + id}
 }
 
-// String is the session_id.
-func (k sessionKey) String() string {
-	if k.other != (unique.Handle[string]{}) {
-		return k.other.Value()
+// sessionPrefix begins a session_id of the usual form. A UUID follows.
+const sessionPrefix = "session_"
+
+func parseSessionID(id string) (uuid [16]byte, usual bool) {
+	text, prefixed := strings.CutPrefix(id, sessionPrefix)
+	if !prefixed {
+		return uuid, false
 	}
-	text := append(make([]byte, 0, len(sessionPrefix)+uuidLength), sessionPrefix...)
-	for i := range k.uuid {
-		if dashBefore(i) {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, k.uuid[i:i+1])
-	}
-	return string(text)
+	return parseUUID(text)
 }
 
 // uuidLength is that of a UUID's text.
@@ -66,7 +67,7 @@ const uuidLength = len("00000000-0000-0000-0000-000000000000")
 // dashBefore reports whether there is a dash before a byte of a UUID.
 func dashBefore(i int) bool { return i == 4 || i == 6 || i == 8 || i == 10 }
 
-// parseUUID reads a UUID in lower case.
+// parseUUID reads a UUID in lower case: in the form that formatUUID writes.
 func parseUUID(text string) (uuid [16]byte, ok bool) {
 	if len(text) != uuidLength {
 		return uuid, false
@@ -75,26 +76,37 @@ func parseUUID(text string) (uuid [16]byte, ok bool) {
 	for i := range uuid {
 		if dashBefore(i) {
 			if text[at] != '-' {
-				return uuid, false
+				return [16]byte{}, false
 			}
 			at++
 		}
-		high, ok := hexDigit(text[at])
-		low, ok2 := hexDigit(text[at+1])
-		if !ok || !ok2 {
-			return uuid, false
+		high, low := hexDigit(text[at]), hexDigit(text[at+1])
+		if high > 15 || low > 15 {
+			return [16]byte{}, false
 		}
 		uuid[i], at = high<<4|low, at+2
 	}
 	return uuid, true
 }
 
-func hexDigit(c byte) (digit byte, ok bool) {
+// hexDigit is the value of a digit; more than 15 if it is none.
+func hexDigit(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':
-		return c - '0', true
+		return c - '0'
 	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
+		return c - 'a' + 10
 	}
-	return 0, false
+	return 16
+}
+
+func formatUUID(prefix string, uuid [16]byte) string {
+	text := append(make([]byte, 0, len(prefix)+uuidLength), prefix...)
+	for i := range uuid {
+		if dashBefore(i) {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, uuid[i:i+1])
+	}
+	return string(text)
 }

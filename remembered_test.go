@@ -40,30 +40,30 @@ func TestWhatIsRememberedCostsLittle(t *testing.T) {
 			pauses := PauseOnHuman(NewRouter(), c, ResumeAfter(time.Hour))
 			return remembering{
 				put:  func(n int) { pauses.Pause(message(n, FromOperator).Session(), time.Now()) },
-				most: 90,
+				most: 100,
 				over: time.Hour,
 				look: func() { pauses.Paused(SessionRef{}) },
 			}
 		},
 		"a person's answer": func(c *Client) remembering {
 			pauses := PauseOnHuman(NewRouter(), c)
-			return remembering{put: func(n int) { pauses.repeats(idOf(message(n, FromOperator).Message())) }, limit: maxSent, most: 54}
+			return remembering{put: func(n int) { pauses.repeats(idOf(message(n, FromOperator).Message())) }, limit: maxSent, most: 62}
 		},
 		"the client's own message": func(c *Client) remembering {
 			return remembering{put: func(n int) {
 				session := sessionKeyOf(usualSession(n))
 				c.sent.begin(session, true)
 				c.sent.end(session, int64(n)+1, true)
-			}, limit: maxSent, most: 54}
+			}, limit: maxSent, most: 62}
 		},
 		"the visitor's last message": func(*Client) remembering {
 			s := &superseding{running: newRunning(), latest: fifo.New[conversationKey, latestMessage](maxPauses)}
-			return remembering{put: func(n int) { s.observe(message(n, FromUser)) }, most: 100}
+			return remembering{put: func(n int) { s.observe(message(n, FromUser)) }, most: 110}
 		},
 		"two replies": func(*Client) remembering {
 			limit := &replyLimit{most: 10, epoch: time.Now(), sent: fifo.New[sessionKey, []time.Duration](maxLimited)}
 			reply := func(n int) { _ = limit.take(message(n, FromUser).Session()) }
-			return remembering{put: func(n int) { reply(n); reply(n) }, limit: maxLimited, most: 90, over: time.Minute, look: func() { reply(0) }}
+			return remembering{put: func(n int) { reply(n); reply(n) }, limit: maxLimited, most: 94, over: time.Minute, look: func() { reply(0) }}
 		},
 		"a message that was handled": func(*Client) remembering {
 			seen := backfill.NewSeen(clock.New())

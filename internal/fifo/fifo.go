@@ -14,7 +14,7 @@ import (
 // Entries are kept in one slice, linked by index: remembering costs no
 // allocation of its own, and the garbage collector has no list to walk. Beside its
 // key and value an entry takes 16 bytes, and 4 to 8 in the table of hashes. As the map
-// grows, there is room for up to a quarter more entries than there are; after deletions,
+// grows, there is room for up to an eighth more entries than there are; after deletions,
 // for up to four times as many.
 type Map[K comparable, V any] struct {
 	limit   int
@@ -155,7 +155,7 @@ func (m *Map[K, V]) shrink() {
 // take finds room for an entry.
 func (m *Map[K, V]) take() int32 {
 	if m.free == 0 {
-		m.makeRoom(min(m.len+max(m.len/4, minRoom), m.limit))
+		m.makeRoom(min(m.len+max(m.len/8, minRoom), m.limit))
 	}
 	i := m.free
 	m.free = m.entries[i].newer
