@@ -246,7 +246,9 @@ func (t *RTM) handleOnce(ctx context.Context, ev Event, it *delivery.Item) {
 }
 
 // messageKey identifies an event that is a message: fingerprints are unique in a
-// conversation. It is stable between runs of a program.
+// conversation. It is stable between runs of a program. 64 bits are enough: a message is
+// compared with some ten thousand others, and taken for one of them only if one of the two
+// was recovered.
 func messageKey(ev Event) (key uint64, ok bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.Fingerprint == 0 {

@@ -19,6 +19,14 @@ var pauseMutants = []mutant{
 		tests:   "TestAPersonsAnswerActsWhenItArrives",
 	},
 	{
+		promise: "bounds",
+		removed: "a pause that is over is forgotten, though nothing happens in its conversation",
+		in:      "Pauses.keepsOut",
+		old:     "\tp.forgetOver()\n",
+		new:     "",
+		tests:   "TestWhatIsRememberedCostsLittle",
+	},
+	{
 		promise: "a person answers while the bot thinks, or while RTM is down",
 		removed: "what it sends is refused",
 		in:      "running.do",

@@ -180,6 +180,14 @@ var queueMutants = []mutant{
 		tests:   "TestMapKeepsTheNewest",
 	},
 	{
+		promise: "bounds",
+		removed: "what is forgotten gives its memory back",
+		in:      "internal/fifo Map.shrink",
+		old:     "m.len < room/4",
+		new:     "m.len < 0",
+		tests:   "TestWhatIsForgottenGivesItsMemoryBack",
+	},
+	{
 		promise: "position",
 		removed: "it is never ahead of what is on its way into the lanes when a mark is lifted",
 		in:      "internal/delivery sequencer.lift",
