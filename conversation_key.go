@@ -24,10 +24,6 @@ func keyOf(ref SessionRef) conversationKey {
 	return conversationKey{other: strconv.Itoa(len(ref.WebsiteID)) + ":" + ref.WebsiteID + ref.SessionID}
 }
 
-func conversationOf(m *ConversationMessage) conversationKey {
-	return keyOf((*MessageSend)(m).Session())
-}
-
 func (k conversationKey) ref() SessionRef {
 	if k.other == "" {
 		return SessionRef{WebsiteID: formatUUID("", k.website), SessionID: formatUUID(sessionPrefix, k.session)}

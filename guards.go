@@ -46,6 +46,10 @@ func IgnoreSelf(client *Client) func(Handler) Handler {
 	})
 }
 
+func idOf(m *ConversationMessage) messageID {
+	return messageID{sessionKeyOf(m.SessionID), m.Fingerprint}
+}
+
 // maxLimited bounds the conversations whose replies are counted at a time.
 const maxLimited = 1 << 16
 

@@ -65,7 +65,8 @@ func largeConversation(n int) string {
 
 func TestWhatABackfillListsPinsNoPayload(t *testing.T) {
 	assertPinsNothing(t, func() (all []backfill.Conversation) {
-		for page := range changedConversations(t.Context(), largePages(largeMany, largeConversation), "site") {
+		for page, err := range changedConversations(t.Context(), largePages(largeMany, largeConversation), "site") {
+			require.NoError(t, err)
 			all = append(all, page...)
 		}
 		require.Len(t, all, largeMany)

@@ -44,6 +44,10 @@ func (p place) before(other place) bool {
 
 func newRunning() *running { return &running{byConversation: make(map[conversationKey][]*turn)} }
 
+func conversationOf(m *ConversationMessage) conversationKey {
+	return keyOf((*MessageSend)(m).Session())
+}
+
 // do runs a handler for a message in a way that interrupt can end: its context ends,
 // and what it sends is refused. What it returns then is no failure. began is called
 // first, in one step with the beginning.

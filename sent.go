@@ -22,10 +22,6 @@ type messageID struct {
 	fingerprint int64
 }
 
-func idOf(m *ConversationMessage) messageID {
-	return messageID{sessionKeyOf(m.SessionID), m.Fingerprint}
-}
-
 // sentMessages knows the messages that a client has sent. Each comes back as an
 // event, sometimes before the answer that has its fingerprint.
 type sentMessages struct {
