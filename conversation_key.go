@@ -76,13 +76,18 @@ func parseUUID(text string) (uuid [16]byte, ok bool) {
 			}
 			at++
 		}
-		high, low := hexDigit(text[at]), hexDigit(text[at+1])
-		if high > 15 || low > 15 {
+		if uuid[i], ok = hexByte(text[at:]); !ok {
 			return [16]byte{}, false
 		}
-		uuid[i], at = high<<4|low, at+2
+		at += 2
 	}
 	return uuid, true
+}
+
+// hexByte reads the first two digits of a text, in lower case.
+func hexByte(text string) (b byte, ok bool) {
+	high, low := hexDigit(text[0]), hexDigit(text[1])
+	return high<<4 | low, high < 16 && low < 16
 }
 
 // hexDigit is the value of a digit; more than 15 if it is none.

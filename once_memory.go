@@ -23,10 +23,29 @@ type MemoryClaims struct {
 }
 
 // claimKey stands for an ID in 32 bytes, whatever its length and whatever shares its
-// memory. It is a SHA-256, as is the ID of an event: no two are known that have the same.
+// memory. It is a SHA-256, so that no two IDs are known that have the same.
 type claimKey [sha256.Size]byte
 
-func claimKeyOf(id string) claimKey { return sha256.Sum256([]byte(id)) }
+// claimKeyOf takes the ID of an event for the SHA-256 that it is.
+func claimKeyOf(id string) claimKey {
+	if key, ok := parseHash(id); ok {
+		return key
+	}
+	return sha256.Sum256([]byte(id))
+}
+
+// parseHash reads a hash in hex, in lower case.
+func parseHash(text string) (hash [sha256.Size]byte, ok bool) {
+	if len(text) != 2*len(hash) {
+		return hash, false
+	}
+	for i := range hash {
+		if hash[i], ok = hexByte(text[2*i:]); !ok {
+			return hash, false
+		}
+	}
+	return hash, true
+}
 
 type memoryClaim struct {
 	owner string

@@ -119,6 +119,20 @@ func TestAConversationsMessagesPinNoPageThatWasRead(t *testing.T) {
 	}
 }
 
+func TestClaimsOfDifferentIDsAreApart(t *testing.T) {
+	hash := EventID(&MessageSend{SessionID: "session_1", Fingerprint: 1})
+	claims := NewMemoryClaims(0)
+	for _, id := range []string{hash, strings.ToUpper(hash), hash[1:], hash + "0", hash[:63] + "g", "", "lease:" + hash, strings.Repeat("0", 64)} {
+		state, err := claims.Claim(t.Context(), id, "me", time.Hour)
+		assert.NoError(t, err)
+		assert.Equal(t, ClaimOwned, state, id)
+		assert.NoError(t, claims.Done(t.Context(), id, time.Hour))
+		state, err = claims.Claim(t.Context(), id, "me", time.Hour)
+		assert.NoError(t, err)
+		assert.Equal(t, ClaimDone, state, id)
+	}
+}
+
 func TestClaimsPinNoID(t *testing.T) {
 	assertPinsNothing(t, func() *MemoryClaims {
 		claims := NewMemoryClaims(0)
