@@ -246,7 +246,9 @@ func (t *RTM) handleOnce(ctx context.Context, slot *slot, ev Event, it *delivery
 }
 
 // messageKey identifies an event that is a message: fingerprints are unique in a
-// conversation. It is stable between runs of a program.
+// conversation. It is stable between runs of a program. 64 bits are enough: a message is
+// compared with some ten thousand others, and taken for one of them only if one of the two
+// was recovered.
 func messageKey(ev Event) (key uint64, ok bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.Fingerprint == 0 {
@@ -372,9 +374,21 @@ const shortPage = 10
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
-	pages := untilShort(conversationList(s.get, website, lastChanged).pages(ctx), shortPage)
+	return changedConversations(ctx, s.get, website)
+}
+
+// changedConversations lists a website's conversations. What it says of one does not share
+// the memory of the answer, which has all that is known of it.
+func changedConversations(ctx context.Context, get getter, website string) iter.Seq2[[]backfill.Conversation, error] {
+	pages := untilShort(conversationList(get, website, lastChanged).pages(ctx), shortPage)
 	return mapPages(pages, func(c *Conversation) backfill.Conversation {
-		return backfill.Conversation{Website: website, ID: c.SessionID, Inbox: c.InboxID, State: string(c.State), Changed: c.UpdatedAt}
+		return backfill.Conversation{
+			Website: website,
+			ID:      strings.Clone(c.SessionID),
+			Inbox:   strings.Clone(c.InboxID),
+			State:   strings.Clone(string(c.State)),
+			Changed: c.UpdatedAt,
+		}
 	})
 }
 

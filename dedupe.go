@@ -59,8 +59,8 @@ type MemoryDedupe struct {
 
 // NewMemoryDedupe makes a store of so many deliveries at most, each for so
 // long at most. Numbers below 1 stand for the defaults, 100,000 and 24 hours.
-// When it is full, the oldest delivery makes room. It takes about 150 bytes
-// per delivery.
+// When it is full, the oldest delivery makes room; it takes 60 bytes per
+// delivery then.
 func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	if entries < 1 {
 		entries = defaultDedupeEntries

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,8 +42,12 @@ func IgnoreAutomated() func(Handler) Handler {
 // it has returned. The client remembers the last 16,384.
 func IgnoreSelf(client *Client) func(Handler) Handler {
 	return ignoring(func(ctx context.Context, m *ConversationMessage) bool {
-		return client.sent.has(ctx, messageID{m.SessionID, m.Fingerprint}, false)
+		return client.sent.has(ctx, idOf(m), false)
 	})
+}
+
+func idOf(m *ConversationMessage) messageID {
+	return messageID{sessionKeyOf(m.SessionID), m.Fingerprint}
 }
 
 // maxLimited bounds the conversations whose replies are counted at a time.
@@ -77,10 +80,10 @@ func LimitReplies(n int, reached ...func(ctx context.Context, ev *MessageSend)) 
 	if len(reached) == 0 {
 		reached = append(reached, warnOfReplyLimit(defaultLogger()))
 	}
-	limit := &replyLimit{most: n, sent: fifo.New[string, []time.Time](maxLimited)}
+	limit := &replyLimit{most: n, epoch: time.Now(), sent: fifo.New[sessionKey, []time.Duration](maxLimited)}
 	return func(next Handler) Handler {
 		return func(ctx context.Context, ev Event) error {
-			if ev, ok := ev.(*MessageSend); ok && limit.reached(ev.SessionID) {
+			if ev, ok := ev.(*MessageSend); ok && limit.reached(sessionKeyOf(ev.SessionID)) {
 				for _, callback := range reached {
 					callback(ctx, ev)
 				}
@@ -99,37 +102,47 @@ func warnOfReplyLimit(logger *slog.Logger) func(context.Context, *MessageSend) {
 
 // replyLimit counts the replies of the last minute by conversation.
 type replyLimit struct {
-	most int
+	most  int
+	epoch time.Time // times are kept as durations since then
 
-	mu   sync.Mutex                     // guards sent
-	sent *fifo.Map[string, []time.Time] // by session_id, oldest first
+	mu   sync.Mutex                             // guards sent
+	sent *fifo.Map[sessionKey, []time.Duration] // each oldest first
 }
 
-func (l *replyLimit) reached(sessionID string) bool {
+func (l *replyLimit) reached(session sessionKey) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.recent(sessionID)) >= l.most
+	return len(l.recent(session, time.Since(l.epoch))) >= l.most
 }
 
 // take refuses a message that is beyond the limit, and counts any other.
 func (l *replyLimit) take(ref SessionRef) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	recent := l.recent(ref.SessionID)
+	session, now := sessionKeyOf(ref.SessionID), time.Since(l.epoch)
+	l.forgetOver(now)
+	recent := l.recent(session, now)
 	if len(recent) >= l.most {
 		return fmt.Errorf("%w: %d within a minute", ErrReplyLimit, l.most)
 	}
-	l.sent.Put(strings.Clone(ref.SessionID), append(recent, time.Now()))
+	l.sent.Put(session, append(recent, now))
 	return nil
 }
 
 // recent are the times of the replies that still count.
-func (l *replyLimit) recent(sessionID string) []time.Time {
-	times, _ := l.sent.Get(sessionID)
-	for len(times) > 0 && time.Since(times[0]) >= replyPeriod {
+func (l *replyLimit) recent(session sessionKey, now time.Duration) []time.Duration {
+	times, _ := l.sent.Get(session)
+	for len(times) > 0 && now-times[0] >= replyPeriod {
 		times = times[1:]
 	}
 	return times
+}
+
+// forgetOver forgets the conversations of which no reply counts any more. mu is held.
+func (l *replyLimit) forgetOver(now time.Duration) {
+	for _, times, ok := l.sent.Oldest(); ok && now-times[len(times)-1] >= replyPeriod; _, times, ok = l.sent.Oldest() {
+		l.sent.DeleteOldest()
+	}
 }
 
 const (

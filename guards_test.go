@@ -194,7 +194,7 @@ func TestPausesOutliveTheProgramIfItKeepsThem(t *testing.T) {
 func TestPausesAreBounded(t *testing.T) {
 	client, _ := mockedClient(t)
 	_, pauses, _ := pausing(client)
-	const most = 65536
+	const most = 1 << 17
 	ref := func(n int) crisp.SessionRef {
 		return crisp.SessionRef{WebsiteID: "site-1", SessionID: fmt.Sprint("session_", n)}
 	}

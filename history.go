@@ -199,14 +199,15 @@ func (w *messageWalk) repeats(m *ConversationMessage) bool {
 	return w.seen[sightingOf(m)]
 }
 
-// sighting is what a message is known again by, also where it has no fingerprint.
+// sighting is what a message of the conversation is known again by, also where it has no
+// fingerprint. It does not keep the message in memory.
 type sighting struct {
-	messageID
-	at int64 // ms
+	fingerprint int64
+	at          int64 // ms
 }
 
 func sightingOf(m *ConversationMessage) sighting {
-	return sighting{messageID{m.SessionID, m.Fingerprint}, m.Timestamp.UnixMilli()}
+	return sighting{m.Fingerprint, m.Timestamp.UnixMilli()}
 }
 
 // advance moves the bound to the end of a page, and reports whether there may be

@@ -241,8 +241,9 @@ func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fi
 		return 0, err
 	}
 	automated := !m.NotAutomated
-	c.sent.begin(ref.SessionID, automated)
-	defer func() { c.sent.end(ref.SessionID, fingerprint, automated) }()
+	session := sessionKeyOf(ref.SessionID)
+	c.sent.begin(session, automated)
+	defer func() { c.sent.end(session, fingerprint, automated) }()
 	return c.postMessage(ctx, ref, m.body())
 }
 

@@ -2,6 +2,7 @@ package crisp
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -16,9 +17,34 @@ type MemoryClaims struct {
 	epoch time.Time // times are kept as durations since then: a clock that is set doesn't move them
 
 	mu      sync.Mutex // guards what follows
-	running map[string]memoryClaim
-	done    *fifo.Map[string, time.Duration] // until when
-	swept   time.Duration                    // when running was last rid of what is over
+	running map[claimKey]memoryClaim
+	done    *fifo.Map[claimKey, time.Duration] // until when
+	swept   time.Duration                      // when running was last rid of what is over
+}
+
+// claimKey stands for an ID in 32 bytes, whatever its length and whatever shares its
+// memory. It is a SHA-256, so that no two IDs are known that have the same.
+type claimKey [sha256.Size]byte
+
+// claimKeyOf takes the ID of an event for the SHA-256 that it is.
+func claimKeyOf(id string) claimKey {
+	if key, ok := parseHash(id); ok {
+		return key
+	}
+	return sha256.Sum256([]byte(id))
+}
+
+// parseHash reads a hash in hex, in lower case.
+func parseHash(text string) (hash [sha256.Size]byte, ok bool) {
+	if len(text) != 2*len(hash) {
+		return hash, false
+	}
+	for i := range hash {
+		if hash[i], ok = hexByte(text[2*i:]); !ok {
+			return hash, false
+		}
+	}
+	return hash, true
 }
 
 type memoryClaim struct {
@@ -28,7 +54,7 @@ type memoryClaim struct {
 
 // NewMemoryClaims makes a store that remembers so many events that are done at
 // most; a number below 1 stands for the default, 100,000. When it is full, the one
-// that was done first is forgotten. It takes about 200 bytes per event. Those that
+// that was done first is forgotten. When full, it takes 60 bytes per event. Those that
 // are being handled count apart, and have no limit.
 func NewMemoryClaims(events int) *MemoryClaims {
 	if events < 1 {
@@ -36,43 +62,45 @@ func NewMemoryClaims(events int) *MemoryClaims {
 	}
 	return &MemoryClaims{
 		epoch:   time.Now(),
-		running: make(map[string]memoryClaim),
-		done:    fifo.New[string, time.Duration](events),
+		running: make(map[claimKey]memoryClaim),
+		done:    fifo.New[claimKey, time.Duration](events),
 	}
 }
 
 // Claim is as [ClaimStore] says. It never fails.
 func (s *MemoryClaims) Claim(_ context.Context, id, owner string, lease time.Duration) (ClaimState, error) {
+	key := claimKeyOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Since(s.epoch)
-	if until, ok := s.done.Get(id); ok && now < until {
+	if until, ok := s.done.Get(key); ok && now < until {
 		return ClaimDone, nil
 	}
-	if c, ok := s.running[id]; ok && c.owner != owner && now < c.until {
+	if c, ok := s.running[key]; ok && c.owner != owner && now < c.until {
 		return ClaimRunning, nil
 	}
 	s.sweep(now)
-	s.running[id] = memoryClaim{owner, now + lease}
+	s.running[key] = memoryClaim{owner, now + lease}
 	return ClaimOwned, nil
 }
 
 // Done is as [ClaimStore] says. It never fails.
 func (s *MemoryClaims) Done(_ context.Context, id string, keep time.Duration) error {
+	key := claimKeyOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.running, id)
-	s.done.Delete(id) // which also makes it the newest
-	s.done.Put(id, time.Since(s.epoch)+keep)
+	delete(s.running, key)
+	s.done.Put(key, time.Since(s.epoch)+keep)
 	return nil
 }
 
 // Release is as [ClaimStore] says. It never fails.
 func (s *MemoryClaims) Release(_ context.Context, id, owner string) error {
+	key := claimKeyOf(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.running[id].owner == owner {
-		delete(s.running, id)
+	if s.running[key].owner == owner {
+		delete(s.running, key)
 	}
 	return nil
 }
@@ -84,9 +112,9 @@ func (s *MemoryClaims) sweep(now time.Duration) {
 		return
 	}
 	s.swept = now
-	for id, c := range s.running {
+	for key, c := range s.running {
 		if now >= c.until {
-			delete(s.running, id)
+			delete(s.running, key)
 		}
 	}
 	for _, until, ok := s.done.Oldest(); ok && now >= until; _, until, ok = s.done.Oldest() {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 
 // maxPauses bounds the conversations that are paused at a time; beyond it, the
 // one that was paused first goes on.
-const maxPauses = 1 << 16
+const maxPauses = 1 << 17
 
 // Pauses are the conversations that a bot keeps out of, because of [PauseOnHuman]
 // or [Pauses.Pause]. All methods may be called from any goroutine.
@@ -26,7 +25,7 @@ type Pauses struct {
 	running *running
 
 	mu      sync.Mutex // guards what follows
-	paused  *fifo.Map[SessionRef, pause]
+	paused  *fifo.Map[conversationKey, pause]
 	answers *fifo.Map[messageID, struct{}] // of persons, that have come
 }
 
@@ -66,7 +65,7 @@ func ResumeOn[T any, E interface {
 		r.onArrival(name, nil)
 		r.watch(name, func(_ context.Context, ev Event) {
 			if typed, ok := ev.(E); ok && resumes(typed) {
-				p.resume(typed.Session(), arrivalOf(ev))
+				p.resume(keyOf(typed.Session()), arrivalOf(ev))
 			}
 		})
 		if state, ok := any(resumes).(func(*SessionSetState) bool); ok {
@@ -94,7 +93,7 @@ func ResumeOn[T any, E interface {
 // program: one that must outlive it keeps [Pauses.All] and puts it back with
 // [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
-	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[SessionRef, pause](maxPauses), answers: fifo.New[messageID, struct{}](maxSent)}
+	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[conversationKey, pause](maxPauses), answers: fifo.New[messageID, struct{}](maxSent)}
 	name := (*MessageReceived)(nil).EventName()
 	r.onArrival(name, p.arrived)
 	r.watch(name, p.decided)
@@ -112,12 +111,12 @@ func (p *Pauses) middleware(next Handler) Handler {
 		if !ok {
 			return next(ctx, ev)
 		}
-		ref := refOf(m)
-		if p.Paused(ref) || settled(ev) {
+		of := conversationOf(m)
+		if p.keepsOut(of) || settled(ev) {
 			return nil
 		}
-		return p.running.do(ctx, ref, placeOf(m, ev), func(this *turn) {
-			if p.Paused(ref) { // since just now
+		return p.running.do(ctx, of, placeOf(m, ev), func(this *turn) {
+			if p.keepsOut(of) { // since just now
 				this.interrupt(ErrPaused)
 			}
 		}, func(ctx context.Context) error {
@@ -146,7 +145,7 @@ func (p *Pauses) arrived(ev Event) {
 	if !ok {
 		return
 	}
-	id := messageID{strings.Clone(m.SessionID), m.Fingerprint}
+	id := idOf(m)
 	own, underway := p.client.sent.look(id, true)
 	switch {
 	case own || p.repeats(id):
@@ -184,7 +183,7 @@ func (p *Pauses) decided(ctx context.Context, ev Event) {
 	if !ok {
 		return
 	}
-	id := messageID{m.SessionID, m.Fingerprint}
+	id := idOf(m)
 	if own, underway := p.client.sent.look(id, true); own || underway == nil {
 		return
 	}
@@ -199,9 +198,9 @@ func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 	if !m.Time.IsZero() {
 		since = p.client.clock.OfCrisp(m.Time)
 	}
-	ref := refOf(m)
-	p.pause(ref, since, arrival)
-	p.running.interrupt(ref, func(*turn) bool { return true }, ErrPaused)
+	of := conversationOf(m)
+	p.pause(of, since, arrival)
+	p.running.interrupt(of, func(*turn) bool { return true }, ErrPaused)
 }
 
 // recovered keeps the bot out of what was missed of a conversation in a state that ends
@@ -213,64 +212,74 @@ func (p *Pauses) recovered(of recovered) (after func()) {
 			for _, ev := range of.missed {
 				settle(ev)
 			}
-			return func() { p.resumeAnswered(of.SessionRef, p.client.clock.OfCrisp(of.changed)) }
+			return func() { p.resumeAnswered(keyOf(of.SessionRef), p.client.clock.OfCrisp(of.changed)) }
 		}
 	}
 	return nil
 }
 
 // resumeAnswered ends a pause unless a person has answered after a time.
-func (p *Pauses) resumeAnswered(ref SessionRef, upTo clock.Moment) {
+func (p *Pauses) resumeAnswered(of conversationKey, upTo clock.Moment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if by, _ := p.paused.Get(ref); by.since <= upTo {
-		p.paused.Delete(ref)
+	if by, _ := p.paused.Get(of); by.since <= upTo {
+		p.paused.Delete(of)
 	}
 }
 
 // Pause keeps the bot out of a conversation, as if an operator had answered at
 // that time; a time to come counts as now.
 func (p *Pauses) Pause(ref SessionRef, since time.Time) {
-	p.pause(ref, p.client.clock.OfWall(since), 0)
+	p.pause(keyOf(ref), p.client.clock.OfWall(since), 0)
 }
 
-func (p *Pauses) pause(ref SessionRef, since clock.Moment, arrival uint64) {
+func (p *Pauses) pause(of conversationKey, since clock.Moment, arrival uint64) {
 	since = min(since, p.client.clock.Now())
-	// The identifiers may share an event's memory.
-	ref = SessionRef{WebsiteID: strings.Clone(ref.WebsiteID), SessionID: strings.Clone(ref.SessionID)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	by, _ := p.paused.Get(ref) // what is recovered may have been known before
-	p.paused.Put(ref, pause{since, max(arrival, by.arrival)})
+	p.forgetOver()
+	by, _ := p.paused.Get(of) // what is recovered may have been known before
+	p.paused.Put(of, pause{since, max(arrival, by.arrival)})
 }
 
 // Resume lets the bot into a conversation again.
 func (p *Pauses) Resume(ref SessionRef) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.paused.Delete(ref)
+	p.paused.Delete(keyOf(ref))
 }
 
 // resume ends a pause because of an event, unless the answer that caused it has arrived
 // after that.
-func (p *Pauses) resume(ref SessionRef, arrival uint64) {
+func (p *Pauses) resume(of conversationKey, arrival uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if by, _ := p.paused.Get(ref); arrival == 0 || by.arrival <= arrival {
-		p.paused.Delete(ref)
+	if by, _ := p.paused.Get(of); arrival == 0 || by.arrival <= arrival {
+		p.paused.Delete(of)
 	}
 }
 
 // Paused reports whether the bot has to keep out of a conversation.
-func (p *Pauses) Paused(ref SessionRef) bool {
+func (p *Pauses) Paused(ref SessionRef) bool { return p.keepsOut(keyOf(ref)) }
+
+func (p *Pauses) keepsOut(of conversationKey) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	by, paused := p.paused.Get(ref)
-	if paused && p.over(by.since) {
-		p.paused.Delete(ref)
+	p.forgetOver()
+	by, paused := p.paused.Get(of)
+	if paused && p.over(by.since) { // it is behind one that was paused later
+		p.paused.Delete(of)
 		return false
 	}
 	return paused
+}
+
+// forgetOver forgets the pauses that are over, of conversations in which nothing happens
+// any more, too. p.mu is held.
+func (p *Pauses) forgetOver() {
+	for _, by, ok := p.paused.Oldest(); ok && p.over(by.since); _, by, ok = p.paused.Oldest() {
+		p.paused.DeleteOldest()
+	}
 }
 
 // over reports whether a pause has lasted long enough.
@@ -284,9 +293,9 @@ func (p *Pauses) All() iter.Seq2[SessionRef, time.Time] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all := make(map[SessionRef]time.Time)
-	for ref, by := range p.paused.All() {
+	for of, by := range p.paused.All() {
 		if !p.over(by.since) {
-			all[ref] = p.client.clock.Wall(by.since)
+			all[of.ref()] = p.client.clock.Wall(by.since)
 		}
 	}
 	return maps.All(all)

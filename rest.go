@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"iter"
 	"log/slog"
@@ -402,7 +403,7 @@ type numberedList[T any] struct {
 // the loop gets.
 func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
-		seen := make(map[string]bool)
+		seed, seen := maphash.MakeSeed(), make(map[uint64]bool) // by hash: the names would keep all pages in memory
 		for page := 1; ; page++ {
 			var raws list
 			if err := l.get(ctx, l.path(page), &raws); err != nil {
@@ -416,9 +417,9 @@ func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 			for i, raw := range raws {
 				decoded[i] = l.decode(raw)
 				if l.id != nil {
-					id := cmp.Or(l.id(decoded[i]), string(raw))
-					fresh = fresh || !seen[id]
-					seen[id] = true
+					hash := maphash.String(seed, cmp.Or(l.id(decoded[i]), string(raw)))
+					fresh = fresh || !seen[hash]
+					seen[hash] = true
 				}
 			}
 			if !fresh {

@@ -2,7 +2,6 @@ package crisp
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ const sentPatience = 10 * time.Second
 
 // messageID identifies a message: fingerprints are unique in a conversation.
 type messageID struct {
-	sessionID   string
+	session     sessionKey
 	fingerprint int64
 }
 
@@ -28,7 +27,7 @@ type messageID struct {
 type sentMessages struct {
 	mu       sync.Mutex // guards what follows
 	known    *fifo.Map[messageID, struct{}]
-	underway map[string]*underway // by session_id
+	underway map[sessionKey]*underway
 }
 
 // underway are the messages that are on their way into a conversation.
@@ -39,18 +38,18 @@ type underway struct {
 }
 
 func newSentMessages() *sentMessages {
-	return &sentMessages{known: fifo.New[messageID, struct{}](maxSent), underway: make(map[string]*underway)}
+	return &sentMessages{known: fifo.New[messageID, struct{}](maxSent), underway: make(map[sessionKey]*underway)}
 }
 
 // begin announces a message that is about to be sent into a conversation, marked as
 // automated or not.
-func (s *sentMessages) begin(sessionID string, automated bool) {
+func (s *sentMessages) begin(session sessionKey, automated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.underway[sessionID]
+	u := s.underway[session]
 	if u == nil {
 		u = &underway{changed: make(chan struct{})}
-		s.underway[strings.Clone(sessionID)] = u // it may share an event's memory
+		s.underway[session] = u
 	}
 	u.count++
 	if !automated {
@@ -59,20 +58,20 @@ func (s *sentMessages) begin(sessionID string, automated bool) {
 }
 
 // end notes the fingerprint of a message that was begun; 0 if it wasn't sent.
-func (s *sentMessages) end(sessionID string, fingerprint int64, automated bool) {
+func (s *sentMessages) end(session sessionKey, fingerprint int64, automated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fingerprint != 0 {
-		s.known.Put(messageID{strings.Clone(sessionID), fingerprint}, struct{}{})
+		s.known.Put(messageID{session, fingerprint}, struct{}{})
 	}
-	u := s.underway[sessionID]
+	u := s.underway[session]
 	close(u.changed)
 	u.changed = make(chan struct{})
 	if !automated {
 		u.persons--
 	}
 	if u.count--; u.count == 0 {
-		delete(s.underway, sessionID)
+		delete(s.underway, session)
 	}
 }
 
@@ -105,7 +104,7 @@ func (s *sentMessages) look(id messageID, asPerson bool) (known bool, changed <-
 	if _, known = s.known.Get(id); known {
 		return true, nil
 	}
-	if u := s.underway[id.sessionID]; u != nil && (!asPerson || u.persons > 0) {
+	if u := s.underway[id.session]; u != nil && (!asPerson || u.persons > 0) {
 		changed = u.changed
 	}
 	return false, changed

@@ -18,7 +18,7 @@ import (
 //
 // It subscribes the router to what it needs, and adds middleware to it.
 func Supersede(r *Router) {
-	s := &superseding{running: newRunning(), latest: fifo.New[SessionRef, latestMessage](maxPauses)}
+	s := &superseding{running: newRunning(), latest: fifo.New[conversationKey, latestMessage](maxPauses)}
 	r.onArrival((*MessageSend)(nil).EventName(), s.observe)
 	r.Use(s.middleware)
 }
@@ -26,7 +26,7 @@ func Supersede(r *Router) {
 // superseding knows the last message of each visitor.
 type superseding struct {
 	running *running
-	latest  *fifo.Map[SessionRef, latestMessage] // guarded by running.mu
+	latest  *fifo.Map[conversationKey, latestMessage] // guarded by running.mu
 }
 
 type latestMessage struct {
@@ -45,16 +45,16 @@ func (s *superseding) observe(ev Event) {
 	if !ok || m.From != FromUser {
 		return
 	}
-	ref, this := refOf(m), latestMessage{placeOf(m, ev), m.Fingerprint}
+	of, this := conversationOf(m), latestMessage{placeOf(m, ev), m.Fingerprint}
 	s.running.mu.Lock()
-	last, known := s.latest.Get(ref)
+	last, known := s.latest.Get(of)
 	news := !known || last.before(this.place) && !last.is(this)
 	if news {
-		s.latest.Put(ref, this)
+		s.latest.Put(of, this)
 	}
 	s.running.mu.Unlock()
 	if news {
-		s.running.interrupt(ref, func(t *turn) bool { return t.before(this.place) }, ErrSuperseded)
+		s.running.interrupt(of, func(t *turn) bool { return t.before(this.place) }, ErrSuperseded)
 	}
 }
 
@@ -64,9 +64,9 @@ func (s *superseding) middleware(next Handler) Handler {
 		if !ok || m.From != FromUser {
 			return next(ctx, ev)
 		}
-		ref, at := refOf((*ConversationMessage)(m)), placeOf((*ConversationMessage)(m), ev)
-		return s.running.do(ctx, ref, at, func(this *turn) {
-			last, known := s.latest.Get(ref)
+		of, at := conversationOf(m.Message()), placeOf(m.Message(), ev)
+		return s.running.do(ctx, of, at, func(this *turn) {
+			last, known := s.latest.Get(of)
 			if known && at.before(last.place) && m.Fingerprint != last.fingerprint {
 				this.interrupt(ErrSuperseded)
 			}

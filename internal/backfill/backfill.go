@@ -47,7 +47,7 @@ func (b *Backfill) Start(gap Gap, source Source, told <-chan struct{}, finished 
 	t := &task{
 		Gap:      gap,
 		source:   source,
-		handled:  b.seen.HandledSince(gap.Began.Add(-2 * b.env.cfg.Overlap)),
+		handled:  b.seen.Since(gap.Began.Add(-2 * b.env.cfg.Overlap)),
 		told:     told,
 		finished: finished,
 	}

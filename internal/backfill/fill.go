@@ -2,7 +2,6 @@ package backfill
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -22,7 +21,7 @@ type Outcome struct {
 type task struct {
 	Gap
 	source   Source
-	handled  map[uint64]bool // messages handled shortly before the gap
+	handled  []uint64        // keys of messages handled shortly before the gap, which may be forgotten meanwhile
 	told     <-chan struct{} // closed when the gap was told of
 	finished func(Outcome)
 }
@@ -76,7 +75,10 @@ func newFill(e *env) *fill {
 func (f *fill) with(tasks []*task, s *search, changed []Conversation) *fill {
 	f.tasks = append(f.tasks, tasks...)
 	for _, t := range tasks {
-		maps.Copy(f.handled, t.handled)
+		for _, key := range t.handled {
+			f.handled[key] = true
+		}
+		t.handled = nil
 	}
 	if f.search == nil {
 		f.search = s

@@ -75,16 +75,6 @@ func (s *Seen) Since(at clock.Moment) []uint64 {
 	return keys
 }
 
-// HandledSince is the same as a set. A backfill keeps it, as it may take so long
-// that what was handled before its gap is forgotten meanwhile.
-func (s *Seen) HandledSince(at clock.Moment) map[uint64]bool {
-	keys := make(map[uint64]bool)
-	for _, key := range s.Since(at) {
-		keys[key] = true
-	}
-	return keys
-}
-
 // Restore remembers what a stored position lists.
 func (s *Seen) Restore(keys []uint64) {
 	for _, key := range keys {

@@ -163,6 +163,14 @@ var backfillMutants = []mutant{
 		tests:   "TestBackfillOfAWebsiteThatIsNeverQuiet",
 	},
 	{
+		promise: "bounds",
+		removed: "what is listed keeps no answer in memory",
+		in:      "changedConversations",
+		old:     "strings.Clone(c.SessionID)",
+		new:     "c.SessionID",
+		tests:   "TestWhatABackfillListsPinsNoPayload",
+	},
+	{
 		promise: "backfill",
 		removed: "the website of a suspect is known",
 		in:      "RTM.itemConversation",
