@@ -60,7 +60,7 @@ func largePages(many int, element func(n int) string) getter {
 }
 
 func largeConversation(n int) string {
-	return fmt.Sprintf(`{"session_id":"session_%d","inbox_id":"inbox_%d","updated_at":%d,"topic":%q}`, n, n, 1_700_000_000_000-n, filler)
+	return fmt.Sprintf(`{"session_id":"session_%d","inbox_id":"inbox_%d","updated_at":%d,"topic":%q}`, n, n, 1_700_000_000_000-int64(n), filler)
 }
 
 func TestWhatABackfillListsPinsNoPayload(t *testing.T) {
@@ -101,7 +101,7 @@ func TestAConversationsMessagesPinNoPageThatWasRead(t *testing.T) {
 					if backwards {
 						number = largeMany - n
 					}
-					at = fmt.Sprintf(`"timestamp":%d,`, 1_700_000_000_000+1000*number)
+					at = fmt.Sprintf(`"timestamp":%d,`, 1_700_000_000_000+1000*int64(number))
 				}
 				return fmt.Sprintf(`{"session_id":"session_1","type":"text","from":"user",%s"fingerprint":%d,"content":%q}`, at, n+1, filler)
 			})
