@@ -71,14 +71,16 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	return &MemoryDedupe{ttl: ttl, epoch: time.Now(), done: fifo.New[DeliveryKey, time.Duration](entries)}
 }
 
+// made reports whether NewMemoryDedupe has made the store: nil and a zero one panic.
+func (s *MemoryDedupe) made() bool { return s != nil && s.done != nil }
+
 // Done reports whether a delivery was marked and not forgotten since. It never
 // fails.
 func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetExpired(time.Since(s.epoch))
-	_, done := s.done.Get(key)
-	return done, nil
+	at, done := s.done.Get(key)
+	return done && time.Since(s.epoch)-at < s.ttl, nil
 }
 
 // MarkDone keeps a delivery. It never fails.
@@ -105,18 +107,38 @@ type deduper struct {
 	store   DedupeStore
 	onError func(ctx context.Context, err error)
 
-	mu      sync.Mutex // guards running; held neither while handlers run nor around the store
+	mu      sync.Mutex // guards running and run.over; held neither while handlers run nor around the store
 	running map[DeliveryKey]*run
 }
 
 // run is a delivery whose handlers are running.
 type run struct {
-	over      chan struct{}
-	succeeded bool // to be read when it is over
+	over      chan struct{} // nil = nobody waits for it
+	succeeded bool          // to be read when it is over
 }
 
 func newDeduper(store DedupeStore, onError func(context.Context, error)) *deduper {
+	if memory, ours := store.(*MemoryDedupe); !ours || !memory.made() {
+		store = userStore{store}
+	}
 	return &deduper{store: store, onError: onError, running: make(map[DeliveryKey]*run)}
+}
+
+// userStore is a store that may panic, end its goroutine, or heed its context.
+// What that takes costs more than all else that is done to know a delivery again.
+type userStore struct{ store DedupeStore }
+
+func (s userStore) Done(ctx context.Context, key DeliveryKey) (done bool, err error) {
+	err = callUser("DedupeStore.Done", func() (err error) {
+		done, err = s.store.Done(ctx, key)
+		return err
+	})
+	return done, err
+}
+
+func (s userStore) MarkDone(ctx context.Context, key DeliveryKey) error {
+	ctx = context.WithoutCancel(ctx)
+	return callUser("DedupeStore.MarkDone", func() error { return s.store.MarkDone(ctx, key) })
 }
 
 // once handles a delivery, unless it was handled with success before. It waits
@@ -124,12 +146,12 @@ func newDeduper(store DedupeStore, onError func(context.Context, error)) *dedupe
 // is this delivery's turn. The context bounds the wait, not the handling.
 func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error) error {
 	for {
-		run, first := d.join(key)
-		if first {
+		run, over := d.join(key)
+		if over == nil {
 			return d.lead(ctx, key, run, handle)
 		}
 		select {
-		case <-run.over:
+		case <-over:
 			if run.succeeded {
 				return nil
 			}
@@ -139,26 +161,26 @@ func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error
 	}
 }
 
-// join returns the run of a delivery, and whether it is this goroutine's to do.
-func (d *deduper) join(key DeliveryKey) (r *run, first bool) {
+// join returns the run of a delivery, and what to wait for unless it is this
+// goroutine's to do.
+func (d *deduper) join(key DeliveryKey) (r *run, over <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if r, ok := d.running[key]; ok {
-		return r, false
+		if r.over == nil {
+			r.over = make(chan struct{})
+		}
+		return r, r.over
 	}
-	r = &run{over: make(chan struct{})}
+	r = new(run)
 	d.running[key] = r
-	return r, true
+	return r, nil
 }
 
 // lead handles a delivery for all that wait for it.
 func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle func() error) error {
 	defer d.end(key, run) // also if a handler ends its goroutine
-	var done bool
-	err := callUser("DedupeStore.Done", func() (err error) {
-		done, err = d.store.Done(ctx, key)
-		return err
-	})
+	done, err := d.store.Done(ctx, key)
 	if err != nil {
 		d.report(ctx, err)
 	}
@@ -166,8 +188,7 @@ func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle fu
 		if err := handle(); err != nil {
 			return err
 		}
-		markDone := func() error { return d.store.MarkDone(context.WithoutCancel(ctx), key) }
-		if err := callUser("DedupeStore.MarkDone", markDone); err != nil {
+		if err := d.store.MarkDone(ctx, key); err != nil {
 			d.report(ctx, err)
 		}
 	}
@@ -177,9 +198,11 @@ func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle fu
 
 func (d *deduper) end(key DeliveryKey, run *run) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	delete(d.running, key)
-	d.mu.Unlock()
-	close(run.over)
+	if run.over != nil {
+		close(run.over)
+	}
 }
 
 func (d *deduper) report(ctx context.Context, err error) {

@@ -53,9 +53,9 @@ var userCodeMutants = []mutant{
 	{
 		promise: "other code of users panics, or ends its goroutine",
 		removed: "a store of deliveries that dies costs no delivery",
-		in:      "deduper.lead",
-		old:     "callUser(\"DedupeStore.MarkDone\", markDone)",
-		new:     "markDone()",
+		in:      "userStore.MarkDone",
+		old:     "callUser(\"DedupeStore.MarkDone\", func() error { return s.store.MarkDone(ctx, key) })",
+		new:     "s.store.MarkDone(ctx, key)",
 		tests:   "TestAWebhookOutlivesItsStore",
 	},
 	{
