@@ -1,22 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -78,56 +72,84 @@ func libraryHook(opts ...crisp.WebhookOption) (http.Handler, error) {
 	return crisp.NewWebhook(router, append(opts, crisp.WithSigningSecrets(hookSecret))...)
 }
 
-// serveHooks is the child process that receives web hooks until its standard
-// input ends, and then reports what that cost.
-func serveHooks(name string) error {
-	handler, err := hookHandlers()[name]()
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	fmt.Println(listener.Addr())
-	result, err := measure(func() error {
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			_ = server.Close()
-		}()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return report(result)
+// hookContestants are the rows of the table, by the names of hookHandlers.
+var hookContestants = []contestant{
+	{name: "bare net/http handler that reads the body and checks the HMAC", task: task{Reader: "bare"}},
+	{name: "the same + encoding/json into a struct", task: task{Reader: "json"}},
+	{name: "**this library**, typed handler, `WithDedupe(nil)`", task: task{Reader: "nodedupe"}},
+	{name: "**this library**, typed handler", task: task{Reader: "crisp"}},
 }
 
 // hooks compares the web hook handlers. Each delivery has a body of its own.
 func (b bench) hooks(ctx context.Context, w io.Writer) error {
 	const postsPerEvent = 10 // a request costs so many times what a frame does
-	requests := signedRequests(b.events / postsPerEvent)
-	load := task{Load: workload{Events: len(requests)}}
-	handlers := []string{"bare", "json", "nodedupe", "crisp"}
-	names := []string{
-		"bare net/http handler that reads the body and checks the HMAC",
-		"the same + encoding/json into a struct",
-		"**this library**, typed handler, `WithDedupe(nil)`",
-		"**this library**, typed handler",
+	load := workload{Events: b.events / postsPerEvent}
+	for _, connections := range []int{1, 16} {
+		samples, err := b.hookRounds(ctx, load, connections)
+		if err != nil {
+			return err
+		}
+		results := make([]result, len(hookContestants))
+		for i, c := range hookContestants {
+			c.task.Load = load
+			results[i] = summarize(c, samples[i], samples[0])
+		}
+		if err := printResults(w, fmt.Sprintf("Web hook handler, connections: %d", connections), results); err != nil {
+			return err
+		}
 	}
-	samples, err := b.turns(len(handlers), func(i int) (usage, error) { return postAll(ctx, handlers[i], requests) })
-	if err != nil {
-		return err
+	return nil
+}
+
+// hookRounds returns the samples of each contestant.
+func (b bench) hookRounds(ctx context.Context, load workload, connections int) ([][]usage, error) {
+	samples := make([][]usage, len(hookContestants))
+	for round := range b.rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d, connections: %d\n", round+1, b.rounds, connections)
+		used, err := b.hookRound(ctx, signedRequests(load.Events), connections)
+		if err != nil {
+			return nil, err
+		}
+		for i, u := range used {
+			samples[i] = append(samples[i], u)
+		}
 	}
-	results := make([]result, len(names))
-	for i, name := range names {
-		results[i] = summarize(contestant{name: name, task: load}, samples[i], samples[0])
+	return samples, nil
+}
+
+// hookRound posts the requests to all contestants. They take turns every few
+// milliseconds: a request takes so long to travel that what else the machine does
+// meanwhile would otherwise count for more than the handler.
+func (b bench) hookRound(ctx context.Context, requests [][]byte, connections int) (used []usage, err error) {
+	const turn = 500 // requests
+	servers := make([]*hookServer, len(hookContestants))
+	defer func() {
+		for _, s := range servers {
+			s.kill()
+		}
+	}()
+	for i, c := range hookContestants {
+		if servers[i], err = b.startHookServer(ctx, c, connections); err != nil {
+			return nil, err
+		}
 	}
-	return printResults(w, "Web hook handler", results)
+	for turns := 0; len(requests) > 0; turns++ {
+		n := min(turn, len(requests))
+		for i := range servers {
+			if err := servers[(i+turns)%len(servers)].post(requests[:n]); err != nil {
+				return nil, err
+			}
+		}
+		requests = requests[n:]
+	}
+	for _, s := range servers {
+		u, err := s.stop()
+		if err != nil {
+			return nil, err
+		}
+		used = append(used, u)
+	}
+	return used, nil
 }
 
 // signedRequests makes HTTP requests as Crisp sends them, no two alike.
@@ -146,78 +168,4 @@ func signedRequests(n int) [][]byte {
 		requests[i] = raw.Bytes()
 	}
 	return requests
-}
-
-// postAll posts the requests to a server in a process of its own, over a few
-// connections that stay open, by a client that costs as little as it can.
-func postAll(ctx context.Context, handler string, requests [][]byte) (usage, error) {
-	const connections = 8
-	cmd := exec.CommandContext(ctx, os.Args[0], "serve-hooks", handler) //nolint:gosec // this program
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return usage{}, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return usage{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return usage{}, err
-	}
-	out := bufio.NewReader(stdout)
-	address, err := out.ReadString('\n')
-	if err != nil {
-		return usage{}, errors.Join(err, cmd.Wait())
-	}
-	began := time.Now()
-	err = postOver(strings.TrimSpace(address), requests, connections)
-	wall := time.Since(began).Seconds()
-	_ = stdin.Close() // which ends the server
-	var u usage
-	err = errors.Join(err, json.NewDecoder(out).Decode(&u), cmd.Wait())
-	u.Wall = wall
-	return u, err
-}
-
-// postOver spreads the requests over connections.
-func postOver(address string, requests [][]byte, connections int) error {
-	errs := make([]error, connections)
-	var posting sync.WaitGroup
-	for i := range connections {
-		posting.Go(func() {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer func() { _ = conn.Close() }()
-			answers := bufio.NewReader(conn)
-			for n := i; n < len(requests) && errs[i] == nil; n += connections {
-				errs[i] = exchange(conn, answers, requests[n])
-			}
-		})
-	}
-	posting.Wait()
-	return errors.Join(errs...)
-}
-
-// exchange posts a request and reads its answer, which has no body.
-func exchange(conn net.Conn, answers *bufio.Reader, request []byte) error {
-	if _, err := conn.Write(request); err != nil {
-		return err
-	}
-	status, err := answers.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(status, []byte(" 200 ")) {
-		return fmt.Errorf("answered %q", status)
-	}
-	for {
-		line, err := answers.ReadSlice('\n')
-		if err != nil || len(line) == len("\r\n") {
-			return err
-		}
-	}
 }
