@@ -79,20 +79,30 @@ func (s *MemoryDedupe) made() bool { return s != nil && s.done != nil }
 func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, done := s.done.Get(key)
-	return done && time.Since(s.epoch)-at < s.ttl, nil
+	return s.has(key), nil
 }
 
 // MarkDone keeps a delivery. It never fails.
 func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(key)
+	return nil
+}
+
+// has is Done for whoever has the lock.
+func (s *MemoryDedupe) has(key DeliveryKey) bool {
+	at, marked := s.done.Get(key)
+	return marked && time.Since(s.epoch)-at < s.ttl
+}
+
+// add is MarkDone for whoever has the lock.
+func (s *MemoryDedupe) add(key DeliveryKey) {
 	now := time.Since(s.epoch)
 	s.forgetExpired(now)
-	if _, done := s.done.Get(key); !done {
+	if _, marked := s.done.Get(key); !marked {
 		s.done.Put(key, now)
 	}
-	return nil
 }
 
 func (s *MemoryDedupe) forgetExpired(now time.Duration) {
@@ -102,43 +112,30 @@ func (s *MemoryDedupe) forgetExpired(now time.Duration) {
 }
 
 // deduper runs deliveries once: those that come at the same time wait for the
-// first, those that come later ask the store.
+// first, those that come later find that it is done.
 type deduper struct {
-	store   DedupeStore
+	store   DedupeStore // of users; nil if memory is the store
+	memory  *MemoryDedupe
 	onError func(ctx context.Context, err error)
 
-	mu      sync.Mutex // guards running and run.over; held neither while handlers run nor around the store
+	mu      *sync.Mutex // guards running, and is the memory's; held neither while handlers run nor around the store
 	running map[DeliveryKey]*run
 }
 
-// run is a delivery whose handlers are running.
+// run is a delivery whose handlers are running; nil if nobody waits for it.
 type run struct {
-	over      chan struct{} // nil = nobody waits for it
-	succeeded bool          // to be read when it is over
+	over      chan struct{}
+	succeeded bool // to be read when it is over
 }
 
 func newDeduper(store DedupeStore, onError func(context.Context, error)) *deduper {
-	if memory, ours := store.(*MemoryDedupe); !ours || !memory.made() {
-		store = userStore{store}
+	d := &deduper{onError: onError, running: make(map[DeliveryKey]*run)}
+	if memory, ok := store.(*MemoryDedupe); ok && memory.made() {
+		d.memory, d.mu = memory, &memory.mu
+	} else {
+		d.store, d.mu = store, new(sync.Mutex)
 	}
-	return &deduper{store: store, onError: onError, running: make(map[DeliveryKey]*run)}
-}
-
-// userStore is a store that may panic, end its goroutine, or heed its context.
-// What that takes costs more than all else that is done to know a delivery again.
-type userStore struct{ store DedupeStore }
-
-func (s userStore) Done(ctx context.Context, key DeliveryKey) (done bool, err error) {
-	err = callUser("DedupeStore.Done", func() (err error) {
-		done, err = s.store.Done(ctx, key)
-		return err
-	})
-	return done, err
-}
-
-func (s userStore) MarkDone(ctx context.Context, key DeliveryKey) error {
-	ctx = context.WithoutCancel(ctx)
-	return callUser("DedupeStore.MarkDone", func() error { return s.store.MarkDone(ctx, key) })
+	return d
 }
 
 // once handles a delivery, unless it was handled with success before. It waits
@@ -146,12 +143,15 @@ func (s userStore) MarkDone(ctx context.Context, key DeliveryKey) error {
 // is this delivery's turn. The context bounds the wait, not the handling.
 func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error) error {
 	for {
-		run, over := d.join(key)
-		if over == nil {
-			return d.lead(ctx, key, run, handle)
+		run, done := d.join(key)
+		switch {
+		case done:
+			return nil
+		case run == nil:
+			return d.lead(ctx, key, handle)
 		}
 		select {
-		case <-over:
+		case <-run.over:
 			if run.succeeded {
 				return nil
 			}
@@ -161,47 +161,78 @@ func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error
 	}
 }
 
-// join returns the run of a delivery, and what to wait for unless it is this
-// goroutine's to do.
-func (d *deduper) join(key DeliveryKey) (r *run, over <-chan struct{}) {
+// join returns the run of a delivery that another goroutine is at, and whether the
+// memory has it as done. If neither, it is this goroutine's turn.
+func (d *deduper) join(key DeliveryKey) (other *run, done bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r, ok := d.running[key]; ok {
-		if r.over == nil {
-			r.over = make(chan struct{})
+	if other, ok := d.running[key]; ok {
+		if other == nil {
+			other = &run{over: make(chan struct{})}
+			d.running[key] = other
 		}
-		return r, r.over
+		return other, false
 	}
-	r = new(run)
-	d.running[key] = r
-	return r, nil
+	if d.memory != nil && d.memory.has(key) {
+		return nil, true
+	}
+	d.running[key] = nil
+	return nil, false
 }
 
 // lead handles a delivery for all that wait for it.
-func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle func() error) error {
-	defer d.end(key, run) // also if a handler ends its goroutine
-	done, err := d.store.Done(ctx, key)
-	if err != nil {
-		d.report(ctx, err)
-	}
-	if err != nil || !done {
+func (d *deduper) lead(ctx context.Context, key DeliveryKey, handle func() error) error {
+	succeeded := false
+	defer func() { d.end(key, succeeded) }() // also if a handler ends its goroutine
+	if !d.storeHas(ctx, key) {
 		if err := handle(); err != nil {
 			return err
 		}
-		if err := d.store.MarkDone(ctx, key); err != nil {
-			d.report(ctx, err)
-		}
+		d.tellStore(ctx, key)
 	}
-	run.succeeded = true
+	succeeded = true
 	return nil
 }
 
-func (d *deduper) end(key DeliveryKey, run *run) {
+// end tells those that wait for a delivery, and the memory, that it is over.
+func (d *deduper) end(key DeliveryKey, succeeded bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.running, key)
-	if run.over != nil {
+	if run := d.running[key]; run != nil {
+		run.succeeded = succeeded
 		close(run.over)
+	}
+	delete(d.running, key)
+	if succeeded && d.memory != nil {
+		d.memory.add(key)
+	}
+}
+
+// storeHas reports whether a delivery is done by the users' store, if there is one. A
+// store that fails is reported, and has nothing.
+func (d *deduper) storeHas(ctx context.Context, key DeliveryKey) (done bool) {
+	if d.store == nil {
+		return false
+	}
+	err := callUser("DedupeStore.Done", func() (err error) {
+		done, err = d.store.Done(ctx, key)
+		return err
+	})
+	if err != nil {
+		d.report(ctx, err)
+		return false
+	}
+	return done
+}
+
+// tellStore marks a delivery as done in the users' store, if there is one.
+func (d *deduper) tellStore(ctx context.Context, key DeliveryKey) {
+	if d.store == nil {
+		return
+	}
+	markDone := func() error { return d.store.MarkDone(context.WithoutCancel(ctx), key) }
+	if err := callUser("DedupeStore.MarkDone", markDone); err != nil {
+		d.report(ctx, err)
 	}
 }
 

@@ -53,9 +53,9 @@ var userCodeMutants = []mutant{
 	{
 		promise: "other code of users panics, or ends its goroutine",
 		removed: "a store of deliveries that dies costs no delivery",
-		in:      "userStore.MarkDone",
-		old:     "callUser(\"DedupeStore.MarkDone\", func() error { return s.store.MarkDone(ctx, key) })",
-		new:     "s.store.MarkDone(ctx, key)",
+		in:      "deduper.tellStore",
+		old:     "callUser(\"DedupeStore.MarkDone\", markDone)",
+		new:     "markDone()",
 		tests:   "TestAWebhookOutlivesItsStore",
 	},
 	{
