@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -101,55 +102,33 @@ func (b bench) hooks(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// hookRounds returns the samples of each contestant.
-func (b bench) hookRounds(ctx context.Context, load workload, connections int) ([][]usage, error) {
-	samples := make([][]usage, len(hookContestants))
-	for round := range b.rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d, connections: %d\n", round+1, b.rounds, connections)
-		used, err := b.hookRound(ctx, signedRequests(load.Events), connections)
+// hookRounds returns the samples of each contestant. The servers stay up from round
+// to round, as servers do: in most rounds they remember what came before.
+func (b bench) hookRounds(ctx context.Context, load workload, connections int) (samples [][]usage, err error) {
+	var servers hookServers
+	defer func() { err = errors.Join(err, servers.stop()) }()
+	for _, c := range hookContestants {
+		server, err := b.startHookServer(ctx, c, connections)
 		if err != nil {
 			return nil, err
 		}
-		for i, u := range used {
-			samples[i] = append(samples[i], u)
+		servers = append(servers, server)
+	}
+	samples = make([][]usage, len(servers))
+	for round := range b.rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d, connections: %d\n", round+1, b.rounds, connections)
+		if err := servers.post(signedRequests(load.Events)); err != nil {
+			return nil, err
+		}
+		for i, s := range servers {
+			used, err := s.used()
+			if err != nil {
+				return nil, err
+			}
+			samples[i] = append(samples[i], used)
 		}
 	}
 	return samples, nil
-}
-
-// hookRound posts the requests to all contestants. They take turns every few
-// milliseconds: a request takes so long to travel that what else the machine does
-// meanwhile would otherwise count for more than the handler.
-func (b bench) hookRound(ctx context.Context, requests [][]byte, connections int) (used []usage, err error) {
-	const turn = 500 // requests
-	servers := make([]*hookServer, len(hookContestants))
-	defer func() {
-		for _, s := range servers {
-			s.kill()
-		}
-	}()
-	for i, c := range hookContestants {
-		if servers[i], err = b.startHookServer(ctx, c, connections); err != nil {
-			return nil, err
-		}
-	}
-	for turns := 0; len(requests) > 0; turns++ {
-		n := min(turn, len(requests))
-		for i := range servers {
-			if err := servers[(i+turns)%len(servers)].post(requests[:n]); err != nil {
-				return nil, err
-			}
-		}
-		requests = requests[n:]
-	}
-	for _, s := range servers {
-		u, err := s.stop()
-		if err != nil {
-			return nil, err
-		}
-		used = append(used, u)
-	}
-	return used, nil
 }
 
 // signedRequests makes HTTP requests as Crisp sends them, no two alike.

@@ -13,13 +13,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// serveHooks is the child process that receives web hooks until its standard
-// input ends, and then reports what that cost.
+// serveHooks is the child process that receives web hooks. For each line of its
+// standard input it reports what it has used since the last one; with the end of
+// it, it ends.
 func serveHooks(encoded string) error {
 	var t task
 	if err := json.Unmarshal([]byte(encoded), &t); err != nil {
@@ -34,34 +36,43 @@ func serveHooks(encoded string) error {
 		return err
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	fmt.Println(listener.Addr())
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	defer func() { _ = server.Close() }()
 	stop, err := profile(t.Profile)
 	if err != nil {
 		return err
 	}
-	result, err := measure(func() error {
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			_ = server.Close()
-		}()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	defer stop()
+	fmt.Println(listener.Addr())
+	return reportByLine(os.Stdin)
+}
+
+// reportByLine reports what the process uses until each line has come.
+func reportByLine(input io.Reader) error {
+	lines := bufio.NewReader(input)
+	for {
+		used, err := measure(func() error {
+			_, err := lines.ReadString('\n')
+			return err
+		})
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
 			return err
 		}
-		return nil
-	})
-	stop()
-	if err != nil {
-		return err
+		if err := report(used); err != nil {
+			return err
+		}
 	}
-	return report(result)
 }
 
 // hookServer is a server of web hooks in a process of its own, and the connections
 // to it.
 type hookServer struct {
 	cmd         *exec.Cmd
-	stdin       io.Closer
-	stdout      *bufio.Reader
+	stdin       io.WriteCloser
+	reports     *json.Decoder
 	connections hookConnections
 	posting     time.Duration // for how long requests were on their way
 }
@@ -88,14 +99,14 @@ func (b bench) startHookServer(ctx context.Context, c contestant, connections in
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &hookServer{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout)}
-	address, err := s.stdout.ReadString('\n')
+	out := bufio.NewReader(stdout)
+	s := &hookServer{cmd: cmd, stdin: stdin, reports: json.NewDecoder(out)}
+	address, err := out.ReadString('\n')
 	if err == nil {
 		s.connections, err = connectTo(strings.TrimSpace(address), connections)
 	}
 	if err != nil {
-		s.kill()
-		return nil, err
+		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
 }
@@ -107,22 +118,50 @@ func (s *hookServer) post(requests [][]byte) error {
 	return s.connections.post(requests)
 }
 
-// stop ends the server, and returns what it has used.
-func (s *hookServer) stop() (u usage, err error) {
-	_ = s.stdin.Close() // which ends it
-	err = errors.Join(json.NewDecoder(s.stdout).Decode(&u), s.cmd.Wait())
-	u.Wall = s.posting.Seconds()
+// used returns what the server has used, and for how long requests were on their
+// way, since it was asked last.
+func (s *hookServer) used() (u usage, err error) {
+	if _, err := fmt.Fprintln(s.stdin); err != nil {
+		return u, err
+	}
+	err = s.reports.Decode(&u)
+	u.Wall, s.posting = s.posting.Seconds(), 0
 	return u, err
 }
 
-// kill ends what is left of a server, if it was started.
-func (s *hookServer) kill() {
-	if s == nil {
-		return
-	}
+// stop ends the server, and waits for it.
+func (s *hookServer) stop() error {
 	s.connections.close()
-	_ = s.cmd.Process.Kill() // fails if it has ended
-	_ = s.cmd.Wait()         // likewise
+	_ = s.stdin.Close() // which ends it
+	return s.cmd.Wait()
+}
+
+// hookServers are those that are compared.
+type hookServers []*hookServer
+
+// post posts the same requests to each. They take turns every few milliseconds: a
+// request takes so long to travel that what else the machine does meanwhile would
+// otherwise count for more than the handler.
+func (s hookServers) post(requests [][]byte) error {
+	const turn = 500 // requests
+	first := 0
+	for some := range slices.Chunk(requests, turn) {
+		for i := range s {
+			if err := s[(first+i)%len(s)].post(some); err != nil {
+				return err
+			}
+		}
+		first++
+	}
+	return nil
+}
+
+func (s hookServers) stop() error {
+	var errs []error
+	for _, server := range s {
+		errs = append(errs, server.stop())
+	}
+	return errors.Join(errs...)
 }
 
 // hookConnections are connections to a server, which stay open.
