@@ -276,21 +276,21 @@ type signingKey struct{ hashes sync.Pool }
 
 // keyedHash is an HMAC, with room for its result.
 type keyedHash struct {
-	hash.Hash
+	mac hash.Hash
 	sum [sha256.Size]byte
 }
 
 func newSigningKey(secret string) *signingKey {
-	return &signingKey{sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, []byte(secret))} }}}
+	return &signingKey{sync.Pool{New: func() any { return &keyedHash{mac: hmac.New(sha256.New, []byte(secret))} }}}
 }
 
 func (k *signingKey) sign(opening, body, closing []byte) (signature [sha256.Size]byte) {
 	h := k.hashes.Get().(*keyedHash)
 	defer k.hashes.Put(h)
-	h.Reset()
-	h.Write(opening)
-	h.Write(body)
-	h.Write(closing)
-	h.Sum(h.sum[:0])
+	h.mac.Reset()
+	h.mac.Write(opening)
+	h.mac.Write(body)
+	h.mac.Write(closing)
+	h.mac.Sum(h.sum[:0])
 	return h.sum
 }
