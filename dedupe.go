@@ -71,26 +71,38 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	return &MemoryDedupe{ttl: ttl, epoch: time.Now(), done: fifo.New[DeliveryKey, time.Duration](entries)}
 }
 
+// made reports whether NewMemoryDedupe has made the store: nil and a zero one panic.
+func (s *MemoryDedupe) made() bool { return s != nil && s.done != nil }
+
 // Done reports whether a delivery was marked and not forgotten since. It never
 // fails.
 func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetExpired(time.Since(s.epoch))
-	_, done := s.done.Get(key)
-	return done, nil
+	return s.has(key), nil
 }
 
 // MarkDone keeps a delivery. It never fails.
 func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(key)
+	return nil
+}
+
+// has is Done for whoever has the lock.
+func (s *MemoryDedupe) has(key DeliveryKey) bool {
+	at, marked := s.done.Get(key)
+	return marked && time.Since(s.epoch)-at < s.ttl
+}
+
+// add is MarkDone for whoever has the lock.
+func (s *MemoryDedupe) add(key DeliveryKey) {
 	now := time.Since(s.epoch)
 	s.forgetExpired(now)
-	if _, done := s.done.Get(key); !done {
+	if _, marked := s.done.Get(key); !marked {
 		s.done.Put(key, now)
 	}
-	return nil
 }
 
 func (s *MemoryDedupe) forgetExpired(now time.Duration) {
@@ -100,23 +112,30 @@ func (s *MemoryDedupe) forgetExpired(now time.Duration) {
 }
 
 // deduper runs deliveries once: those that come at the same time wait for the
-// first, those that come later ask the store.
+// first, those that come later find that it is done.
 type deduper struct {
-	store   DedupeStore
+	store   DedupeStore // of users; nil if memory is the store
+	memory  *MemoryDedupe
 	onError func(ctx context.Context, err error)
 
-	mu      sync.Mutex // guards running; held neither while handlers run nor around the store
+	mu      *sync.Mutex // guards running, and is the memory's; held neither while handlers run nor around the store
 	running map[DeliveryKey]*run
 }
 
-// run is a delivery whose handlers are running.
+// run is a delivery whose handlers are running; nil if nobody waits for it.
 type run struct {
 	over      chan struct{}
 	succeeded bool // to be read when it is over
 }
 
 func newDeduper(store DedupeStore, onError func(context.Context, error)) *deduper {
-	return &deduper{store: store, onError: onError, running: make(map[DeliveryKey]*run)}
+	d := &deduper{onError: onError, running: make(map[DeliveryKey]*run)}
+	if memory, ok := store.(*MemoryDedupe); ok && memory.made() {
+		d.memory, d.mu = memory, &memory.mu
+	} else {
+		d.store, d.mu = store, new(sync.Mutex)
+	}
+	return d
 }
 
 // once handles a delivery, unless it was handled with success before. It waits
@@ -124,9 +143,12 @@ func newDeduper(store DedupeStore, onError func(context.Context, error)) *dedupe
 // is this delivery's turn. The context bounds the wait, not the handling.
 func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error) error {
 	for {
-		run, first := d.join(key)
-		if first {
-			return d.lead(ctx, key, run, handle)
+		run, done := d.join(key)
+		switch {
+		case done:
+			return nil
+		case run == nil:
+			return d.lead(ctx, key, handle)
 		}
 		select {
 		case <-run.over:
@@ -139,47 +161,79 @@ func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error
 	}
 }
 
-// join returns the run of a delivery, and whether it is this goroutine's to do.
-func (d *deduper) join(key DeliveryKey) (r *run, first bool) {
+// join returns the run of a delivery that another goroutine is at, and whether the
+// memory has it as done. If neither, it is this goroutine's turn.
+func (d *deduper) join(key DeliveryKey) (other *run, done bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r, ok := d.running[key]; ok {
-		return r, false
+	if other, ok := d.running[key]; ok {
+		if other == nil {
+			other = &run{over: make(chan struct{})}
+			d.running[key] = other
+		}
+		return other, false
 	}
-	r = &run{over: make(chan struct{})}
-	d.running[key] = r
-	return r, true
+	if d.memory != nil && d.memory.has(key) {
+		return nil, true
+	}
+	d.running[key] = nil
+	return nil, false
 }
 
 // lead handles a delivery for all that wait for it.
-func (d *deduper) lead(ctx context.Context, key DeliveryKey, run *run, handle func() error) error {
-	defer d.end(key, run) // also if a handler ends its goroutine
-	var done bool
+func (d *deduper) lead(ctx context.Context, key DeliveryKey, handle func() error) error {
+	succeeded := false
+	defer func() { d.end(key, succeeded) }() // also if a handler ends its goroutine
+	if !d.storeHas(ctx, key) {
+		if err := handle(); err != nil {
+			return err
+		}
+		d.tellStore(ctx, key)
+	}
+	succeeded = true
+	return nil
+}
+
+// end tells those that wait for a delivery, and the memory, that it is over.
+func (d *deduper) end(key DeliveryKey, succeeded bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if run := d.running[key]; run != nil {
+		run.succeeded = succeeded
+		close(run.over)
+	}
+	delete(d.running, key)
+	if succeeded && d.memory != nil {
+		d.memory.add(key)
+	}
+}
+
+// storeHas reports whether a delivery is done by the users' store, if there is one. A
+// store that fails is reported, and has nothing.
+func (d *deduper) storeHas(ctx context.Context, key DeliveryKey) (done bool) {
+	if d.store == nil {
+		return false
+	}
 	err := callUser("DedupeStore.Done", func() (err error) {
 		done, err = d.store.Done(ctx, key)
 		return err
 	})
 	if err != nil {
 		d.report(ctx, err)
+		return false
 	}
-	if err != nil || !done {
-		if err := handle(); err != nil {
-			return err
-		}
-		markDone := func() error { return d.store.MarkDone(context.WithoutCancel(ctx), key) }
-		if err := callUser("DedupeStore.MarkDone", markDone); err != nil {
-			d.report(ctx, err)
-		}
-	}
-	run.succeeded = true
-	return nil
+	return done
 }
 
-func (d *deduper) end(key DeliveryKey, run *run) {
-	d.mu.Lock()
-	delete(d.running, key)
-	d.mu.Unlock()
-	close(run.over)
+// tellStore marks a delivery as done in the users' store, if there is one.
+func (d *deduper) tellStore(ctx context.Context, key DeliveryKey) {
+	if d.store == nil {
+		return
+	}
+	markDone := func() error { return d.store.MarkDone(context.WithoutCancel(ctx), key) }
+	if err := callUser("DedupeStore.MarkDone", markDone); err != nil {
+		d.report(ctx, err)
+	}
 }
 
 func (d *deduper) report(ctx context.Context, err error) {

@@ -182,17 +182,28 @@ func (c *claim) verifies(keys []*signingKey, body []byte) bool {
 // picked another one.
 func oneHeader(h http.Header, name string) (string, error) {
 	values := h[name]
-	if spelling := otherSpelling(h, name); len(values) == 0 && spelling != "" {
-		return "", fmt.Errorf("%w: the header is there, but as %q instead of %q: make names canonical, as http.Header.Set does",
+	switch len(values) {
+	case 1:
+		return values[0], nil
+	case 0:
+		return "", errNoHeader(h, name)
+	}
+	return "", errHeaders(len(values), name)
+}
+
+func errNoHeader(h http.Header, name string) error {
+	if spelling := otherSpelling(h, name); spelling != "" {
+		return fmt.Errorf("%w: the header is there, but as %q instead of %q: make names canonical, as http.Header.Set does",
 			ErrSignature, spelling, name)
 	}
-	switch {
-	case len(values) == 0 && name == headerSignature:
-		return "", fmt.Errorf("%w: no header %s: is it from Crisp? Web hooks of websites are not signed: see WithURLSecrets", ErrSignature, name)
-	case len(values) != 1:
-		return "", fmt.Errorf("%w: %d headers %s, want 1", ErrSignature, len(values), name)
+	if name == headerSignature {
+		return fmt.Errorf("%w: no header %s: is it from Crisp? Web hooks of websites are not signed: see WithURLSecrets", ErrSignature, name)
 	}
-	return values[0], nil
+	return errHeaders(0, name)
+}
+
+func errHeaders(n int, name string) error {
+	return fmt.Errorf("%w: %d headers %s, want 1", ErrSignature, n, name)
 }
 
 // otherSpelling is the name in a header map that was not made by net/http, which
@@ -263,17 +274,23 @@ var closing = []byte("]")
 // reuse: making one costs as much as hashing a small body.
 type signingKey struct{ hashes sync.Pool }
 
+// keyedHash is an HMAC, with room for its result.
+type keyedHash struct {
+	mac hash.Hash
+	sum [sha256.Size]byte
+}
+
 func newSigningKey(secret string) *signingKey {
-	return &signingKey{sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secret)) }}}
+	return &signingKey{sync.Pool{New: func() any { return &keyedHash{mac: hmac.New(sha256.New, []byte(secret))} }}}
 }
 
 func (k *signingKey) sign(opening, body, closing []byte) (signature [sha256.Size]byte) {
-	h := k.hashes.Get().(hash.Hash)
+	h := k.hashes.Get().(*keyedHash)
 	defer k.hashes.Put(h)
-	h.Reset()
-	h.Write(opening)
-	h.Write(body)
-	h.Write(closing)
-	h.Sum(signature[:0])
-	return signature
+	h.mac.Reset()
+	h.mac.Write(opening)
+	h.mac.Write(body)
+	h.mac.Write(closing)
+	h.mac.Sum(h.sum[:0])
+	return h.sum
 }

@@ -297,18 +297,23 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	for {
 		n, err := source.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		var exceeded *http.MaxBytesError
 		switch {
 		case err == io.EOF:
 			return body, nil
-		case errors.As(err, &exceeded):
-			return nil, bodyTooLarge(limit)
 		case err != nil:
-			return nil, fmt.Errorf("reading the body: %w", err)
+			return nil, bodyNotRead(err, limit)
 		case len(body) == cap(body):
 			body = slices.Grow(body, len(body)) // growing by less would leave more behind
 		}
 	}
+}
+
+func bodyNotRead(err error, limit int64) error {
+	var exceeded *http.MaxBytesError
+	if errors.As(err, &exceeded) {
+		return bodyTooLarge(limit)
+	}
+	return fmt.Errorf("reading the body: %w", err)
 }
 
 func bodyTooLarge(limit int64) error {
@@ -385,7 +390,11 @@ func hookEnvelope(body []byte) (payload.Envelope, error) {
 
 // hookEvent makes the event of a web hook, which holds on to the body.
 func hookEvent(name string, envelope payload.Envelope, body []byte, header http.Header) (Event, error) {
-	ev, err := decodeEnvelope(name, envelope, time.Now())
+	received := envelope.Timestamp
+	if received.IsZero() { // which Crisp's never is
+		received = time.Now()
+	}
+	ev, err := decodeEnvelope(name, envelope, received)
 	if err != nil {
 		return nil, err
 	}
@@ -394,9 +403,9 @@ func hookEvent(name string, envelope payload.Envelope, body []byte, header http.
 		identity identity
 	}{
 		delivery: Delivery{
-			Origin:  header.Get(headerOrigin),
-			Attempt: count(header.Get(headerAttempt)),
-			Limit:   count(header.Get(headerLimit)),
+			Origin:  firstHeader(header, headerOrigin),
+			Attempt: count(firstHeader(header, headerAttempt)),
+			Limit:   count(firstHeader(header, headerLimit)),
 		},
 		identity: identity{body: body},
 	}
@@ -422,8 +431,19 @@ func (h *Webhook) warnSlowHandler(slow slowHandler) {
 	h.logger.Warn(slowHandlerWarning, slog.String(keyThing, shown(slow.name)), slog.Duration("running", slow.ran))
 }
 
+// firstHeader is http.Header.Get of a canonical name.
+func firstHeader(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 // count reads a header that is a positive number, and 0 from any other.
 func count(value string) int {
+	if value == "" { // a website's hook has none, and an error would be made for it
+		return 0
+	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
 		return 0
@@ -473,14 +493,22 @@ func (s *secrets) setURL(param string, secrets []string) {
 // the body has yet to be verified by the claim. A signature that is there must be
 // right: a secret in the URL is no excuse for a wrong one.
 func (s *secrets) check(r *http.Request, tolerance time.Duration) (c claim, signed bool, err error) {
-	_, signed = r.Header[headerSignature]
-	if len(s.signing) == 0 || !signed && len(s.url) > 0 {
+	if !s.mustBeSigned(r.Header) {
 		return c, false, s.verifyURL(r.URL)
 	}
 	if c, err = claimOf(r.Header); err != nil {
 		return c, true, err
 	}
 	return c, true, checkAge(time.Since(c.at), tolerance)
+}
+
+// mustBeSigned reports whether the signature of a request counts, not its URL.
+func (s *secrets) mustBeSigned(h http.Header) bool {
+	if len(s.signing) == 0 || len(s.url) == 0 {
+		return len(s.signing) > 0
+	}
+	_, signed := h[headerSignature]
+	return signed
 }
 
 func (s *secrets) verifyURL(u *url.URL) error {

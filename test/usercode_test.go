@@ -244,6 +244,27 @@ func TestAWebhookOutlivesItsStore(t *testing.T) {
 	}
 }
 
+// A store of the library's own that nobody has made is as broken as another's.
+func TestAWebhookOutlivesAStoreThatWasNotMade(t *testing.T) {
+	for name, store := range map[string]*crisp.MemoryDedupe{"nil": nil, "zero": new(crisp.MemoryDedupe)} {
+		t.Run(name, func(t *testing.T) {
+			srv := crisptest.NewServer(t)
+			var h errorsHeard
+			router := crisp.NewRouter(crisp.WithErrorHandler(h.hear))
+			hooks, err := crisp.NewWebhook(router, crisp.WithSigningSecrets(srv.SigningSecret()), crisp.WithDedupe(store))
+			require.NoError(t, err)
+			handled := 0
+			router.OnAny(func(context.Context, crisp.Event) error { handled++; return nil })
+			resp, err := srv.PostHook(t.Context(), srv.Serve(hooks), crisptest.Sample("message:send"))
+			require.NoError(t, err)
+			_ = resp.Body.Close()
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			assert.Equal(t, 1, handled)
+			assert.Contains(t, h.text(), "DedupeStore.Done")
+		})
+	}
+}
+
 // What nobody has set a logger for goes to slog.Default, which may be broken, too.
 func TestAClientOutlivesTheDefaultLogger(t *testing.T) {
 	for how, die := range deaths {

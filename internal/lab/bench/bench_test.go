@@ -100,9 +100,12 @@ func TestHookHandlersAcceptTheRequests(t *testing.T) {
 			require.NoError(t, err)
 			server := httptest.NewServer(h)
 			defer server.Close()
-			assert.NoError(t, postOver(server.Listener.Addr().String(), requests, 3))
+			connections, err := connectTo(server.Listener.Addr().String(), 3)
+			require.NoError(t, err)
+			defer connections.close()
+			assert.NoError(t, connections.post(requests))
 			tampered := [][]byte{bytes.Replace(requests[0], []byte("message:send"), []byte("message:sent"), 1)}
-			assert.ErrorContains(t, postOver(server.Listener.Addr().String(), tampered, 1), "401")
+			assert.ErrorContains(t, connections.post(tampered), "401")
 		})
 	}
 }

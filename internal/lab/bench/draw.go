@@ -34,8 +34,8 @@ func pictureOf(table string, results []result) picture {
 	case "readers":
 		return bars("A message:send of 600 bytes, from the socket to the handler", timesFloor, results,
 			func(r result) figure { return r.ratio })
-	case "hooks":
-		return bars("A web hook, from the request to the answer", "requests per second, × floor", results,
+	case "hooks", "hooks16":
+		return bars("A web hook, from the request to the answer"+map[string]string{"hooks16": ", 16 connections"}[table], "requests per second, × floor", results,
 			func(r result) figure { return r.speed })
 	case "sizes":
 		return sizeLines(results)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
@@ -11,12 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -79,56 +74,60 @@ func libraryHook(opts ...crisp.WebhookOption) (http.Handler, error) {
 	return crisp.NewWebhook(router, append(opts, crisp.WithSigningSecrets(hookSecret))...)
 }
 
-// serveHooks is the child process that receives web hooks until its standard
-// input ends, and then reports what that cost.
-func serveHooks(name string) error {
-	handler, err := hookHandlers()[name]()
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	fmt.Println(listener.Addr())
-	result, err := reading.Measure(func() error {
-		go func() {
-			_, _ = io.Copy(io.Discard, os.Stdin)
-			_ = server.Close()
-		}()
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return reading.Report(result)
+// hookContestants are the rows of the table, by the names of hookHandlers.
+var hookContestants = []contestant{
+	{name: "bare net/http handler that reads the body and checks the HMAC", task: task{Reader: "bare"}},
+	{name: "the same + encoding/json into a struct", task: task{Reader: "json"}},
+	{name: "**this library**, typed handler, `WithDedupe(nil)`", task: task{Reader: "nodedupe"}},
+	{name: "**this library**, typed handler", task: task{Reader: "crisp"}},
 }
 
-// hooks compares the web hook handlers. Each delivery has a body of its own.
-func (b bench) hooks(ctx context.Context, w io.Writer) error {
+// hooks compares the web hook handlers over so many connections. Each delivery has a
+// body of its own.
+func hooks(table string, connections int) func(b bench, ctx context.Context, w io.Writer) error {
 	const postsPerEvent = 10 // a request costs so many times what a frame does
-	requests := signedRequests(b.events / postsPerEvent)
-	load := task{Load: workload{Events: len(requests)}}
-	handlers := []string{"bare", "json", "nodedupe", "crisp"}
-	names := []string{
-		"bare net/http handler that reads the body and checks the HMAC",
-		"the same + encoding/json into a struct",
-		"**this library**, typed handler, `WithDedupe(nil)`",
-		"**this library**, typed handler",
+	return func(b bench, ctx context.Context, w io.Writer) error {
+		load := workload{Events: b.events / postsPerEvent}
+		samples, err := b.hookRounds(ctx, load, connections)
+		if err != nil {
+			return err
+		}
+		results := make([]result, len(hookContestants))
+		for i, c := range hookContestants {
+			c.task.Load = load
+			results[i] = summarize(c, samples[i], samples[0])
+		}
+		return b.publish(w, table, fmt.Sprintf("Web hook handler, connections: %d", connections), results)
 	}
-	samples, err := b.turns(len(handlers), func(i int) (usage, error) { return postAll(ctx, handlers[i], requests) })
-	if err != nil {
-		return err
+}
+
+// hookRounds returns the samples of each contestant. The servers stay up from round
+// to round, as servers do: in most rounds they remember what came before.
+func (b bench) hookRounds(ctx context.Context, load workload, connections int) (samples [][]reading.Usage, err error) {
+	var servers hookServers
+	defer func() { err = errors.Join(err, servers.stop()) }()
+	for _, c := range hookContestants {
+		server, err := b.startHookServer(ctx, c, connections)
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, server)
 	}
-	results := make([]result, len(names))
-	for i, name := range names {
-		results[i] = summarize(contestant{name: name, task: load}, samples[i], samples[0])
+	samples = make([][]reading.Usage, len(servers))
+	for round := range b.rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d, connections: %d\n", round+1, b.rounds, connections)
+		if err := servers.post(signedRequests(load.Events)); err != nil {
+			return nil, err
+		}
+		for i, s := range servers {
+			used, err := s.used()
+			if err != nil {
+				return nil, err
+			}
+			samples[i] = append(samples[i], used)
+		}
 	}
-	return b.publish(w, "hooks", "Web hook handler", results)
+	return samples, nil
 }
 
 // signedRequests makes HTTP requests as Crisp sends them, no two alike.
@@ -147,78 +146,4 @@ func signedRequests(n int) [][]byte {
 		requests[i] = raw.Bytes()
 	}
 	return requests
-}
-
-// postAll posts the requests to a server in a process of its own, over a few
-// connections that stay open, by a client that costs as little as it can.
-func postAll(ctx context.Context, handler string, requests [][]byte) (usage, error) {
-	const connections = 8
-	cmd := exec.CommandContext(ctx, os.Args[0], "serve-hooks", handler) //nolint:gosec // this program
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return usage{}, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return usage{}, err
-	}
-	if err := cmd.Start(); err != nil {
-		return usage{}, err
-	}
-	out := bufio.NewReader(stdout)
-	address, err := out.ReadString('\n')
-	if err != nil {
-		return usage{}, errors.Join(err, cmd.Wait())
-	}
-	began := time.Now()
-	err = postOver(strings.TrimSpace(address), requests, connections)
-	wall := time.Since(began).Seconds()
-	_ = stdin.Close() // which ends the server
-	var u usage
-	err = errors.Join(err, json.NewDecoder(out).Decode(&u), cmd.Wait())
-	u.Wall = wall
-	return u, err
-}
-
-// postOver spreads the requests over connections.
-func postOver(address string, requests [][]byte, connections int) error {
-	errs := make([]error, connections)
-	var posting sync.WaitGroup
-	for i := range connections {
-		posting.Go(func() {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			defer func() { _ = conn.Close() }()
-			answers := bufio.NewReader(conn)
-			for n := i; n < len(requests) && errs[i] == nil; n += connections {
-				errs[i] = exchange(conn, answers, requests[n])
-			}
-		})
-	}
-	posting.Wait()
-	return errors.Join(errs...)
-}
-
-// exchange posts a request and reads its answer, which has no body.
-func exchange(conn net.Conn, answers *bufio.Reader, request []byte) error {
-	if _, err := conn.Write(request); err != nil {
-		return err
-	}
-	status, err := answers.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if !bytes.Contains(status, []byte(" 200 ")) {
-		return fmt.Errorf("answered %q", status)
-	}
-	for {
-		line, err := answers.ReadSlice('\n')
-		if err != nil || len(line) == len("\r\n") {
-			return err
-		}
-	}
 }

@@ -102,7 +102,7 @@ func (b bench) printTable(ctx context.Context, w io.Writer, t table) error {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "%s took %s\n", t.name, time.Since(began).Round(time.Second))
-	if b.page == "" || t.elsewhere {
+	if b.page == "" {
 		return nil
 	}
 	return embedIn(b.page, t.name, text.String())

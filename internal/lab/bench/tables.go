@@ -16,9 +16,8 @@ type bench struct {
 
 // table is a part of the output.
 type table struct {
-	name      string
-	print     func(b bench, ctx context.Context, w io.Writer) error
-	elsewhere bool // its page is written by hand
+	name  string
+	print func(b bench, ctx context.Context, w io.Writer) error
 }
 
 func tables() []table {
@@ -29,7 +28,8 @@ func tables() []table {
 		{name: "concurrency", print: bench.concurrency},
 		{name: "latency", print: bench.latency},
 		{name: "footprint", print: bench.footprint},
-		{name: "hooks", print: bench.hooks, elsewhere: true},
+		{name: "hooks", print: hooks("hooks", 1)},
+		{name: "hooks16", print: hooks("hooks16", 16)},
 	}
 }
 

@@ -157,9 +157,9 @@ var toldMutants = []mutant{
 	{
 		promise: "a web hook that its way has changed",
 		removed: "names of headers that are not canonical are told",
-		in:      "oneHeader",
-		old:     "len(values) == 0 && spelling != \"\"",
-		new:     "false && spelling != \"\"",
+		in:      "errNoHeader",
+		old:     "; spelling != \"\"",
+		new:     "; false && spelling != \"\"",
 		tests:   "TestParseHookIsAsStrictAsAWebhook",
 	},
 	{

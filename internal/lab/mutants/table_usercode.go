@@ -53,7 +53,7 @@ var userCodeMutants = []mutant{
 	{
 		promise: "other code of users panics, or ends its goroutine",
 		removed: "a store of deliveries that dies costs no delivery",
-		in:      "deduper.lead",
+		in:      "deduper.tellStore",
 		old:     "callUser(\"DedupeStore.MarkDone\", markDone)",
 		new:     "markDone()",
 		tests:   "TestAWebhookOutlivesItsStore",
