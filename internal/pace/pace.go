@@ -118,11 +118,20 @@ func (p *Pace) Refused(now time.Time, cuts int, retryAfter time.Duration) (again
 		p.cuts++
 		p.row++
 		if retryAfter == 0 || p.row > 2 { // in the latter case the time that is named may be wrong every time
-			wait += Backoff(p.row, firstHold, maxHold)
+			wait += Backoff(p.row, p.firstHold(), maxHold)
 		}
 	}
 	p.hold = later(p.hold, now.Add(min(wait, maxHold)))
 	return now.Add(wait)
+}
+
+// firstHold is how long calls wait at most after a first refusal: where the rate is
+// known, a few gaps are enough.
+func (p *Pace) firstHold() time.Duration {
+	if p.gap == 0 {
+		return firstHold
+	}
+	return min(firstHold, 4*p.gap)
 }
 
 // learn sets the gap by the measure, and begins another.
