@@ -3,6 +3,7 @@ package crisp
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/crisp-go/crisp/internal/clock"
@@ -85,7 +86,7 @@ func (t *RTM) dropCrowded(it *delivery.Item) bool {
 		if !t.queue.Crowded(it.Key) {
 			return false
 		}
-		e.keys = append(e.keys, it.Key)
+		e.keys = append(e.keys, strings.Clone(it.Key)) // it is a part of the payload
 	}
 	t.count(e, it, t.awaitReleased)
 	return true

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -155,6 +156,62 @@ func (h *keyHolder) Hold(it *delivery.Item) bool {
 }
 
 func (h *keyHolder) CaughtUp() { h.caughtUp = append(h.caughtUp, strings.Join(h.asked, "")) }
+
+// allHolder takes everything.
+type allHolder struct{ taken []delivery.Item }
+
+func (h *allHolder) Hold(it *delivery.Item) bool {
+	h.taken = append(h.taken, *it)
+	return true
+}
+
+func (h *allHolder) CaughtUp() {}
+
+// A key may be a part of its item's payload: what counts what is held of it must not keep
+// the payload in memory.
+func TestWhatIsHeldOfAKeyKeepsNoPayload(t *testing.T) {
+	const keys, size = 50, 100_000
+	synctest.Test(t, func(t *testing.T) {
+		q := delivery.New(t.Context(), delivery.Config{
+			Workers: 1, MaxBytes: 1 << 30,
+			Handle: func(context.Context, int, *delivery.Item) {},
+		})
+		var h allHolder
+		q.Lift(&h, nil)
+		before := heapInUse()
+		for k := range keys {
+			data := fmt.Appendf(make([]byte, 0, size), "%06d", k)
+			key := unsafe.String(&data[0], len(data))
+			put(q, delivery.Item{Key: key, Payload: data[:size]}, delivery.Item{Key: strings.Clone(key)})
+		}
+		synctest.Wait()
+		q.Do(func() { // the first of each key is let go of
+			for i := 0; i < len(h.taken); i += 2 {
+				q.Insert(h.taken[i])
+				h.taken[i] = delivery.Item{}
+			}
+		})
+		synctest.Wait()
+		assert.Less(t, heapInUse()-before, int64(keys*size/4))
+		q.Do(func() {
+			q.Release(&h)
+			for i := 1; i < len(h.taken); i += 2 {
+				q.Insert(h.taken[i])
+			}
+		})
+		q.Finish()
+		<-q.Done()
+	})
+}
+
+// heapInUse is what is in use when all garbage is gone.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
 
 func extra(key, names string) []delivery.Item {
 	items := named(key, names)

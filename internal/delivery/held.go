@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -55,6 +56,9 @@ func (h *held) add(key string, cost int64, apart bool) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if _, known := h.byKey[key]; !known {
+		key = strings.Clone(key) // it may be a part of a payload, which is not kept for its sake
+	}
 	h.byKey[key] += cost
 }
 

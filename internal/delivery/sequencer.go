@@ -164,7 +164,9 @@ func (s *sequencer) take() bool {
 func (s *sequencer) advance() {
 	if len(s.first) > 0 {
 		it := &s.first[0]
-		s.first = s.first[1:]
+		if s.first = s.first[1:]; len(s.first) == 0 {
+			s.first = nil // nor the array, which may have been long
+		}
 		s.pass(it)
 		return
 	}
