@@ -86,26 +86,27 @@ func (s *MemoryDedupe) Done(_ context.Context, key DeliveryKey) (bool, error) {
 func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.forgetExpired()
 	s.add(key)
 	return nil
 }
 
 // has is Done for whoever has the lock.
 func (s *MemoryDedupe) has(key DeliveryKey) bool {
-	at, marked := s.done.Get(key)
-	return marked && time.Since(s.epoch)-at < s.ttl
+	s.forgetExpired()
+	_, marked := s.done.Get(key)
+	return marked
 }
 
-// add is MarkDone for whoever has the lock.
+// add is MarkDone for whoever has the lock, and has looked for what is expired.
 func (s *MemoryDedupe) add(key DeliveryKey) {
-	now := time.Since(s.epoch)
-	s.forgetExpired(now)
 	if _, marked := s.done.Get(key); !marked {
-		s.done.Put(key, now)
+		s.done.Put(key, time.Since(s.epoch))
 	}
 }
 
-func (s *MemoryDedupe) forgetExpired(now time.Duration) {
+func (s *MemoryDedupe) forgetExpired() {
+	now := time.Since(s.epoch)
 	for _, at, ok := s.done.Oldest(); ok && now-at >= s.ttl; _, at, ok = s.done.Oldest() {
 		s.done.DeleteOldest()
 	}

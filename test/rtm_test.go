@@ -502,7 +502,7 @@ func TestRTMEventWithSeveralArguments(t *testing.T) {
 					srv.SendFrame(`42["message:send",` + first + rest + `]`)
 					synctest.Wait()
 					require.Len(t, events.List(), 1)
-					assert.Equal(t, message, string(events.List()[0].EventMeta().Raw))
+					assert.Equal(t, []byte(message), []byte(events.List()[0].EventMeta().Raw))
 					assert.Empty(t, events.List()[0].EventMeta().Problems)
 					assert.Zero(t, rtm.Stats().QueuedBytes)
 				})

@@ -20,13 +20,13 @@ type held struct {
 	limit int64        // of what counts apart
 	apart atomic.Int64 // what does
 
-	mu       sync.Mutex // guards byKey
-	released sync.Cond  // of a key, nothing is held any more
-	byKey    map[string]int64
+	mu       sync.Mutex        // guards byKey
+	released sync.Cond         // of a key, nothing is held any more
+	byKey    map[string]*int64 // pointers, since to assign by a key would keep that key
 }
 
 func newHeld(limit int64) *held {
-	h := &held{limit: limit, byKey: make(map[string]int64)}
+	h := &held{limit: limit, byKey: make(map[string]*int64)}
 	h.released.L = &h.mu
 	return h
 }
@@ -36,7 +36,7 @@ func (h *held) fits(it *Item) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	cost := it.Cost()
-	return h.apart.Load()+cost <= h.limit && h.byKey[it.Key]+cost <= h.limit/keyShare
+	return h.apart.Load()+cost <= h.limit && h.of(it.Key)+cost <= h.limit/keyShare
 }
 
 // crowded reports whether no more of a key should come.
@@ -46,7 +46,7 @@ func (h *held) crowded(key string) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	has := h.byKey[key]
+	has := h.of(key)
 	return has >= h.limit/keyShare || has > 0 && h.apart.Load() >= h.limit*3/4
 }
 
@@ -56,10 +56,20 @@ func (h *held) add(key string, cost int64, apart bool) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, known := h.byKey[key]; !known {
-		key = strings.Clone(key) // it may be a part of a payload, which is not kept for its sake
+	of := h.byKey[key]
+	if of == nil {
+		of = new(int64)
+		h.byKey[strings.Clone(key)] = of // a key may be a part of a payload, which is not kept for its sake
 	}
-	h.byKey[key] += cost
+	*of += cost
+}
+
+// of is what is held of a key; h.mu is held.
+func (h *held) of(key string) int64 {
+	if of := h.byKey[key]; of != nil {
+		return *of
+	}
+	return 0
 }
 
 func (h *held) remove(key string, cost int64, apart bool) {
@@ -68,7 +78,8 @@ func (h *held) remove(key string, cost int64, apart bool) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byKey[key] -= cost; h.byKey[key] == 0 {
+	of := h.byKey[key]
+	if *of -= cost; *of == 0 {
 		delete(h.byKey, key)
 		h.released.Broadcast()
 	}
@@ -83,7 +94,7 @@ func (h *held) await(ctx context.Context, key string) error {
 	})()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.byKey[key] > 0 {
+	for h.of(key) > 0 {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
