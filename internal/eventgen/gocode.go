@@ -343,11 +343,11 @@ func decodeStatement(t goType, target string, p presence) string {
 	case kindRaw:
 		return fmt.Sprintf("%s = d.Raw()", target)
 	case kindStruct:
-		clear := fmt.Sprintf("%s = %s{}\n", target, t) // of members of the same name only the last counts
+		zero := fmt.Sprintf("%s = %s{}\n", target, t) // of members of the same name only the last counts
 		if t.ref.home != "" {
-			return clear + fmt.Sprintf("%s(&%s, d, %s)", t.ref.decodeFunc(), target, p)
+			return zero + fmt.Sprintf("%s(&%s, d, %s)", t.ref.decodeFunc(), target, p)
 		}
-		return clear + fmt.Sprintf("%s.decode(d, %s)", target, p)
+		return zero + fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindReceipt:
 		return fmt.Sprintf("%s.decode(d, %s)", target, p)
 	case kindSlice:
