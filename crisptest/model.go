@@ -10,7 +10,7 @@ import (
 // model is what REST and visitors share. Server.mu guards it.
 type model struct {
 	conversations   *fifo.Map[conversationKey, *liveConversation] // the latest to change is the newest
-	messages        *fifo.Map[int, messageKey]                    // of all conversations, by number
+	messages        *fifo.Map[int, *messageKey]                   // of all conversations, by number
 	sent            record[Message]                               // over REST
 	limit           int                                           // of messages
 	lastFingerprint int64
@@ -33,7 +33,7 @@ type messageKey struct {
 func newModel(history int) model {
 	return model{
 		conversations: fifo.New[conversationKey, *liveConversation](history),
-		messages:      fifo.New[int, messageKey](history),
+		messages:      fifo.New[int, *messageKey](history),
 		sent:          newRecord[Message](history),
 		limit:         history,
 	}
@@ -46,7 +46,7 @@ func (m *model) remember(in *liveConversation, fingerprint int64) {
 		oldest.in.forgetMessage(oldest.fingerprint)
 	}
 	m.added++
-	m.messages.Put(m.added, messageKey{in, fingerprint})
+	m.messages.Put(m.added, &messageKey{in, fingerprint})
 }
 
 // forgetMessage removes a message without a word, if it is still there.

@@ -17,14 +17,14 @@ const PluginID = "d6b2907f-34ae-4185-8c9d-e17f50b3a246"
 type plugin struct {
 	installed websiteSet
 	settings  map[string]map[string]any // by website; of those that have any
-	changes   *fifo.Map[string, websiteChange]
+	changes   *fifo.Map[string, *websiteChange]
 }
 
 func newPlugin(installed websiteSet, history int) plugin {
 	return plugin{
 		installed: installed,
 		settings:  make(map[string]map[string]any),
-		changes:   fifo.New[string, websiteChange](history),
+		changes:   fifo.New[string, *websiteChange](history),
 	}
 }
 

@@ -37,7 +37,7 @@ type websiteChange struct {
 
 // changed records what happened to one of the plugin's websites; s.mu is held.
 func (s *Server) changed(websiteID, what string) {
-	s.plugin.changes.Put(websiteID, websiteChange{time: s.now(), what: what})
+	s.plugin.changes.Put(websiteID, &websiteChange{time: s.now(), what: what})
 }
 
 // pluginAccountRoutes adds the routes of the plugin's account, of its events and of

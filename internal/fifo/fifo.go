@@ -4,14 +4,13 @@ package fifo
 import (
 	"hash/maphash"
 	"iter"
-	"math/bits"
 )
 
 // Map remembers the entries that were put last, up to a limit: a new one beyond
 // it takes the place of the oldest. Looking an entry up does not make it
 // younger. It has no lock.
 //
-// Entries are kept in one slice, linked by index: remembering costs no
+// Entries are kept in one slice, and their order in another: remembering costs no
 // allocation of its own, and the garbage collector has no list to walk. Beside its
 // key and value an entry takes 16 bytes, and 4 to 8 in the table of hashes. As the map
 // grows, there is room for up to an eighth more entries than there are; after deletions,
@@ -19,18 +18,13 @@ import (
 type Map[K comparable, V any] struct {
 	limit   int
 	seed    maphash.Seed
-	len     int
-	entries []entry[K, V] // the first is the ring's end, from the oldest to the newest
-	free    int32         // the first of the entries that are not in use, linked by newer; 0 = none
-	buckets []int32       // by hash: the first entry of each chain; 0 = none. Their number is a power of two
+	ring    *ring
+	entries []entry[K, V] // by their numbers in the ring
 }
 
 type entry[K comparable, V any] struct {
-	older, newer int32
-	chained      int32  // the next one of the same bucket; 0 = none
-	hash         uint32 // of the key
-	value        V      // not last, where one of size 0 would be padded
-	key          K
+	value V // not last, where one of size 0 would be padded
+	key   K
 }
 
 // minRoom is how many entries there is room for at least.
@@ -38,17 +32,17 @@ const minRoom = 8
 
 // New makes a map of at most limit entries, which must be at least 1.
 func New[K comparable, V any](limit int) *Map[K, V] {
-	m := &Map[K, V]{limit: limit, seed: maphash.MakeSeed()}
+	m := &Map[K, V]{limit: limit, seed: maphash.MakeSeed(), ring: new(ring)}
 	m.makeRoom(minRoom)
 	return m
 }
 
 // Len is how many entries there are.
-func (m *Map[K, V]) Len() int { return m.len }
+func (m *Map[K, V]) Len() int { return m.ring.len }
 
 // Get returns the value of a key.
 func (m *Map[K, V]) Get(key K) (value V, ok bool) {
-	i := *m.find(key, m.hash(key))
+	i := m.find(key, m.hash(key))
 	if i == 0 {
 		return value, false
 	}
@@ -58,43 +52,34 @@ func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 // Put adds an entry, or replaces the one of that key, as the newest.
 func (m *Map[K, V]) Put(key K, value V) {
 	hash := m.hash(key)
-	if at := m.find(key, hash); *at != 0 {
-		m.remove(at)
-	} else if m.len >= m.limit {
-		m.removeOldest()
+	if i := m.find(key, hash); i != 0 {
+		m.remove(i)
+	} else if m.ring.len >= m.limit {
+		m.remove(m.ring.oldest())
 	}
-	i := m.take()
-	m.entries[i] = entry[K, V]{hash: hash, key: key, value: value}
-	m.link(i)
+	if m.ring.full() {
+		m.makeRoom(m.ring.larger(m.limit))
+	}
+	m.entries[m.ring.add(hash)] = entry[K, V]{value, key}
 }
 
 // Delete forgets an entry, if there is one of that key.
-func (m *Map[K, V]) Delete(key K) {
-	if at := m.find(key, m.hash(key)); *at != 0 {
-		m.remove(at)
-		m.shrink()
-	}
-}
+func (m *Map[K, V]) Delete(key K) { m.forget(m.find(key, m.hash(key))) }
 
 // Oldest returns the entry that was put first.
 func (m *Map[K, V]) Oldest() (key K, value V, ok bool) {
-	e := &m.entries[m.entries[0].newer]
-	return e.key, e.value, m.len > 0
+	e := &m.entries[m.ring.oldest()]
+	return e.key, e.value, m.ring.len > 0
 }
 
 // DeleteOldest forgets the entry that was put first, if there is any.
-func (m *Map[K, V]) DeleteOldest() {
-	if m.len > 0 {
-		m.removeOldest()
-		m.shrink()
-	}
-}
+func (m *Map[K, V]) DeleteOldest() { m.forget(m.ring.oldest()) }
 
 // All iterates over the entries, the newest first. The map must not change
 // meanwhile.
 func (m *Map[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		for i := m.entries[0].older; i != 0; i = m.entries[i].older {
+		for i := m.ring.newest(); i != 0; i = m.ring.nodes[i].older {
 			if !yield(m.entries[i].key, m.entries[i].value) {
 				return
 			}
@@ -104,81 +89,36 @@ func (m *Map[K, V]) All() iter.Seq2[K, V] {
 
 func (m *Map[K, V]) hash(key K) uint32 { return uint32(maphash.Comparable(m.seed, key)) }
 
-func (m *Map[K, V]) bucket(hash uint32) *int32 { return &m.buckets[hash&uint32(len(m.buckets)-1)] }
-
-// find returns where the index of a key's entry is; it is 0 if there is none.
-func (m *Map[K, V]) find(key K, hash uint32) *int32 {
-	at := m.bucket(hash)
-	for *at != 0 {
-		e := &m.entries[*at]
-		if e.hash == hash && e.key == key {
-			break
-		}
-		at = &e.chained
+// find returns the number of a key's entry, 0 if there is none.
+func (m *Map[K, V]) find(key K, hash uint32) int32 {
+	i := m.ring.first(hash)
+	for i != 0 && m.entries[i].key != key {
+		i = m.ring.next(i)
 	}
-	return at
-}
-
-// link makes an entry the newest, and lets it be found.
-func (m *Map[K, V]) link(i int32) {
-	e, end := &m.entries[i], &m.entries[0]
-	e.older, e.newer = end.older, 0
-	m.entries[end.older].newer, end.older = i, i
-	first := m.bucket(e.hash)
-	e.chained, *first = *first, i
-	m.len++
-}
-
-// remove takes an entry out, whose index is at a place that find has returned.
-func (m *Map[K, V]) remove(at *int32) {
-	i := *at
-	e := &m.entries[i]
-	*at = e.chained
-	m.entries[e.older].newer, m.entries[e.newer].older = e.newer, e.older
-	*e = entry[K, V]{newer: m.free} // nothing of it stays in memory
-	m.free = i
-	m.len--
-}
-
-func (m *Map[K, V]) removeOldest() {
-	oldest := &m.entries[m.entries[0].newer]
-	m.remove(m.find(oldest.key, oldest.hash))
-}
-
-// shrink gives memory back after many deletions.
-func (m *Map[K, V]) shrink() {
-	if room := len(m.entries) - 1; room > minRoom && m.len < room/4 {
-		m.makeRoom(max(2*m.len, minRoom))
-	}
-}
-
-// take finds room for an entry.
-func (m *Map[K, V]) take() int32 {
-	if m.free == 0 {
-		m.makeRoom(min(m.len+max(m.len/8, minRoom), m.limit))
-	}
-	i := m.free
-	m.free = m.entries[i].newer
 	return i
+}
+
+func (m *Map[K, V]) remove(i int32) {
+	m.ring.remove(i)
+	m.entries[i] = entry[K, V]{} // nothing of it stays in memory
+}
+
+// forget removes an entry, unless its number is 0, and gives memory back after many.
+func (m *Map[K, V]) forget(i int32) {
+	if i == 0 {
+		return
+	}
+	m.remove(i)
+	if m.ring.sparse() {
+		m.makeRoom(max(2*m.ring.len, minRoom))
+	}
 }
 
 // makeRoom moves the entries to where there is room for so many.
 func (m *Map[K, V]) makeRoom(room int) {
 	before := m.entries
-	m.entries, m.buckets = make([]entry[K, V], room+1), make([]int32, powerOfTwo(room))
-	m.len, m.free = 0, 0
-	for i := int32(room); i > 0; i-- {
-		m.entries[i].newer, m.free = m.free, i
-	}
-	if before == nil {
-		return
-	}
-	for i := before[0].newer; i != 0; i = before[i].newer {
-		moved := m.take()
-		m.entries[moved] = before[i]
-		m.link(moved)
+	m.entries = make([]entry[K, V], room+1)
+	for to, from := range m.ring.resize(room) {
+		m.entries[to] = before[from]
 	}
 }
-
-// powerOfTwo is the least power of two that is at least n.
-func powerOfTwo(n int) int { return 1 << bits.Len(uint(n-1)) }
