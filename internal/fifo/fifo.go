@@ -27,9 +27,6 @@ type entry[K comparable, V any] struct {
 	key   K
 }
 
-// minRoom is how many entries there is room for at least.
-const minRoom = 8
-
 // New makes a map of at most limit entries, which must be at least 1.
 func New[K comparable, V any](limit int) *Map[K, V] {
 	m := &Map[K, V]{limit: limit, seed: maphash.MakeSeed(), ring: new(ring)}

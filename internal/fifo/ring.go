@@ -11,6 +11,9 @@ type ring struct {
 	buckets []int32 // by hash: the first number of each chain; 0 = none. There is a power of two of them
 }
 
+// minRoom is how many entries there is room for at least.
+const minRoom = 8
+
 type node struct {
 	older, newer int32
 	chained      int32 // the next one of the same bucket; 0 = none
