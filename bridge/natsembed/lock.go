@@ -36,6 +36,6 @@ func lockFolder(dir string) (*folderLock, error) {
 var errLocked = errors.New("locked")
 
 func (l *folderLock) unlock() error {
-	l.once.Do(func() { l.err = l.file.Close() })
+	l.once.Do(func() { l.err = closeLocked(l.file) })
 	return l.err
 }

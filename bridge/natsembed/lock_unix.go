@@ -22,3 +22,9 @@ func openLocked(path string) (*os.File, error) {
 	}
 	return nil, errors.Join(err, file.Close())
 }
+
+// closeLocked ends the lock and closes the file. To close it is not enough: a process that
+// is started at this moment has the file, too, until it runs its program.
+func closeLocked(file *os.File) error {
+	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+}
