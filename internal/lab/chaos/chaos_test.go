@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	virtual = flag.Duration("virtual", 5*time.Second, "how long rounds in virtual time are played, in real time")
-	sockets = flag.Duration("real", 5*time.Second, "how long rounds over real sockets are played")
+	virtual = flag.Duration("virtual", 3*time.Second, "how long rounds in virtual time are played, in real time")
+	sockets = flag.Duration("real", 3*time.Second, "how long rounds over real sockets are played")
 	seed    = flag.Uint64("seed", rand.Uint64N(1<<32), "of the first round; each next has the next")
 	blocked = flag.Duration("blocked", 2*time.Second, "how long handlers hang in TestBlockedHandlers")
 	rounds  = flag.Int("rounds", 0, "how many rounds, instead of a time; 0 = by the time")
