@@ -49,7 +49,7 @@ func claim(t *testing.T, s crisp.ClaimStore, id, owner string, lease time.Durati
 	return state
 }
 
-// claimed waits until an owner gets an event.
+// claimed waits until an owner gets an event. A store tells nobody when a lease is over: it is asked.
 func claimed(t *testing.T, s crisp.ClaimStore, id, owner string, lease time.Duration, meanwhile crisp.ClaimState) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -118,7 +118,7 @@ func leaseRenewed(t *testing.T, c *claims) {
 		if claim(t, c.a, c.id, "one", lease) == crisp.ClaimOwned {
 			renewed = now
 		}
-		time.Sleep(lease / 20)
+		time.Sleep(lease / 20) // real: the server's clock counts the lease
 	}
 }
 

@@ -40,7 +40,7 @@ func Killed(t *testing.T, store string) {
 	sent := make(chan []string)
 	go func() { sent <- talk(srv, killedFor) }()
 	for began := time.Now(); time.Since(began) < killedFor; {
-		time.Sleep(time.Duration(300+rand.IntN(400)) * time.Millisecond)
+		time.Sleep(time.Duration(300+rand.IntN(400)) * time.Millisecond) // a process is killed when chance will have it
 		fleet.kill(t, rand.IntN(len(fleet.replicas)))
 	}
 	book.wait(<-sent, killedPatience)
@@ -55,11 +55,11 @@ func Standby(t *testing.T, store string) {
 	book := new(ledger)
 	fleet := newFleet(t, srv, book, task{Store: store, Standby: true})
 	require.NoError(t, srv.WaitAuthenticated(t.Context()))
-	time.Sleep(standbyAlone)
+	time.Sleep(standbyAlone) // processes have no clock to be played with: the others find that they must wait
 	sent := make(chan []string)
 	go func() { sent <- talk(srv, standbyFor) }()
 	for n := range 4 {
-		time.Sleep(standbyFor / 4)
+		time.Sleep(standbyFor / 4) // the life of a leader
 		fleet.kill(t, n%len(fleet.replicas))
 	}
 	book.wait(<-sent, killedPatience)
@@ -77,7 +77,7 @@ func talk(srv *crisptest.Server, during time.Duration) (all []string) {
 		text := fmt.Sprint("message ", n)
 		visitors[n%killedVisitors].Say(text)
 		all = append(all, text)
-		time.Sleep(during / killedMessages)
+		time.Sleep(during / killedMessages) // messages come all the while that processes are killed
 	}
 	return all
 }

@@ -91,7 +91,8 @@ func (b *ledger) note(l *life, what told) {
 	delete(l.open, what.Run)
 }
 
-// wait waits until all messages are handled, or its patience is over.
+// wait waits until all messages are handled, by processes that tell the ledger when they like, or its
+// patience is over.
 func (b *ledger) wait(sent []string, patience time.Duration) {
 	b.mu.Lock()
 	b.sent = sent

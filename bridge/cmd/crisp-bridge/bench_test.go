@@ -120,7 +120,7 @@ func BenchmarkHookToHandler(b *testing.B) {
 	began := time.Now()
 	var posting sync.WaitGroup
 	for n := range b.N {
-		time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / rate)))
+		time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second / rate))) // the rate is what is measured at
 		posting.Go(func() {
 			sent[n] = time.Now()
 			s.post(n)

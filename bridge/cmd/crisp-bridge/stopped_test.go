@@ -46,13 +46,13 @@ func TestALeaderThatIsStoppedForLongerThanItsLease(t *testing.T) {
 	first.signal(syscall.SIGSTOP)
 	for i := range 20 {
 		say(fmt.Sprint("meanwhile ", i))
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond) // real: the lease of a stopped process ends by the servers' clock
 	}
 	second.await("leader", func() bool { return second.ready().RTM.Connected && len(stored()) == len(want) })
 	first.signal(syscall.SIGCONT)
 	for i := range 10 {
 		say(fmt.Sprint("after ", i))
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // real: what comes while it finds out that it has lost the lease
 	}
 	first.await("standby", func() bool { return first.ready().RTM.Role == "standby" })
 	assert.Equal(t, "leader", second.ready().RTM.Role)

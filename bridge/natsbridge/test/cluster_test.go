@@ -89,7 +89,7 @@ func (c *clusterInstance) Disturb(t testing.TB, rnd *rand.Rand) {
 	}
 	n := c.nodes[rnd.IntN(len(c.nodes))]
 	n.kill()
-	time.Sleep(time.Duration(rnd.IntN(3000)) * time.Millisecond)
+	time.Sleep(time.Duration(rnd.IntN(3000)) * time.Millisecond) // for how long the node is down, by chance
 	require.NoError(t, n.start())
 	n.ready(t)
 }
@@ -170,7 +170,7 @@ func (n *node) kill() {
 	}
 }
 
-// ready waits until the node has all that it had missed.
+// ready waits until the node has all that it had missed, which it tells only who asks.
 func (n *node) ready(t testing.TB) {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {

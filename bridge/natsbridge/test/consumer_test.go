@@ -277,7 +277,7 @@ func TestWorking(t *testing.T) {
 		all.add(d.Message().ID)
 		assert.Equal(t, patience, d.Patience())
 		for range 15 { // three times its patience
-			time.Sleep(patience / 5)
+			time.Sleep(patience / 5) // real: the server counts the patience
 			assert.NoError(t, d.Working(ctx))
 		}
 		assert.NoError(t, d.Done(ctx))

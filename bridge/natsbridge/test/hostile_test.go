@@ -106,7 +106,7 @@ func TestAHandlerThatHangsWhileItsPartitionComesBack(t *testing.T) {
 		second := join(t, q, "group", others.note(never))
 		took := func() bool { return len(others.list()) > 0 }
 		for begun := time.Now(); !took() && time.Since(begun) < 2*time.Second; {
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // whom the server gives a partition, it tells nobody else
 		}
 		second.leave()
 		if took() {

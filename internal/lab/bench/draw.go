@@ -11,7 +11,10 @@ import (
 // picture is what can be drawn.
 type picture interface{ SVG() ([]byte, error) }
 
-const timesFloor = "CPU time per event, × floor"
+const (
+	timesFloor = "CPU time per event, × floor"
+	hookSpeed  = "requests per second, × floor"
+)
 
 // draw writes the picture of a table, if it has one and a folder is given.
 func (b bench) draw(table string, results []result) error {
@@ -34,9 +37,10 @@ func pictureOf(table string, results []result) picture {
 	case "readers":
 		return bars("A message:send of 600 bytes, from the socket to the handler", timesFloor, results,
 			func(r result) figure { return r.ratio })
-	case "hooks", "hooks16":
-		return bars("A web hook, from the request to the answer"+map[string]string{"hooks16": ", 16 connections"}[table], "requests per second, × floor", results,
-			func(r result) figure { return r.speed })
+	case "hooks":
+		return bars("A web hook, from the request to the answer", hookSpeed, results, speedOf)
+	case "hooks16":
+		return bars("A web hook, from the request to the answer, over 16 connections", hookSpeed, results, speedOf)
 	case "sizes":
 		return sizeLines(results)
 	case "concurrency":
@@ -44,6 +48,8 @@ func pictureOf(table string, results []result) picture {
 	}
 	return nil
 }
+
+func speedOf(r result) figure { return r.speed }
 
 func bars(title, unit string, results []result, of func(result) figure) plot.Bars {
 	picture := plot.Bars{Title: title, Unit: unit}
