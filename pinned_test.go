@@ -15,6 +15,7 @@ import (
 
 	"github.com/crisp-go/crisp/internal/backfill"
 	"github.com/crisp-go/crisp/internal/fifo"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // An identifier of an event, or of an answer, is a part of its payload: whoever keeps it
@@ -28,21 +29,12 @@ const (
 // filler makes a payload large.
 var filler = strings.Repeat("x", largeSize)
 
-// heapInUse is what is in use when all garbage is gone.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
-}
-
 // assertPinsNothing fails if what keep returns keeps a payload or more of many in memory.
 func assertPinsNothing[T any](t *testing.T, keep func() T) {
 	t.Helper()
-	before := heapInUse()
+	before := testkit.Heap()
 	kept := keep()
-	assert.Less(t, heapInUse()-before, int64(largeMany*largeSize/4))
+	assert.Less(t, testkit.Heap()-before, int64(largeMany*largeSize/4))
 	runtime.KeepAlive(kept)
 }
 
@@ -79,11 +71,11 @@ func TestAListInPagesPinsNoPageThatWasRead(t *testing.T) {
 	assertPinsNothing(t, func() any {
 		list := conversationList(largePages(largeMany+1, largeConversation), "site", lastChanged)
 		list.id = func(c *Conversation) string { return c.SessionID }
-		before, read := heapInUse(), 0
+		before, read := testkit.Heap(), 0
 		for c, err := range flatten(list.pages(t.Context())) {
 			require.NoError(t, err)
 			if read++; read == largeMany+1 {
-				assert.Less(t, heapInUse()-before, int64(largeMany*largeSize/4), "at %s", c.SessionID)
+				assert.Less(t, testkit.Heap()-before, int64(largeMany*largeSize/4), "at %s", c.SessionID)
 			}
 		}
 		return nil
@@ -106,12 +98,12 @@ func TestAConversationsMessagesPinNoPageThatWasRead(t *testing.T) {
 				return fmt.Sprintf(`{"session_id":"session_1","type":"text","from":"user",%s"fingerprint":%d,"content":%q}`, at, n+1, filler)
 			})
 			walk := messageWalk{get: get, ref: SessionRef{WebsiteID: "site", SessionID: "session_1"}, backwards: backwards}
-			before, pages := heapInUse(), 0
+			before, pages := testkit.Heap(), 0
 			for page, err := range walk.pages(t.Context()) {
 				require.NoError(t, err)
 				require.NotEmpty(t, page)
 				if pages++; pages == largeMany/10+1 {
-					assert.Less(t, heapInUse()-before, int64(largeMany*largeSize/2))
+					assert.Less(t, testkit.Heap()-before, int64(largeMany*largeSize/2))
 				}
 			}
 			assert.Equal(t, largeMany/10+1, pages)

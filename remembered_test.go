@@ -15,6 +15,7 @@ import (
 	"github.com/crisp-go/crisp/internal/backfill"
 	"github.com/crisp-go/crisp/internal/clock"
 	"github.com/crisp-go/crisp/internal/fifo"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 // remembering is something that is remembered of conversations, or of messages.
@@ -98,19 +99,19 @@ func TestWhatIsRememberedCostsLittle(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client, err := New(WebsiteToken("site", "identifier", "key"))
 				require.NoError(t, err)
-				before := heapInUse()
+				before := testkit.Heap()
 				r := of(client)
 				for n := range many {
 					r.put(n)
 				}
 				kept := min(cmp.Or(r.limit, many), many)
-				each := float64(heapInUse()-before) / float64(kept)
+				each := float64(testkit.Heap()-before) / float64(kept)
 				t.Logf("%.1f bytes for each of %d", each, kept)
 				assert.LessOrEqual(t, each, r.most)
 				if r.over > 0 {
 					time.Sleep(r.over) // virtual
 					r.look()
-					assert.Less(t, heapInUse()-before, int64(20_000), "when it is over")
+					assert.Less(t, testkit.Heap()-before, int64(20_000), "when it is over")
 				}
 				runtime.KeepAlive(r)
 				runtime.KeepAlive(client)

@@ -12,16 +12,8 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/crisptest"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
-
-// heap is what is in use when all garbage is gone.
-func heap() int64 {
-	runtime.GC()
-	runtime.GC() // what has finalizers, or is in a sync.Pool, goes with the second
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
-}
 
 // answered makes the payload of an operator's answer.
 func answered(session string, n int) []byte {
@@ -57,9 +49,9 @@ func TestAConversationCostsLittle(t *testing.T) {
 			}
 		}
 		talk(0, warm) // the server remembers something, too, within a bound
-		before := heap()
+		before := testkit.Heap()
 		talk(warm, warm+conversations)
-		each := float64(heap()-before) / conversations
+		each := float64(testkit.Heap()-before) / conversations
 		t.Logf("%.0f bytes each", each)
 		assert.EqualValues(t, warm+conversations, handled.Load())
 		paused := 0

@@ -178,7 +178,7 @@ func TestWhatIsHeldOfAKeyKeepsNoPayload(t *testing.T) {
 		})
 		var h allHolder
 		q.Lift(&h, nil)
-		before := heapInUse()
+		before := testkit.Heap()
 		for k := range keys {
 			data := fmt.Appendf(make([]byte, 0, size), "%06d", k)
 			key := unsafe.String(&data[0], len(data))
@@ -192,7 +192,7 @@ func TestWhatIsHeldOfAKeyKeepsNoPayload(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		assert.Less(t, heapInUse()-before, int64(keys*size/4))
+		assert.Less(t, testkit.Heap()-before, int64(keys*size/4))
 		q.Do(func() {
 			q.Release(&h)
 			for i := 1; i < len(h.taken); i += 2 {
@@ -202,15 +202,6 @@ func TestWhatIsHeldOfAKeyKeepsNoPayload(t *testing.T) {
 		q.Finish()
 		<-q.Done()
 	})
-}
-
-// heapInUse is what is in use when all garbage is gone.
-func heapInUse() int64 {
-	runtime.GC()
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
 }
 
 func extra(key, names string) []delivery.Item {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crisp-go/crisp/internal/fifo"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 func TestMapKeepsTheNewest(t *testing.T) {
@@ -112,25 +113,16 @@ func TestMapReusesItsMemory(t *testing.T) {
 	}))
 }
 
-// heap is what is in use when all garbage is gone.
-func heap() int64 {
-	runtime.GC()
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return int64(stats.HeapAlloc)
-}
-
 func TestAnEntryCostsLittle(t *testing.T) {
 	const limit, beside = 1 << 17, 16 + 8 // the links, and the table of hashes
-	before := heap()
+	before := testkit.Heap()
 	m := fifo.New[[32]byte, int64](limit)
 	fill := func(n int) {
 		for i := range n {
 			m.Put([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}, 0)
 		}
 	}
-	perEntry := func() float64 { return float64(heap()-before) / float64(m.Len()) }
+	perEntry := func() float64 { return float64(testkit.Heap()-before) / float64(m.Len()) }
 	fill(limit)
 	assert.LessOrEqual(t, perEntry(), 32+8+beside+0.5, "when it is full")
 	for _, n := range []int{1000, 50_000, 100_000} {
@@ -142,7 +134,7 @@ func TestAnEntryCostsLittle(t *testing.T) {
 }
 
 func TestWhatIsForgottenGivesItsMemoryBack(t *testing.T) {
-	before := heap()
+	before := testkit.Heap()
 	m := fifo.New[int, int](1 << 16)
 	for i := range 1 << 16 {
 		m.Put(i, i)
@@ -151,7 +143,7 @@ func TestWhatIsForgottenGivesItsMemoryBack(t *testing.T) {
 		m.DeleteOldest()
 	}
 	assert.Equal(t, 100, m.Len())
-	assert.Less(t, heap()-before, int64(100_000))
+	assert.Less(t, testkit.Heap()-before, int64(100_000))
 	for i := range 1 << 16 {
 		v, ok := m.Get(i)
 		require.Equal(t, i >= 1<<16-100, ok)

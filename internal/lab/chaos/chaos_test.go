@@ -17,6 +17,7 @@ import (
 
 	"github.com/crisp-go/crisp/crisptest"
 	"github.com/crisp-go/crisp/internal/leakcheck"
+	"github.com/crisp-go/crisp/internal/testkit"
 )
 
 var (
@@ -87,7 +88,7 @@ func soak(t *testing.T, length time.Duration, play func(t *testing.T, seed uint6
 	t.Logf("plays lives of a client for %s, with faults by a schedule; the first seed is %d (repeat one with -seed=N -rounds=1)", length, *seed)
 	var (
 		total      Report
-		memory     uint64
+		memory     int64
 		goroutines int
 	)
 	began, told, played := time.Now(), time.Now(), 0
@@ -95,7 +96,7 @@ func soak(t *testing.T, length time.Duration, play func(t *testing.T, seed uint6
 		report := play(t, *seed+uint64(played))
 		total.add(report)
 		if played == warmUp {
-			memory, goroutines = heap(), runtime.NumGoroutine()
+			memory, goroutines = testkit.Heap(), runtime.NumGoroutine()
 		}
 		if time.Since(told) >= progress {
 			told = time.Now()
@@ -108,17 +109,8 @@ func soak(t *testing.T, length time.Duration, play func(t *testing.T, seed uint6
 	}
 	t.Logf("%d rounds in %s: %s", played, time.Since(began).Round(time.Second), total)
 	if played > warmUp {
-		t.Logf("heap %d KiB after %d rounds, %d KiB at the end; goroutines %d and %d", memory>>10, warmUp, heap()>>10, goroutines, runtime.NumGoroutine())
-		assert.Less(t, heap(), memory+8<<20, "memory stays flat")
+		t.Logf("heap %d KiB after %d rounds, %d KiB at the end; goroutines %d and %d", memory>>10, warmUp, testkit.Heap()>>10, goroutines, runtime.NumGoroutine())
+		assert.Less(t, testkit.Heap(), memory+8<<20, "memory stays flat")
 		assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines+2, "and so do goroutines")
 	}
-}
-
-// heap is what is in use, in bytes.
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC() // pools keep what they have over the first
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
 }
