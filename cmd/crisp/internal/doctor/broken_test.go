@@ -688,19 +688,13 @@ func takeSession(t *testing.T, srv *crisptest.Server) {
 	srv.Run(t, client)
 }
 
-// soon does something once the server has an authenticated session.
+// soon does something once a client has been told that it is authenticated.
 func soon(t *testing.T, srv *crisptest.Server, do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for t.Context().Err() == nil {
-			for _, session := range srv.Sessions() {
-				if session.Authenticated {
-					do()
-					return
-				}
-			}
-			time.Sleep(time.Millisecond)
+		if srv.WaitAuthenticated(t.Context()) == nil {
+			do()
 		}
 	}()
 	t.Cleanup(func() { <-done })
