@@ -47,12 +47,13 @@ type Stream struct {
 	dropped  int
 	skipped  int // RTM-only events, not forwarded
 	err      error
+	patience *time.Timer // while the stream closes; at its end, what is left is given up
 }
 
 // New makes a stream. The caller closes it.
 func New(cfg Config) *Stream {
 	s := &Stream{cfg: cfg}
-	cfg.Targets.Report = func(d record.Delivery) { s.Happened(&d) }
+	cfg.Targets.Report = s.delivered
 	cfg.Targets.Stalled = func(target string, events int) {
 		s.Tell("%s is slower than the events come: %d wait, and others wait for it", target, events)
 	}
@@ -151,6 +152,15 @@ func (s *Stream) Happened(what record.What) {
 	_, _ = s.write(what) // which has told Failed
 }
 
+func (s *Stream) delivered(d record.Delivery) {
+	s.Happened(&d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.patience != nil && d.Outcome == record.Accepted {
+		s.patience.Reset(closing)
+	}
+}
+
 // Repeat takes what was sent by hand beside what comes: it is kept and watched, but
 // neither shown nor forwarded. It returns the record.
 func (s *Stream) Repeat(what record.What) (record.Record, error) {
@@ -215,21 +225,27 @@ func (s *Stream) show(r record.Record) error {
 	return nil
 }
 
-// closing is how long the rest may take to be delivered at the end.
+// closing is how long targets may accept nothing at the end, before what is left is
+// given up.
 const closing = 10 * time.Second
 
-// Close waits for the rest to be delivered, as long as that may take. The error says
-// what was lost; nothing may be taken any more.
+// Close waits for the rest to be delivered, for as long as targets accept it. The error
+// says what was lost; nothing may be taken any more.
 func (s *Stream) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), closing)
-	defer cancel()
-	patience := time.AfterFunc(time.Second, func() {
-		s.Tell("waiting up to %s for what is still to be delivered", closing)
+	ctx, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	s.mu.Lock()
+	s.patience = time.AfterFunc(closing, giveUp)
+	s.mu.Unlock()
+	news := time.AfterFunc(time.Second, func() {
+		s.Tell("%d deliveries are still to be made: waiting until they are, or until nothing is accepted for %s",
+			s.Waiting().Deliveries, closing)
 	})
 	counts := s.forward.Close(ctx)
-	patience.Stop()
+	news.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.patience.Stop()
 	if s.err != nil {
 		return s.err
 	}
