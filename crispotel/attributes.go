@@ -13,6 +13,7 @@ import (
 // Attributes of this package's own.
 const (
 	keySource   = attribute.Key("crisp.source")
+	keyBehind   = attribute.Key("crisp.behind_bridge")
 	keyWebsite  = attribute.Key("crisp.website.id")
 	keyAttempt  = attribute.Key("crisp.delivery.attempt")
 	keyWaited   = attribute.Key("crisp.rest.waited")

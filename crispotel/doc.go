@@ -37,7 +37,7 @@
 // Attributes in brackets are there where they apply. Counters that have few time series have all of them from the start, at
 // 0, lest the first increase be missed: if the provider is set by then.
 //
-//	messaging.client.consumed.messages  counter, {message}: messaging.destination.name, crisp.source, [error.type], [crisp.website.id]
+//	messaging.client.consumed.messages  counter, {message}: messaging.destination.name, crisp.source, [crisp.behind_bridge], [error.type], [crisp.website.id]
 //	messaging.process.duration          histogram, s: the same
 //	messaging.client.sent.messages      counter, {message}: messaging.operation.name (send, publish), [messaging.destination.name], [error.type]
 //	messaging.client.operation.duration histogram, s: the same, of what the bridge stores

@@ -48,6 +48,7 @@ func setUp(router *crisp.Router, token crisp.Token, secret string) error {
 
 func setUpBridge(ctx context.Context, in, out *crisp.Router, publisher bridge.Publisher, consumer bridge.Consumer) error {
 	bridge.Publish(in, crispotel.Publisher(publisher))
+	out.Use(crispotel.Middleware(), crisp.IgnoreOperators(), crisp.IgnoreAutomated())
 	counters := new(bridge.Counters)
 	if _, err := crispotel.ObserveBridge(counters); err != nil {
 		return err

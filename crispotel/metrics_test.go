@@ -21,6 +21,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/bridgetest"
 	"github.com/crisp-go/crisp/crispotel"
 	"github.com/crisp-go/crisp/crisptest"
 )
@@ -45,10 +46,10 @@ crisp.rtm.reconnects | counter | {connection} | Connections of the RTM client af
 crisp.rtm.silence | gauge | s | For how long no event has come. | messaging.client.id
 crisp.webhook.deliveries | counter | {delivery} | Requests of web hooks that were answered, by the answer's status. | error.type http.response.status_code
 http.client.request.duration | histogram 0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 30 | s | How long a REST call took to be answered, each time that it was sent. | error.type http.request.method http.response.status_code server.address server.port url.template
-messaging.client.consumed.messages | counter | {message} | Events that were handled, or failed. | crisp.source crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
+messaging.client.consumed.messages | counter | {message} | Events that were handled, or failed. | crisp.behind_bridge crisp.source crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
 messaging.client.operation.duration | histogram 0.001 0.0025 0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 | s | How long the bridge took to store an event, each time that it tried. | crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
 messaging.client.sent.messages | counter | {message} | Messages that were sent to conversations (send), or stored by the bridge (publish), or failed to be. | crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
-messaging.process.duration | histogram 0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 30 60 120 | s | How long the handlers of an event took. | crisp.source crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
+messaging.process.duration | histogram 0.005 0.01 0.025 0.05 0.075 0.1 0.25 0.5 0.75 1 2.5 5 7.5 10 30 60 120 | s | How long the handlers of an event took. | crisp.behind_bridge crisp.source crisp.website.id error.type messaging.destination.name messaging.operation.name messaging.system
 `
 
 // TestAllMetrics has everything happen that is measured, with all options, well and badly.
@@ -157,6 +158,12 @@ func happen(t *testing.T, r *recording) {
 	t.Cleanup(func() { assert.NoError(t, bridged.Unregister()) })
 	publisher := crispotel.Publisher(publisherFunc(func(context.Context, bridge.Message) error { return errors.New("the engine is away") }), r.opts...)
 	require.Error(t, publisher.Publish(t.Context(), bridge.NewMessage(message())))
+	log := bridgetest.NewLog()
+	require.NoError(t, log.Publisher().Publish(t.Context(), bridge.NewMessage(message())))
+	behind := r.router()
+	ctx, stop := context.WithCancel(t.Context())
+	crisp.On(behind, func(context.Context, *crisp.MessageSend) error { stop(); return nil })
+	require.NoError(t, bridge.Consume(ctx, log.Consumer("bot"), behind))
 }
 
 // limited has answers tell of a quota.
@@ -185,10 +192,11 @@ func TestValues(t *testing.T) {
 		with map[string]string
 		want float64
 	}{
-		{"messaging.client.consumed.messages", map[string]string{"messaging.destination.name": "message:send", "error.type": ""}, 2},
+		{"messaging.client.consumed.messages", map[string]string{"messaging.destination.name": "message:send", "error.type": "", "crisp.behind_bridge": ""}, 2},
+		{"messaging.client.consumed.messages", map[string]string{"messaging.destination.name": "message:send", "crisp.behind_bridge": "true"}, 1},
 		{"messaging.client.consumed.messages", map[string]string{"messaging.destination.name": "message:received", "error.type": "*errors.errorString"}, 1},
 		{"messaging.client.consumed.messages", map[string]string{"crisp.source": "rtm"}, 1},
-		{"messaging.process.duration", map[string]string{"error.type": ""}, 2},
+		{"messaging.process.duration", map[string]string{"error.type": ""}, 3},
 		{"messaging.client.sent.messages", map[string]string{"messaging.operation.name": "send"}, 2},
 		{"messaging.client.sent.messages", map[string]string{"messaging.operation.name": "send", "error.type": "429"}, 1},
 		{"messaging.client.sent.messages", map[string]string{"messaging.operation.name": "publish", "error.type": "*errors.errorString"}, 1},

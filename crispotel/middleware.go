@@ -113,7 +113,8 @@ type processing struct {
 func (m *middleware) begin(ctx context.Context, ev crisp.Event, traced bool) *processing {
 	meta := ev.EventMeta()
 	p := &processing{middleware: m, ctx: ctx, began: time.Now()}
-	p.event = eventKey{name: m.names.of(ev.EventName()), source: sourceOf(meta.Source)}
+	_, behind := bridge.MessageOf(ctx)
+	p.event = eventKey{name: m.names.of(ev.EventName()), source: sourceOf(meta.Source), behind: behind}
 	if m.website {
 		p.event.website = strings.Clone(websiteOf(meta.WebsiteID)) // it may share the event's memory
 	}
@@ -235,11 +236,17 @@ func stackOf(err error) (stack []byte) {
 }
 
 // eventKey is what the attributes of an event's measurements are made of.
-type eventKey struct{ name, source, website, errorType string }
+type eventKey struct {
+	name, source, website, errorType string
+	behind                           bool // the bridge, where the same event was measured when it was stored
+}
 
 func (m *middleware) measurement(k eventKey) []attribute.KeyValue {
 	all := []attribute.KeyValue{
 		system, semconv.MessagingOperationName("process"), semconv.MessagingDestinationName(k.name), keySource.String(k.source),
+	}
+	if k.behind {
+		all = append(all, keyBehind.Bool(true))
 	}
 	if k.website != "" {
 		all = append(all, keyWebsite.String(k.website))

@@ -154,6 +154,17 @@ func TestLinkedTraces(t *testing.T) {
 	}
 }
 
+// TestStoringAndHandlingAreMeasuredApart has both in one program: what is stored in no time would make handlers look fast, and
+// their failures rare.
+func TestStoringAndHandlingAreMeasuredApart(t *testing.T) {
+	r := record(t)
+	way(t, r)
+	for _, name := range []string{"messaging.client.consumed.messages", "messaging.process.duration"} {
+		assert.InDelta(t, 1, r.total(name, map[string]string{"crisp.source": "webhook", "crisp.behind_bridge": ""}), 0, name)
+		assert.InDelta(t, 1, r.total(name, map[string]string{"crisp.source": "webhook", "crisp.behind_bridge": "true"}), 0, name)
+	}
+}
+
 // TestNoTextAndNoSessionIsShown looks through all that a conversation leaves in spans and metrics.
 func TestNoTextAndNoSessionIsShown(t *testing.T) {
 	r := record(t, crispotel.WithContinuedTraces())

@@ -200,6 +200,24 @@ func TestEachAlertFires(t *testing.T) {
 	}
 }
 
+// TestFewOfTheHandlersBehindTheBridgeFail is of one event in ten there, while all others go well, and all are stored.
+func TestFewOfTheHandlersBehindTheBridgeFail(t *testing.T) {
+	h, _ := play(t, set{}, func(s *scene) {
+		handled := 0
+		s.does(func(ctx context.Context, _ crisp.Event) error {
+			if _, behind := bridge.MessageOf(ctx); !behind {
+				return nil
+			}
+			if handled++; handled%10 == 0 {
+				return errAway
+			}
+			return nil
+		})
+		s.pass(30 * time.Minute)
+	})
+	assert.Contains(t, evaluate(t, h), "CrispHandlersFail")
+}
+
 // TestNothingFiresWhileAllIsWell has nothing happen for three hours, but a restart of Crisp's server.
 func TestNothingFiresWhileAllIsWell(t *testing.T) {
 	h, _ := play(t, set{}, func(s *scene) {

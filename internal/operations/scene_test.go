@@ -125,8 +125,10 @@ func (s *scene) observeRTM(set set, options []crispotel.Option) {
 
 func (s *scene) observeBridge(options []crispotel.Option) {
 	s.intake = crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+	s.intake.Use(crispotel.Middleware(options...))
 	bridge.Publish(s.intake, crispotel.Publisher(s.log.Publisher(), options...), bridge.WithErrorHandler(func(context.Context, error) {}))
 	out := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+	out.Use(crispotel.Middleware(options...))
 	out.OnAny(func(ctx context.Context, ev crisp.Event) error { return (*s.handle.Load())(ctx, ev) })
 	counters := new(bridge.Counters)
 	_, err := crispotel.ObserveBridge(counters, options...)
