@@ -1,5 +1,5 @@
 // Command crisp is for whoever builds on Crisp: it shows events, sends them to a
-// program under work, makes them, keeps and repeats them, and finds out what is
+// program in development, makes them, keeps and repeats them, and finds out what is
 // wrong. docs/cli.md tells all of it.
 package main
 

@@ -113,7 +113,7 @@ func busSilent(ts *testscript.TestScript, _ bool, _ []string) {
 // targetSecret signs the web hooks that the target of a script accepts.
 const targetSecret = "hidden-secret"
 
-// target starts a program under work at TARGET_URL. It answers 200 to what is signed
+// target starts a program in development at TARGET_URL. It answers 200 to what is signed
 // by the secret in CRISP_SIGNING_SECRET, which is set too, and 401 to anything else; or,
 // at the path /status/N, with a status of N and a text with control characters. What it
 // has accepted is in the file "bodies", a line each; the attempts' headers are in

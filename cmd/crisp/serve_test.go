@@ -15,7 +15,7 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// bot is a program under work: it answers the first visitor who says something, and
+// bot is a program in development: it answers the first visitor who says something, and
 // ends once they have said thanks. It knows of the server what the environment says.
 func bot() {
 	client, err := crisp.New(crisp.PluginToken(os.Getenv("CRISP_IDENTIFIER"), os.Getenv("CRISP_KEY")), crisp.WithBaseURL(os.Getenv("CRISP_BASE_URL")))

@@ -17,7 +17,7 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// target is a program under work, which takes web hooks.
+// target is a program in development, which takes web hooks.
 type target struct {
 	t   *testing.T
 	url string

@@ -24,7 +24,7 @@ the server's heartbeat takes (half a minute, or what --for says).
 
 With --url it delivers web hooks, good ones and such as must be refused: the
 program's handlers run, with a sample of message:send, or of another event if
-that is not wanted. Aim it at a program under work, not at one that serves
+that is not wanted. Aim it at a program in development, not at one that serves
 customers. Whether a repeated delivery runs the handlers twice shows in what
 they do: --effect is a command whose output changes then. Without it, only the
 time that they take can tell.

@@ -31,8 +31,8 @@ func (a *app) listenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "listen",
 		Short: "Show live events, and forward them as signed web hooks",
-		Long: `Show events as they happen, by the RTM API, and forward them to programs under work
-as the web hooks that Crisp would send: signed, attempted again, and those of a
+		Long: `Show events as they happen, by the RTM API, and forward them to programs in
+development as the web hooks that Crisp would send: signed, attempted again, and those of a
 conversation in order.
 
 Events and deliveries are written to stdout. Connections, gaps and losses are told on

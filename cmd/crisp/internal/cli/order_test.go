@@ -20,7 +20,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// program is a program under work, which takes random times and keeps the bodies that
+// program is a program in development, which takes random times and keeps the bodies that
 // it accepts.
 type program struct {
 	*httptest.Server

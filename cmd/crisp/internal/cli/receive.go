@@ -30,8 +30,8 @@ func (a *app) receiveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "receive",
 		Short: "Show real web hooks, and forward them",
-		Long: `Take web hooks from Crisp, show them, and forward them to programs under work: the same
-bytes, signed anew. To be reached by Crisp, the address has to be one of the Internet,
+		Long: `Take web hooks from Crisp, show them, and forward them to programs in development:
+the same bytes, signed anew. To be reached by Crisp, the address has to be one of the Internet,
 such as that of a tunnel.
 
 Requests are answered as the library's Webhook answers them: 200, or 401 if they are not

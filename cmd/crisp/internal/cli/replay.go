@@ -42,7 +42,7 @@ func (a *app) replayCommand() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Send the events of a capture again",
 		Long: `Send the events that crisp listen --capture or crisp receive --capture has kept, again:
-as web hooks to a program under work, or by a crisp serve. - is stdin.
+as web hooks to a program in development, or by a crisp serve. - is stdin.
 
 A conversation's events come in the order in which they are in the capture, several
 conversations side by side (--concurrency 1: all in one order). The bodies are the same,

@@ -14,8 +14,8 @@ func (a *app) secretCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secret",
 		Short: "Make a secret, to sign web hooks with or for a URL",
-		Long: `Make a secret of 256 random bits, in hex. It can sign web hooks for a program under
-work, or be in the URL of a website's web hooks. --out writes it to a new file, which
+		Long: `Make a secret of 256 random bits, in hex. It can sign web hooks for a program in
+development, or be in the URL of a website's web hooks. --out writes it to a new file, which
 only its owner can read; without it, the secret is written to stdout.`,
 		Example: `  crisp secret --out secret.txt`,
 		Args:    cobra.NoArgs,

@@ -46,10 +46,10 @@ func (a *app) serveCommand() *cobra.Command {
 	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run a Crisp on this machine, for programs under work",
+		Short: "Run a Crisp on this machine, for programs in development",
 		Long: `Run a Crisp on this machine: the REST API, the RTM API and web hooks, with
 visitors and operators that do what a scenario or the control API says. A program
-under work needs no account for it, only the environment that is told on stderr.
+in development needs no account for it, only the environment that is on stderr.
 
 What is sent to programs, and what they say, is written to stdout. --ui shows it on a
 page of this machine, on which a visitor and an operator can be played by hand.`,

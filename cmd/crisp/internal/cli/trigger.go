@@ -47,8 +47,8 @@ func (a *app) triggerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trigger [EVENT]",
 		Short: "Send an event that nothing has caused: a sample, changed or not, or any body",
-		Long: `Send an event that nothing has caused to a program under work, as a web hook signed
-with the secret in CRISP_SIGNING_SECRET or --secret-file, or have a crisp serve send it.
+		Long: `Send an event that nothing has caused to a program in development, as a web hook
+signed with the secret in CRISP_SIGNING_SECRET or --secret-file, or have a crisp serve send it.
 
 Without --data it is the sample of the event, of the present time and of the website in
 CRISP_WEBSITE_ID. With --data it is what a file holds, byte for byte: the event's

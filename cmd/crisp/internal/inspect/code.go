@@ -40,7 +40,7 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	return map[string]string{"text": text}, nil
 }
 
-// example is where the program under work is that got an event, or else where one is
+// example is where the program in development is that got an event, or else where one is
 // or may be.
 func (s *Server) example(of *Entry) string {
 	var names []string

@@ -20,7 +20,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/trigger"
 )
 
-// hook is a program under work.
+// hook is a program in development.
 type hook struct {
 	*httptest.Server
 	mu    sync.Mutex // guards what is below

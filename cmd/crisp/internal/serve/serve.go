@@ -1,4 +1,4 @@
-// Package serve runs a Crisp on loopback for programs under work: the server of
+// Package serve runs a Crisp on loopback for programs in development: the server of
 // crisptest, with control over it, and told about as things happen.
 package serve
 
@@ -17,7 +17,7 @@ import (
 )
 
 // What the server accepts unless something else is given. They are the same each time,
-// so that a program under work finds the server again that was restarted, and known
+// so that a program in development finds the server again that was restarted, and known
 // to everybody: they open nothing but what has no worth.
 const (
 	Identifier    = "crisp-serve"

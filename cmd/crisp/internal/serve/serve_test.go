@@ -94,7 +94,7 @@ func TestProgramByWebHooks(t *testing.T) {
 	assert.Equal(t, "Hello!", answer.Message.Text())
 }
 
-// A program under work runs on while the server is started again.
+// A program in development runs on while the server is started again.
 func TestProgramOutlivesTheServer(t *testing.T) {
 	o := options()
 	first := start(t, o)
