@@ -37,7 +37,7 @@ var handlerBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0
 // Middleware is for [crisp.Router.Use]: a span for each event while its handlers run, and the
 // metrics messaging.client.consumed.messages and messaging.process.duration. Use it before all other
 // middleware, so that it sees what that does; behind [crisp.Retry] there is a span for each
-// attempt.
+// attempt. Where a router's handler passes events on to another router, give it to one of the two: each use of it counts.
 //
 // The span is the child of the context's, such as that of [Webhook]. Behind the bridge it has a link to the
 // one in which the event was stored, or is its child ([WithContinuedTraces]). It ends when the

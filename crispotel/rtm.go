@@ -95,8 +95,8 @@ func (t *telemetry) client() []attribute.KeyValue {
 }
 
 // Observe measures what an RTM client is doing ([crisp.RTM.Stats]) whenever metrics are read,
-// until Unregister of what it returns is called. Of several clients, each needs a [WithClientID]. It panics
-// if rtm is nil.
+// until Unregister of what it returns is called: for a client that has ended, before another is observed in its
+// place, as their counters would be added up. Of several clients, each needs a [WithClientID]. It panics if rtm is nil.
 func Observe(rtm *crisp.RTM, opts ...Option) (metric.Registration, error) {
 	if rtm == nil {
 		panic("crispotel: Observe(nil): needs an RTM client")

@@ -3,7 +3,7 @@ package main
 // toldMutants are about what would go wrong in silence.
 var toldMutants = []mutant{
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "warnings go to slog.Default unless a logger is set",
 		in:      "New",
 		old:     "logger:    defaultLogger(),",
@@ -11,7 +11,7 @@ var toldMutants = []mutant{
 		tests:   "TestWarningsOfAnOutage TestNewcomersMistakes",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "the same is told once a minute",
 		in:      "sparing.due",
 		old:     "< warningPause",
@@ -19,7 +19,7 @@ var toldMutants = []mutant{
 		tests:   "TestWarningsOfAnOutage TestHandlerErrorsAreToldSparingly",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "what was left out is counted",
 		in:      "sparing.due",
 		old:     "\t\tlast.suppressed++\n",
@@ -27,7 +27,7 @@ var toldMutants = []mutant{
 		tests:   "TestWarningsOfAnOutage TestHandlerErrorsAreToldSparingly",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "what varies in the report of a web hook makes it no other thing",
 		in:      "WebhookError.thing",
 		old:     "return ErrStale.Error()",
@@ -35,7 +35,7 @@ var toldMutants = []mutant{
 		tests:   "TestRefusedHooksAreToldSparingly",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "a gap that nobody fills or hears of is",
 		in:      "RTM.resume",
 		old:     "\t\tt.warnOfGap(gap)\n",
@@ -43,7 +43,7 @@ var toldMutants = []mutant{
 		tests:   "TestAGapThatNobodyHearsOfIsWarnedOf",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "nothing else is",
 		in:      "RTM.pause",
 		old:     "if tries.attempt == 1 {",
@@ -51,7 +51,7 @@ var toldMutants = []mutant{
 		tests:   "TestAHealthyProgramPrintsNothing",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "an RTM that nobody has run is",
 		in:      "unused.warn",
 		old:     "if !used.Load() {",
@@ -195,7 +195,7 @@ var toldMutants = []mutant{
 		tests:   "TestFilePositionIsOneProgramsOwn",
 	},
 	{
-		promise: "trouble that is told",
+		promise: "trouble is logged",
 		removed: "messages that LimitReplies keeps are",
 		in:      "LimitReplies",
 		old:     "callback(ctx, ev)",
