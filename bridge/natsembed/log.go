@@ -15,8 +15,9 @@ type serverLog struct {
 	failing sync.Once
 	failed  chan struct{} // closed when the server can't write any more
 
-	mu   sync.Mutex // guards last
+	mu   sync.Mutex // guards what follows
 	last string     // the last error
+	over bool       // the server has said that it can't go on
 }
 
 // cantWrite is what the server says of a write that failed, in capitals or not: what it was for takes
@@ -56,6 +57,19 @@ func (l *serverLog) lastError() string {
 func (l *serverLog) Noticef(format string, v ...any) { l.log(slog.LevelInfo, format, v) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.log(slog.LevelWarn, format, v) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.log(slog.LevelError, format, v) }
-func (l *serverLog) Fatalf(format string, v ...any)  { l.log(slog.LevelError, format, v) }
 func (l *serverLog) Debugf(string, ...any)           {}
 func (l *serverLog) Tracef(string, ...any)           {}
+
+// Fatalf notes that the server can't go on: it does not end by itself.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.log(slog.LevelError, format, v)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
+func (l *serverLog) isOver() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}

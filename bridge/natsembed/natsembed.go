@@ -172,8 +172,8 @@ func start(settings *server.Options, said *serverLog) (*server.Server, error) {
 // check returns why a server does not run as it was told to. It takes some settings, such
 // as those that are given where a file was expected, without a word, and goes on with its own.
 func check(s *server.Server, want *server.Options, said *serverLog) error {
-	if !s.ReadyForConnections(startTimeout) {
-		return fmt.Errorf("natsembed: the server did not start within %s%s", startTimeout, said.lastError())
+	if err := awaitStart(s, said); err != nil {
+		return err
 	}
 	is := s.JetStreamConfig()
 	switch {
@@ -185,6 +185,20 @@ func check(s *server.Server, want *server.Options, said *serverLog) error {
 		return fmt.Errorf("natsembed: the server keeps %d bytes at most, although it was told %d", is.MaxStore, want.JetStreamMaxStore)
 	}
 	return nil
+}
+
+// awaitStart returns once a server takes connections, or an error if it can't.
+func awaitStart(s *server.Server, said *serverLog) error {
+	const look = 100 * time.Millisecond
+	for range startTimeout / look {
+		if s.ReadyForConnections(look) {
+			return nil
+		}
+		if said.isOver() {
+			return fmt.Errorf("natsembed: the server can't start%s", said.lastError())
+		}
+	}
+	return fmt.Errorf("natsembed: the server did not start within %s%s", startTimeout, said.lastError())
 }
 
 // Connect makes a connection within the program, which is the caller's to close. Options

@@ -141,6 +141,18 @@ func TestListen(t *testing.T) {
 	conn.Close()
 }
 
+// TestAnAddressInUse: it is said at once, and the folder is free again.
+func TestAnAddressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close() //nolint:errcheck // nothing was done with it
+	dir := t.TempDir()
+	_, err = natsembed.Start(natsembed.Options{Dir: dir, Listen: taken.Addr().String()})
+	require.ErrorContains(t, err, "natsembed: the server can't start: ")
+	require.ErrorContains(t, err, taken.Addr().String())
+	start(t, natsembed.Options{Dir: dir})
+}
+
 // A program that is killed has lost nothing of what the server had acknowledged, and its
 // folder is free.
 func TestKilled(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/config"
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/engine"
 	"github.com/crisp-go/crisp/internal/nearest"
 )
 
@@ -23,7 +25,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Find out whether the bridge would run",
 		Long: `Find out whether the bridge would run: read the configuration, ask Crisp whether
 the token may use the RTM API, and open the engine. It stores no message, but makes
-what the engine lacks, as a run would.`,
+what the engine lacks, as a run would. A log that is there keeps its settings.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
 	}
@@ -106,7 +108,7 @@ func (a *app) checkCrisp(ctx context.Context, c config.Config) (string, error) {
 }
 
 func (a *app) checkEngine(ctx context.Context, c config.Config) (string, error) {
-	e, err := a.open(ctx, c)
+	e, err := engine.Open(ctx, c, slog.Default(), engine.ToCheck)
 	if err != nil {
 		return "", err
 	}

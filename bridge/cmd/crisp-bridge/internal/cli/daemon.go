@@ -22,7 +22,7 @@ func (a *app) daemon(ctx context.Context) (err error) {
 		return coded{fmt.Errorf("http.addr: %w", err), exitFailed}
 	}
 	defer listener.Close() //nolint:errcheck // it is closed already, unless an error is told
-	e, err := engine.Open(ctx, c, slog.Default(), true)
+	e, err := engine.Open(ctx, c, slog.Default(), engine.ToRun)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -130,7 +131,7 @@ func (a *app) withEngine(ctx context.Context, run func(context.Context, engine.E
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, c)
+	e, err := engine.Open(ctx, c, slog.Default(), engine.ToLook)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/url"
 
@@ -45,6 +46,7 @@ func exitCode(err error) int {
 	var c coded
 	var network net.Error
 	var address *url.Error
+	var file *fs.PathError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return exitOK
@@ -52,6 +54,8 @@ func exitCode(err error) int {
 		return c.code
 	case errors.Is(err, crisp.ErrUnauthorized):
 		return exitCredentials
+	case errors.As(err, &file): // the cause of which is like that of networks
+		return exitFailed
 	case errors.Is(err, engine.ErrUnreachable), errors.As(err, &network), errors.As(err, &address):
 		return exitUnreachable
 	default:

@@ -147,11 +147,6 @@ func (a *app) configIn() (config.Config, error) {
 	return c, nil
 }
 
-// open opens the engine of the configuration, which may be in another process.
-func (a *app) open(ctx context.Context, c config.Config) (engine.Engine, error) {
-	return engine.Open(ctx, c, slog.Default(), false)
-}
-
 // closePatience is how long an engine may take to close.
 const closePatience = 10 * time.Second
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 	"github.com/crisp-go/crisp/bridge"
+	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/engine"
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
@@ -80,7 +82,7 @@ func (a *app) tail(ctx context.Context, f tailFlags) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, c)
+	e, err := engine.Open(ctx, c, slog.Default(), engine.ToLook)
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,14 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 			environ: []string{"CRISP_BRIDGE_ENGINE_SERVERS=nats://a:4222", "CRISP_BRIDGE_ENGINE_REPLICAS=3"},
 			want:    []string{`did you mean engine.kind = "nats"?`, "engine.replicas: the embedded engine has one copy of the log"},
 		},
+		"NATS with files that are not there": {
+			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=nats", "CRISP_BRIDGE_ENGINE_SERVERS=a:4222", "CRISP_BRIDGE_ENGINE_CREDS_FILE=/nowhere/creds", "CRISP_BRIDGE_ENGINE_CA_FILE=/"},
+			want:    []string{"engine.creds_file: stat /nowhere/creds: ", "engine.ca_file: / is a folder"},
+		},
+		"NATS with a user who has no password": {
+			environ: []string{"CRISP_BRIDGE_ENGINE_KIND=nats", "CRISP_BRIDGE_ENGINE_SERVERS=a:4222", "CRISP_BRIDGE_ENGINE_USER=me"},
+			want:    []string{"engine.user: the user needs a password: set engine.token_file or CRISP_BRIDGE_ENGINE_TOKEN"},
+		},
 		"an embedded engine for other machines": {
 			environ: []string{"CRISP_BRIDGE_ENGINE_LISTEN=0.0.0.0:4222"},
 			want:    []string{`engine.listen: "0.0.0.0:4222" is no address on this machine`},

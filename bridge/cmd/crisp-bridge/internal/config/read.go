@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -172,6 +173,15 @@ func (c *Config) checkEngine() (problems []error) {
 		if e.Kind == EngineKafka && (e.User == "") != (c.Secrets.EngineToken == "") {
 			wrong("engine.user: Kafka needs both a user and a password (engine.token_file), or neither")
 		}
+		if e.Kind == EngineNATS && e.User != "" && c.Secrets.EngineToken == "" {
+			wrong("engine.user: the user needs a password: set engine.token_file or %s", varEngineToken)
+		}
+		if err := checkFile(e.CredsFile); err != nil {
+			wrong("engine.creds_file: %w", err)
+		}
+		if err := checkFile(e.CAFile); err != nil {
+			wrong("engine.ca_file: %w", err)
+		}
 	default:
 		wrong("engine.kind: %q is none; there are embedded, nats and kafka", e.Kind)
 	}
@@ -194,6 +204,28 @@ func (c *Config) checkEngine() (problems []error) {
 		wrong("engine.prefix: it has up to 64 letters, digits and hyphens, and dots between them")
 	}
 	return problems
+}
+
+// checkFile returns an error if a file that a setting names can't be read. What can be read
+// only once, such as a pipe, it leaves to whoever needs it.
+func checkFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder", path)
+	case !info.Mode().IsRegular():
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func isLoopback(addr string) bool {

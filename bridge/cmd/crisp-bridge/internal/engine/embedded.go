@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/crisp-go/crisp/bridge/cmd/crisp-bridge/internal/config"
 	"github.com/crisp-go/crisp/bridge/natsembed"
@@ -18,34 +21,78 @@ type embedded struct {
 
 // openEmbedded opens the log in a folder, or, if another process has it and listens,
 // connects to that.
-func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, own bool) (Engine, error) {
-	options := natsembed.Options{
-		Dir: c.Engine.Dir, Listen: c.Engine.Listen, Logger: slog.New(quiet{logger.Handler()}),
-		MaxStore: storeFor(c.Engine.MaxBytes),
+func openEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, purpose Purpose) (Engine, error) {
+	if purpose == ToLook {
+		if err := checkFolder(c.Engine.Dir); err != nil {
+			return nil, err
+		}
+	}
+	store := storeFor(c.Engine.MaxBytes)
+	if purpose != ToRun { // the log may have other settings
+		store = anyStore
 	}
 	if c.Engine.MaxBytes == nil {
 		c.Engine.MaxBytes = new(int64(defaultLog))
 	}
-	server, err := natsembed.Start(options)
+	e, err := startEmbedded(ctx, c, logger, purpose, store)
+	if tooSmall := (*jetstream.APIError)(nil); errors.As(err, &tooSmall) && tooSmall.ErrorCode == errNoStorage {
+		if err = shorten(ctx, c, logger); err == nil {
+			e, err = startEmbedded(ctx, c, logger, purpose, store)
+		}
+	}
 	switch {
-	case errors.Is(err, natsembed.ErrInUse) && !own && c.Engine.Listen != "":
+	case errors.Is(err, natsembed.ErrInUse) && purpose != ToRun && c.Engine.Listen != "":
 		c.Engine.Servers = []string{"nats://" + c.Engine.Listen}
-		return openNATS(ctx, c, logger)
-	case errors.Is(err, natsembed.ErrInUse) && !own:
+		return openNATS(ctx, c, logger, purpose)
+	case errors.Is(err, natsembed.ErrInUse) && purpose != ToRun:
 		return nil, fmt.Errorf("%w: set engine.listen, such as to 127.0.0.1:4222, so that commands reach the bridge while it runs", err)
 	case err != nil:
+		return nil, err
+	}
+	if url := e.server.URL(); url != "" {
+		logger.Info("the embedded engine listens", "url", url)
+	}
+	return e, nil
+}
+
+// shorten makes a log smaller that had more than the store is to have now, where there is
+// room for both.
+func shorten(ctx context.Context, c config.Config, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, setUpPatience)
+	defer cancel()
+	e, err := startEmbedded(ctx, c, logger, ToRun, anyStore)
+	if err != nil {
+		return err
+	}
+	return e.Close(ctx)
+}
+
+// checkFolder returns an error if there is no folder of a log: an answer that there are no
+// messages in one that was made just now would be wrong.
+func checkFolder(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("engine.dir: there is no log: %w", err)
+	}
+	return nil
+}
+
+// errNoStorage is the server's code for streams that may have more than the store has.
+const errNoStorage jetstream.ErrorCode = 10047
+
+func startEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, purpose Purpose, store int64) (*embedded, error) {
+	server, err := natsembed.Start(natsembed.Options{
+		Dir: c.Engine.Dir, Listen: c.Engine.Listen, Logger: slog.New(quiet{logger.Handler()}), MaxStore: store,
+	})
+	if err != nil {
 		return nil, err
 	}
 	conn, err := server.Connect()
 	if err != nil {
 		return nil, errors.Join(err, server.Shutdown(ctx))
 	}
-	engine, err := setUpNATS(ctx, conn, c.Engine, logger)
+	engine, err := setUpNATS(ctx, conn, c.Engine, logger, purpose)
 	if err != nil {
 		return nil, errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
-	}
-	if url := server.URL(); url != "" {
-		logger.Info("the embedded engine listens", "url", url)
 	}
 	return &embedded{engine, server}, nil
 }

@@ -15,7 +15,6 @@ import (
 // TestTheLogLeavesRoomForLeases: in a store that is full, no lease can be renewed, and no
 // member of a group can say that it is there.
 func TestTheLogLeavesRoomForLeases(t *testing.T) {
-	const gigabyte = 1 << 30
 	for name, test := range map[string]struct {
 		maxBytes *int64
 		log      int64 // -1 = no limit
@@ -29,7 +28,7 @@ func TestTheLogLeavesRoomForLeases(t *testing.T) {
 			c := config.Default()
 			c.Engine.Dir = t.TempDir()
 			c.Engine.MaxBytes = test.maxBytes
-			opened, err := Open(t.Context(), c, slog.New(slog.DiscardHandler), true)
+			opened, err := Open(t.Context(), c, slog.New(slog.DiscardHandler), ToRun)
 			require.NoError(t, err)
 			e := opened.(*embedded)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

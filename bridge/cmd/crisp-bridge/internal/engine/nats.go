@@ -26,7 +26,7 @@ type natsEngine struct {
 	name string // what the names of streams begin with
 }
 
-func openNATS(ctx context.Context, c config.Config, logger *slog.Logger) (Engine, error) {
+func openNATS(ctx context.Context, c config.Config, logger *slog.Logger, purpose Purpose) (Engine, error) {
 	e := c.Engine
 	var options []nats.Option
 	switch {
@@ -45,11 +45,54 @@ func openNATS(ctx context.Context, c config.Config, logger *slog.Logger) (Engine
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	return setUpNATS(ctx, conn, e, logger)
+	return setUpNATS(ctx, conn, e, logger, purpose)
 }
 
 // setUpNATS makes the engine of a connection, which is closed with it.
-func setUpNATS(ctx context.Context, conn *nats.Conn, c config.Engine, logger *slog.Logger) (*natsEngine, error) {
+func setUpNATS(ctx context.Context, conn *nats.Conn, c config.Engine, logger *slog.Logger, purpose Purpose) (*natsEngine, error) {
+	e, err := newNATS(ctx, conn, c, logger, purpose)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func newNATS(ctx context.Context, conn *nats.Conn, c config.Engine, logger *slog.Logger, purpose Purpose) (*natsEngine, error) {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.ToUpper(strings.ReplaceAll(c.Prefix, ".", "_"))
+	if purpose != ToRun {
+		if c, err = asItIs(ctx, js, name, c, purpose); err != nil {
+			return nil, err
+		}
+	}
+	log, err := natsbridge.New(conn, natsOptions(c, logger)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := setUp(ctx, log.Setup); err != nil {
+		return nil, err
+	}
+	return &natsEngine{log, conn, js, name}, nil
+}
+
+// asItIs leaves out of the settings what would change a log that is there: with another
+// max_age or max_bytes than that of the bridge which runs, its oldest messages would go.
+func asItIs(ctx context.Context, js jetstream.JetStream, name string, c config.Engine, purpose Purpose) (config.Engine, error) {
+	_, err := js.Stream(ctx, name)
+	switch {
+	case !errors.Is(err, jetstream.ErrStreamNotFound): // it is there, or that is not known
+		c.Replicas, c.MaxAge, c.MaxBytes = 0, nil, nil
+	case purpose == ToLook:
+		return c, fmt.Errorf("there is no log with engine.prefix = %q yet: a bridge that runs makes it", c.Prefix)
+	}
+	return c, nil
+}
+
+func natsOptions(c config.Engine, logger *slog.Logger) []natsbridge.Option {
 	options := []natsbridge.Option{natsbridge.WithPrefix(c.Prefix), natsbridge.WithLogger(logger)}
 	if c.Partitions != 0 {
 		options = append(options, natsbridge.WithPartitions(c.Partitions))
@@ -63,20 +106,7 @@ func setUpNATS(ctx context.Context, conn *nats.Conn, c config.Engine, logger *sl
 	if c.MaxBytes != nil {
 		options = append(options, natsbridge.WithMaxBytes(*c.MaxBytes))
 	}
-	log, err := natsbridge.New(conn, options...)
-	if err == nil {
-		err = setUp(ctx, log.Setup)
-	}
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return &natsEngine{log, conn, js, strings.ToUpper(strings.ReplaceAll(c.Prefix, ".", "_"))}, nil
+	return options
 }
 
 // setUpPatience is how long an engine may take to answer at the start.
