@@ -36,8 +36,8 @@ import (
 )
 
 // Connect makes a connection as the bridge wants it, which is the caller's to close: it
-// reconnects forever, and meanwhile what is published fails, rather than being kept for
-// later. The servers are URLs such as "nats://127.0.0.1:4222", with commas in between. The options, such as [nats.UserCredentials], [nats.Nkey],
+// reconnects forever, also to servers that refuse it for a while, and meanwhile what is
+// published fails, rather than being kept for later. The servers are URLs such as "nats://127.0.0.1:4222", with commas in between. The options, such as [nats.UserCredentials], [nats.Nkey],
 // [nats.UserInfo], [nats.Token] and [nats.Secure], come on top.
 //
 // It is an error if no server answers now; [nats.RetryOnFailedConnect] waits for one.
@@ -49,6 +49,7 @@ func Connect(servers string, options ...nats.Option) (*nats.Conn, error) {
 		nats.Name("crisp-bridge"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(),
 	}, options...)...)
 	if err != nil {
 		return nil, connectError(servers, err)

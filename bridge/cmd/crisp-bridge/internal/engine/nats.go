@@ -28,7 +28,9 @@ type natsEngine struct {
 
 func openNATS(ctx context.Context, c config.Config, logger *slog.Logger, purpose Purpose) (Engine, error) {
 	e := c.Engine
-	var options []nats.Option
+	options := []nats.Option{nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+		logger.Warn("the connection to the engine", "error", err)
+	})}
 	switch {
 	case c.Secrets.EngineToken != "" && e.User != "":
 		options = append(options, nats.UserInfo(e.User, c.Secrets.EngineToken))
@@ -42,7 +44,10 @@ func openNATS(ctx context.Context, c config.Config, logger *slog.Logger, purpose
 		options = append(options, nats.RootCAs(e.CAFile))
 	}
 	conn, err := natsbridge.Connect(strings.Join(e.Servers, ","), options...)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // whoever waits no longer does not want to know
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return setUpNATS(ctx, conn, e, logger, purpose)
