@@ -159,13 +159,8 @@ func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.
 			yield(bridge.Message{}, fmt.Errorf("reading the log: %w", err))
 			return
 		}
-		defer messages.Stop()
-		for {
-			msg, err := messages.Next(jetstream.NextContext(ctx))
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err != nil:
+		for msg, err := range received(ctx, messages) {
+			if err != nil {
 				yield(bridge.Message{}, fmt.Errorf("reading the log: %w", err))
 				return
 			}
@@ -177,6 +172,40 @@ func (e *natsEngine) Read(ctx context.Context, from time.Time) iter.Seq2[bridge.
 				leaveOut(err)
 			} else if !yield(m, nil) {
 				return
+			}
+		}
+	}
+}
+
+// received returns what comes until ctx ends. While no server answers, the client waits for
+// one without looking whether ctx has ended.
+func received(ctx context.Context, messages jetstream.MessagesContext) iter.Seq2[jetstream.Msg, error] {
+	type next struct {
+		msg jetstream.Msg
+		err error
+	}
+	return func(yield func(jetstream.Msg, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		all := make(chan next)
+		go func() {
+			defer messages.Stop()
+			for ctx.Err() == nil {
+				msg, err := messages.Next(jetstream.NextContext(ctx))
+				select {
+				case all <- next{msg, err}:
+				case <-ctx.Done():
+				}
+			}
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case n := <-all:
+				if ctx.Err() != nil || !yield(n.msg, n.err) {
+					return
+				}
 			}
 		}
 	}
