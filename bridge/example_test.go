@@ -2,9 +2,11 @@ package bridge_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/crisp-go/crisp"
@@ -126,4 +128,52 @@ func ExampleWithAttempts() {
 		fmt.Printf("%s after %d attempts: %s\n", letter.Message.Type, letter.Attempts, letter.Error)
 	}
 	// Output: message:send after 2 attempts: crisp: a handler of message:send failed: no database
+}
+
+// A message whose handlers end the process, such as by taking all of its memory, comes
+// again with each start, and the log knows of no attempt. Whoever has seen in the
+// program's own log which one was begun and never ended has it buried by its ID.
+func ExampleMessageOf() {
+	aside := []string{"crash"} // in a program, from its configuration
+	log := bridgetest.NewLog()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	router := crisp.NewRouter(crisp.WithErrorHandler(func(context.Context, error) {}))
+	router.Use(func(next crisp.Handler) crisp.Handler {
+		return func(ctx context.Context, ev crisp.Event) error {
+			m, _ := bridge.MessageOf(ctx)
+			if slices.Contains(aside, m.ID) {
+				return errors.New("put aside, as it ends the process")
+			}
+			fmt.Println("begun:", m.ID)
+			defer fmt.Println("ended:", m.ID)
+			return next(ctx, ev)
+		}
+	})
+	crisp.On(router, func(_ context.Context, ev *crisp.MessageSend) error {
+		if ev.Text() == "crash" {
+			os.Exit(1)
+		}
+		cancel()
+		return nil
+	})
+	for _, text := range []string{"crash", "hello"} {
+		m := bridge.Message{ID: text, Type: "message:send", SessionID: "session_1", Data: []byte(`{"session_id":"session_1","type":"text","content":"` + text + `"}`)}
+		if err := log.Publisher().Publish(ctx, m); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	err := bridge.Consume(ctx, log.Consumer("bot"), router, bridge.WithAttempts(1), bridge.WithErrorHandler(func(context.Context, error) {}))
+	if err != nil {
+		fmt.Println(err)
+	}
+	for _, letter := range log.DeadLetters("bot") {
+		fmt.Println("buried:", letter.Message.ID)
+	}
+	// Output:
+	// begun: hello
+	// ended: hello
+	// buried: crash
 }
