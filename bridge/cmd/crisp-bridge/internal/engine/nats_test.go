@@ -51,8 +51,8 @@ func TestAnEndWhileNoServerAnswers(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			for range received(ctx, s) {
-				assert.Fail(t, "nothing has come")
+			for _, err := range received(ctx, s) {
+				assert.Fail(t, "nothing has come", err)
 			}
 		}()
 		<-s.asked
