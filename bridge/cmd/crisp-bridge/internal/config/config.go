@@ -167,11 +167,13 @@ type Duration time.Duration
 
 var _ encoding.TextUnmarshaler = (*Duration)(nil)
 
+const noDuration = "is no duration such as 90s or 1h30m"
+
 // UnmarshalText reads a text such as 1m30s.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is no duration such as 90s or 1h30m", text)
+		return fmt.Errorf("%q "+noDuration, text)
 	}
 	*d = Duration(parsed)
 	return nil

@@ -124,6 +124,18 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 			file: "[crisp]\nidentifier = 'x'\nkey = 'hidden-key'\n",
 			want: []string{":3: crisp.key is not known: secrets are not kept in this file; use crisp.key_file or CRISP_KEY"},
 		},
+		"a secret in the file without quotes": {
+			file: "[crisp]\nkey = hidden\n",
+			want: []string{":2: crisp.key: it is no value: texts have quotes"},
+		},
+		"a secret in the file that begins with digits": {
+			file: "[crisp]\nkey = 0123hidden\n",
+			want: []string{":2: crisp.key: Invalid integer …"},
+		},
+		"a secret in the file that is a number": {
+			file: "[crisp]\nidentifier = 99999999999999999999\n",
+			want: []string{":2: crisp.identifier: … is out of range"},
+		},
 		"a password in an address": {
 			file: "[engine]\nkind = 'nats'\nservers = ['nats://me:hidden-key@a:4222']\n",
 			want: []string{"engine.servers has a password in it: use engine.token_file or engine.creds_file, or the variable CRISP_BRIDGE_ENGINE_SERVERS"},

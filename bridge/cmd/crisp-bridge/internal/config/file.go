@@ -50,11 +50,21 @@ func (c *Config) readFile(path string) error {
 // mismatch is what the error is like for a value of another type than it should have.
 var mismatch = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]*)"\): (.*)$`)
 
-// explain says what is wrong with a file, and quotes no value of it.
+// ofValue is what a message may have of a value: a key that was written without quotes, for
+// example.
+var ofValue = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\d{8,}`)
+
+// explain says what is wrong with a file, and quotes no value of it but durations.
 func explain(err toml.ParseError) string {
 	text := strings.TrimPrefix(err.Error(), "toml: ")
 	if err.Message != "" {
 		text = err.Message
+	}
+	switch {
+	case strings.HasPrefix(text, "expected value but found"):
+		text = "it is no value: texts have quotes"
+	case !strings.Contains(text, noDuration):
+		text = ofValue.ReplaceAllString(text, "…")
 	}
 	if err.LastKey != "" {
 		text = err.LastKey + ": " + text
