@@ -94,7 +94,31 @@ func startEmbedded(ctx context.Context, c config.Config, logger *slog.Logger, pu
 	if err != nil {
 		return nil, errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
 	}
-	return &embedded{engine, server}, nil
+	e := &embedded{engine, server}
+	if purpose == ToRun {
+		if err := limitLetters(ctx, e.js, e.name, lettersFor(*c.Engine.MaxBytes)); err != nil {
+			return nil, errors.Join(err, e.Close(ctx))
+		}
+	}
+	return e, nil
+}
+
+// limitLetters has the dead letters leave room for leases: when there are more of them, what
+// can't be handled waits, and nothing else does.
+func limitLetters(ctx context.Context, js jetstream.JetStream, name string, most int64) error {
+	letters, err := js.Stream(ctx, name+"_DLQ")
+	if err != nil {
+		return fmt.Errorf("the dead letters: %w", err)
+	}
+	settings := letters.CachedInfo().Config
+	if settings.MaxBytes == most && settings.Discard == jetstream.DiscardNew {
+		return nil
+	}
+	settings.MaxBytes, settings.Discard = most, jetstream.DiscardNew
+	if _, err := js.UpdateStream(ctx, settings); err != nil {
+		return fmt.Errorf("limiting the dead letters: %w", err)
+	}
+	return nil
 }
 
 const (
@@ -115,6 +139,16 @@ func storeFor(maxBytes *int64) int64 {
 		return anyStore
 	}
 	return max(*maxBytes, defaultLog) / 9 * 10
+}
+
+// lettersFor is how many bytes the dead letters beside a log of so many may have: half of what
+// the log leaves of the store. -1 = no limit.
+func lettersFor(maxBytes int64) int64 {
+	store := storeFor(&maxBytes)
+	if store == anyStore {
+		return -1
+	}
+	return (store - maxBytes) / 2
 }
 
 // Failed is closed when the server can't write to its folder.

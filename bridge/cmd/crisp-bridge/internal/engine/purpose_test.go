@@ -103,6 +103,7 @@ func TestTheLogCanBeMadeSmaller(t *testing.T) {
 	} {
 		e := open(t, inFolder(dir, test.told), ToRun)
 		assert.Equal(t, test.want, settingsOf(t, e).MaxBytes)
+		assert.Equal(t, lettersFor(test.want), lettersOf(t, e).MaxBytes)
 		closeNow(t, e)
 	}
 }
