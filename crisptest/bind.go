@@ -60,7 +60,7 @@ func (s *Server) bind(from *liveSession, kind string, argument json.RawMessage) 
 		Refused:   refused,
 		Time:      time.Now(),
 	}
-	s.binds.add(requested)
+	s.binds.add(&requested, 0)
 	s.note(Entry{Bind: &requested})
 	if refused {
 		return
@@ -109,5 +109,5 @@ func without(a, b []string) []string {
 func (s *Server) Binds() []Bind {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.binds.all()
+	return all(&s.binds)
 }

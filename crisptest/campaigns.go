@@ -29,7 +29,7 @@ func (d Dispatch) String() string {
 func (s *Server) Dispatches() []Dispatch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.dispatches.all()
+	return all(&s.dispatches)
 }
 
 // WaitDispatch waits for one of [Server.Dispatches] that matches and returns it. It
@@ -61,22 +61,22 @@ func (s *Server) ReactToCampaign(websiteID, campaignID, recipient, reaction stri
 		panic(fmt.Sprintf("crisptest: ReactToCampaign: %q to campaign %q, which has to be dispatched", reaction, campaignID))
 	}
 	now := s.now().UnixMilli()
-	run.reactions.add(document{
+	run.reactions.add(&document{
 		"type":       reaction,
 		"profile":    recipientForm(recipient),
 		"data":       document{},
 		"created_at": now,
 		"updated_at": now,
-	})
+	}, 0)
 	run.counts[reaction]++
 }
 
 // campaignRun is how a campaign does that was dispatched. Server.mu guards it.
 type campaignRun struct {
 	recipients []string
-	reactions  record[document] // as REST lists them
-	counts     map[string]int   // of the reactions, by their kind
-	leg        int              // how often it was started; what advances it ends with the leg
+	reactions  record[*document] // as REST lists them
+	counts     map[string]int    // of the reactions, by their kind
+	leg        int               // how often it was started; what advances it ends with the leg
 }
 
 // campaignStep is the progress that a campaign makes at a time, in percent.
@@ -116,13 +116,13 @@ func (w *site) dispatch(campaign document) {
 	s, id := w.server, campaign.text("campaign_id")
 	run := &campaignRun{
 		recipients: recipientsOf(campaign),
-		reactions:  newRecord[document](s.history),
+		reactions:  newRecord[*document](s.history),
 		counts:     make(map[string]int),
 	}
 	w.runs.Put(id, run)
 	campaign["dispatched"], campaign["dispatched_at"] = true, s.now().UnixMilli()
 	campaign["targets"] = len(run.recipients)
-	s.dispatches.add(Dispatch{
+	s.dispatches.add(&Dispatch{
 		Time:       s.now(),
 		WebsiteID:  w.id,
 		CampaignID: id,
@@ -130,7 +130,7 @@ func (w *site) dispatch(campaign document) {
 		Name:       campaign.text("name"),
 		Message:    campaign.text("message"),
 		Recipients: recipientsOf(campaign),
-	})
+	}, len(campaign.text("message")))
 	w.emit("campaign:dispatched", map[string]any{"campaign_id": id})
 	w.setRunning(campaign, run, true)
 }

@@ -44,6 +44,11 @@ func (m Message) Text() string {
 	return text
 }
 
+// weight is how many bytes it takes beside what every message has.
+func (m *Message) weight() int {
+	return len(m.Content) + len(m.User) + len(m.References) + len(m.Properties) + len(m.Source)
+}
+
 // String describes the message with its content, for failure messages.
 func (m Message) String() string {
 	return fmt.Sprintf("%s from %s in %s: %s", m.Type, m.From, m.SessionID, m.Content)
@@ -126,7 +131,7 @@ func (s *Server) Conversation(websiteID, sessionID string) (Conversation, bool) 
 func (s *Server) Sent() []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.model.sent.all()
+	return all(&s.model.sent)
 }
 
 // findConversation returns nil if there is no such conversation; s.mu is held.
@@ -239,7 +244,7 @@ func (c *liveConversation) addMessage(m Message) Message {
 	}
 	c.latestTime = max(c.latestTime, m.Timestamp)
 	c.Messages = append(c.Messages, m)
-	s.model.remember(c, m.Fingerprint)
+	s.model.remember(c, m)
 	c.stopComposing(m.From)
 	c.touch()
 	if sent := time.UnixMilli(m.Timestamp); !dated && sent.After(c.Updated) {

@@ -60,10 +60,10 @@ type hook struct {
 	attempt  int
 	limit    int
 	event    string
-	payload  []byte
+	body     []byte // nobody may change it: attempts share it, and so do subscribers
 }
 
-func newPluginHook(secret string, at time.Time, event string, payload []byte) *hook {
+func newPluginHook(secret string, at time.Time, event string) *hook {
 	return &hook{
 		secret:   secret,
 		origin:   originPlugin,
@@ -72,7 +72,6 @@ func newPluginHook(secret string, at time.Time, event string, payload []byte) *h
 		attempt:  1,
 		limit:    defaultHookAttempts,
 		event:    event,
-		payload:  payload,
 	}
 }
 
@@ -83,31 +82,38 @@ func newPluginHook(secret string, at time.Time, event string, payload []byte) *h
 //
 // To send it with an HTTP client, set its URL.
 func NewHookRequest(secret string, ev crisp.Event, opts ...HookOption) *http.Request {
-	h := newPluginHook(secret, time.Now(), ev.EventName(), mustJSON(ev))
-	for _, opt := range opts {
-		opt(h)
-	}
-	r, err := h.request(context.Background(), "http://127.0.0.1/", h.body())
+	h := hookOf(secret, time.Now(), ev, opts)
+	r, err := h.request(context.Background(), "http://127.0.0.1/")
 	if err != nil {
 		panic("crisptest: NewHookRequest: " + err.Error()) // no argument can cause this
 	}
 	return r
 }
 
-// body returns the envelope, whose timestamp is in milliseconds.
-func (h *hook) body() []byte {
+// hookOf makes a hook of an event, as options say.
+func hookOf(secret string, at time.Time, ev crisp.Event, opts []HookOption) *hook {
+	h := newPluginHook(secret, at, ev.EventName())
+	for _, opt := range opts {
+		opt(h)
+	}
+	h.body = hookBody(h.event, mustJSON(ev), h.happened)
+	return h
+}
+
+// hookBody returns the envelope, whose timestamp is in milliseconds.
+func hookBody(event string, payload []byte, happened time.Time) []byte {
 	var of scope
-	of.read(h.payload)
+	of.read(payload)
 	return mustJSON(struct {
 		WebsiteID string          `json:"website_id"`
 		Event     string          `json:"event"`
 		Data      json.RawMessage `json:"data"`
 		Timestamp int64           `json:"timestamp"`
-	}{of.WebsiteID, h.event, h.payload, h.happened.UnixMilli()})
+	}{of.WebsiteID, event, payload, happened.UnixMilli()})
 }
 
-func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func (h *hook) request(ctx context.Context, url string) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(h.body))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +125,7 @@ func (h *hook) request(ctx context.Context, url string, body []byte) (*http.Requ
 	r.Header.Set("X-Delivery-Attempt-Count", strconv.Itoa(h.attempt))
 	r.Header.Set("X-Delivery-Attempt-Limit", strconv.Itoa(h.limit))
 	if h.secret != "" {
-		r.Header.Set("X-Crisp-Signature", sign(h.secret, timestamp, body))
+		r.Header.Set("X-Crisp-Signature", sign(h.secret, timestamp, h.body))
 	}
 	return r, nil
 }
@@ -138,10 +144,7 @@ func sign(secret, timestamp string, body []byte) string {
 // has been read already and need not be closed. The error is that of the HTTP
 // client.
 func (s *Server) PostHook(ctx context.Context, url string, ev crisp.Event, opts ...HookOption) (*http.Response, error) {
-	h := newPluginHook(s.signingSecret, s.clock(), ev.EventName(), mustJSON(ev))
-	for _, opt := range opts {
-		opt(h)
-	}
+	h := hookOf(s.signingSecret, s.clock(), ev, opts)
 	answer, d := s.deliver(ctx, url, h)
 	return answer, d.Err
 }
@@ -159,7 +162,7 @@ type Delivery struct {
 	Attempt int           // number of the attempt, from 1
 	Limit   int           // how many attempts are made at most
 	Header  http.Header   // of the request
-	Body    []byte        // of the request
+	Body    []byte        // of the request; must not be changed
 	Status  int           // HTTP status of the answer; 0 if there was none
 	Answer  []byte        // body of the answer
 	Err     error         // why there was no answer
@@ -170,6 +173,9 @@ type Delivery struct {
 // Delivered reports whether the answer had a 2xx status, so that no further
 // attempt is made.
 func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status < 300 }
+
+// weight is how many bytes its bodies take.
+func (d *Delivery) weight() int { return len(d.Body) + len(d.Answer) }
 
 // String describes the event and the answer, for failure messages.
 func (d Delivery) String() string {
@@ -185,18 +191,18 @@ func (d Delivery) String() string {
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.deliveries.all()
+	return all(&s.deliveries)
 }
 
 // deliver sends a hook and records the outcome.
 func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Response, Delivery) {
-	d := Delivery{URL: url, Event: h.event, Attempt: h.attempt, Limit: h.limit, Body: h.body(), Time: time.Now()}
+	d := Delivery{URL: url, Event: h.event, Attempt: h.attempt, Limit: h.limit, Body: h.body, Time: time.Now()}
 	answer, err := s.post(ctx, &d, h)
 	d.Err, d.Took = err, time.Since(d.Time)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.deliveries.add(d)
+	s.deliveries.add(&d, d.weight())
 	s.note(Entry{Delivery: &d})
 	s.changes.announce()
 	return answer, d
@@ -204,7 +210,7 @@ func (s *Server) deliver(ctx context.Context, url string, h *hook) (*http.Respon
 
 // post sends a hook and reads the whole answer, so that nobody has to close it.
 func (s *Server) post(ctx context.Context, d *Delivery, h *hook) (*http.Response, error) {
-	r, err := h.request(ctx, d.URL, d.Body)
+	r, err := h.request(ctx, d.URL)
 	if err != nil {
 		return nil, err
 	}

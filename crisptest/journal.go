@@ -41,12 +41,12 @@ func WithJournal(n int) Option {
 
 // journal is the record of everything, in one order. Server.mu guards it.
 type journal struct {
-	kept record[Entry]
+	kept record[*Entry]
 	on   bool
 }
 
 func newJournal(limit int) journal {
-	return journal{kept: newRecord[Entry](max(limit, 1)), on: limit > 0}
+	return journal{kept: newRecord[*Entry](max(limit, 1)), on: limit > 0}
 }
 
 // note adds an entry to the journal, if there is one; s.mu is held.
@@ -56,8 +56,23 @@ func (s *Server) note(entry Entry) {
 	}
 	entry.Number = s.journal.kept.next + 1
 	entry.Time = time.Now()
-	s.journal.kept.add(entry)
+	s.journal.kept.add(&entry, entry.weight())
 	s.changes.announce()
+}
+
+// weight is how many bytes the bodies of an entry take.
+func (e *Entry) weight() int {
+	switch {
+	case e.Event != nil:
+		return len(e.Event.Payload)
+	case e.Message != nil:
+		return e.Message.weight()
+	case e.Request != nil:
+		return len(e.Request.Body)
+	case e.Delivery != nil:
+		return e.Delivery.weight()
+	}
+	return 0
 }
 
 // Journal returns the entries of the journal with numbers above one, in order,

@@ -11,7 +11,8 @@ import (
 type model struct {
 	conversations   *fifo.Map[conversationKey, *liveConversation] // the latest to change is the newest
 	messages        *fifo.Map[int, *messageKey]                   // of all conversations, by number
-	sent            record[Message]                               // over REST
+	weights         weights                                       // of messages
+	sent            record[*Message]                              // over REST
 	limit           int                                           // of messages
 	lastFingerprint int64
 	lastOriginal    int
@@ -34,19 +35,30 @@ func newModel(history int) model {
 	return model{
 		conversations: fifo.New[conversationKey, *liveConversation](history),
 		messages:      fifo.New[int, *messageKey](history),
-		sent:          newRecord[Message](history),
+		weights:       weights{most: mostBytes(history)},
+		sent:          newRecord[*Message](history),
 		limit:         history,
 	}
 }
 
 // remember counts a message that was added, and forgets the oldest if there are
-// too many.
-func (m *model) remember(in *liveConversation, fingerprint int64) {
-	if _, oldest, _ := m.messages.Oldest(); m.messages.Len() == m.limit {
-		oldest.in.forgetMessage(oldest.fingerprint)
+// too many, or they take too much.
+func (m *model) remember(in *liveConversation, message Message) {
+	if m.messages.Len() == m.limit {
+		m.forgetOldest()
 	}
 	m.added++
-	m.messages.Put(m.added, &messageKey{in, fingerprint})
+	m.messages.Put(m.added, &messageKey{in, message.Fingerprint})
+	for beyond := m.weights.add(message.weight(), m.messages.Len()); beyond > 0; beyond-- {
+		m.forgetOldest()
+	}
+}
+
+// forgetOldest forgets the message that was added first.
+func (m *model) forgetOldest() {
+	_, oldest, _ := m.messages.Oldest()
+	m.messages.DeleteOldest()
+	oldest.in.forgetMessage(oldest.fingerprint)
 }
 
 // forgetMessage removes a message without a word, if it is still there.

@@ -2,6 +2,7 @@ package crisptest
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/crisp-go/crisp/internal/fifo"
 )
@@ -22,7 +23,9 @@ const defaultHistory = 10_000
 //   - the web hooks that wait until one URL has taken those before them.
 //
 // What is older is forgotten. A method that waits for something may miss it if
-// more than n follow at once.
+// more than n follow at once. Large bodies push out older ones before there are n:
+// those of one list, those of all messages, and those of the web hooks that wait for
+// one URL, take at most 4 KiB times n each, or 4 MiB if that is more.
 func WithHistory(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -33,40 +36,69 @@ func WithHistory(n int) Option {
 	}
 }
 
-// record is a list of the latest of what has happened.
-type record[T any] struct {
-	latest *fifo.Map[int, *T] // by number
-	next   int                // number of what happens next
+// mostBytes is how many bytes of bodies a history of n may hold: only large ones push
+// out others before there are n.
+func mostBytes(n int) int { return min(max(n, 1<<10), math.MaxInt>>12) << 12 }
+
+// record is a list of the latest of what has happened, by pointers to it: whatever
+// these are, it is compiled once.
+type record[P any] struct {
+	latest  *fifo.Map[int, P] // by number
+	next    int               // number of what happens next
+	weights weights           // of the latest
 }
 
-func newRecord[T any](limit int) record[T] {
-	return record[T]{latest: fifo.New[int, *T](limit)}
+func newRecord[P any](limit int) record[P] {
+	return record[P]{latest: fifo.New[int, P](limit), weights: weights{most: mostBytes(limit)}}
 }
 
-// add appends to the list, and returns the number by which get finds it.
-func (r *record[T]) add(v T) (number int) {
+// add appends to the list what has bodies of so many bytes, and returns the number by
+// which get finds it. What is older goes if there is too much.
+func (r *record[P]) add(p P, bytes int) (number int) {
 	number = r.next
-	r.latest.Put(number, &v)
+	r.latest.Put(number, p)
 	r.next++
+	for beyond := r.weights.add(bytes, r.latest.Len()); beyond > 0; beyond-- {
+		r.latest.DeleteOldest()
+	}
 	return number
 }
 
 // get returns nil for what is forgotten.
-func (r *record[T]) get(number int) *T {
-	v, _ := r.latest.Get(number)
-	return v
+func (r *record[P]) get(number int) P {
+	p, _ := r.latest.Get(number)
+	return p
 }
 
-// all returns a copy, oldest first; nil if there is nothing.
-func (r *record[T]) all() []T {
+// all returns a copy of a record, oldest first; nil if there is nothing.
+func all[T any](r *record[*T]) []T {
 	if r.latest.Len() == 0 {
 		return nil
 	}
 	list := make([]T, r.latest.Len())
 	i := len(list)
-	for _, v := range r.latest.All() {
+	for _, p := range r.latest.All() {
 		i--
-		list[i] = *v
+		list[i] = *p
 	}
 	return list
+}
+
+// weights are how many bytes the bodies of what is remembered take, oldest first.
+type weights struct {
+	each  []int
+	total int
+	most  int
+}
+
+// add adds the weight of the newest of n, forgets those of what is not among them any
+// more, and returns how many of these are to go, too: never the newest.
+func (w *weights) add(bytes, n int) (beyond int) {
+	w.each = append(w.each, bytes)
+	w.total += bytes
+	for len(w.each) > n || w.total > w.most && len(w.each) > 1 {
+		w.total -= w.each[0]
+		w.each = w.each[1:]
+	}
+	return n - len(w.each)
 }

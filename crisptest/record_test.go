@@ -3,8 +3,10 @@ package crisptest_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +108,49 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
+// Few large bodies are forgotten, too: what is remembered of each is 4 MiB at most.
+func TestHistoryIsBoundedInBytes(t *testing.T) {
+	const large, rounds = 1 << 20, 4
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		size := heap()
+		refused := srv.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusTeapot)
+		}))
+		srv.AddPluginHook(refused, "message:send")
+		srv.AddPluginHook(refused, "message:send")
+		v := srv.Visitor()
+		path := "website/" + v.WebsiteID + "/conversation/" + v.SessionID + "/message"
+		text := strings.Repeat("?", large)
+		for i := range rounds {
+			v.Say(fmt.Sprint(i, text))
+			require.Equal(t, http.StatusAccepted, call(t, srv, srv.Token(), http.MethodPost, path,
+				message(t, fmt.Sprintf(`"content":"%d%s"`, i, text))).Status)
+			<-time.After(time.Second) // in which web hooks are delivered
+		}
+		const most = 4<<20/large - 1 // each is a bit larger than that
+		messages, sent, requests, deliveries, journal := v.Conversation().Messages, srv.Sent(), srv.Requests(), srv.Deliveries(), srv.Journal(0)
+		assert.Len(t, messages, most)
+		assert.Len(t, sent, most)
+		assert.Len(t, requests, most)
+		assert.Len(t, deliveries, most)
+		assert.Len(t, journal, most)
+		assert.Equal(t, sent[most-1].Fingerprint, messages[most-1].Fingerprint, "the latest is among them")
+		assert.Equal(t, http.StatusAccepted, requests[most-1].Status)
+		assert.Equal(t, 2, deliveries[most-1].Attempt)
+		for i, entry := range journal {
+			require.Equal(t, journal[0].Number+i, entry.Number, "without holes")
+		}
+		assert.Less(t, heap()-size, uint64(15<<20), "bytes that are remembered")
+
+		srv.Reset()
+		v = srv.Visitor()
+		v.Say("small")
+		v.Say(strings.Repeat("?", 5<<20))
+		assert.Len(t, v.Conversation().Messages, 1, "the newest is never too large")
+	}, crisptest.WithHistory(1000), crisptest.WithJournal(1000), crisptest.WithHookRetries(2, 100*time.Millisecond))
+}
+
 // A conversation that has once had many messages doesn't take their place forever.
 func TestForgottenMessagesTakeNoPlace(t *testing.T) {
 	const most = 1000
@@ -137,6 +182,29 @@ func TestHooksThatWaitAreBounded(t *testing.T) {
 		close(release)
 		assert.Equal(t, []string{"0", "98", "99", "100"}, append([]string{"0"}, eventNames(srv)...))
 	}, crisptest.WithHistory(3))
+}
+
+func TestLargeHooksThatWaitAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, srv *crisptest.Server) {
+		release := make(chan struct{})
+		delivered := 0
+		srv.AddPluginHook(srv.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-release
+			delivered++
+		})))
+		srv.EmitRaw("first", []byte(`{}`))
+		synctest.Wait() // it is being delivered
+		text := strings.Repeat("?", 1<<20)
+		for i := range 6 {
+			srv.EmitRaw(fmt.Sprint(i), []byte(`"`+text+`"`))
+		}
+		close(release)
+		synctest.Wait()
+		assert.Equal(t, 1+3, delivered)
+		names := eventNames(srv)
+		assert.Equal(t, "5", names[len(names)-1])
+	}, crisptest.WithHistory(1000))
 }
 
 // A request that is answered when it is forgotten already has nowhere to put the

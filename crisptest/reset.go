@@ -26,14 +26,14 @@ func (s *Server) Reset() {
 	s.faults = faults{}
 	s.rate.spanEnds, s.rate.inSpan, s.rate.inAll = time.Time{}, 0, 0
 	for _, sub := range s.subscribers {
-		sub.queue, sub.held = nil, nil
+		sub.forget()
 		sub.duplicate, sub.reorder = 0, 0
 	}
 	s.changes.announce()
 }
 
 // forget empties the list. What comes next has the next number.
-func (r *record[T]) forget() {
+func (r *record[P]) forget() {
 	for r.latest.Len() > 0 {
 		r.latest.DeleteOldest()
 	}

@@ -50,7 +50,7 @@ const maxBody = 10 << 20
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests.all()
+	return all(&s.requests)
 }
 
 // serveREST records a request and answers it.
@@ -86,7 +86,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 func (s *Server) recordRequest(r *http.Request, body []byte, noRoute bool) (number int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.requests.add(Request{
+	return s.requests.add(&Request{
 		Time:   time.Now(),
 		Method: r.Method,
 		Path:   strings.TrimPrefix(r.URL.EscapedPath(), restBase),
@@ -95,7 +95,7 @@ func (s *Server) recordRequest(r *http.Request, body []byte, noRoute bool) (numb
 		Body:   body,
 
 		NoRoute: noRoute,
-	})
+	}, len(body))
 }
 
 func (s *Server) recordStatus(number, status int) {

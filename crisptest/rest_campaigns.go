@@ -199,7 +199,7 @@ func listCampaignStatistics(call restCall, w *site, d document) restReply {
 	}
 	var list []document
 	if run, dispatched := w.runs.Get(d.text("campaign_id")); dispatched {
-		for _, one := range run.reactions.all() {
+		for _, one := range all(&run.reactions) {
 			if one.text("type") == action {
 				list = append(list, one)
 			}

@@ -166,7 +166,7 @@ func (s *Server) postMessage(call restCall, c *liveConversation) restReply {
 		Translated:  body.Translated,
 		Automated:   body.Automated,
 	})
-	s.model.sent.add(m)
+	s.model.sent.add(&m, m.weight())
 	s.note(Entry{Message: &m})
 	return reply(http.StatusAccepted, "dispatched", map[string]any{"fingerprint": m.Fingerprint})
 }

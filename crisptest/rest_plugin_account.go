@@ -105,7 +105,7 @@ func (s *Server) listSubscriptions(call restCall) restReply {
 }
 
 func (s *Server) listUsage(call restCall) restReply {
-	return success("listed", orEmpty(s.site(call.PathValue("website")).usage.all()))
+	return success("listed", orEmpty(all(&s.site(call.PathValue("website")).usage)))
 }
 
 func (s *Server) postUsage(call restCall) restReply {
@@ -113,7 +113,8 @@ func (s *Server) postUsage(call restCall) restReply {
 	if !call.decode(usageShape, &body) {
 		return invalid
 	}
-	s.site(call.PathValue("website")).usage.add(body.excerpt("name", "units", "price"))
+	used := body.excerpt("name", "units", "price")
+	s.site(call.PathValue("website")).usage.add(&used, 0)
 	return reply(http.StatusCreated, "added", struct{}{})
 }
 

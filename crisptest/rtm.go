@@ -107,7 +107,7 @@ func (s *Server) endWhere(why string, match func(*liveSession) bool) {
 		session.authTimeout.Stop()
 		over := session.snapshot()
 		over.Ended = why
-		s.past.add(over)
+		s.past.add(&over, 0)
 		s.note(Entry{Session: &over})
 		return true
 	})
@@ -287,5 +287,5 @@ func (s *Server) Sessions() []Session {
 func (s *Server) PastSessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.past.all()
+	return all(&s.past)
 }

@@ -55,14 +55,14 @@ type Server struct {
 	rtm         *httpServer // where the RTM API is now
 	engines     map[*engine]struct{}
 	sessions    []*liveSession // the open ones, oldest first
-	past        record[Session]
-	binds       record[Bind]
-	requests    record[Request]
-	deliveries  record[Delivery]
-	handled     record[Handled]
+	past        record[*Session]
+	binds       record[*Bind]
+	requests    record[*Request]
+	deliveries  record[*Delivery]
+	handled     record[*Handled]
 	subscribers []*Subscriber
 	sites       *fifo.Map[string, *site] // the latest that were used
-	dispatches  record[Dispatch]
+	dispatches  record[*Dispatch]
 	people      people
 	model       model
 	plugin      plugin
@@ -121,14 +121,14 @@ func Start(opts ...Option) (*Server, error) {
 		tiers:      tiersByEvent(),
 		rtmOnly:    rtmOnlyEvents(),
 		engines:    make(map[*engine]struct{}),
-		past:       newRecord[Session](c.history),
-		binds:      newRecord[Bind](c.history),
-		requests:   newRecord[Request](c.history),
-		deliveries: newRecord[Delivery](c.history),
-		handled:    newRecord[Handled](c.history),
+		past:       newRecord[*Session](c.history),
+		binds:      newRecord[*Bind](c.history),
+		requests:   newRecord[*Request](c.history),
+		deliveries: newRecord[*Delivery](c.history),
+		handled:    newRecord[*Handled](c.history),
 		people:     newPeople(c.history),
 		sites:      newSites(c.history),
-		dispatches: newRecord[Dispatch](c.history),
+		dispatches: newRecord[*Dispatch](c.history),
 		model:      newModel(c.history),
 		journal:    newJournal(c.journal),
 		plugin:     newPlugin(c.websites, c.history),

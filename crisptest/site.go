@@ -21,7 +21,7 @@ type site struct {
 	runs      *fifo.Map[string, *campaignRun] // of campaigns that were dispatched, by their IDs
 	spams     collection
 	hidden    suggestions
-	usage     record[document] // that the plugin has reported
+	usage     record[*document] // that the plugin has reported
 	settings  document
 	condemned bool // its removal is scheduled
 }
@@ -47,7 +47,7 @@ func (s *Server) site(id string) *site {
 			runs:      fifo.New[string, *campaignRun](s.history),
 			spams:     newCollection("spam_id", s.history),
 			hidden:    newSuggestions(s.history),
-			usage:     newRecord[document](s.history),
+			usage:     newRecord[*document](s.history),
 			settings:  newSettings(id),
 		}
 	}

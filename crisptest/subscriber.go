@@ -47,6 +47,7 @@ type Subscriber struct {
 
 	// Server.mu guards what follows.
 	queue     []*hook
+	waiting   int // bytes of bodies in the queue
 	duplicate countdown
 	reorder   countdown
 	held      []*hook // held back, to be reordered
@@ -73,21 +74,29 @@ func (sub *Subscriber) Remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sub.stop()
-	sub.queue, sub.held = nil, nil
+	sub.forget()
 	s.subscribers = slices.DeleteFunc(s.subscribers, func(other *Subscriber) bool { return other == sub })
 }
+
+// forget empties the queue; Server.mu is held.
+func (sub *Subscriber) forget() { sub.queue, sub.held, sub.waiting = nil, nil, 0 }
 
 // notify queues the web hooks of an event; s.mu is held.
 func (s *Server) notify(name string, payload []byte) {
 	if len(s.subscribers) == 0 || slices.Contains(s.rtmOnly, name) || !json.Valid(payload) {
 		return
 	}
+	now := s.now()
+	var body []byte
 	for _, sub := range s.subscribers {
 		if len(sub.events) > 0 && !slices.Contains(sub.events, name) {
 			continue
 		}
-		h := newPluginHook(sub.secret, s.now(), name, payload)
-		h.origin, h.limit = sub.origin, sub.limit
+		if body == nil {
+			body = hookBody(name, payload, now)
+		}
+		h := newPluginHook(sub.secret, now, name)
+		h.origin, h.limit, h.body = sub.origin, sub.limit, body
 		sub.add(h)
 	}
 }
@@ -132,13 +141,16 @@ func (sub *Subscriber) heal() {
 	sub.release()
 }
 
-// push appends hooks to the queue, and forgets the first if there are too many;
-// Server.mu is held.
+// push appends hooks to the queue, and forgets the first if there are too many, or they
+// take too much; Server.mu is held.
 func (sub *Subscriber) push(hooks ...*hook) {
 	sub.queue = append(sub.queue, hooks...)
-	if beyond := len(sub.queue) - sub.server.history; beyond > 0 {
-		clear(sub.queue[:beyond])
-		sub.queue = sub.queue[beyond:]
+	for _, h := range hooks {
+		sub.waiting += len(h.body)
+	}
+	limit := sub.server.history
+	for len(sub.queue) > limit || sub.waiting > mostBytes(limit) && len(sub.queue) > 1 {
+		sub.shift()
 	}
 	select {
 	case sub.wake <- struct{}{}:
@@ -168,9 +180,15 @@ func (sub *Subscriber) pop() *hook {
 	if len(sub.queue) == 0 {
 		return nil
 	}
+	return sub.shift()
+}
+
+// shift takes the first hook of the queue; Server.mu is held.
+func (sub *Subscriber) shift() *hook {
 	h := sub.queue[0]
 	sub.queue[0] = nil
 	sub.queue = sub.queue[1:]
+	sub.waiting -= len(h.body)
 	return h
 }
 

@@ -30,7 +30,7 @@ func (s *Server) Watch(next crisp.Handler) crisp.Handler {
 		err := next(ctx, ev)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.handled.add(Handled{Event: ev, Err: err})
+		s.handled.add(&Handled{Event: ev, Err: err}, 0)
 		s.changes.announce()
 		return err
 	}
@@ -41,5 +41,5 @@ func (s *Server) Watch(next crisp.Handler) crisp.Handler {
 func (s *Server) Handled() []Handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.handled.all()
+	return all(&s.handled)
 }
