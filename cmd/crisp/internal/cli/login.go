@@ -92,16 +92,13 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 			return err
 		}
 	}
-	if err := profile.OpenStore(p.Store, folder).Set(name, kept); err != nil {
-		return err
-	}
-	if config, err = profile.Read(folder); err != nil { // others may have been kept while this was asked for
-		return err
-	}
-	if err := config.Put(name, p); err != nil {
-		return err
-	}
-	if err := config.Write(folder); err != nil {
+	err = profile.Change(folder, func(config *profile.Config) error {
+		if err := profile.OpenStore(p.Store, folder).Set(name, kept); err != nil {
+			return err
+		}
+		return config.Put(name, p)
+	})
+	if err != nil {
 		return err
 	}
 	a.note("the profile %q is kept, its key in the %s; it is in use from now on", name, p.Store)

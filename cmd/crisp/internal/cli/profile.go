@@ -129,9 +129,12 @@ func (a *app) listProfiles() error {
 	return nil
 }
 
-func (a *app) useProfile(folder string, config *profile.Config, name string) error {
-	config.Current = name
-	return config.Write(folder)
+func (a *app) useProfile(folder string, _ *profile.Config, name string) error {
+	return profile.Change(folder, func(config *profile.Config) error {
+		config.Current = name
+		_, err := config.Find(name)
+		return err
+	})
 }
 
 func (a *app) showProfile(_ string, config *profile.Config, name string) error {
@@ -154,11 +157,16 @@ func (a *app) showProfile(_ string, config *profile.Config, name string) error {
 
 // removeProfile removes the secrets first: what is left over if that fails can be
 // seen, and removed again.
-func (a *app) removeProfile(folder string, config *profile.Config, name string) error {
-	p := config.Profiles[name]
-	if err := profile.OpenStore(p.Store, folder).Remove(name); err != nil {
-		return fmt.Errorf("the profile %q stays, since its key can't be removed: %w", name, err)
-	}
-	config.Remove(name)
-	return config.Write(folder)
+func (a *app) removeProfile(folder string, _ *profile.Config, name string) error {
+	return profile.Change(folder, func(config *profile.Config) error {
+		p, err := config.Find(name)
+		if err != nil {
+			return err
+		}
+		if err := profile.OpenStore(p.Store, folder).Remove(name); err != nil {
+			return fmt.Errorf("the profile %q stays, since its key can't be removed: %w", name, err)
+		}
+		config.Remove(name)
+		return nil
+	})
 }

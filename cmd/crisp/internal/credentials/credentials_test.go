@@ -50,13 +50,14 @@ func (l *loading) file(t *testing.T, name, text string) string {
 func (l *loading) profile(t *testing.T, name string, store profile.StoreName) {
 	t.Helper()
 	folder := filepath.Join(l.folder, "crisp")
-	config, err := profile.Read(folder)
-	require.NoError(t, err)
-	require.NoError(t, config.Put(name, &profile.Profile{
-		Tier: crisp.TierUser, Identifier: "id of " + name, WebsiteID: "website of " + name, BaseURL: "url of " + name, Store: store,
+	require.NoError(t, profile.Change(folder, func(config *profile.Config) error {
+		if err := profile.OpenStore(store, folder).Set(name, profile.Secrets{Key: "key of " + name, SigningSecret: "secret of " + name}); err != nil {
+			return err
+		}
+		return config.Put(name, &profile.Profile{
+			Tier: crisp.TierUser, Identifier: "id of " + name, WebsiteID: "website of " + name, BaseURL: "url of " + name, Store: store,
+		})
 	}))
-	require.NoError(t, config.Write(folder))
-	require.NoError(t, profile.OpenStore(store, folder).Set(name, profile.Secrets{Key: "key of " + name, SigningSecret: "secret of " + name}))
 }
 
 func TestTheFirstThatHasCredentialsGivesThem(t *testing.T) {

@@ -70,9 +70,25 @@ func Read(folder string) (*Config, error) {
 	return config, nil
 }
 
-// Write writes the profiles to a folder, whole or not at all.
-func (c *Config) Write(folder string) error {
-	return writeTOML(filepath.Join(folder, configFile), c)
+// Change changes the profiles in a folder, whole or not at all. Only one process at a
+// time does: change may also change what a [Store] of the folder has.
+func Change(folder string, change func(*Config) error) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lock(folder)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	config, err := Read(folder)
+	if err != nil {
+		return err
+	}
+	if err := change(config); err != nil {
+		return err
+	}
+	return writeTOML(filepath.Join(folder, configFile), config)
 }
 
 // Names returns the names of the profiles, sorted.
@@ -139,11 +155,7 @@ func (p *Profile) check(name string) error {
 
 // writeTOML writes a file that only its owner may read, whole or not at all.
 func writeTOML(path string, value any) error {
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+"-*") // mode 0600
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
 	if err != nil {
 		return err
 	}
