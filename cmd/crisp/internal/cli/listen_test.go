@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,4 +49,60 @@ func TestListen(t *testing.T) {
 	for _, secret := range []string{srv.Token().Key, srv.SigningSecret(), "\x1b"} {
 		assert.NotContains(t, stdout.String()+stderr.String()+string(kept), secret)
 	}
+}
+
+// What was said while no connection was there, or the command did not run, is fetched
+// and shown once; the gap is told.
+func TestListenFetchesWhatItMissed(t *testing.T) {
+	srv := crisptest.NewServer(t)
+	visitor := srv.Visitor()
+	position, capture := inFolder(t, "position"), inFolder(t, "c.jsonl")
+	listen := func(args ...string) *running {
+		r := start(t, environment(srv), append([]string{"listen", "-e", "message:*", "--position", position, "--capture", capture}, args...)...)
+		r.awaitStderr(t, "ready: ", 20*time.Second)
+		return r
+	}
+	shown := func(r *running, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			require.Eventually(t, func() bool { return strings.Contains(r.stdout.String(), text) }, 20*time.Second, time.Millisecond, "%s\n%s", r.stdout.String(), r.stderr.String())
+		}
+		assert.Equal(t, len(texts), strings.Count(r.stdout.String(), "\n"), r.stdout.String())
+	}
+	end := func(r *running) {
+		t.Helper()
+		r.stop()
+		assert.Equal(t, 0, r.code(t, 20*time.Second))
+	}
+
+	r := listen("--backfill")
+	visitor.Say("said to it")
+	shown(r, "said to it")
+	srv.TakeDown()
+	visitor.Say("while it had no connection")
+	srv.BringUp()
+	shown(r, "said to it", "while it had no connection")
+	r.awaitStderr(t, "recovered 1 message", 20*time.Second)
+	end(r)
+
+	visitor.Say("while it did not run")
+	r = listen("--backfill")
+	shown(r, "while it did not run")
+	visitor.Say("said to the next")
+	shown(r, "while it did not run", "said to the next")
+	end(r)
+
+	visitor.Say("what nobody fetches")
+	r = listen()
+	r.awaitStderr(t, " gap ", 20*time.Second)
+	shown(r)
+	end(r)
+
+	kept, err := os.ReadFile(capture)
+	require.NoError(t, err)
+	for text, times := range map[string]int{"said to it": 1, "while it had no connection": 1, "while it did not run": 1, "said to the next": 1, "what nobody fetches": 0} {
+		assert.Equal(t, times, strings.Count(string(kept), `"`+text+`"`), text)
+	}
+	assert.Equal(t, 2, strings.Count(string(kept), `"source":"backfill"`))
+	assert.Equal(t, 3, strings.Count(string(kept), `"kind":"gap"`))
 }
