@@ -84,10 +84,16 @@ func (a *app) rootCommand() *cobra.Command {
 func asUsageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError(err)
+			err := check(cmd, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			if cmd.SuggestionsMinimumDistance = 2; len(args) > 0 && cmd.HasSubCommands() {
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					err = fmt.Errorf("%w: is %s meant?", err, strings.Join(near, " or "))
+				}
+			}
+			return usageError(err)
 		}
 	}
 	for _, child := range cmd.Commands() {

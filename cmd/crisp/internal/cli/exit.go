@@ -3,9 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 
 	"github.com/crisp-go/crisp"
 )
@@ -58,6 +60,8 @@ func exitCode(err error) int {
 	var c coded
 	var network net.Error
 	var address *url.Error
+	var file *fs.PathError // what caused it implements net.Error, too
+	var link *os.LinkError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return exitOK
@@ -67,6 +71,8 @@ func exitCode(err error) int {
 		return exitCredentials
 	case elsewhere(err):
 		return exitUnreachable
+	case errors.As(err, &file), errors.As(err, &link):
+		return exitFailed
 	case errors.As(err, &network), errors.As(err, &address):
 		return exitUnreachable
 	default:

@@ -70,7 +70,11 @@ func (a *app) receive(ctx context.Context, f receiveFlags) error {
 		return err
 	}
 	listener, err := net.Listen("tcp", f.addr)
-	if err != nil {
+	var unfit *net.AddrError
+	switch {
+	case errors.As(err, &unfit):
+		return usageError(fmt.Errorf("--addr: %q is not an address such as 127.0.0.1:7701", f.addr))
+	case err != nil:
 		return coded{fmt.Errorf("--addr: %w", err), exitFailed}
 	}
 	var r *run

@@ -122,7 +122,7 @@ func (a *app) serve(cmd *cobra.Command, f serveFlags) error {
 
 // loadScenario returns nil if none is wanted.
 func loadScenario(f serveFlags) (*scenario.Scenario, error) {
-	if f.speed != 0 && (f.speed < 0.01 || f.speed > 10_000) {
+	if f.speed != 0 && !(f.speed >= 0.01 && f.speed <= 10_000) { // NaN is neither
 		return nil, usageError(fmt.Errorf("--speed is %g; it must be from 0.01 to 10000", f.speed))
 	}
 	if f.scenario == "" {

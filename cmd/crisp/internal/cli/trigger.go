@@ -140,7 +140,7 @@ func (f *triggerFlags) check(cmd *cobra.Command, name string) error {
 		return usageError(errors.New("--data and the secret can't both be stdin"))
 	case f.count < 1:
 		return usageError(fmt.Errorf("--count is %d; it must be at least 1", f.count))
-	case f.delivery.Rate < 0 || cmd.Flags().Changed("rate") && f.delivery.Rate == 0:
+	case !(f.delivery.Rate >= 0) || cmd.Flags().Changed("rate") && f.delivery.Rate == 0: // NaN is neither
 		return usageError(fmt.Errorf("--rate is %g; it must be more than 0", f.delivery.Rate))
 	case f.timeout <= 0:
 		return usageError(fmt.Errorf("--timeout is %s; it must be more than 0", f.timeout))

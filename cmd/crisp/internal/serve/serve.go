@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -131,8 +132,8 @@ func (s *Server) hosts() []string {
 // checkAddr returns an error if an address can't be one to listen at, or is not
 // loopback though it has to be.
 func checkAddr(addr string, remote bool) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	host, port, err := net.SplitHostPort(addr)
+	if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil {
 		return fmt.Errorf("%q is not an address such as 127.0.0.1:7700", addr)
 	}
 	if ip := net.ParseIP(host); !remote && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
