@@ -66,12 +66,16 @@ func New() string {
 	return hex.EncodeToString(bits)
 }
 
-// Write writes a secret to a new file, which only its owner can read.
+// Write writes a secret to a new file, which only its owner can read. If it can't be
+// written, there is no file.
 func Write(path, secret string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = file.WriteString(secret + "\n")
-	return errors.Join(err, file.Close())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
