@@ -118,6 +118,7 @@ func (a *app) note(format string, args ...any) {
 func (a *app) printer() (*output.Printer, error) {
 	options := a.output
 	options.Ended = a.ended
+	options.Plain = a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb"
 	printer, err := output.New(a.Stdout, options, a.StdoutIsTerminal)
 	if err != nil {
 		return nil, usageError(err)

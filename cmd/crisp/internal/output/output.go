@@ -34,6 +34,7 @@ type Options struct {
 	jq     string
 	color  string
 
+	Plain bool            // a terminal is shown no colours either
 	Ended <-chan struct{} // closed when the user ends the program: jq expressions end soon after; nil for never
 }
 
@@ -41,7 +42,7 @@ type Options struct {
 func (o *Options) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.format, "format", string(FormatLine), "how data are written: line, json or raw")
 	flags.StringVar(&o.jq, "jq", "", "what a jq `expression` makes of each object, instead of the object")
-	flags.StringVar(&o.color, "color", "auto", "when lines have colours: auto or never")
+	flags.StringVar(&o.color, "color", "auto", "when lines have colours: auto, which is on a terminal and without $NO_COLOR, or never")
 }
 
 // Item is one thing to write.
@@ -77,7 +78,7 @@ func New(w io.Writer, o Options, toTerminal bool) (*Printer, error) {
 	}
 	switch o.color {
 	case "auto":
-		p.style = Style{color: toTerminal}
+		p.style = Style{color: toTerminal && !o.Plain}
 	case "never":
 	default:
 		return nil, fmt.Errorf("--color is %q; it must be auto or never", o.color)
