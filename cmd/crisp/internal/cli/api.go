@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +63,7 @@ func (a *app) apiCommand() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			if call.Body, err = orEnded(a, func() (json.RawMessage, error) { return a.body(data) }); err != nil {
+			if call.Body, err = a.body(data); err != nil {
 				return asUsageError(err)
 			}
 			if paginate && call.Method != http.MethodGet {
@@ -98,7 +97,7 @@ func (a *app) body(data string) (json.RawMessage, error) {
 	case data == "":
 		return nil, nil
 	case data == "-":
-		text, err = io.ReadAll(a.Stdin)
+		text, err = io.ReadAll(a.stdin())
 	case strings.ContainsAny(data[:1], "{["):
 		text = []byte(data)
 	default:
@@ -116,12 +115,10 @@ func (a *app) body(data string) (json.RawMessage, error) {
 // apiError gives the refusal of a call its exit code.
 func apiError(err error) error {
 	switch {
-	case errors.Is(err, context.Canceled):
-		return coded{errEnded, exitFailed}
 	case errors.Is(err, crisp.ErrUnauthorized), errors.Is(err, crisp.ErrScope):
 		return coded{err, exitCredentials}
 	default:
-		return err
+		return unlessDone(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 )
@@ -39,6 +40,18 @@ func orEnded[T any](a *app, wait func() (T, error)) (T, error) {
 		return none, coded{errEnded, exitFailed}
 	}
 }
+
+// unlessDone gives the error of a command that had more to do when the user ended it its
+// exit code.
+func unlessDone(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return coded{errEnded, exitFailed}
+	}
+	return err
+}
+
+// stdin is where input comes from until the user ends the program.
+func (a *app) stdin() io.Reader { return untilEnded{a, a.Stdin} }
 
 // untilEnded is stdin, from which reads fail once the user ends the program.
 type untilEnded struct {

@@ -122,8 +122,8 @@ func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, er
 	var kept profile.Secrets
 	var err error
 	if f.secretFile != "" {
-		if kept.SigningSecret, err = secrets.Read(f.secretFile, a.Stdin); err != nil {
-			return nil, kept, usageError(fmt.Errorf("--secret-file: %w", err))
+		if kept.SigningSecret, err = secrets.Read(f.secretFile, a.stdin()); err != nil {
+			return nil, kept, asUsageError(fmt.Errorf("--secret-file: %w", err))
 		}
 	}
 	if p.Tier == "" {

@@ -94,14 +94,14 @@ func (f *signingFlags) read(a *app, secretFlag, urlFlag string) (signing forward
 			return signing, usageError(fmt.Errorf("--%s wants PARAM=FILE: the parameter of the URL, and the file that holds its value", urlFlag))
 		}
 		signing.URLParam = param
-		if signing.URLSecret, err = secrets.Read(file, a.Stdin); err != nil {
-			return signing, usageError(fmt.Errorf("--%s: %w", urlFlag, err))
+		if signing.URLSecret, err = secrets.Read(file, a.stdin()); err != nil {
+			return signing, asUsageError(fmt.Errorf("--%s: %w", urlFlag, err))
 		}
 	}
 	switch {
 	case f.secretFile != "":
-		if signing.Secret, err = secrets.Read(f.secretFile, a.Stdin); err != nil {
-			return signing, usageError(fmt.Errorf("--%s: %w", secretFlag, err))
+		if signing.Secret, err = secrets.Read(f.secretFile, a.stdin()); err != nil {
+			return signing, asUsageError(fmt.Errorf("--%s: %w", secretFlag, err))
 		}
 	case f.urlSecret == "":
 		if signing.Secret = a.signingSecret(); signing.Secret == "" {

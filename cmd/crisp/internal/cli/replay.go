@@ -124,7 +124,7 @@ func (a *app) replay(cmd *cobra.Command, path string, f replayFlags) error {
 // open opens a file to read; - is stdin.
 func (a *app) open(path string) (io.ReadCloser, error) {
 	if path == "-" {
-		return io.NopCloser(a.Stdin), nil
+		return io.NopCloser(a.stdin()), nil
 	}
 	return os.Open(path)
 }
@@ -196,7 +196,7 @@ func (f *replayFlags) emit(ctx context.Context, printer *output.Printer, reader 
 	if err == nil && refused > 0 {
 		err = coded{fmt.Errorf("of %d events, %d were not accepted", counts.Sent, refused), exitFailed}
 	}
-	return counts, err
+	return counts, unlessDone(err)
 }
 
 // errFailedFast: an event was not accepted, and that was to be the end.
@@ -267,6 +267,8 @@ func settle(ctx context.Context, forwarder *forward.Forwarder, shown *replayShow
 		return coded{err, exitFailed}
 	case left > 0:
 		return coded{fmt.Errorf("%d deliveries were not made", left), exitFailed}
+	case err != nil: // somebody wanted the end before all was sent
+		return coded{errEnded, exitFailed}
 	}
 	return outcomeError(shown.outcomes)
 }

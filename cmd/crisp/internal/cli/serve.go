@@ -251,9 +251,9 @@ func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) e
 		o.SigningSecret, o.SecretGiven = secret, true
 	}
 	if f.secretFile != "" {
-		secret, err := secrets.Read(f.secretFile, a.Stdin)
+		secret, err := secrets.Read(f.secretFile, a.stdin())
 		if err != nil {
-			return usageError(fmt.Errorf("--secret-file: %w", err))
+			return asUsageError(fmt.Errorf("--secret-file: %w", err))
 		}
 		o.SigningSecret, o.SecretGiven = secret, true
 	}

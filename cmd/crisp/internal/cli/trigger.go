@@ -113,11 +113,11 @@ func (a *app) trigger(cmd *cobra.Command, name string, f triggerFlags) error {
 	a.noteMissing(first.Missing)
 	switch {
 	case f.print:
-		return f.show(a, printer, event)
+		return unlessDone(f.show(cmd.Context(), a, printer, event))
 	case f.server != "":
-		return f.emit(cmd.Context(), printer, event)
+		return unlessDone(f.emit(cmd.Context(), printer, event))
 	default:
-		return f.deliver(cmd.Context(), a, printer, event)
+		return unlessDone(f.deliver(cmd.Context(), a, printer, event))
 	}
 }
 
@@ -182,7 +182,7 @@ func (f *triggerFlags) event(a *app, name string) (event trigger.Event, err erro
 	}
 	if f.data != "" {
 		if event.Data, err = a.readFile(f.data); err != nil {
-			return event, usageError(fmt.Errorf("--data: %w", err))
+			return event, asUsageError(fmt.Errorf("--data: %w", err))
 		}
 		if name != "" {
 			event.Data = bytes.TrimSpace(event.Data)
@@ -194,7 +194,7 @@ func (f *triggerFlags) event(a *app, name string) (event trigger.Event, err erro
 // readFile returns what a file holds; - is stdin.
 func (a *app) readFile(path string) ([]byte, error) {
 	if path == "-" {
-		return io.ReadAll(a.Stdin)
+		return io.ReadAll(a.stdin())
 	}
 	return os.ReadFile(path)
 }
@@ -215,7 +215,7 @@ type request struct {
 }
 
 // show writes what would be sent. Without a secret it has no signature.
-func (f *triggerFlags) show(a *app, printer *output.Printer, event trigger.Event) error {
+func (f *triggerFlags) show(ctx context.Context, a *app, printer *output.Printer, event trigger.Event) error {
 	var signing forward.Signing
 	if f.secretFile != "" || f.urlSecret != "" || a.Getenv("CRISP_SIGNING_SECRET") != "" {
 		var err error
@@ -227,8 +227,8 @@ func (f *triggerFlags) show(a *app, printer *output.Printer, event trigger.Event
 	if err != nil {
 		return usageError(fmt.Errorf("--to: %w", err))
 	}
-	for i := range f.count {
-		made, err := event.Make(i)
+	return f.delivery.Pace(ctx, f.count, func(index int) error {
+		made, err := event.Make(index)
 		if err != nil {
 			return err
 		}
@@ -249,8 +249,8 @@ func (f *triggerFlags) show(a *app, printer *output.Printer, event trigger.Event
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // shownBody is a body as one line that is safe to show.

@@ -65,7 +65,7 @@ func (a *app) verify(f verifyFlags) error {
 	}
 	var body []byte
 	if body, err = a.readFile(f.body); err != nil {
-		return usageError(fmt.Errorf("--body: %w", err))
+		return asUsageError(fmt.Errorf("--body: %w", err))
 	}
 	return showVerdict(printer, crisp.Verify(secret, header, body, f.tolerance))
 }
@@ -73,9 +73,9 @@ func (a *app) verify(f verifyFlags) error {
 // secret returns what to check with.
 func (f *verifyFlags) secret(a *app) (string, error) {
 	if f.secretFile != "" {
-		secret, err := secrets.Read(f.secretFile, a.Stdin)
+		secret, err := secrets.Read(f.secretFile, a.stdin())
 		if err != nil {
-			return "", usageError(fmt.Errorf("--secret-file: %w", err))
+			return "", asUsageError(fmt.Errorf("--secret-file: %w", err))
 		}
 		return secret, nil
 	}
