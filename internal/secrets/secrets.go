@@ -14,8 +14,8 @@ import (
 // longest bounds what is taken for a secret.
 const longest = 4096
 
-// Read returns the secret that a file holds, without the line break behind it; - is
-// stdin. No error quotes it.
+// Read returns the secret that a file holds, without the line break behind it and the mark
+// that editors of Windows put before it; - is stdin. No error quotes it.
 func Read(path string, stdin io.Reader) (string, error) {
 	source := stdin
 	if path != "-" {
@@ -30,7 +30,7 @@ func Read(path string, stdin io.Reader) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	secret := strings.TrimRight(string(text), "\r\n")
+	secret := strings.TrimRight(strings.TrimPrefix(string(text), "\ufeff"), "\r\n")
 	if err := check(secret); err != nil {
 		return "", fmt.Errorf("%s: %w", nameOf(path), err)
 	}
@@ -52,7 +52,9 @@ func check(secret string) error {
 		return errors.New("it is too long for a secret")
 	case strings.TrimSpace(secret) != secret:
 		return errors.New("there is white space around the secret, which nothing is signed with")
-	case strings.ContainsAny(secret, "\r\n\x00"):
+	case strings.Contains(secret, "\x00"):
+		return errors.New("it is no plain text, but UTF-16 perhaps: save it as UTF-8")
+	case strings.ContainsAny(secret, "\r\n"):
 		return errors.New("it has several lines; a secret is one")
 	}
 	return nil

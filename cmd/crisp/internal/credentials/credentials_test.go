@@ -96,6 +96,13 @@ func TestTheFirstThatHasCredentialsGivesThem(t *testing.T) {
 			},
 			credentials.Credentials{Token: crisp.PluginToken("id", "key"), From: "KEY"},
 		},
+		"key in a file of Windows": {
+			func(t *testing.T, l *loading) {
+				l.env["CRISP_IDENTIFIER"] = "id"
+				l.flags.KeyFile = l.file(t, "key", "\ufeffkey\r\n")
+			},
+			credentials.Credentials{Token: crisp.PluginToken("id", "key"), From: "KEY"},
+		},
 		"key on stdin": {
 			func(_ *testing.T, l *loading) {
 				l.env["CRISP_IDENTIFIER"], l.env["CRISP_KEY"] = "id", "other"
@@ -187,6 +194,7 @@ func TestWhatIsWrongIsSaidWithoutSecrets(t *testing.T) {
 		"two keys":  {func(_ *testing.T, l *loading) { l.flags.KeyFile, l.flags.KeyStdin = "key", true }, "use one of them", true},
 		"no file":   {func(_ *testing.T, l *loading) { l.flags.KeyFile = "nowhere" }, "nowhere", true},
 		"two lines": {func(t *testing.T, l *loading) { l.flags.KeyFile = l.file(t, "key", "s3cret\ns3cret") }, "it has several lines; a secret is one", true},
+		"UTF-16":    {func(t *testing.T, l *loading) { l.flags.KeyFile = l.file(t, "key", "s\x003\x00") }, "key: it is no plain text", true},
 		"empty":     {func(_ *testing.T, l *loading) { l.flags.KeyStdin = true }, "stdin: it is empty", true},
 		"env file":  {func(t *testing.T, l *loading) { l.flags.EnvFile = l.file(t, "env", "A=1\ns3cret\n") }, "env:2: the line is not of the form NAME=value", true},
 		"quote":     {func(t *testing.T, l *loading) { l.flags.EnvFile = l.file(t, "env", `CRISP_KEY="s3cret`) }, "env:1: the value of CRISP_KEY begins with a quote", true},
