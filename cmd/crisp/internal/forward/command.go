@@ -57,7 +57,8 @@ func (c *Command) run(ctx context.Context, a Attempt) error {
 		shell, flag = "cmd", "/C"
 	}
 	command := exec.CommandContext(ctx, shell, flag, c.line) //nolint:gosec // which command is for the user to say
-	command.WaitDelay = time.Second                          // for children that keep its output open
+	endWithChildren(command)
+	command.WaitDelay = time.Second // for children that keep its output open all the same
 	command.Env = append(c.env, "CRISP_EVENT="+record.Excerpt(a.Event, 200))
 	command.Stdin = bytes.NewReader(a.Body)
 	lines := &lineWriter{tell: c.output}
