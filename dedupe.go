@@ -107,9 +107,7 @@ func (s *MemoryDedupe) add(key DeliveryKey) {
 
 func (s *MemoryDedupe) forgetExpired() {
 	now := time.Since(s.epoch)
-	for _, at, ok := s.done.Oldest(); ok && now-at >= s.ttl; _, at, ok = s.done.Oldest() {
-		s.done.DeleteOldest()
-	}
+	s.done.DeleteOldestWhile(func(marked time.Duration) bool { return now-marked >= s.ttl })
 }
 
 // deduper runs deliveries once: those that come at the same time wait for the

@@ -140,9 +140,7 @@ func (l *replyLimit) recent(session sessionKey, now time.Duration) []time.Durati
 
 // forgetOver forgets the conversations of which no reply counts any more. mu is held.
 func (l *replyLimit) forgetOver(now time.Duration) {
-	for _, times, ok := l.sent.Oldest(); ok && now-times[len(times)-1] >= replyPeriod; _, times, ok = l.sent.Oldest() {
-		l.sent.DeleteOldest()
-	}
+	l.sent.DeleteOldestWhile(func(times []time.Duration) bool { return now-times[len(times)-1] >= replyPeriod })
 }
 
 const (

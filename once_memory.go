@@ -117,7 +117,5 @@ func (s *MemoryClaims) sweep(now time.Duration) {
 			delete(s.running, key)
 		}
 	}
-	for _, until, ok := s.done.Oldest(); ok && now >= until; _, until, ok = s.done.Oldest() {
-		s.done.DeleteOldest()
-	}
+	s.done.DeleteOldestWhile(func(until time.Duration) bool { return now >= until })
 }

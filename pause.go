@@ -277,9 +277,7 @@ func (p *Pauses) keepsOut(of conversationKey) bool {
 // forgetOver forgets the pauses that are over, of conversations in which nothing happens
 // any more, too. p.mu is held.
 func (p *Pauses) forgetOver() {
-	for _, by, ok := p.paused.Oldest(); ok && p.over(by.since); _, by, ok = p.paused.Oldest() {
-		p.paused.DeleteOldest()
-	}
+	p.paused.DeleteOldestWhile(func(by pause) bool { return p.over(by.since) })
 }
 
 // over reports whether a pause has lasted long enough.

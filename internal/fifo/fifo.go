@@ -72,6 +72,13 @@ func (m *Map[K, V]) Oldest() (key K, value V, ok bool) {
 // DeleteOldest forgets the entry that was put first, if there is any.
 func (m *Map[K, V]) DeleteOldest() { m.forget(m.ring.oldest()) }
 
+// DeleteOldestWhile forgets the oldest entries until it meets one that is not over.
+func (m *Map[K, V]) DeleteOldestWhile(over func(value V) bool) {
+	for m.ring.len > 0 && over(m.entries[m.ring.oldest()].value) {
+		m.DeleteOldest()
+	}
+}
+
 // All iterates over the entries, the newest first. The map must not change
 // meanwhile.
 func (m *Map[K, V]) All() iter.Seq2[K, V] {

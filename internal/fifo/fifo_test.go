@@ -42,6 +42,20 @@ func TestMapKeepsTheNewest(t *testing.T) {
 	assert.Equal(t, map[string]int{"d": 5}, maps.Collect(m.All()))
 }
 
+func TestMapForgetsTheOldestThatAreOver(t *testing.T) {
+	m := fifo.New[string, int](4)
+	m.DeleteOldestWhile(func(int) bool { return true }) // nothing
+
+	m.Put("a", 1)
+	m.Put("b", 2)
+	m.Put("c", 9)
+	m.Put("d", 1)
+	m.DeleteOldestWhile(func(value int) bool { return value < 5 })
+	assert.Equal(t, map[string]int{"c": 9, "d": 1}, maps.Collect(m.All()), "what is behind one that is not over stays")
+	m.DeleteOldestWhile(func(int) bool { return true })
+	assert.Zero(t, m.Len())
+}
+
 // FuzzMap compares maps of several limits with plain ones: each byte is a step, its low
 // bits the key.
 func FuzzMap(f *testing.F) {
