@@ -299,17 +299,12 @@ func newEvent(name string) Event {
 // it. The only error is a payload that is not valid JSON, a [*SyntaxError];
 // what else is unexpected is listed in the event's Meta. The data are copied.
 func Decode(name string, data []byte) (Event, error) {
-	return decodeOwned(name, slices.Clone(data), time.Now())
-}
-
-// decodeOwned is Decode for a payload that nobody else will write to: the
-// event's strings share its memory. It came when received says.
-func decodeOwned(name string, data []byte, received time.Time) (Event, error) {
+	data = slices.Clone(data) // the event's strings share its memory
 	env, ok := payload.DetectEnvelope(data)
 	if !ok {
 		env = payload.Envelope{Data: data}
 	}
-	return decodeEnvelope(name, env, received)
+	return decodeEnvelope(name, env, time.Now())
 }
 
 // decodeEnvelope makes a typed event of an envelope's data, whose memory is

@@ -124,7 +124,7 @@ func (c *Conn) finishAssembly() (Event, bool) {
 		return c.lose(err)
 	}
 	a.packet.data = data
-	return c.event(a.packet, a.size)
+	return c.event(a.packet)
 }
 
 // dropAssembly gives up an incomplete binary packet, because another packet has

@@ -113,5 +113,4 @@ func TestHeartbeatBetweenAttachments(t *testing.T) {
 	ev, err := c.Next()
 	require.NoError(t, err)
 	assert.Equal(t, `x "YQ=="`, fmt.Sprintf("%s %s", ev.Name, ev.Args))
-	assert.Equal(t, len(`452-["x",{"_placeholder":true,"num":0}]`)+2, ev.Size)
 }

@@ -61,11 +61,8 @@ func (c *Conn) Arrived() time.Time { return c.tap.start.Add(time.Duration(c.arri
 // passed on by Next: Arrived, unless what came may be older than it looks, because it
 // came after half a second without anything, or Next was not called for a while.
 // It is from before that time then, until the server has answered a ping.
-func (c *Conn) PassedOn() time.Time { return c.Vouched(c.Arrived()) }
-
-// Vouched is the earlier of a moment at which a packet arrived, and of that before which
-// nothing sent by the server can be missing now.
-func (c *Conn) Vouched(arrived time.Time) time.Time {
+func (c *Conn) PassedOn() time.Time {
+	arrived := c.Arrived()
 	if began := c.tap.doubt.began.Load(); began != 0 {
 		if at := c.tap.start.Add(time.Duration(began)); at.Before(arrived) {
 			return at

@@ -10,9 +10,6 @@ type Event struct {
 	// Args is what follows the name: JSON values separated by commas, not
 	// validated, or nil if there is none.
 	Args []byte
-	// Size is the number of bytes that the event took on the wire, not counting
-	// WebSocket frame headers.
-	Size int
 }
 
 // Arg returns the first argument as JSON text, or nil if there is none. It isn't

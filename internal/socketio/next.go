@@ -44,7 +44,7 @@ func (c *Conn) accept(f frame) (Event, bool) {
 	switch p.kind {
 	case kindEvent:
 		c.dropAssembly()
-		return c.event(p, len(f.data))
+		return c.event(p)
 	case kindBinaryEvent, kindBinaryAck:
 		return c.beginAssembly(p, len(f.data))
 	default:
@@ -66,7 +66,7 @@ func (c *Conn) lose(reason error) (Event, bool) {
 }
 
 // event turns a complete event packet into an Event.
-func (c *Conn) event(p packet, size int) (Event, bool) {
+func (c *Conn) event(p packet) (Event, bool) {
 	if p.foreign {
 		return c.skip(errNamespace)
 	}
@@ -77,7 +77,7 @@ func (c *Conn) event(p packet, size int) (Event, bool) {
 	if len(p.ackID) > 0 {
 		c.acknowledge(p.ackID)
 	}
-	return Event{Name: name, Args: args, Size: size}, true
+	return Event{Name: name, Args: args}, true
 }
 
 // control handles the packets that carry no event.
