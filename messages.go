@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -245,48 +244,6 @@ func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fi
 	c.sent.begin(session, automated)
 	defer func() { c.sent.end(session, fingerprint, automated) }()
 	return c.postMessage(ctx, ref, m.body())
-}
-
-// sendCheck decides whether a message may be sent into a conversation.
-type sendCheck func(ref SessionRef) error
-
-// sendChecksKey is where a handler's context has the checks that apply.
-type sendChecksKey struct{}
-
-// withSendCheck has a check applied to all that is sent with the context.
-func withSendCheck(ctx context.Context, check sendCheck) context.Context {
-	checks, _ := ctx.Value(sendChecksKey{}).([]sendCheck)
-	return context.WithValue(ctx, sendChecksKey{}, append(slices.Clip(checks), check))
-}
-
-// sendRefusalsKey is where a handler's context has the checks that apply each time that
-// a message is about to go out, which may be long after it was given to be sent.
-type sendRefusalsKey struct{}
-
-// withSendRefusal has a check applied whenever something goes out with the context.
-func withSendRefusal(ctx context.Context, check sendCheck) context.Context {
-	checks, _ := ctx.Value(sendRefusalsKey{}).([]sendCheck)
-	return context.WithValue(ctx, sendRefusalsKey{}, append(slices.Clip(checks), check))
-}
-
-func checkGoing(ctx context.Context, ref SessionRef) error {
-	checks, _ := ctx.Value(sendRefusalsKey{}).([]sendCheck)
-	for _, check := range checks {
-		if err := check(ref); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func checkSend(ctx context.Context, ref SessionRef) error {
-	checks, _ := ctx.Value(sendChecksKey{}).([]sendCheck)
-	for _, check := range checks {
-		if err := check(ref); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {

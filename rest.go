@@ -219,6 +219,14 @@ func (c *Client) send(ctx context.Context, call *call) error {
 	}
 }
 
+// wait waits for the call's turn, and notes for how long.
+func (c *call) wait(ctx context.Context, turn *pace.Turn) error {
+	began := time.Now()
+	err := turn.Wait(ctx)
+	c.waited = time.Since(began)
+	return err
+}
+
 // attempt sends a call once, and reads the data of its answer. The answer is nil
 // if there was none.
 func (c *Client) attempt(ctx context.Context, call *call) (*answer, error) {
@@ -304,7 +312,7 @@ func (c *Client) sendOnce(whole context.Context, call *call) (*answer, error) {
 		defer cancel()
 	}
 	call.sent++
-	req, err := c.newRequest(withSending(ctx, call), call)
+	req, err := c.newRequest(withSending(ctx, Sending{Number: call.sent, Waited: call.waited}), call)
 	if err != nil {
 		return nil, err
 	}

@@ -5,24 +5,24 @@ import (
 	"sync"
 )
 
-// running are the handlers that are at a conversation's messages, so that what arrives
-// meanwhile can interrupt them.
+// running tracks which handlers are at work on which conversation's messages, so that
+// something that arrives meanwhile can interrupt them: see PauseOnHuman and Supersede.
 type running struct {
 	mu             sync.Mutex // guards what follows
 	byConversation map[conversationKey][]*turn
 }
 
-// turn is what runs for one message.
+// turn is one run of the handlers for one message.
 type turn struct {
 	place // of the message
 	end   context.CancelCauseFunc
-	ended error // by what it was interrupted; nil = it wasn't
+	ended error // why it was interrupted; nil = it wasn't; guarded by running.mu
 }
 
-// place is that of a message in its conversation.
+// place is a message's position in its conversation.
 type place struct {
-	sent    int64 // ms; 0 if the message doesn't say
-	arrival uint64
+	sent    int64  // ms since 1970; 0 if the message doesn't say
+	arrival uint64 // see arrivalOf
 }
 
 func placeOf(m *ConversationMessage, ev Event) place {
@@ -33,8 +33,9 @@ func placeOf(m *ConversationMessage, ev Event) place {
 	return at
 }
 
-// before reports whether a message comes before another: the same may come again later,
-// by another transport, and one that was missed comes behind newer ones.
+// before reports whether a message precedes another. The time of sending decides where
+// both have one: a message may arrive twice, by two transports, and one that was missed
+// arrives after newer ones.
 func (p place) before(other place) bool {
 	if p.sent == 0 || other.sent == 0 || p.sent == other.sent {
 		return p.arrival < other.arrival
@@ -48,17 +49,24 @@ func conversationOf(m *ConversationMessage) conversationKey {
 	return keyOf((*MessageSend)(m).Session())
 }
 
-// do runs a handler for a message in a way that interrupt can end: its context ends,
-// and what it sends is refused. What it returns then is no failure. began is called
-// first, in one step with the beginning.
+// do runs a handler for a message so that interrupt can stop it: its context ends, what
+// it sends into the conversation is refused, and an error that it then returns is
+// dropped. began is called first, under mu, so that no interruption falls between the
+// two.
 func (r *running) do(ctx context.Context, of conversationKey, at place, began func(*turn), handle func(context.Context) error) error {
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	this := &turn{place: at, end: end}
 	r.begin(of, this, began)
 	defer r.finish(of, this)
-	err := handle(withSendRefusal(inner, func(to SessionRef) error { return r.refusal(this, keyOf(to) == of) }))
-	if err != nil && ctx.Err() == nil && r.refusal(this, true) != nil {
+	refuse := func(to SessionRef) error {
+		if keyOf(to) != of {
+			return nil
+		}
+		return r.interruption(this)
+	}
+	err := handle(withSendRefusal(inner, refuse))
+	if err != nil && ctx.Err() == nil && r.interruption(this) != nil {
 		return nil
 	}
 	return err
@@ -87,17 +95,14 @@ func (r *running) finish(of conversationKey, this *turn) {
 	r.byConversation[of] = others
 }
 
-// refusal is why a turn may not send any more, into its own conversation.
-func (r *running) refusal(this *turn, own bool) error {
-	if !own {
-		return nil
-	}
+// interruption returns why a turn was interrupted; nil if it wasn't.
+func (r *running) interruption(this *turn) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return this.ended
 }
 
-// interrupt ends what runs for those of a conversation's messages that are concerned.
+// interrupt stops those of a conversation's turns for which concerned reports true.
 func (r *running) interrupt(of conversationKey, concerned func(*turn) bool, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,7 +113,7 @@ func (r *running) interrupt(of conversationKey, concerned func(*turn) bool, caus
 	}
 }
 
-// interrupt ends a turn; running.mu is held.
+// interrupt stops a turn; running.mu is held.
 func (t *turn) interrupt(cause error) {
 	if t.ended == nil {
 		t.ended = cause
