@@ -2,14 +2,11 @@ package crisp
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -391,106 +388,4 @@ func withoutURL(err error) error {
 		return wrapped.Err
 	}
 	return err
-}
-
-// getter fetches the data of a route: the usual way, or a backfill's.
-type getter func(ctx context.Context, path string, out any) error
-
-// numberedList is a list that comes in pages with numbers.
-type numberedList[T any] struct {
-	get    getter
-	path   func(page int) string
-	decode func(json.RawMessage) T
-	// id names an element. A page whose elements all were on one before is an error:
-	// a server that does not heed the number would be asked without end. Nil = that
-	// is for the caller to see.
-	id func(T) string
-}
-
-// pages fetches the list, which ends with an empty page. An error is the last that
-// the loop gets.
-func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
-	return func(yield func([]T, error) bool) {
-		seed, seen := maphash.MakeSeed(), make(map[uint64]bool) // by hash: the names would keep all pages in memory
-		for page := 1; ; page++ {
-			var raws list
-			if err := l.get(ctx, l.path(page), &raws); err != nil {
-				yield(nil, err)
-				return
-			}
-			if len(raws) == 0 {
-				return
-			}
-			decoded, fresh := make([]T, len(raws)), l.id == nil
-			for i, raw := range raws {
-				decoded[i] = l.decode(raw)
-				if l.id != nil {
-					hash := maphash.String(seed, cmp.Or(l.id(decoded[i]), string(raw)))
-					fresh = fresh || !seen[hash]
-					seen[hash] = true
-				}
-			}
-			if !fresh {
-				route, _, _ := strings.Cut(l.path(page), "?")
-				yield(nil, &AnswerError{Method: http.MethodGet, Route: route, StatusCode: http.StatusOK, Err: errRepeats})
-				return
-			}
-			if !yield(decoded, nil) {
-				return
-			}
-		}
-	}
-}
-
-// untilShort ends with the first page that has fewer elements than that: an empty one
-// need not be asked for behind it.
-func untilShort[T any](pages iter.Seq2[[]T, error], full int) iter.Seq2[[]T, error] {
-	return func(yield func([]T, error) bool) {
-		for page, err := range pages {
-			if !yield(page, err) || len(page) < full {
-				return
-			}
-		}
-	}
-}
-
-// mapPages makes something else of each element.
-func mapPages[T, U any](pages iter.Seq2[[]T, error], of func(T) U) iter.Seq2[[]U, error] {
-	return func(yield func([]U, error) bool) {
-		for page, err := range pages {
-			mapped := make([]U, len(page))
-			for i, v := range page {
-				mapped[i] = of(v)
-			}
-			if !yield(mapped, err) {
-				return
-			}
-		}
-	}
-}
-
-// flatten iterates over the elements of pages.
-func flatten[T any](pages iter.Seq2[[]T, error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for page, err := range pages {
-			if err != nil {
-				var zero T
-				yield(zero, err)
-				return
-			}
-			for _, v := range page {
-				if !yield(v, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// failedSeq is the iteration that comes to nothing but an error.
-func failedSeq[T any](err error) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var zero T
-		yield(zero, err)
-	}
 }

@@ -2,14 +2,11 @@ package crisp
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -449,139 +446,6 @@ func count(value string) int {
 		return 0
 	}
 	return max(n, 0)
-}
-
-// secrets are what the web hooks of a [Webhook] may be authentic by.
-type secrets struct {
-	signing  []*signingKey
-	urlParam string
-	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
-	urlPlus  [][sha256.Size]byte // the same with pluses for blanks: right only for who explains what is wrong
-}
-
-func checkSecrets(option string, secrets []string) error {
-	if len(secrets) == 0 {
-		return fmt.Errorf("crisp: %s: needs a secret", option)
-	}
-	for _, secret := range secrets {
-		if strings.TrimSpace(secret) == "" {
-			return fmt.Errorf("crisp: %s: an empty secret would verify nothing: needs a secret", option)
-		}
-		if strings.TrimSpace(secret) != secret {
-			return fmt.Errorf("crisp: %s: a secret has white space around it, which no hook is signed with: was it read from a file with its line break?", option)
-		}
-	}
-	return nil
-}
-
-func (s *secrets) setSigning(signing []string) {
-	s.signing = nil
-	for _, secret := range signing {
-		s.signing = append(s.signing, newSigningKey(secret))
-	}
-}
-
-func (s *secrets) setURL(param string, secrets []string) {
-	s.urlParam, s.url, s.urlPlus = param, nil, nil
-	for _, secret := range secrets {
-		s.url = append(s.url, sha256.Sum256([]byte(secret)))
-		s.urlPlus = append(s.urlPlus, sha256.Sum256([]byte(blanksToPluses(secret))))
-	}
-}
-
-// check checks all of a request that can be before its body is there. If signed,
-// the body has yet to be verified by the claim. A signature that is there must be
-// right: a secret in the URL is no excuse for a wrong one.
-func (s *secrets) check(r *http.Request, tolerance time.Duration) (c claim, signed bool, err error) {
-	if !s.mustBeSigned(r.Header) {
-		return c, false, s.verifyURL(r.URL)
-	}
-	if c, err = claimOf(r.Header); err != nil {
-		return c, true, err
-	}
-	return c, true, checkAge(time.Since(c.at), tolerance)
-}
-
-// mustBeSigned reports whether the signature of a request counts, not its URL.
-func (s *secrets) mustBeSigned(h http.Header) bool {
-	if len(s.signing) == 0 || len(s.url) == 0 {
-		return len(s.signing) > 0
-	}
-	_, signed := h[headerSignature]
-	return signed
-}
-
-func (s *secrets) verifyURL(u *url.URL) error {
-	values, ok := queryValues(u.RawQuery, s.urlParam)
-	hint := ""
-	if strings.Contains(u.RawQuery, ";") {
-		hint = " (parameters are separated by &, not by semicolons)"
-	}
-	switch {
-	case !ok:
-		return fmt.Errorf("%w: the query of the URL is malformed", ErrSignature)
-	case len(values) != 1:
-		return fmt.Errorf("%w: %d query parameters %q, want 1%s", ErrSignature, len(values), s.urlParam, hint)
-	case !s.matchURL(values[0]) && s.matchURLButForPluses(values[0]):
-		return fmt.Errorf("%w: wrong secret in the query parameter %q, but only by blanks for pluses, or the reverse: write a plus in a URL as %%2B",
-			ErrSignature, s.urlParam)
-	case !s.matchURL(values[0]):
-		return fmt.Errorf("%w: wrong secret in the query parameter %q%s", ErrSignature, s.urlParam, hint)
-	}
-	return nil
-}
-
-// matchURL reports whether a value in a URL is a secret. A plus in it may be
-// itself or a space: whoever writes a secret into a URL may not have escaped it.
-func (s *secrets) matchURL(value string) bool {
-	match := 0
-	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
-		text, err := unescape(value)
-		if err != nil {
-			return false
-		}
-		match |= matchAny(s.url, text)
-	}
-	return match != 0
-}
-
-// matchURLButForPluses reports whether a value would be a secret if blanks and pluses
-// were the same: some part of the way may have made the one of the other.
-func (s *secrets) matchURLButForPluses(value string) bool {
-	text, err := url.QueryUnescape(value)
-	return err == nil && matchAny(s.urlPlus, blanksToPluses(text)) != 0
-}
-
-func blanksToPluses(s string) string { return strings.ReplaceAll(s, " ", "+") }
-
-// matchAny is not 0 if a text is one of those hashed. It looks at all of them, lest
-// the time tell which one it is.
-func matchAny(hashes [][sha256.Size]byte, text string) (match int) {
-	given := sha256.Sum256([]byte(text))
-	for i := range hashes {
-		match |= subtle.ConstantTimeCompare(hashes[i][:], given[:])
-	}
-	return match
-}
-
-// queryValues returns the values of a parameter, with their escapes. It is not ok
-// if any parameter has an escape that is none. A semicolon is part of a value,
-// whereas [url.ParseQuery] refuses it, and an error of that one may quote a secret.
-func queryValues(query, param string) (values []string, ok bool) {
-	for pair := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(key)
-		if err != nil {
-			return nil, false
-		}
-		if _, err := url.QueryUnescape(value); err != nil {
-			return nil, false
-		}
-		if name == param && pair != "" {
-			values = append(values, value)
-		}
-	}
-	return values, true
 }
 
 // WebhookError is what the router's error handler hears of a web hook that was
