@@ -48,70 +48,73 @@ type handlingLimits struct {
 	slow    time.Duration // 0 = never
 }
 
-// handling runs a router, and knows which events it is at.
-type handling struct {
+// dispatcher runs a router's handlers within limits, and warns of those that run long.
+//
+// Each event is handled in a slot, which records what it is and since when. One timer looks
+// at all slots every now and then, as long as any is busy, rather than one for each event.
+type dispatcher struct {
 	run func(ctx context.Context, ev Event) error // Router.Dispatch, or dispatch
 	handlingLimits
-	warn  func(slow slowHandler) // is called without a lock
+	warn  func(slow slowHandler) // called without a lock
 	start time.Time              // before all events
-	armed atomic.Bool            // the timer runs
+	armed atomic.Bool            // the timer runs; written with mu held
 
-	mu      sync.Mutex // guards what follows; taken before that of a slot
-	slots   []*slot
-	free    []*slot
-	timer   *time.Timer // nil = nothing has run yet
-	stopped bool        // nothing more is warned of
+	mu      sync.Mutex  // guards what follows; taken before that of a slot
+	slots   []*slot     // all
+	free    []*slot     // those that freeSlot gave back
+	timer   *time.Timer // nil until the first event
+	stopped bool        // no more warnings
 }
 
-func newHandling(run func(ctx context.Context, ev Event) error, limits handlingLimits, warn func(slowHandler)) *handling {
-	return &handling{run: run, handlingLimits: limits, warn: warn, start: time.Now()}
+func newDispatcher(run func(ctx context.Context, ev Event) error, limits handlingLimits, warn func(slowHandler)) *dispatcher {
+	return &dispatcher{run: run, handlingLimits: limits, warn: warn, start: time.Now()}
 }
 
-// slot is where events are handled one at a time. Whoever handles many has one of its
-// own, so that nobody but look contends for its lock.
+// slot is where events are handled one at a time. A worker of an RTM client keeps one for
+// good, so that only the timer contends for its lock.
 type slot struct {
-	*handling
-	mu    sync.Mutex // guards what follows
-	event string     // in hand, or the last one
-	since time.Duration
-	due   time.Duration // after which it is warned of; 0 = nothing is in hand
+	*dispatcher
+	mu    sync.Mutex    // guards what follows
+	event string        // being handled, or the last that was
+	since time.Duration // when that began, from dispatcher.start
+	due   time.Duration // how long it may run until the next warning; 0 = the slot is idle
 	_     [64]byte      // keeps the next slot off its cache line
 }
 
 // slowHandler is an event whose handlers run long.
 type slowHandler struct {
-	name    string
-	ran     time.Duration
-	running int // events in the hands of handlers, with this one
+	name    string        // of the event
+	ran     time.Duration // so far
+	running int           // events being handled, this one included
 }
 
-// dispatch runs the handlers of an event within the limits, in whichever slot is free.
-func (h *handling) dispatch(ctx context.Context, ev Event) error {
-	s := h.takeSlot()
-	defer h.freeSlot(s) // also if a handler ends the goroutine
+// dispatch runs the handlers of an event within the limits, in any free slot.
+func (d *dispatcher) dispatch(ctx context.Context, ev Event) error {
+	s := d.takeSlot()
+	defer d.freeSlot(s) // also if a handler ends the goroutine
 	return s.dispatch(ctx, ev)
 }
 
-func (h *handling) takeSlot() *slot {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if n := len(h.free); n > 0 {
-		s := h.free[n-1]
-		h.free = h.free[:n-1]
+func (d *dispatcher) takeSlot() *slot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(d.free); n > 0 {
+		s := d.free[n-1]
+		d.free = d.free[:n-1]
 		return s
 	}
-	s := &slot{handling: h}
-	h.slots = append(h.slots, s)
+	s := &slot{dispatcher: d}
+	d.slots = append(d.slots, s)
 	return s
 }
 
-func (h *handling) freeSlot(s *slot) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.free = append(h.free, s)
+func (d *dispatcher) freeSlot(s *slot) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = append(d.free, s)
 }
 
-// dispatch runs the handlers of an event within the limits.
+// dispatch runs the handlers of an event within the limits, in this slot.
 func (s *slot) dispatch(ctx context.Context, ev Event) error {
 	if s.timeout > 0 {
 		var cancel context.CancelFunc
@@ -140,48 +143,48 @@ func (s *slot) end() {
 	s.mu.Unlock()
 }
 
-// arm starts the timer, which runs until nothing is handled: it is looked at every now
-// and then, not set for each event.
-func (h *handling) arm() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// arm starts the timer, unless it runs.
+func (d *dispatcher) arm() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	switch {
-	case h.stopped || h.armed.Load():
+	case d.stopped || d.armed.Load():
 		return
-	case h.timer == nil:
-		h.timer = time.AfterFunc(h.slow, h.look)
+	case d.timer == nil:
+		d.timer = time.AfterFunc(d.slow, d.warnOfSlow)
 	default:
-		h.timer.Reset(h.slow)
+		d.timer.Reset(d.slow)
 	}
-	h.armed.Store(true)
+	d.armed.Store(true)
 }
 
-// stop ends the warnings: whoever has set the logger may not expect them any more.
-func (h *handling) stop() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.stopped = true
-	if h.timer != nil {
-		h.timer.Stop()
-	}
-}
-
-// look warns of what runs long, and looks again when something may.
-func (h *handling) look() {
-	for _, slow := range h.slowOnes() {
-		h.warn(slow)
+// stop ends the warnings: the owner of the logger may not expect them any more.
+func (d *dispatcher) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopped = true
+	if d.timer != nil {
+		d.timer.Stop()
 	}
 }
 
-func (h *handling) slowOnes() (slow []slowHandler) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stopped {
+// warnOfSlow is what the timer calls.
+func (d *dispatcher) warnOfSlow() {
+	for _, slow := range d.lookForSlow() {
+		d.warn(slow)
+	}
+}
+
+// lookForSlow returns the events to warn of now, and sets the timer if any slot is busy.
+func (d *dispatcher) lookForSlow() (slow []slowHandler) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopped {
 		return nil
 	}
-	h.armed.Store(false) // what begins from here on is not overlooked
-	running, next := 0, h.slow
-	for _, s := range h.slots {
+	d.armed.Store(false) // first, so that an event that begins from here on arms it again
+	running, next := 0, d.slow
+	for _, s := range d.slots {
 		at, left := s.look()
 		if left == 0 {
 			continue
@@ -196,14 +199,14 @@ func (h *handling) slowOnes() (slow []slowHandler) {
 		slow[i].running = running
 	}
 	if running > 0 {
-		h.timer.Reset(next)
-		h.armed.Store(true)
+		d.timer.Reset(next)
+		d.armed.Store(true)
 	}
 	return slow
 }
 
-// look returns after which time to look again, 0 if nothing is in hand, and what is if it is to
-// be warned of now.
+// look returns when the slot has to be looked at again, 0 if it is idle, and its event if
+// that is to be warned of now.
 func (s *slot) look() (slow *slowHandler, left time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

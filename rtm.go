@@ -38,10 +38,10 @@ import (
 //
 // All methods may be called from any goroutine.
 type RTM struct {
-	client *Client
-	router *Router
-	cfg    rtmConfig
-	events *handling
+	client     *Client
+	router     *Router
+	cfg        rtmConfig
+	dispatcher *dispatcher
 
 	// stopped ends when nothing more shall be received; handling ends when
 	// handlers shall stop, too. Their causes say why.
@@ -171,7 +171,7 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	if cfg.backfill != nil {
 		t.seen = backfill.NewSeen(c.clock)
 	}
-	t.events = newHandling(r.dispatch, cfg.handling, t.warnSlowHandler)
+	t.dispatcher = newDispatcher(r.dispatch, cfg.handling, t.warnSlowHandler)
 	t.callbacks = newCallbacks(t.report)
 	t.stopped, t.stop = context.WithCancelCause(context.Background())
 	t.handling, t.abandon = context.WithCancelCause(context.Background())
@@ -262,7 +262,7 @@ func (t *RTM) start(ctx context.Context) error {
 	}
 	t.become(StateConnecting)
 	for range t.cfg.concurrency {
-		t.slots = append(t.slots, t.events.takeSlot())
+		t.slots = append(t.slots, t.dispatcher.takeSlot())
 	}
 	t.queue = delivery.New(valuesOf{Context: t.handling, values: ctx}, delivery.Config{
 		Workers:  t.cfg.concurrency,
@@ -458,7 +458,7 @@ func (t *RTM) awaitGivingUp(handled <-chan struct{}) {
 // end lets go of those who wait for the end of the run, and of what is left of it.
 func (t *RTM) end() {
 	t.abandon(ErrClosed)
-	t.events.stop()
+	t.dispatcher.stop()
 	t.setState(StateClosed)
 	close(t.ended)
 }

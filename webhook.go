@@ -55,11 +55,11 @@ const (
 // How long a body may take to arrive is up to the server: set
 // [http.Server.ReadHeaderTimeout] and [http.Server.ReadTimeout].
 type Webhook struct {
-	router  *Router
-	secrets func() *secrets // a function: however a Webhook is printed, fmt can't reach them
-	dedupe  *deduper        // nil = off
-	events  *handling
-	logger  *slog.Logger
+	router     *Router
+	secrets    func() *secrets // a function: however a Webhook is printed, fmt can't reach them
+	dedupe     *deduper        // nil = off
+	dispatcher *dispatcher
+	logger     *slog.Logger
 
 	checkNames sync.Once // at the first web hook, when all handlers are registered
 	counts     webhookCounts
@@ -120,7 +120,7 @@ func NewWebhook(r *Router, opts ...WebhookOption) (*Webhook, error) {
 		logger:        cfg.logger,
 		webhookLimits: cfg.webhookLimits,
 	}
-	h.events = newHandling(r.Dispatch, cfg.handling, h.warnSlowHandler)
+	h.dispatcher = newDispatcher(r.Dispatch, cfg.handling, h.warnSlowHandler)
 	if cfg.store != nil {
 		h.dedupe = newDeduper(cfg.store, r.onError)
 	}
@@ -417,7 +417,7 @@ func (h *Webhook) deliver(ctx context.Context, ev Event) error {
 	if ev == nil {
 		return nil
 	}
-	dispatch := func() error { return h.events.dispatch(context.WithoutCancel(ctx), ev) }
+	dispatch := func() error { return h.dispatcher.dispatch(context.WithoutCancel(ctx), ev) }
 	if h.dedupe == nil {
 		return dispatch()
 	}

@@ -78,7 +78,7 @@ var toldMutants = []mutant{
 		promise: "a handler that never returns",
 		removed: "nothing is said of it when the client has ended",
 		in:      "RTM.end",
-		old:     "\tt.events.stop()\n",
+		old:     "\tt.dispatcher.stop()\n",
 		new:     "",
 		tests:   "TestNothingIsSaidOfHandlersAfterTheEnd",
 	},

@@ -184,8 +184,8 @@ var webhookMutants = []mutant{
 		promise: "web hooks",
 		removed: "a handler that has begun outlives the request",
 		in:      "Webhook.deliver",
-		old:     "h.events.dispatch(context.WithoutCancel(ctx), ev)",
-		new:     "h.events.dispatch(ctx, ev)",
+		old:     "h.dispatcher.dispatch(context.WithoutCancel(ctx), ev)",
+		new:     "h.dispatcher.dispatch(ctx, ev)",
 		tests:   "TestHandlersOutliveTheRequest",
 	},
 	{
