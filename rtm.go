@@ -16,18 +16,21 @@ import (
 	"github.com/crisp-go/crisp/internal/serial"
 )
 
-// How it works: Run's goroutine makes a connection, reads it, and makes the next
-// when that is lost. What it reads it puts into a queue (internal/delivery), whose
-// sequencer decides what may pass and what has to wait, and whose handlers run
-// beside it, up to WithConcurrency conversations at a time. Callbacks (Hooks) run
-// on a goroutine of their own, one at a time (internal/serial), a backfill on two, with
-// others for its REST calls (internal/backfill), the position is saved by another, and
-// so are binds sent (subscription.go).
+// How it works: the goroutine that calls Run is the reader. It makes a connection, reads
+// events from it (rtm_receive.go), and makes the next connection when that one is lost. Events
+// go into a queue (internal/delivery), whose sequencer decides which may pass and which have
+// to wait; handlers run behind it, up to WithConcurrency conversations at a time.
 //
-// No user code runs, and nothing is waited for, while a lock is held. The client's locks
-// nest only as episode.mu or missed.mu, then resuming, then a backfill's, then any one
-// other.
-// docs/architecture.md has all of it as a picture.
+// These have goroutines of their own: the callbacks (Hooks), which run one at a time
+// (internal/serial); a backfill, which has two, and more for its REST calls
+// (internal/backfill); saving the position (rtm_position.go); sending binds (subscription.go).
+//
+// No lock is held while user code runs, or while anything is waited for. Locks nest only in
+// this order: episode.mu or missed.mu, then RTM.resuming, then that of a backfill, then any
+// one other. Besides, a dispatcher's lock is taken before that of a slot, and by start with
+// RTM.mu held.
+//
+// docs/architecture.md has a picture of all this.
 
 // RTM receives events over Crisp's RTM API and dispatches them to a router. It
 // keeps one connection, and makes a new one when that is lost. Make it with
@@ -43,45 +46,47 @@ type RTM struct {
 	cfg        rtmConfig
 	dispatcher *dispatcher
 
-	// stopped ends when nothing more shall be received; handling ends when
-	// handlers shall stop, too. Their causes say why.
+	// stopped ends when nothing more is to be received, handling when handlers are to stop,
+	// too. Their causes say why.
 	stopped  context.Context
 	stop     context.CancelCauseFunc
 	handling context.Context
 	abandon  context.CancelCauseFunc
 	ended    chan struct{} // closed when Run is about to return
 
-	saveNow chan struct{} // capacity 1
+	saveNow chan struct{} // capacity 1; see saveSoon
 
 	callbacks    *serial.Queue
 	subscription *subscription
 	progress     *progress
 	seen         *backfill.Seen // nil without a backfill
-	budget       budget         // of the backfill
-	endpoints    *Endpoints     // that REST named last; for the reading goroutine alone
+	budget       budget         // of the backfill's REST requests
+	endpoints    *Endpoints     // the last that REST named; for the reading goroutine alone
 
-	// Made by Run, before anything else needs them.
+	// Set by start, before any other goroutine needs them.
 	queue    *delivery.Queue
-	slots    []*slot            // of the queue's workers
-	backfill *backfill.Backfill // nil if there is to be none
+	slots    []*slot            // one for each worker of the queue, by its number
+	backfill *backfill.Backfill // nil without one
 
-	overflow episode    // of all events
-	crowded  episode    // of conversations that a backfill holds back
+	overflow episode    // the queue is full
+	crowded  episode    // a backfill holds back too much of some conversations
 	missed   missed     // events that came, but could not be read
-	resuming sync.Mutex // guards the order in which gaps are marked, told of and filled
+	resuming sync.Mutex // held while a gap is marked, reported and given to the backfill, so that gaps keep one order in all three
 
-	recovered atomic.Uint64 // the last place among arrivals that was given to what was missed in the latest gap
+	// recoveredPlace is the place in the order of arrivals that the latest recovered message
+	// got: see Router.keepArrivals.
+	recoveredPlace atomic.Uint64
 
-	used *atomic.Bool // Run or an end was called; outlives the RTM, for whoever forgets it
+	used *atomic.Bool // Run, Shutdown or Close was called; outlives the RTM, for the warning of one that never ran
 
-	received, dropped, reconnects atomic.Uint64
-	gaveUp                        atomic.Int64 // events whose handlers returned an error because of their context's end
+	received, dropped, reconnects atomic.Uint64 // see Stats
+	gaveUp                        atomic.Int64  // events whose handlers failed because their context had ended
 
 	mu        sync.Mutex // guards what follows
 	state     State
-	since     time.Time     // when it became that
-	changed   chan struct{} // closed with the next change of the state
-	lastError error         // of the last attempt or connection
+	since     time.Time     // of the last change of the state
+	changed   chan struct{} // closed at the next change of the state
+	lastError error         // of the last attempt or connection; nil if there was none
 	started   bool
 }
 
@@ -101,14 +106,14 @@ type rtmConfig struct {
 	queueBytes     int64
 	overflow       Overflow
 	backoff        Backoff
-	unlimited      bool // in how often it reconnects, but for the backoff
+	unlimited      bool // the backoff alone limits how often it reconnects: there is no allowance
 	engineIO       int
 	readLimit      int64
 	connectTimeout time.Duration
 	hooks          Hooks
 	position       PositionStore
 	backfill       *Backfill
-	ownOverlap     bool // of the backfill, instead of the default
+	ownOverlap     bool // Backfill.Overlap was set
 	autoRebind     bool
 	drainTimeout   time.Duration // 0 = handlers end with Run's context
 }
@@ -181,10 +186,10 @@ func (c *Client) NewRTM(r *Router, opts ...RTMOption) (*RTM, error) {
 	return t, nil
 }
 
-// unused is told of RTM clients that nobody can use any more.
+// unused warns of an RTM client that was dropped without ever having run.
 type unused struct {
 	logger *slog.Logger
-	event  string // by which somebody may know which it is
+	event  string // that it subscribed to, so that the reader of the log can tell which it is
 }
 
 func (u unused) warn(used *atomic.Bool) {
@@ -246,7 +251,8 @@ func (t *RTM) Run(ctx context.Context) error {
 	return err
 }
 
-// start makes what a run needs, once.
+// start makes what a run needs. It fails with ErrRunning the second time, and with the cause
+// of the end if the client was closed before.
 func (t *RTM) start(ctx context.Context) error {
 	t.used.Store(true)
 	t.mu.Lock()
@@ -276,14 +282,15 @@ func (t *RTM) start(ctx context.Context) error {
 	return nil
 }
 
-// valuesOf is one context's end with another's values.
+// valuesOf ends with one context and has another's values.
 type valuesOf struct {
 	context.Context
 	values context.Context
 }
 
 func (c valuesOf) Value(key any) any {
-	// The own context first: the context package looks up what ends it here.
+	// The embedded context first: package context looks up its own keys here, to propagate
+	// the end.
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
@@ -291,7 +298,7 @@ func (c valuesOf) Value(key any) any {
 }
 
 // supervise keeps a connection up until the client is stopped or meets a fatal error. last is
-// what another run of the program has got to.
+// the position of the run before.
 func (t *RTM) supervise(last Position) error {
 	tries := retries{attempt: 1}
 	if !t.cfg.unlimited {
@@ -333,12 +340,12 @@ type span struct {
 	reason GapReason // empty = nothing was missed
 }
 
-// pause waits for the next attempt.
+// pause waits until the next attempt is due, or returns why the client was stopped.
 func (t *RTM) pause(tries *retries, cause error) error {
 	t.failed(cause)
 	delay := tries.delay(safeBackoff{t.cfg.backoff, t.report}, cause)
 	level := slog.LevelWarn
-	if tries.attempt == 1 { // servers restart: if something was missed, resume tells of it
+	if tries.attempt == 1 { // servers restart, which is no trouble: warnOfGap warns if anything was missed
 		level = slog.LevelInfo
 	}
 	t.client.logger.Log(t.stopped, level, "crisp: RTM reconnects",
@@ -347,8 +354,8 @@ func (t *RTM) pause(tries *retries, cause error) error {
 	return sleep(t.stopped, delay)
 }
 
-// connected makes a connection the current one. What it receives waits until the
-// callbacks that tell of it have returned.
+// connected makes a connection the current one. Its events wait until the callbacks that
+// announce it have returned.
 func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	open := t.progress.openGap(missed.from) // before the connection counts for the stored position
 	t.progress.connected(c.Conn)
@@ -364,9 +371,9 @@ func (t *RTM) connected(c *connection, info Connected, missed *span) {
 	t.resume(open, missed.reason, func() { notify(t.callbacks, t.cfg.hooks.Connected, info) })
 }
 
-// resume posts the callbacks that tell of a connection or a gap, and holds back
-// what is received from here on until they have returned, and until it is known
-// what a gap must be filled with. Without a reason there is no gap.
+// resume posts the callbacks that announce a connection or a gap, and holds back what is
+// received from here on until they have returned and, with a backfill, until it is known
+// which conversations have missed something. Without a reason there is no gap.
 func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 	t.resuming.Lock()
 	defer t.resuming.Unlock()
@@ -384,14 +391,14 @@ func (t *RTM) resume(open *openGap, reason GapReason, post func()) {
 		t.callbacks.Post(func() { t.queue.Lift(nil, open.close) })
 		return
 	}
-	t.recovered.Store(t.router.keepArrivals())
+	t.recoveredPlace.Store(t.router.keepArrivals())
 	told := make(chan struct{})
 	t.callbacks.Post(func() { close(told) })
 	t.fill(gap, open, told)
 }
 
-// settling makes post tell, too, when all that was received before a gap is handled, or the handlers
-// are to stop.
+// settling extends post by the callback gapSettles, whose channel is closed once all that was
+// received before the gap is handled, or the handlers are to stop.
 func (t *RTM) settling(gap Gap, post func()) func() {
 	settled := make(chan struct{})
 	settle := sync.OnceFunc(func() { close(settled) })
@@ -406,7 +413,7 @@ func (t *RTM) settling(gap Gap, post func()) func() {
 	}
 }
 
-// warnOfGap warns of what nobody recovers or is told of.
+// warnOfGap warns of a gap that no backfill fills and no hook reports.
 func (t *RTM) warnOfGap(gap Gap) {
 	if t.backfill != nil || t.cfg.hooks.Gap != nil {
 		return
@@ -417,7 +424,8 @@ func (t *RTM) warnOfGap(gap Gap) {
 	})
 }
 
-// drain lets handlers finish what is queued, unless they are to stop.
+// drain lets handlers finish what is queued, unless they are to stop, and reports what is
+// left.
 func (t *RTM) drain() {
 	t.setState(StateDraining)
 	t.endEpisode(&t.overflow)
@@ -442,8 +450,8 @@ func (t *RTM) drain() {
 	}
 }
 
-// givingUp is how long handlers may take to heed the end of their context. Those that
-// don't count as dropped.
+// givingUp is how long handlers may take to return once their context has ended. The events
+// of those that don't count as dropped.
 const givingUp = 100 * time.Millisecond
 
 func (t *RTM) awaitGivingUp(handled <-chan struct{}) {
@@ -455,7 +463,7 @@ func (t *RTM) awaitGivingUp(handled <-chan struct{}) {
 	}
 }
 
-// end lets go of those who wait for the end of the run, and of what is left of it.
+// end ends what is left of a run, and lets Shutdown return.
 func (t *RTM) end() {
 	t.abandon(ErrClosed)
 	t.dispatcher.stop()

@@ -118,7 +118,7 @@ func (t *RTM) recoveredAll(c backfill.Conversation, messages []backfill.Message)
 		}
 	}
 	ref := SessionRef{WebsiteID: c.Website, SessionID: c.ID}
-	return t.router.recoveredAll(recovered{ref, SessionState(c.State), c.Changed, events}, &t.recovered)
+	return t.router.recoveredAll(recovered{ref, SessionState(c.State), c.Changed, events}, &t.recoveredPlace)
 }
 
 // itemFingerprint is that of the message, 0 if the item is none.
@@ -128,7 +128,7 @@ func (t *RTM) itemFingerprint(it *delivery.Item) int64 {
 	}
 	ev, err := t.eventOf(it)
 	if err != nil {
-		return 0 // which its handler will report
+		return 0 // handle will report it
 	}
 	m, _ := messageOf(ev)
 	return m.Fingerprint

@@ -57,19 +57,19 @@ func WithAutoRebind() RTMOption {
 	})
 }
 
-// noteChange takes note, on the reading goroutine, of an item that may tell of a
-// change of the token's websites.
+// noteChange looks, on the reading goroutine, at an item that may report a change of the
+// token's websites: it counts the change, and marks the item with its number.
 func (t *RTM) noteChange(it *delivery.Item) {
 	ev, err := t.eventOf(it)
 	if err != nil {
-		return // which its handler will report
+		return // handle will report it
 	}
 	if ev, ok := ev.(*PluginSubscriptionUpdated); ok {
 		it.Value = change{ev, t.subscription.changed(t.stopped, ev, t.cfg.autoRebind)}
 	}
 }
 
-// subscriptionFor completes a filter by what the options need.
+// subscriptionFor completes and checks a filter, and adds the events that the options need.
 func (c *rtmConfig) subscriptionFor(r *Router, f Filter, tier Tier) (Filter, error) {
 	complete, err := subscriptionFor(r, f, tier)
 	if err == nil && c.autoRebind && !slices.Contains(complete.Events, nameSubscriptionUpdated) {
@@ -79,7 +79,8 @@ func (c *rtmConfig) subscriptionFor(r *Router, f Filter, tier Tier) (Filter, err
 	return complete, err
 }
 
-// nameSubscriptionUpdated tells of installs and removals. Tokens of all tiers get it.
+// nameSubscriptionUpdated is the event that reports installs and removals of the plugin.
+// Tokens of all tiers receive it.
 var nameSubscriptionUpdated = (*PluginSubscriptionUpdated)(nil).EventName()
 
 // subscriptionFor completes a filter with the router's events and checks it
@@ -110,7 +111,7 @@ func subscriptionFor(r *Router, f Filter, tier Tier) (Filter, error) {
 	return f, nil
 }
 
-// checkFilter refuses elements that can name nothing.
+// checkFilter refuses elements that can't be names.
 func checkFilter(f Filter) error {
 	for _, list := range []struct {
 		name string
@@ -129,8 +130,7 @@ func checkFilter(f Filter) error {
 	return nil
 }
 
-// receivable returns nil for events that the tier can receive, and for those
-// that the catalog does not have.
+// receivable returns an error if the catalog says that the tier can't receive an event.
 func receivable(name string, tier Tier) error {
 	for _, info := range Events() {
 		if info.Name == name && !slices.Contains(info.Tiers, tier) {
@@ -140,7 +140,7 @@ func receivable(name string, tier Tier) error {
 	return nil
 }
 
-// eventsOf lists all events that a tier may see.
+// eventsOf lists all events that a tier can receive.
 func eventsOf(tier Tier) []string {
 	var names []string
 	for _, info := range Events() {

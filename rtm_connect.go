@@ -43,7 +43,7 @@ type RescueEndpoints struct {
 func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	route := c.endpointsRoute()
 	var raw json.RawMessage
-	// Whoever connects has a policy of his own for the next attempt, as RTM does.
+	// Whoever connects decides about the next attempt, as RTM does.
 	if err := c.do(ctx, policy{once: true}, http.MethodGet, route, nil, &raw); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,8 @@ func (c *Client) ConnectEndpoints(ctx context.Context) (*Endpoints, error) {
 	return endpoints, nil
 }
 
-// misreadEndpoint says why there is no endpoint, if it came as something else.
+// misreadEndpoint returns which problem left socket.app without a value; nil if it was simply
+// missing.
 func misreadEndpoint(problems []FieldProblem) error {
 	for _, p := range problems {
 		if p.Path == "" || p.Path == "socket" || p.Path == "socket.app" {
@@ -84,10 +85,11 @@ func (c *Client) endpointsRoute() string {
 	return string(token.Tier) + "/connect/endpoints"
 }
 
-// maxHost is that of DNS, with a port.
+// maxHost is how long a DNS name with a port can be.
 const maxHost = 255 + len(":65535")
 
-// checkEndpoint returns what keeps a URL from being connected to.
+// checkEndpoint returns why a URL must not be connected to. The error quotes no more of it
+// than the host.
 func (c *Client) checkEndpoint(endpoint string) error {
 	if endpoint == "" {
 		return errors.New("missing")
@@ -117,8 +119,8 @@ func (c *Client) onLoopback() bool {
 	return err == nil && isLoopback(base.Hostname())
 }
 
-// errForeignLoopback is for an endpoint on this machine that another machine has
-// named: whoever listens there would get the credentials.
+// errForeignLoopback is the error for an endpoint on this machine that a server elsewhere
+// named: whatever listens there would get the credentials.
 func errForeignLoopback(u *url.URL) error {
 	err := fmt.Errorf("%s is this machine, but the base URL is not on loopback", shown(u.Host))
 	if u.Scheme == "http" || u.Scheme == "ws" {
@@ -157,9 +159,9 @@ const (
 // connection is an authenticated connection.
 type connection struct {
 	*socketio.Conn
-	host     string
-	since    time.Time
-	lastLive time.Time // the last packet: nothing before it was missed
+	host     string    // of the endpoint, for logs
+	since    time.Time // when it was authenticated
+	lastLive time.Time // PassedOn of the last packet: nothing sent before was missed
 }
 
 // authenticationRequest is the argument of the authentication event.
@@ -172,9 +174,10 @@ type authenticationRequest struct {
 	Inboxes  []string `json:"inboxes,omitempty"`
 }
 
-// connect makes an authenticated connection, to an endpoint fetched for this
-// attempt: Crisp moves them. Where REST can't tell, the one that it named last may
-// still be there. keepAlive is how soon it needs traffic; 0 = not known to.
+// connect makes an authenticated connection, to an endpoint fetched for this attempt, since
+// Crisp moves them. If REST names none, the last one that it named may still be there.
+// keepAlive is after how long without traffic something on the way cuts connections; 0 = not
+// known.
 func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection, error) {
 	endpoints, err := t.fetchEndpoints(ctx)
 	if err == nil {
@@ -192,7 +195,7 @@ func (t *RTM) connect(ctx context.Context, keepAlive time.Duration) (*connection
 	return c, nil
 }
 
-// openFor connects for all rooms of the filter that Crisp doesn't refuse.
+// openFor connects, and again with fewer rooms if Crisp refuses some.
 func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
 	for again := false; ; again = true {
 		c, err := t.openAny(ctx, endpoints, keepAlive)
@@ -205,7 +208,7 @@ func (t *RTM) openFor(ctx context.Context, endpoints *Endpoints, keepAlive time.
 	}
 }
 
-// openAny connects to the first of the endpoints that will do.
+// openAny connects to the endpoint, or else to the rescue endpoint.
 func (t *RTM) openAny(ctx context.Context, endpoints *Endpoints, keepAlive time.Duration) (*connection, error) {
 	c, err := t.open(ctx, endpoints.Socket.App, keepAlive)
 	rescue := endpoints.Rescue.Socket.App
@@ -273,7 +276,7 @@ func (t *RTM) dialOptions(keepAlive time.Duration) socketio.Options {
 	}
 }
 
-// skipped hears, on the reading goroutine, of packets that made no sense.
+// skipped reports, on the reading goroutine, a packet that made no sense.
 func (t *RTM) skipped(s socketio.Skip) {
 	t.client.logger.Debug("crisp: RTM packet skipped", "error", s.Reason, "event", s.Event)
 	notifyIfShort(t.callbacks, t.cfg.hooks.Skipped, s.Reason)
@@ -282,8 +285,8 @@ func (t *RTM) skipped(s socketio.Skip) {
 	}
 }
 
-// authenticate sends the credentials with the subscription and waits for the
-// answer. What follows the answer is left to be read.
+// authenticate sends the credentials with the subscription and waits for the answer. It reads
+// nothing behind the answer: that may be events.
 func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, authTimeout, ErrSilent)
 	defer cancel()
@@ -318,7 +321,7 @@ func (t *RTM) authenticate(ctx context.Context, conn *socketio.Conn) error {
 	return fmt.Errorf("closed during the authentication (refused credentials or too many connections can look so): %w", t.connectionError(err))
 }
 
-// controlEvent returns the error that a Socket.IO event tells of, if it does.
+// controlEvent returns the error that a Socket.IO event reports; nil for any other event.
 func controlEvent(ev socketio.Event) error {
 	if string(ev.Name) == eventUnauthorized {
 		return unauthorized(ev.Arg())
@@ -339,7 +342,7 @@ func unauthorized(arg []byte) error {
 	return &refusedAuthError{answer.Message}
 }
 
-// refusedAuthError is ErrUnauthorized with what the server says.
+// refusedAuthError is ErrUnauthorized with the server's message.
 type refusedAuthError struct{ message string }
 
 func (e *refusedAuthError) Error() string {

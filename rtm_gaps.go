@@ -41,21 +41,21 @@ func gapReason(err error) GapReason {
 	return GapDisconnected
 }
 
-// progress knows how far an RTM client has got: up to when everything was read,
-// and which gaps before that are not dealt with: what the stored position may be.
+// progress knows how far an RTM client has got: up to when everything was read, and which
+// gaps before that are still open. The stored position follows from both.
 type progress struct {
 	clock     *clock.Clock
-	lastEvent atomic.Int64 // the moment when one came; 0 = none yet
-	lastSent  atomic.Int64 // a moment that it, and all that follow, were sent after
+	lastEvent atomic.Int64 // the clock.Moment when the last event came; 0 = none yet
+	lastSent  atomic.Int64 // a clock.Moment after which it, and all that follow, were sent
 
-	mu       sync.Mutex // guards what follows
-	conn     *socketio.Conn
-	lastLive clock.Stamp // up to when the last connection was complete
+	mu       sync.Mutex     // guards what follows
+	conn     *socketio.Conn // the current one; nil = none
+	lastLive clock.Stamp    // up to when the connection before was complete
 	gaps     map[*openGap]struct{}
 }
 
-// came notes that an event came. It is for the reading goroutine alone. Those of a burst
-// came at the same time, which is written once.
+// came notes that an event came; both times are a clock.Moment. It is for the reading
+// goroutine alone. The events of a burst share their times, which are written once.
 func (p *progress) came(received, sentAfter int64) {
 	if p.lastEvent.Load() != received {
 		p.lastEvent.Store(received)
@@ -65,8 +65,8 @@ func (p *progress) came(received, sentAfter int64) {
 	}
 }
 
-// openGap is one that is not dealt with yet: not told of, or not filled. It
-// holds the stored position back.
+// openGap is a gap that is not reported yet, or not filled. It holds the stored position
+// back.
 type openGap struct {
 	progress *progress
 	from     clock.Stamp
@@ -76,8 +76,9 @@ func newProgress(c *clock.Clock) *progress {
 	return &progress{clock: c, gaps: make(map[*openGap]struct{})}
 }
 
-// begin notes that a run begins. The first of all has got to where it begins, so that
-// the next misses nothing if it is killed before it connects.
+// begin notes that a run begins. The very first has no position to go on from, and starts
+// with its beginning: so the next run knows what was missed if this one is killed before it
+// connects.
 func (p *progress) begin(first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,7 +101,7 @@ func (g *openGap) close() {
 	delete(g.progress.gaps, g)
 }
 
-// dated is the gap that ends now.
+// dated returns the gap with its dates, ending now.
 func (g *openGap) dated(reason GapReason) Gap {
 	from, _ := g.progress.clock.Dates(g.from)
 	return Gap{From: from, To: g.progress.clock.Wall(g.progress.clock.Now()), Reason: reason}
@@ -112,8 +113,8 @@ func (p *progress) connected(conn *socketio.Conn) {
 	p.conn = conn
 }
 
-// disconnected notes that the connection has ended, after it was read up to a time,
-// and returns the moment up to which nothing can be missing.
+// disconnected notes that the connection has ended, and returns the moment up to which it was
+// read: nothing before can be missing.
 func (p *progress) disconnected(readUpTo time.Time) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,13 +123,13 @@ func (p *progress) disconnected(readUpTo time.Time) clock.Stamp {
 	return p.lastLive
 }
 
-// handledUpTo is the last moment before which nothing is left to handle; zero
-// before the first connection after another run. oldest is SentAfter of the oldest event that
-// is not handled; 0 if there is none.
+// handledUpTo returns the last moment before which nothing is left to handle; zero before
+// the first connection of a run that follows another. oldest returns SentAfter of the oldest
+// event that is not handled, 0 if there is none.
 func (p *progress) handledUpTo(oldest func() int64) clock.Stamp {
-	// In the order in which events go on: they are read, may have to wait for a gap,
-	// and then wait for their handlers. So what moves meanwhile makes the answer too
-	// early, never too late.
+	// The three are asked in the order in which events pass them: reading, waiting for a gap,
+	// waiting for a handler. So an event that moves on meanwhile is counted twice, not missed:
+	// the answer may be too early, never too late.
 	at := p.earliestGap(p.readUpTo())
 	if oldest := clock.Moment(oldest()); oldest != 0 && oldest < at.Moment {
 		at = p.clock.Stamp(oldest)
@@ -136,7 +137,7 @@ func (p *progress) handledUpTo(oldest func() int64) clock.Stamp {
 	return at
 }
 
-// earliestGap returns where the earliest open gap begins, if that is before.
+// earliestGap returns the beginning of the earliest open gap, or at if that is earlier.
 func (p *progress) earliestGap(at clock.Stamp) clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,8 +149,9 @@ func (p *progress) earliestGap(at clock.Stamp) clock.Stamp {
 	return at
 }
 
-// beforeSkipped is the last moment before a packet that is being skipped, on the
-// reading goroutine; zero without a connection, which has no events to miss.
+// beforeSkipped returns the last moment before a packet that is being skipped; zero before
+// the connection is authenticated, when there are no events to miss. It is for the reading
+// goroutine alone.
 func (p *progress) beforeSkipped() clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,8 +161,8 @@ func (p *progress) beforeSkipped() clock.Stamp {
 	return p.clock.Stamp(p.clock.At(p.conn.PassedOn()))
 }
 
-// readUpTo is the last moment before which everything was read. A connection
-// that is waiting for the network has passed on all it has heard.
+// readUpTo returns the last moment before which everything was read. A connection that waits
+// for the network has passed on everything that it has received.
 func (p *progress) readUpTo() clock.Stamp {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,34 +8,33 @@ import (
 	"github.com/crisp-go/crisp/internal/clock"
 )
 
-// missedPause is how long events that can't be read are gathered after the first
-// has been told of, lest a server that sends nothing else causes a gap, and a
-// backfill, for each.
+// missedPause is how long unreadable events are gathered after the first was reported, so
+// that a server that sends nothing else doesn't cause a gap, and a backfill, for each.
 const missedPause = time.Minute
 
-// missed are the events that came, but could not be read. The first is told of at
-// once, as a gap, before the next event. Those that follow within missedPause are
-// told of together, when it is over.
+// missed tracks the events that came, but could not be read. The first is reported at once,
+// as a gap before the next event. Those that follow within missedPause are reported as one
+// gap when it is over.
 type missed struct {
 	mu    sync.Mutex  // guards what follows
-	timer *time.Timer // runs during the pause; nil = there is none
-	gap   *openGap    // of the pause; nil = none
-	ended bool
+	timer *time.Timer // runs during a pause; nil = there is none
+	gap   *openGap    // not reported yet; nil = none
+	ended bool        // nothing more is reported
 }
 
-// missedPacket opens a gap from before a packet that the connection skips, on the
-// reading goroutine.
+// missedPacket opens a gap that begins before a packet which the connection skips. It is for
+// the reading goroutine alone.
 func (t *RTM) missedPacket() {
 	from := t.progress.beforeSkipped()
 	if from.IsZero() {
 		return
 	}
-	t.queue.Flush() // what came before the gap doesn't wait for it
+	t.queue.Flush() // what came before the gap need not wait for it
 	t.missedEvent(from)
 }
 
-// missedEvent opens a gap from before an event that could not be read, or adds the
-// event to one that waits to be told of.
+// missedEvent opens a gap that begins before an event which could not be read, or adds the
+// event to the gap that waits to be reported.
 func (t *RTM) missedEvent(from clock.Stamp) {
 	m := &t.missed
 	m.mu.Lock()
@@ -43,15 +42,15 @@ func (t *RTM) missedEvent(from clock.Stamp) {
 	if m.gap == nil {
 		m.gap = t.progress.openGap(from)
 	}
-	if m.timer != nil || m.ended { // in the end, the next run finds it by its position
+	if m.timer != nil || m.ended { // at the end of a run, the gap holds back the position, from which the next run goes on
 		return
 	}
 	m.timer = time.AfterFunc(missedPause, t.missedPauseOver)
-	t.tellMissed()
+	t.reportMissed()
 }
 
-// tellMissed tells of the gap; missed.mu is held.
-func (t *RTM) tellMissed() {
+// reportMissed reports the gap; missed.mu is held.
+func (t *RTM) reportMissed() {
 	open := t.missed.gap
 	t.missed.gap = nil
 	t.client.logger.Warn("crisp: RTM events could not be read", slog.Time("from", open.dated(GapSkipped).From))
@@ -68,12 +67,11 @@ func (t *RTM) missedPauseOver() {
 		m.timer = nil
 	default:
 		m.timer.Reset(missedPause)
-		t.tellMissed()
+		t.reportMissed()
 	}
 }
 
-// endMissed tells of what waits to be told of: nothing more may be put into the
-// queue from here on.
+// endMissed reports what is left. Nothing may be put into the queue after it.
 func (t *RTM) endMissed() {
 	m := &t.missed
 	m.mu.Lock()
@@ -83,6 +81,6 @@ func (t *RTM) endMissed() {
 		m.timer.Stop()
 	}
 	if m.gap != nil {
-		t.tellMissed()
+		t.reportMissed()
 	}
 }

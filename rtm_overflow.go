@@ -10,42 +10,41 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// Overflow is what happens when the queue between the reader and the handlers
-// is full.
+// Overflow says what happens when the queue between the connection and the handlers is full:
+// see [WithQueue].
 type Overflow int
 
 // Ways to overflow.
 const (
 	// OverflowBlock stops reading until handlers have caught up with half of
-	// the queue. Events wait in the server and in TCP's buffers; heartbeats go
-	// on. Nothing is lost as long as the server has the patience.
+	// the queue. Meanwhile events wait at the server and in TCP's buffers, and heartbeats go
+	// on. Nothing is lost as long as the server keeps the connection.
 	OverflowBlock Overflow = iota
 	// OverflowDrop goes on reading and drops what comes until handlers have
 	// caught up with half of the queue. The loss is reported as
-	// [ErrSlowConsumer], to Hooks.Dropped, and as a gap. So is that of a
-	// conversation in which too much is said while a backfill fetches what it has
-	// missed; the others go on.
+	// [ErrSlowConsumer], to Hooks.Dropped, and as a gap. A single conversation
+	// overflows in the same way if too much is said in it while a backfill fetches
+	// what it has missed; the others go on.
 	OverflowDrop
 )
 
-// episode is a run of events that are dropped because there is no room. One is of all
-// events: from the first that does not fit until handlers have caught up with half of
-// the queue. Another is of conversations of which a backfill holds back too much:
-// until it has let go of them.
+// episode is a run of events that are dropped because there is no room. RTM.overflow is about
+// all events: it lasts from the first that does not fit until handlers have caught up with
+// half of the queue. RTM.crowded is about the conversations of which a backfill holds back too
+// much: it lasts until the backfill has let go of them.
 type episode struct {
 	mu    sync.Mutex // guards what follows
-	count int        // 0 = there is none
-	keys  []string   // of the conversations, if it is theirs
-	gap   *openGap
+	count int        // events dropped so far; 0 = no episode
+	keys  []string   // of the crowded conversations; RTM.crowded only
+	gap   *openGap   // begins before the first dropped event
 }
 
-// admit reports whether an event may be queued, by the overflow policy. It may
-// wait.
+// admit reports whether an event is to be queued. By OverflowBlock it waits for room.
 func (t *RTM) admit(c *connection, it *delivery.Item) bool {
 	cost := it.Cost()
 	fits := t.queue.Fits(cost)
 	if !fits {
-		t.queue.Flush() // handlers can't make room by what they don't have
+		t.queue.Flush() // handlers can't make room by handling what they don't have yet
 	}
 	if t.cfg.overflow == OverflowDrop {
 		return !t.drop(it)
@@ -65,6 +64,8 @@ func (t *RTM) drop(it *delivery.Item) bool {
 	return t.dropCrowded(it) || t.dropOverflow(it)
 }
 
+// dropOverflow reports whether an event is to be dropped because the queue is full, and counts
+// it.
 func (t *RTM) dropOverflow(it *delivery.Item) bool {
 	e := &t.overflow
 	e.mu.Lock()
@@ -76,8 +77,9 @@ func (t *RTM) dropOverflow(it *delivery.Item) bool {
 	return true
 }
 
-// dropCrowded drops what is said in a conversation until the episode is over, even if
-// a backfill lets go of that conversation before: it has to come behind what was dropped.
+// dropCrowded reports whether an event is to be dropped because its conversation is crowded,
+// and counts it. That goes on until the episode is over, even if the backfill lets go of this
+// conversation earlier: later events have to come behind those that were dropped and are recovered.
 func (t *RTM) dropCrowded(it *delivery.Item) bool {
 	e := &t.crowded
 	e.mu.Lock()
@@ -86,14 +88,14 @@ func (t *RTM) dropCrowded(it *delivery.Item) bool {
 		if !t.queue.Crowded(it.Key) {
 			return false
 		}
-		e.keys = append(e.keys, strings.Clone(it.Key)) // it is a part of the payload
+		e.keys = append(e.keys, strings.Clone(it.Key)) // the key is a part of the payload
 	}
 	t.count(e, it, t.awaitReleased)
 	return true
 }
 
-// count counts a dropped event; the episode's mutex is held. The first begins the
-// episode, whose end is for await to find.
+// count counts a dropped event; the episode's mutex is held. The first one begins the
+// episode, and starts await, which is to end it.
 func (t *RTM) count(e *episode, it *delivery.Item, await func()) {
 	if e.count == 0 {
 		e.gap = t.progress.openGap(t.client.clock.Stamp(clock.Moment(it.SentAfter)))
@@ -109,23 +111,22 @@ func (t *RTM) warnSlowConsumer() {
 	t.report(ErrSlowConsumer)
 }
 
-// awaitRoom ends the episode when there is room. It does not leave that to the
-// next event: a quiet website may not have one for hours, and what was dropped
-// shall be recovered.
+// awaitRoom ends the episode when there is room. That is not left to the next event: a quiet
+// website may have none for hours, and what was dropped is to be recovered soon.
 func (t *RTM) awaitRoom() {
 	if t.queue.WaitRoom(t.stopped, 0) == nil {
 		t.endEpisode(&t.overflow)
 	}
 }
 
-// awaitReleased ends the episode when nothing is held back any more of the conversations
-// that are crowded, which may become more meanwhile.
+// awaitReleased ends the episode when nothing of the crowded conversations is held back any
+// more. Others may become crowded meanwhile.
 func (t *RTM) awaitReleased() {
 	e := &t.crowded
 	for n := 0; ; n++ {
 		e.mu.Lock()
 		if n == len(e.keys) {
-			t.tellEpisode(e)
+			t.reportEpisode(e)
 			e.mu.Unlock()
 			return
 		}
@@ -137,15 +138,15 @@ func (t *RTM) awaitReleased() {
 	}
 }
 
-// endEpisode reports what was dropped, if anything was.
+// endEpisode ends an episode, and reports what was dropped, if anything was.
 func (t *RTM) endEpisode(e *episode) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	t.tellEpisode(e)
+	t.reportEpisode(e)
 }
 
-// tellEpisode does that; the episode's mutex is held.
-func (t *RTM) tellEpisode(e *episode) {
+// reportEpisode is endEpisode with the episode's mutex held.
+func (t *RTM) reportEpisode(e *episode) {
 	if e.count == 0 {
 		return
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
-// receive reads a connection's events until it ends. It returns why it did, and
-// what is being missed since.
+// receive reads a connection's events until it ends. It returns why it ended, and the span
+// that begins to be missed with its end.
 func (t *RTM) receive(c *connection) (*span, error) {
 	// Closing the connection is what ends a read.
 	unlink := context.AfterFunc(t.stopped, func() { _ = c.Close() })
@@ -36,15 +36,15 @@ func (t *RTM) receive(c *connection) (*span, error) {
 	return missed, err
 }
 
-// read puts events into the queue. It is the only place that reads the
-// connection and must never wait for user code, except when the queue is full.
+// read puts events into the queue. Nothing else reads the connection, so it must never wait
+// for user code, except when the queue is full.
 func (t *RTM) read(c *connection) error {
 	defer t.queue.Flush()
 	var (
-		name   string // of the last event: the next is likely to be of the same
+		name   string // of the last event, which the next is likely to share
 		wanted bool
 	)
-	for t.stopped.Err() == nil { // what was read ahead is not received yet
+	for t.stopped.Err() == nil { // events that were read ahead count as not received
 		ev, err := c.Next()
 		c.lastLive = c.PassedOn()
 		if err != nil {
@@ -73,7 +73,7 @@ func (t *RTM) read(c *connection) error {
 		t.received.Add(1)
 		t.progress.came(it.Received, it.SentAfter)
 		if t.router.hearsOf(name) {
-			if ev, err := t.eventOf(&it); err == nil { // else its turn will tell
+			if ev, err := t.eventOf(&it); err == nil { // else handle will report it
 				t.router.arrived(ev)
 			}
 		}
@@ -84,10 +84,9 @@ func (t *RTM) read(c *connection) error {
 	return context.Cause(t.stopped)
 }
 
-// newItem makes an item of an event, whose argument is copied out of the read buffer.
-// Its key keeps the events of a conversation in order, or those of a website that
-// belong to none. An event without any argument reaches its handler as one whose
-// payload is null.
+// newItem makes an item of an event, whose argument it copies out of the read buffer. The
+// key, by which items stay in order, is the conversation, or the website for events that
+// belong to none. An event without an argument gets null for its payload.
 func newItem(name string, arg []byte) delivery.Item {
 	if len(arg) == 0 {
 		arg = []byte("null")
@@ -103,8 +102,7 @@ func newItem(name string, arg []byte) delivery.Item {
 // enveloped is the Value of an item whose payload comes in an envelope.
 type enveloped struct{}
 
-// eventOf returns the event of an item, which is decoded once, by whoever needs it
-// first.
+// eventOf returns the event of an item. The first call decodes it.
 func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	ev, err := t.decode(it, it.Payload)
 	if err == nil {
@@ -114,10 +112,10 @@ func (t *RTM) eventOf(it *delivery.Item) (Event, error) {
 	if len(first) == len(it.Payload) {
 		return nil, err
 	}
-	return t.decode(it, first) // what was likely to be one argument is several
+	return t.decode(it, first) // LikelyArg took several arguments for one
 }
 
-// decode makes the event of an item from its payload, unless that was done before.
+// decode makes the event of an item from its payload, unless the item has it already.
 func (t *RTM) decode(it *delivery.Item, data []byte) (Event, error) {
 	env := payload.Envelope{Data: data}
 	switch value := it.Value.(type) {
@@ -145,7 +143,8 @@ func (t *RTM) decode(it *delivery.Item, data []byte) (Event, error) {
 	return ev, nil
 }
 
-// handle dispatches an event, unless it is a message that was handled before.
+// handle dispatches the event of an item, unless it is a message that was handled before. It
+// runs on the goroutine of a handler.
 func (t *RTM) handle(ctx context.Context, worker int, it *delivery.Item) {
 	ev, err := t.eventOf(it)
 	if err != nil {
@@ -161,8 +160,8 @@ func (t *RTM) handle(ctx context.Context, worker int, it *delivery.Item) {
 	t.handleOnce(ctx, slot, ev, it)
 }
 
-// dispatch reports false if handlers gave up because their context had ended: the
-// event counts as dropped then. The router has told its error handler of errors.
+// dispatch runs the handlers of an event, and reports false if they gave up because their
+// context had ended: the event counts as dropped then. The router has reported their errors.
 func (t *RTM) dispatch(ctx context.Context, slot *slot, ev Event, it *delivery.Item) (handled bool) {
 	if change, ok := it.Value.(change); ok {
 		ctx = context.WithValue(ctx, changeKey{t.subscription}, change.number)
@@ -176,7 +175,7 @@ func (t *RTM) dispatch(ctx context.Context, slot *slot, ev Event, it *delivery.I
 	return false
 }
 
-// warnSlowHandler says what a handler that runs long holds up.
+// warnSlowHandler warns of a handler that runs long, and says what waits behind it.
 func (t *RTM) warnSlowHandler(slow slowHandler) {
 	attrs := []slog.Attr{
 		slog.String(keyThing, shown(slow.name)),
@@ -189,10 +188,10 @@ func (t *RTM) warnSlowHandler(slow slowHandler) {
 	t.client.logger.LogAttrs(t.handling, slog.LevelWarn, slowHandlerWarning, attrs...)
 }
 
-// report lets the router's error handler know of what belongs to no event.
+// report passes an error that belongs to no event to the router's error handler.
 func (t *RTM) report(err error) { hear(t.handling, t.router.onError, err) }
 
-// heartbeats calls the callback once per ping interval, until stop is called.
+// heartbeats posts Hooks.Heartbeat once per ping interval, until stop is called.
 func (t *RTM) heartbeats(c *connection) (stop func()) {
 	if t.cfg.hooks.Heartbeat == nil {
 		return func() {}

@@ -219,7 +219,7 @@ var deliveryMutants = []mutant{
 		promise: "100,000 events, handlers blocked 10 s",
 		removed: "what was read is handed over before the reader waits for room",
 		in:      "RTM.admit",
-		old:     "\t\tt.queue.Flush() // handlers can't make room by what they don't have\n",
+		old:     "\t\tt.queue.Flush() // handlers can't make room by handling what they don't have yet\n",
 		new:     "",
 		tests:   "TestOverflowBlockLosesNothing TestAnEventLargerThanTheQueuePasses",
 	},

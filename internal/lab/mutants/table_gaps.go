@@ -53,7 +53,7 @@ var gapMutants = []mutant{
 	{
 		promise: "no loss in silence",
 		removed: "what was dropped is told to Hooks.Dropped",
-		in:      "RTM.tellEpisode",
+		in:      "RTM.reportEpisode",
 		old:     "notify(t.callbacks, t.cfg.hooks.Dropped, dropped)",
 		new:     "_ = dropped",
 		tests:   "TestOverflowDropTellsOfTheLoss TestOverflowDropInEpisodes",

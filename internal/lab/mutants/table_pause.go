@@ -78,8 +78,8 @@ var pauseMutants = []mutant{
 		promise: "a person answers while the bot thinks, or while RTM is down",
 		removed: "what was missed has come before what is live since",
 		in:      "RTM.resume",
-		old:     "\tt.recovered.Store(t.router.keepArrivals())\n",
-		new:     "\tt.recovered.Store(1 << 62)\n",
+		old:     "\tt.recoveredPlace.Store(t.router.keepArrivals())\n",
+		new:     "\tt.recoveredPlace.Store(1 << 62)\n",
 		tests:   "TestAStateThatComesDuringTheBackfillResumes",
 	},
 }
