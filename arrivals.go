@@ -5,54 +5,56 @@ import (
 	"time"
 )
 
-// An arrival is when an event comes, which may be long before it has its turn: other
-// events of its conversation are handled before it. What has to be known at once, such
-// as that a person has answered, is told by arrival. Whoever hears of it must not wait
-// for anything: an RTM client's reader does not read on meanwhile.
+// An event arrives when it is received, which may be long before its handlers run: those of
+// its conversation's earlier events come first. Some things have to be known at once, such as
+// that a person has answered: there are callbacks for the arrival. They must not wait for
+// anything, since they run on the reading goroutine of an RTM client.
 
-// arrivals are those who hear of events when they come, by the name in the catalog. A
-// nil among them only wants to have the order of arrival noted in Meta.
+// arrivals has the callbacks for arriving events, by the name in the catalog. A nil callback
+// only has the order of arrival noted in Meta.
 type arrivals struct {
 	byName    map[string][]func(ev Event)
 	recovered []recoveredWatcher
-	count     atomic.Uint64
+	count     atomic.Uint64 // places given so far in the order of arrival
 }
 
-// recoveredWatcher hears of a conversation whose missed messages were fetched, after
-// their arrivals and before the first is handled. after, unless it is nil, is called
-// when the last of them was handled.
+// recoveredWatcher is called for a conversation whose missed messages were fetched: after the
+// callbacks for their arrival, and before the first of them is handled. after, unless it is
+// nil, is called when the last of them was handled.
 type recoveredWatcher func(recovered) (after func())
 
 // recovered is a conversation of which messages were missed.
 type recovered struct {
 	SessionRef
-	state   SessionState // in which it was when it was listed; empty if that is not known
-	changed time.Time    // when it had changed last by then, by Crisp's clock
+	state   SessionState // when it was listed; empty if not known
+	changed time.Time    // its last change before it was listed, by Crisp's clock
 	missed  []Event      // the messages
 }
 
 func newArrivals() arrivals { return arrivals{byName: make(map[string][]func(Event))} }
 
-// onArrival lets somebody learn of the events of a name when they come. They are
-// subscribed to as if they had a handler.
+// onArrival registers a callback for the arrival of the events of a name, which are subscribed
+// to as if they had a handler.
 func (r *Router) onArrival(name string, hear func(ev Event)) {
 	r.register(func() { r.arrivals.byName[name] = append(r.arrivals.byName[name], hear) })
 }
 
+// onRecovered registers a callback for conversations whose missed messages were fetched.
 func (r *Router) onRecovered(w recoveredWatcher) {
 	r.register(func() { r.arrivals.recovered = append(r.arrivals.recovered, w) })
 }
 
-// hearsOf reports whether anybody wants to know of the arrival of events of a name.
+// hearsOf reports whether there are callbacks for the arrival of events of a name.
 func (r *Router) hearsOf(name string) bool {
 	return len(r.arrivals.byName) > 0 && len(r.arrivals.byName[canonicalName(name)]) > 0
 }
 
-// arrived tells of an event that has just come. A transport that doesn't leave that to
-// Dispatch has to call it once for each event, in their order.
+// arrived runs the callbacks for an event that has just come. Dispatch calls it; a transport
+// that knows of arrivals earlier calls it by itself, once for each event and in their order,
+// and then dispatch.
 func (r *Router) arrived(ev Event) { r.arrivedAs(ev, &r.arrivals.count) }
 
-// arrivedAs tells of an event, whose place in the order is the next of a count.
+// arrivedAs is arrived for an event whose place in the order is the next of a count.
 func (r *Router) arrivedAs(ev Event, count *atomic.Uint64) {
 	hearers := r.arrivals.byName[canonicalName(ev.EventName())]
 	if len(hearers) == 0 {
@@ -70,17 +72,18 @@ func (r *Router) arrivedAs(ev Event, count *atomic.Uint64) {
 // known before the first of them is handled.
 func (r *Router) looksAtRecovered() bool { return len(r.arrivals.byName) > 0 }
 
-// missedArrivals are the places in the order that are kept for what is missed in a gap.
+// missedArrivals is how many places in the order of arrival are kept for a gap.
 const missedArrivals = 1 << 32
 
-// keepArrivals keeps places for what was missed up to now, before all that comes from
-// now on, and returns the last one before them.
+// keepArrivals keeps places for what was missed in a gap, before those of all that arrives
+// from now on. It returns the place before the first of them.
 func (r *Router) keepArrivals() uint64 {
 	return r.arrivals.count.Add(missedArrivals) - missedArrivals
 }
 
-// recoveredAll tells of all missed messages of a conversation. count has the places
-// that were kept for them.
+// recoveredAll runs the callbacks for all missed messages of a conversation. count is the last
+// place that was given of those that keepArrivals kept. after is nil if there is nothing to
+// call.
 func (r *Router) recoveredAll(of recovered, count *atomic.Uint64) (after func()) {
 	for _, ev := range of.missed {
 		r.arrivedAs(ev, count)
@@ -101,8 +104,8 @@ func (r *Router) recoveredAll(of recovered, count *atomic.Uint64) (after func())
 	}
 }
 
-// arrivalOf is the event's place in the order in which the router heard of events; 0 if
-// nobody asked for it.
+// arrivalOf returns the event's place in the order of arrival, from 1; 0 if there is no
+// callback for its arrival.
 func arrivalOf(ev Event) uint64 {
 	identities.Lock()
 	defer identities.Unlock()
@@ -119,7 +122,7 @@ func setArrival(ev Event, arrival uint64) {
 	i.arrival = arrival
 }
 
-// settle notes that somebody has dealt with what an event tells.
+// settle marks an event as one that somebody has dealt with: see PauseOnHuman.
 func settle(ev Event) {
 	i := identityOf(ev.EventMeta())
 	identities.Lock()

@@ -21,8 +21,8 @@ func init() {
 	}
 }
 
-// decodeRecorded makes an event again that another process has received. EventID knows
-// it by what it was known by there.
+// decodeRecorded makes an event again that another process has received. Its EventID is the
+// one that it had there.
 func decodeRecorded(r seam.Recorded) (Event, error) {
 	env := payload.Envelope{WebsiteID: r.WebsiteID, Data: r.Data, Timestamp: r.Time}
 	ev, err := decodeEnvelope(r.Name, env, time.Now())

@@ -37,8 +37,8 @@ func (l errorLog) log(ctx context.Context, err error) {
 	_ = l.sparing.log(ctx, thing, record) // there is nobody left to tell
 }
 
-// withoutPanics makes an error handler that doesn't panic. What it should have told
-// is logged.
+// withoutPanics makes an error handler that doesn't panic. If the user's does, its panic and
+// the error that it was called for are logged.
 func withoutPanics(handle func(ctx context.Context, err error)) func(ctx context.Context, err error) {
 	return func(ctx context.Context, err error) {
 		defer func() {
@@ -50,7 +50,7 @@ func withoutPanics(handle func(ctx context.Context, err error)) func(ctx context
 	}
 }
 
-// hear has an error handler told of an error, though it may end its goroutine.
+// hear calls an error handler, which may panic or end its goroutine.
 func hear(ctx context.Context, handle func(ctx context.Context, err error), err error) {
 	failure := callUser("the error handler", func() error { handle(ctx, err); return nil })
 	if failure != nil {
@@ -58,7 +58,7 @@ func hear(ctx context.Context, handle func(ctx context.Context, err error), err 
 	}
 }
 
-// logUnheard logs what an error handler was to hear of, and how that failed.
+// logUnheard logs an error that an error handler was called for, and how the handler failed.
 func logUnheard(ctx context.Context, errs ...error) {
 	for _, err := range errs {
 		errorLog{newSparing()}.log(ctx, err) // each time: a handler that fails is a bug

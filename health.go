@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// HealthHandler answers the questions that those ask who run a program, such as
-// Kubernetes. It serves, for GET and HEAD,
+// HealthHandler answers the probes of what runs a program, such as Kubernetes. It serves, for
+// GET and HEAD,
 //
 //   - /healthz: 200, or 503 once Run of one of the clients has ended. The program has to
 //     be started again then, unless it is about to end.
@@ -47,7 +47,7 @@ type health struct {
 	RTM    []rtmHealth `json:"rtm"`
 }
 
-// rtmHealth is that of a client.
+// rtmHealth is one client's part of the answer.
 type rtmHealth struct {
 	State        string    `json:"state"`
 	Since        time.Time `json:"since"`

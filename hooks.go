@@ -39,20 +39,20 @@ type Hooks struct {
 	// end: one whose handler was running when the client was closed counts too.
 	Dropped func(Dropped)
 	// Skipped: a packet from the server made no sense and was skipped; the
-	// connection goes on. The error quotes nothing of the packet's payload. In a
-	// flood of them it is not called for each.
+	// connection goes on. The error quotes nothing of the packet. In a flood of such
+	// packets it is not called for each.
 	Skipped func(error)
 	// Heartbeat: the connection is alive; called once per ping interval of the
-	// server (25 s by default). A website on which nothing happens looks the
-	// same as a server that has ceased to send events: SinceEvent is there for
-	// programs that know what silence is normal for them.
+	// server (25 s by default). A website on which nothing happens looks the same
+	// as a server that no longer sends events: programs that know how long a silence
+	// is normal for them can watch SinceEvent.
 	Heartbeat func(Heartbeat)
 
-	// gapSettles is told of each gap before Gap is; see [seam.SettlingGap].
+	// gapSettles is called for each gap, before Gap; see [seam.SettlingGap].
 	gapSettles func(seam.SettlingGap)
 }
 
-// and returns callbacks that do what both do.
+// and returns Hooks that call the callbacks of both, h's first.
 func (h Hooks) and(other Hooks) Hooks {
 	return Hooks{
 		Connected:    both(h.Connected, other.Connected),
@@ -128,21 +128,20 @@ type Dropped struct {
 	Err   error // [ErrSlowConsumer]; at the end of a run [ErrClosed], or the cause of its context's end
 }
 
-// Heartbeat is for how long a live connection has been quiet.
+// Heartbeat says how long a live connection has been quiet.
 type Heartbeat struct {
 	SinceEvent time.Duration // since the last event, or since the connection if none came yet
 	SinceFrame time.Duration // since anything came, heartbeats included
 }
 
-// maxPosted is how many callbacks may wait while more are posted that a server
-// can cause at will.
+// maxPosted is how many callbacks may wait before notifyIfShort leaves some out.
 const maxPosted = 1000
 
 // errHookGoexit is reported when a callback ended its goroutine.
 var errHookGoexit = errors.New("crisp: a hook called runtime.Goexit (testing's FailNow does)")
 
-// newCallbacks makes the queue that callbacks run in. report is told of those
-// that panic.
+// newCallbacks makes the queue that callbacks run in. Those that panic or end their goroutine
+// are reported.
 func newCallbacks(report func(error)) *serial.Queue {
 	return serial.NewQueue(
 		func(v any) { report(fmt.Errorf("crisp: a hook panicked: %w\n%s", panicError(v), debug.Stack())) },
@@ -157,8 +156,8 @@ func notify[T any](callbacks *serial.Queue, callback func(T), arg T) {
 	}
 }
 
-// notifyIfShort is notify for what a server can cause at will: if callbacks are
-// too slow for it, some are left out.
+// notifyIfShort is notify for what a server can cause as often as it likes: if callbacks can't
+// keep up, some are left out.
 func notifyIfShort[T any](callbacks *serial.Queue, callback func(T), arg T) {
 	if callback != nil {
 		callbacks.PostIfShort(func() { callback(arg) }, maxPosted)

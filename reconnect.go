@@ -72,7 +72,7 @@ func (b ExponentialBackoff) Window(attempt int) time.Duration {
 	return min(time.Duration(window), limit)
 }
 
-// safeBackoff is a Backoff that waits as the default does where the user's fails.
+// safeBackoff is the user's Backoff, or the default where that one panics.
 type safeBackoff struct {
 	Backoff
 	report func(error)
@@ -87,29 +87,28 @@ func (b safeBackoff) Delay(attempt int) (delay time.Duration) {
 	return delay
 }
 
-// Connections that end within flapping are not counted as a success for long: a
-// server that accepts and then drops at once would otherwise be asked again
-// without pause, forever.
+// A short connection is a flap. After a few in a row they count as failed attempts: a server
+// that accepts and drops at once would otherwise be asked again without pause, forever.
 const (
 	flapping      = 5 * time.Second // a connection shorter than this is a flap
 	flapsForgiven = 2               // this many in a row are still retried at once
 )
 
-// A connection costs a REST call, and a few more with a backfill. So that what cuts
-// it again and again, after whatever time, does not use up the quota of a day, there
-// are some at once, and then one each allowedEvery. One that costs more than
-// allowedRequests counts as several.
+// A connection costs a REST call, and a few more with a backfill. Something that cuts
+// connections again and again, after whatever time, must not use up the quota of a day. So
+// they have an allowance, a token bucket: some at once, and then one every allowedEvery. A
+// connection that costs more than allowedRequests counts as several.
 const (
 	allowedAtOnce   = 6
 	allowedEvery    = 2 * time.Minute
 	allowedRequests = 4
-	mostConnections = 5 // that one counts as
+	mostConnections = 5 // how many a single one counts as, at most
 )
 
-// allowance is how many connections were made lately.
+// allowance is the token bucket of connections.
 type allowance struct {
-	used float64
-	at   time.Time // when that was
+	used float64   // connections in the bucket, as of at
+	at   time.Time // when it was used last
 }
 
 // use counts a connection that has cost some requests, and returns how long the next
@@ -121,14 +120,14 @@ func (a *allowance) use(now time.Time, requests int64) time.Duration {
 	return time.Duration(max(0, a.used-allowedAtOnce) * float64(allowedEvery))
 }
 
-// idleCuts finds out after which time without traffic something on the way cuts a
-// connection: the last two ended after about the same.
+// idleCuts detects a proxy, or whatever else on the way, that cuts idle connections: two in a
+// row ended after about the same time without traffic.
 type idleCuts struct {
-	last  time.Duration // without traffic before the last end; 0 = that was no cut
-	every time.Duration // how soon traffic is needed; 0 = that is not known
+	last  time.Duration // without traffic before the last connection's end; 0 = it was no cut
+	every time.Duration // how often traffic is needed; 0 = not known
 }
 
-// shortestIdle is how soon a connection may be cut for being idle.
+// shortestIdle is the shortest time without traffic that is taken for the cause of a cut.
 const shortestIdle = time.Second
 
 // ended notes how long a connection had been idle when it ended, and why it did.
@@ -145,17 +144,17 @@ func (i *idleCuts) ended(idle time.Duration, err error) {
 
 // retries counts towards the next attempt's delay.
 type retries struct {
-	attempt   int           // since the last success; what Backoff.Delay gets
-	flaps     int           // short connections in a row
+	attempt   int           // number of the next attempt since the last success; what Backoff.Delay gets
+	flaps     int           // in a row
 	allowance *allowance    // nil = no limit
-	wait      time.Duration // by the allowance
+	wait      time.Duration // that the allowance asks for
 }
 
-// failed counts a connection attempt that came to nothing.
+// failed counts a failed connection attempt.
 func (r *retries) failed() { r.attempt, r.wait = r.attempt+1, 0 }
 
-// ended counts a connection that was live for some time and has cost some REST
-// requests: the counter starts anew, unless it is one of a row of short ones.
+// ended counts a connection that lived for a time and has cost some REST requests. The count
+// of attempts starts anew, unless it was one flap too many.
 func (r *retries) ended(lived time.Duration, requests int64) {
 	r.attempt = 1
 	if r.allowance != nil {
@@ -175,8 +174,8 @@ func (r *retries) delay(policy Backoff, cause error) time.Duration {
 	return max(0, policy.Delay(r.attempt), askedToWait(cause), r.wait)
 }
 
-// askedToWait is the Retry-After of a refusal, by REST or of the WebSocket, as far
-// as it is believed; 0 if there was none.
+// askedToWait returns the Retry-After of a refusal, by REST or of the WebSocket, at most
+// longestWait; 0 if there was none.
 func askedToWait(cause error) time.Duration {
 	var wait time.Duration
 	var refusal *APIError
@@ -190,8 +189,8 @@ func askedToWait(cause error) time.Duration {
 	return wait
 }
 
-// staleEndpointError is for an attempt for which REST named no endpoint, and at the
-// one that it had named before there was no connection to be had, either.
+// staleEndpointError is the error of an attempt for which REST named no endpoint, and the one
+// that it had named before could not be connected to.
 type staleEndpointError struct{ fetch, connect error }
 
 func (e *staleEndpointError) Error() string {
@@ -200,12 +199,12 @@ func (e *staleEndpointError) Error() string {
 
 func (e *staleEndpointError) Unwrap() []error { return []error{e.fetch, e.connect} }
 
-// fatal reports whether trying again can't help. Before the first success, a
-// refusal by Crisp such as 404 is a mistake in the set-up; later on it is taken
-// for a passing fault. What is not Crisp's word is always taken for that.
+// fatal reports whether trying again can't help. Before the first success, a refusal by Crisp
+// such as 404 is a mistake in the set-up; later it is taken for a passing fault, as is always
+// what comes from something in between.
 func fatal(err error, connectedBefore bool) bool {
 	var stale *staleEndpointError
-	if errors.As(err, &stale) { // somebody else may be there by now, but nobody else judges credentials
+	if errors.As(err, &stale) { // another server may have that address by now: only a verdict on the credentials shows that it is Crisp's
 		return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom)
 	}
 	if errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrRoom) || errors.Is(err, ErrScope) || errors.Is(err, ErrInsecure) || unsupported(err) {

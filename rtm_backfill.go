@@ -107,8 +107,8 @@ func (t *RTM) newBackfill() *backfill.Backfill {
 	return backfill.New(t.handling, fetching, t.queue, t.seen, cfg)
 }
 
-// recoveredAll lets the router know of all missed messages of a conversation, before
-// the first has its turn. Those that were handled already are no news.
+// recoveredAll passes all missed messages of a conversation to the router before the first of
+// them is handled, except those that were handled already.
 func (t *RTM) recoveredAll(c backfill.Conversation, messages []backfill.Message) (after func()) {
 	var events []Event
 	for _, m := range messages {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// A website among Filter.Rooms that has removed the plugin, or was never open to the
-// token, makes Crisp refuse the authentication as a whole. It is left out, lest one
-// website end the client for all others.
+// If one website of Filter.Rooms has removed the plugin, or was never open to the token, Crisp
+// refuses the whole authentication. Such websites are left out, so that one of them does not
+// end the client for all others.
 
 // roomsTimeout bounds the search for the websites that are refused.
 const roomsTimeout = time.Minute
 
-// leaveOutRooms leaves out the rooms because of which an authentication was refused.
-// If it returns nil, another attempt makes sense; again says that this was one already.
+// leaveOutRooms leaves out the rooms for which an authentication was refused. It returns nil
+// if another attempt makes sense. again says that rooms were left out before this attempt.
 func (t *RTM) leaveOutRooms(ctx context.Context, refusal error, again bool) error {
 	rooms := t.subscription.current().Rooms
 	if len(rooms) == 0 {
@@ -28,7 +28,7 @@ func (t *RTM) leaveOutRooms(ctx context.Context, refusal error, again bool) erro
 	switch {
 	case err != nil && fatal(err, false):
 		return fmt.Errorf("%w (whether it is because of the websites in Filter.Rooms can't be found out: %w)", refusal, err)
-	case err != nil: // it would be rash to take the refusal for one of the credentials
+	case err != nil: // not ErrUnauthorized, which would end the client: the credentials may be right
 		return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused, and which of the two can't be found out: %s: %w", refusal.Error(), err)
 	case len(refused) == 0:
 		return refusal
@@ -45,21 +45,22 @@ func (t *RTM) leaveOutRooms(ctx context.Context, refusal error, again bool) erro
 	return nil
 }
 
-// refusedRooms finds the rooms that the token has no access to: those that the
-// refusal names, or else those that are not on the list of the plugin's websites. One
-// refusal may name only the first of many: where there is another, the list has them all.
+// refusedRooms returns the rooms that the token has no access to: those that the refusal
+// names, or else those that are not on the list of the plugin's websites. A refusal may name
+// only the first of many: after another, the list is looked at, which shows all of them.
 func (t *RTM) refusedRooms(ctx context.Context, rooms []string, refusal error, again bool) ([]string, error) {
 	named := roomsNamedBy(refusal, rooms)
 	if t.client.token().Tier != TierPlugin || len(named) > 0 && !again {
 		return named, nil
 	}
 	missing, err := t.roomsNotListed(ctx, rooms)
-	if len(missing) == 0 && len(named) > 0 { // also if REST can't tell
+	if len(missing) == 0 && len(named) > 0 { // even if the list could not be fetched
 		return named, nil
 	}
 	return missing, err
 }
 
+// roomsNamedBy returns the rooms that occur in the server's message.
 func roomsNamedBy(refusal error, rooms []string) []string {
 	var said *refusedAuthError
 	if !errors.As(refusal, &said) {
@@ -85,8 +86,9 @@ func (t *RTM) roomsNotListed(ctx context.Context, rooms []string) ([]string, err
 	return missing, nil
 }
 
-// refusedMeanwhile is the refusal of a connection that is live. With rooms, one of them
-// may be the reason: the next authentication tells.
+// refusedMeanwhile returns the error for a refusal on a live connection. If there are rooms,
+// one of them may be the reason, and so it is not ErrUnauthorized: the next authentication
+// will show.
 func (t *RTM) refusedMeanwhile(refusal error) error {
 	if len(t.subscription.current().Rooms) == 0 {
 		return refusal
@@ -94,7 +96,7 @@ func (t *RTM) refusedMeanwhile(refusal error) error {
 	return fmt.Errorf("crisp: credentials or a website of Filter.Rooms refused meanwhile: %s", refusal.Error())
 }
 
-// names reports whether a text has a name in it, as a word.
+// names reports whether a text contains a name as a whole word.
 func names(text, name string) bool {
 	for at := strings.Index(text, name); at >= 0; {
 		end := at + len(name)
@@ -118,7 +120,7 @@ func isOfWord(c byte) bool {
 	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
 }
 
-// someOf is a list for an error, cut short.
+// someOf lists the first few names, for an error.
 func someOf(names []string) string {
 	const most = 5
 	var list strings.Builder

@@ -33,19 +33,19 @@ func (s State) String() string {
 // Stats are counters of an RTM client since it was made, and what it is doing.
 type Stats struct {
 	State        State
-	Since        time.Time // when it came into this state
+	Since        time.Time // when it entered this state
 	Received     uint64    // events that a handler is registered for
-	Dropped      uint64    // of these, dropped: as Hooks.Dropped tells
+	Dropped      uint64    // of these, dropped: the sum of what Hooks.Dropped reports
 	Reconnects   uint64    // connections after the first
 	QueuedEvents int       // waiting for handlers, or being handled
-	QueuedBytes  int64     // what they count towards the queue's bound
+	QueuedBytes  int64     // what they count towards the bound of [WithQueue]
 	// OldestEvent is when the oldest of the queued events was received; zero if there is
-	// none. One that gets older and older waits for a handler that hangs.
+	// none. If it stays the same for long, a handler hangs.
 	OldestEvent time.Time
 	LastEvent   time.Time // when the last event came; zero if none did
 }
 
-// State is what the client is doing.
+// State returns what the client is doing.
 func (t *RTM) State() State {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *RTM) become(s State) {
 	t.changed = make(chan struct{})
 }
 
-// failed notes why the client has to wait for the next attempt.
+// failed notes the error for which the client has to wait before the next attempt.
 func (t *RTM) failed(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

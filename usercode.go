@@ -9,12 +9,11 @@ import (
 	"github.com/crisp-go/crisp/internal/serial"
 )
 
-// What users hand over may panic, or end its goroutine, as bugs and testing's FailNow
-// do. Handlers and middleware are seen to by the router, Hooks and what they share a
-// goroutine with by internal/serial; all the rest is called by what is here. It
-// becomes an error like any other that the same code returns.
+// Code that users hand over may panic, or end its goroutine: bugs do the one, testing's FailNow
+// the other. For handlers and middleware the router takes care of that, for Hooks
+// internal/serial. Everything else of users is called by callUser, which makes both an error.
 
-// userCodeError is how code of users failed that returned nothing.
+// userCodeError is a panic, or the end of its goroutine, of code of users.
 type userCodeError struct {
 	what  string // "PositionStore.Save"
 	err   error  // the panic, or errGoexit
@@ -40,7 +39,7 @@ func callUser(what string, call func() error) (err error) {
 	return &userCodeError{what: what, err: panicError(death.Panic), stack: death.Stack}
 }
 
-// logDefault warns of something that belongs to no client.
+// logDefault warns, by slog.Default, of a failure that belongs to no client.
 func logDefault(ctx context.Context, text string, err error) {
 	_ = callUser("slog.Default", func() error {
 		slog.Default().WarnContext(ctx, text, slog.Any("error", err))
@@ -48,6 +47,7 @@ func logDefault(ctx context.Context, text string, err error) {
 	})
 }
 
+// panicError makes an error of a panic's value.
 func panicError(v any) error {
 	if err, ok := v.(error); ok {
 		return fmt.Errorf("panic: %w", err)
