@@ -50,19 +50,19 @@ var (
 	errNoWebsite    = errors.New("crisp: backfill: a website of the list has no website_id")
 )
 
-// fillSource is where a gap's messages are: the REST API, asked within a budget, and
-// again after any failure until the patience is over, since the network that was just
+// fillSource is the backfill.Source of one gap: the REST API, called within a budget. Calls are
+// repeated after any failure until Backfill.Patience is over, since the network that was just
 // lost may fail again.
 type fillSource struct {
 	client   *Client
 	cfg      *Backfill
 	filter   Filter
-	budget   *budget
-	requests atomic.Int64
+	budget   *budget      // of all gaps
+	requests atomic.Int64 // for this gap so far
 }
 
-// get makes a REST call. Each time that it is sent it has a share of the patience
-// to be answered: what hangs on a connection that died must not use it up.
+// get makes a REST call. Each time that it is sent, it has a share of the patience to be
+// answered, so that hanging on a dead connection doesn't use up all of it.
 func (s *fillSource) get(ctx context.Context, path string, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Patience)
 	defer cancel()
@@ -70,7 +70,7 @@ func (s *fillSource) get(ctx context.Context, path string, out any) error {
 	return s.client.do(ctx, how, http.MethodGet, path, nil, out)
 }
 
-// spend takes a request from the budgets.
+// spend takes a request from both budgets, or returns which one is used up.
 func (s *fillSource) spend() error {
 	if s.requests.Add(1) > int64(s.cfg.MaxRequests) {
 		s.requests.Add(-1)
@@ -83,14 +83,16 @@ func (s *fillSource) spend() error {
 	return nil
 }
 
-// budget is what all gaps together may cost.
+// budget limits what all gaps together may cost: a bucket of requests that leaks an hour's
+// worth per hour.
 type budget struct {
 	mu    sync.Mutex // guards what follows
-	used  float64    // of an hour's requests, as of the last
+	used  float64    // requests in the bucket, as of last
 	last  clock.Moment
 	count int64 // requests since take was called
 }
 
+// spend takes a request, and reports whether there was one left.
 func (b *budget) spend(now clock.Moment, perHour int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,7 +106,7 @@ func (b *budget) spend(now clock.Moment, perHour int) bool {
 	return true
 }
 
-// take returns how many requests there were since it was called last.
+// take returns how many requests were spent since its last call.
 func (b *budget) take() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,17 +115,19 @@ func (b *budget) take() int64 {
 	return count
 }
 
+// Requests returns how many requests the gap has cost so far.
 func (s *fillSource) Requests() int { return int(s.requests.Load()) }
 
-// Local is true of refusals that a later call would meet too, though not one that
-// asks for something else.
+// Local reports whether an error concerns only what was asked for: Crisp refused it for good.
+// Any other would meet the next call, too.
 func (s *fillSource) Local(err error) bool { return final(err) }
 
+// Wanted reports whether the filter has an inbox.
 func (s *fillSource) Wanted(inbox string) bool {
 	return len(s.filter.Inboxes) == 0 || slices.Contains(s.filter.Inboxes, inbox)
 }
 
-// Websites are those of the filter, or all that the token sees.
+// Websites iterates over those of the filter, or over all that the token sees.
 func (s *fillSource) Websites(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		token := s.client.token()
@@ -170,16 +174,16 @@ func untilShort[T any](pages iter.Seq2[[]T, error]) iter.Seq2[[]T, error] {
 	}
 }
 
-// lastChanged has the latest change first, since a search ends at the first that is
-// too old.
+// lastChanged asks for the latest change first: a search ends at the first that is too old.
 var lastChanged = ConversationQuery{PerPage: 50, Order: OrderUpdated}
 
+// Conversations lists a website's conversations, the latest change first.
 func (s *fillSource) Conversations(ctx context.Context, website string) iter.Seq2[[]backfill.Conversation, error] {
 	return changedConversations(ctx, s.get, website)
 }
 
-// changedConversations lists a website's conversations. What it says of one does not share
-// the memory of the answer, which has all that is known of it.
+// changedConversations lists a website's conversations. Their strings don't share the memory
+// of the answer, which holds much more of each.
 func changedConversations(ctx context.Context, get getter, website string) iter.Seq2[[]backfill.Conversation, error] {
 	pages := untilShort(conversationList(get, website, lastChanged).pages(ctx))
 	return mapPages(pages, func(c *Conversation) backfill.Conversation {
@@ -193,6 +197,8 @@ func changedConversations(ctx context.Context, get getter, website string) iter.
 	})
 }
 
+// Messages lists a conversation's messages since a time, the oldest first; none if the
+// conversation was removed.
 func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, since time.Time) iter.Seq2[[]backfill.Message, error] {
 	walk := messageWalk{get: s.get, ref: SessionRef{WebsiteID: c.Website, SessionID: c.ID}, after: since}
 	return func(yield func([]backfill.Message, error) bool) {
@@ -207,8 +213,8 @@ func (s *fillSource) Messages(ctx context.Context, c backfill.Conversation, sinc
 	}
 }
 
-// found are the messages, with the events that they would have come as where those
-// are subscribed to.
+// found makes what the backfill has to know of each message. The Value is the event that it
+// would have come as, if that is subscribed to.
 func (s *fillSource) found(ref SessionRef, page []*ConversationMessage) []backfill.Message {
 	var messages []backfill.Message
 	for _, m := range page {

@@ -83,10 +83,9 @@ var (
 	nameMessageReceived = (*MessageReceived)(nil).EventName()
 )
 
-// newBackfill makes what fills the gaps of a run. If a position is kept, fetching
-// does not end when the client stops receiving: what this run leaves out the next
-// one will recover, and it must not come behind newer events that wait for it
-// here.
+// newBackfill makes the backfill of a run. If a position is kept, fetching goes on when the
+// client stops receiving. Otherwise live events that wait here would be handled, and the
+// messages before them would be recovered by the next run, out of order.
 func (t *RTM) newBackfill() *backfill.Backfill {
 	fetching := t.stopped
 	if t.cfg.position != nil {
@@ -121,7 +120,7 @@ func (t *RTM) recoveredAll(c backfill.Conversation, messages []backfill.Message)
 	return t.router.recoveredAll(recovered{ref, SessionState(c.State), c.Changed, events}, &t.recoveredPlace)
 }
 
-// itemFingerprint is that of the message, 0 if the item is none.
+// itemFingerprint returns the fingerprint of an item's message, 0 if it is none.
 func (t *RTM) itemFingerprint(it *delivery.Item) int64 {
 	if it.Name != nameMessageSend && it.Name != nameMessageReceived {
 		return 0
@@ -134,7 +133,8 @@ func (t *RTM) itemFingerprint(it *delivery.Item) int64 {
 	return m.Fingerprint
 }
 
-// itemConversation names the conversation that an event belongs to, if it does.
+// itemConversation returns the conversation that an item's event belongs to; zero if there is
+// none.
 func (t *RTM) itemConversation(it *delivery.Item) backfill.Conversation {
 	ev, err := t.eventOf(it)
 	if err != nil {
@@ -150,9 +150,9 @@ func (t *RTM) itemConversation(it *delivery.Item) backfill.Conversation {
 
 var errFillStopped = fmt.Errorf("%w during the backfill", ErrClosed)
 
-// fill begins to recover a gap, which is closed when it is filled as far as it can
-// be. One that was cut short by the end of the program stays open, and so in the
-// stored position.
+// fill begins to recover a gap, which it closes when the gap is filled as far as it can be. A
+// gap that the end of the client cut short stays open, so that the stored position stays
+// before it.
 func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 	source := &fillSource{client: t.client, cfg: t.cfg.backfill, filter: t.subscription.current(), budget: &t.budget}
 	to := t.client.clock.Crisp(t.client.clock.Now())
@@ -162,13 +162,13 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 		switch {
 		case o.Abandoned || err != nil && errors.Is(err, context.Cause(t.stopped)):
 			err = errFillStopped
-		case err != nil && t.stopped.Err() != nil: // by another failure: what waited for the missed messages was handled before them
+		case err != nil && t.stopped.Err() != nil: // REST failed while the client was draining: live events were handled before what the next run recovers
 			err = fmt.Errorf("%w: %w", errFillStopped, err)
 		default:
 			open.close()
 			t.saveSoon() // what was missed need not be looked for again
 		}
-		if err != nil && !errors.Is(err, ErrClosed) { // the end is no trouble
+		if err != nil && !errors.Is(err, ErrClosed) { // the end of the client is nothing to warn of
 			t.client.logger.Warn("crisp: backfill incomplete", "error", err)
 		}
 		notify(t.callbacks, t.cfg.hooks.Backfilled, Backfilled{
@@ -182,7 +182,7 @@ func (t *RTM) fill(gap Gap, open *openGap, told <-chan struct{}) {
 	})
 }
 
-// overlap is how far before a gap its backfill begins.
+// overlap returns how far before a gap its backfill begins to search.
 func (t *RTM) overlap(began clock.Stamp) time.Duration {
 	if _, crisp := t.client.clock.Dates(began); t.cfg.ownOverlap || crisp.IsZero() {
 		return t.cfg.backfill.Overlap
@@ -190,10 +190,9 @@ func (t *RTM) overlap(began clock.Stamp) time.Duration {
 	return knownOverlap
 }
 
-// handleOnce dispatches an event, unless it is a message that has come the other
-// way before: live before it was recovered, or the other way round. A message
-// whose handlers gave up because the client was closed is not remembered: it shall
-// come again after a restart.
+// handleOnce dispatches an event, unless it is a message that was handled before: live and
+// then recovered, or the other way round. A message whose handlers gave up because the client
+// was closed is not remembered, so that it comes again after a restart.
 func (t *RTM) handleOnce(ctx context.Context, slot *slot, ev Event, it *delivery.Item) {
 	recovered, _ := it.Value.(*backfill.Recovered)
 	key, isMessage := messageKey(ev)
@@ -212,10 +211,10 @@ func (t *RTM) handleOnce(ctx context.Context, slot *slot, ev Event, it *delivery
 	interrupted = !t.dispatch(ctx, slot, ev, it)
 }
 
-// messageKey identifies an event that is a message: fingerprints are unique in a
-// conversation. It is stable between runs of a program. 64 bits are enough: a message is
-// compared with some ten thousand others, and taken for one of them only if one of the two
-// was recovered.
+// messageKey returns a hash that identifies a message, the same in every run of a program; ok
+// is false if the event is no message or has no fingerprint. Fingerprints are unique in a
+// conversation. 64 bits are enough: a message is compared with some ten thousand others, and
+// taken for one of them only if one of the two was recovered.
 func messageKey(ev Event) (key uint64, ok bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.Fingerprint == 0 {

@@ -25,11 +25,10 @@ type Filter struct {
 	Inboxes []string
 }
 
-// bindInterval is how often a connection may be bound anew at most: the pace of
-// the official Node SDK.
+// bindInterval is the least time between two binds: that of the official Node SDK.
 const bindInterval = 2500 * time.Millisecond
 
-// bindTimeout is how long a new connection's first bind may take to be written.
+// bindTimeout is how long the binds right after a connection may take to be written.
 const bindTimeout = 10 * time.Second
 
 // eventBind is the Socket.IO event that changes a subscription.
@@ -42,47 +41,50 @@ type bindRequest struct {
 	Inboxes []string `json:"inboxes,omitempty"`
 }
 
-// subscription is what the server is to send, and what it has yet to be told.
+// subscription is what the server is to send, and the binds by which it has yet to learn that.
+//
+// A bind is sent by one goroutine (sendWaiting), which lives while any waits. Callers who want
+// the same share one bind, and its outcome. While there is no connection, binds are only noted:
+// a connection names its filter when it authenticates (forNewConnection), and sends those that
+// came since when it is live (opened).
 type subscription struct {
 	mu      sync.Mutex // guards what follows
 	filter  Filter
-	conn    *socketio.Conn // that is to be bound; nil = none
-	boundAt time.Time      // last bind
-	// missed are the binds that came while there was no connection. A connection may
-	// be in the making that has named its subscription already.
-	missed  [bindKinds]bool
+	conn    *socketio.Conn  // the live one; nil = none
+	boundAt time.Time       // when the last bind was sent
+	missed  [bindKinds]bool // noted while there was no connection
 	waiting [bindKinds]*waitingBind
-	sending bool // a goroutine sends what waits
+	sending bool // sendWaiting runs
 
-	// Changes of the token's websites are counted as they are told of, to know which
-	// of them Crisp has looked up since.
+	// Changes of the token's websites are counted as they are reported, to know up to which
+	// of them Crisp has looked the websites up since.
 	changes   uint64
-	named     uint64 // those before the connection that is in the making
-	lookedUp  uint64
-	broadened bool // a room is back that was left out, and the server doesn't know
+	named     uint64 // changes when the connection in the making authenticated
+	lookedUp  uint64 // changes that Crisp has seen
+	broadened bool   // a room that was left out is back, and the server doesn't know yet
 
-	leftOut    map[string]time.Time // rooms of the filter that Crisp refuses, and when it did
-	triedAgain []string             // that were left out before, for the connection in the making
+	leftOut    map[string]time.Time // rooms of the filter that Crisp refuses, and since when
+	triedAgain []string             // rooms that the connection in the making names again, though they were refused before
 }
 
 // bindKind is what a bind asks of the server.
 type bindKind int
 
 const (
-	bindWebsites bindKind = iota // to look up the websites: first, since a filter may name new ones
-	bindFilter                   // the current filter
-	bindKinds
+	bindWebsites bindKind = iota // look up the websites: first, since a filter may name new ones
+	bindFilter                   // use the current filter
+	bindKinds                    // how many there are
 )
 
-// waitingBind is one that waits for its turn.
+// waitingBind is a bind that waits for its turn.
 type waitingBind struct {
-	callers int    // who wait for it: without any, it is not sent
-	before  Filter // of the filters that it replaces, the one that the server accepts; zero = unknown
-	done    chan struct{}
-	err     error // to be read when it is done
+	callers int           // without any, it is not sent
+	before  Filter        // the last filter that the server accepted; zero = unknown
+	done    chan struct{} // closed when it was sent, or failed
+	err     error         // to be read once done is closed
 }
 
-// replaces notes the filter before a bind, if it is the first that the bind replaces.
+// replaces notes the filter before a bind, unless there is an earlier one.
 func (w *waitingBind) replaces(before Filter) {
 	if w != nil && w.before.Events == nil {
 		w.before = before
@@ -91,15 +93,15 @@ func (w *waitingBind) replaces(before Filter) {
 
 func newSubscription(f Filter) *subscription { return &subscription{filter: f} }
 
-// current is the filter of now, without the rooms that are left out.
+// current returns the current filter, without the rooms that are left out.
 func (s *subscription) current() Filter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted()
 }
 
-// forNewConnection returns the filter for a new connection, which needs none of the
-// binds up to now.
+// forNewConnection returns the filter with which a new connection authenticates. That makes up
+// for all binds that were missed up to now.
 func (s *subscription) forNewConnection() Filter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,8 +111,8 @@ func (s *subscription) forNewConnection() Filter {
 	return s.accepted()
 }
 
-// opened makes a connection the one that is bound, and sends it the binds that
-// came since its authentication.
+// opened makes a connection the live one, and sends the binds that were missed since its
+// authentication.
 func (s *subscription) opened(ctx context.Context, conn *socketio.Conn) error {
 	s.mu.Lock()
 	s.conn = conn
@@ -137,7 +139,8 @@ func (s *subscription) closed() {
 	s.conn = nil
 }
 
-// bind replaces the filter, and sends it when it is its turn.
+// bind replaces the filter, and returns once the server was sent it; at once if there is no
+// connection.
 func (s *subscription) bind(ctx, stopped context.Context, f Filter) error {
 	s.mu.Lock()
 	before := s.filter
@@ -148,8 +151,8 @@ func (s *subscription) bind(ctx, stopped context.Context, f Filter) error {
 	return s.await(ctx, stopped, w)
 }
 
-// rebind has the websites looked up when it is its turn, unless they were since the
-// change that a handler's context is of.
+// rebind has Crisp look up the websites again. With the context of a handler of
+// plugin:subscription:updated it does nothing if that was done since the event came.
 func (s *subscription) rebind(ctx, stopped context.Context) error {
 	change, inHandler := ctx.Value(changeKey{s}).(uint64)
 	s.mu.Lock()
@@ -162,8 +165,8 @@ func (s *subscription) rebind(ctx, stopped context.Context) error {
 	return s.await(ctx, stopped, w)
 }
 
-// changed counts a change of the token's websites. With lookUp, they are looked up
-// when it is the time for it; nothing waits for that.
+// changed counts a change of the token's websites, and returns its number. With lookUp it has
+// them looked up, without waiting for it.
 func (s *subscription) changed(stopped context.Context, ev *PluginSubscriptionUpdated, lookUp bool) (change uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,8 +181,8 @@ func (s *subscription) changed(stopped context.Context, ev *PluginSubscriptionUp
 	return s.changes
 }
 
-// wait adds a caller to those of a bind; s.mu is held. It returns nil if there is no
-// connection to bind: the bind is left for the one that may be in the making.
+// wait adds a caller to a bind; s.mu is held. It returns nil if there is no connection: the
+// bind is noted, for the connection that may be in the making.
 func (s *subscription) wait(stopped context.Context, kind bindKind) *waitingBind {
 	if s.conn == nil || stopped.Err() != nil {
 		s.missed[kind] = true
@@ -198,7 +201,8 @@ func (s *subscription) wait(stopped context.Context, kind bindKind) *waitingBind
 	return w
 }
 
-// await returns the outcome of a bind.
+// await returns the outcome of a bind, or the cause of ctx's end; if w is nil, why the client
+// was stopped, nil if it wasn't.
 func (s *subscription) await(ctx, stopped context.Context, w *waitingBind) error {
 	if w == nil {
 		return context.Cause(stopped)
@@ -251,7 +255,7 @@ func (s *subscription) takeWaiting() (bindKind, *waitingBind) {
 	return 0, nil
 }
 
-// emit sends a bind. What it says is made now: it is what is current.
+// emit sends a bind, which says what is current by now.
 func (s *subscription) emit(ctx context.Context, kind bindKind, w *waitingBind) error {
 	s.mu.Lock()
 	conn, whole, filter, changes := s.conn, s.filter, s.accepted(), s.changes
@@ -279,8 +283,8 @@ func (s *subscription) emit(ctx context.Context, kind bindKind, w *waitingBind) 
 	return nil
 }
 
-// takeBack replaces a filter with which no connection could be made by the one
-// before, unless it was replaced meanwhile.
+// takeBack puts the filter before in the place of one that is too large for the server, unless
+// that was replaced meanwhile.
 func (s *subscription) takeBack(filter, before Filter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -292,8 +296,8 @@ func (s *subscription) takeBack(filter, before Filter) {
 	}
 }
 
-// websitesLookedUp notes that the server has been asked to, after so many changes.
-// Rooms that are back can be named from now on.
+// websitesLookedUp notes that Crisp was asked to look up the websites, after so many changes.
+// Rooms that are back can be bound from now on.
 func (s *subscription) websitesLookedUp(stopped context.Context, changes uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -304,8 +308,8 @@ func (s *subscription) websitesLookedUp(stopped context.Context, changes uint64)
 	}
 }
 
-// changeKey is where the context of a handler has the number of the change that its
-// event tells of, to a client with this subscription.
+// changeKey is the key, in a handler's context, of the number of the change that its event
+// reports to the client with this subscription.
 type changeKey struct{ of *subscription }
 
 // change is a plugin:subscription:updated with its number.
@@ -314,11 +318,11 @@ type change struct {
 	number uint64
 }
 
-// roomsPause is for how long a room is left out that nobody tells is back.
+// roomsPause is how long a room is left out unless an event reports that it is back.
 const roomsPause = time.Hour
 
-// accepted is the filter without the rooms that are left out; s.mu is held. Some are
-// left, or it had none: without any, Run ends.
+// accepted returns the filter without the rooms that are left out; s.mu is held. It never
+// makes a filter without rooms, which means all, of one with rooms: Run ends before.
 func (s *subscription) accepted() Filter {
 	f := s.filter
 	if len(s.leftOut) > 0 {
@@ -330,8 +334,8 @@ func (s *subscription) accepted() Filter {
 	return f
 }
 
-// leaveOut leaves rooms out of the filter. It returns those of them that were not
-// before, and how many are left.
+// leaveOut leaves rooms out of the filter. It returns those that are refused for the first
+// time, and how many rooms are left.
 func (s *subscription) leaveOut(rooms []string) (fresh []string, left int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -347,7 +351,7 @@ func (s *subscription) leaveOut(rooms []string) (fresh []string, left int) {
 	return fresh, len(s.accepted().Rooms)
 }
 
-// tryAgain takes the rooms in again that were left out for long enough; s.mu is held.
+// tryAgain puts back the rooms that were left out for roomsPause; s.mu is held.
 func (s *subscription) tryAgain() {
 	for room, since := range s.leftOut {
 		if time.Since(since) >= roomsPause {

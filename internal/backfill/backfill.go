@@ -1,12 +1,11 @@
 // Package backfill recovers the messages that were missed in a gap, and puts
 // them where they belong: before the newer live events of their conversation.
 //
-// A gap goes through two steps, each of which is a goroutine. The lister finds out
-// which conversations have changed, while a mark in the queue holds back everything
-// that is received. Then the fetcher (fill) fetches their messages. The sequencer of
-// the queue (waiting) knows which live events have to wait for them, and lets
-// everything go in order. The others tell the sequencer by steps
-// (delivery.Queue.Do), the sequencer the fetcher by its inbox.
+// A gap passes through two goroutines. The lister (search.go) finds out which conversations have
+// changed, while a mark in the queue holds back everything that is received. Then the fetcher
+// (fill.go) fetches their messages. On a third, the queue's sequencer, live events wait for
+// those messages (waiting.go), and go on behind them. Lister and fetcher speak to the sequencer
+// by steps (delivery.Queue.Do); it speaks to the fetcher by an inbox (inbox.go).
 package backfill
 
 import (
@@ -16,20 +15,20 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// Backfill fills gaps: it lists for one, and fetches for one, at a time. Gaps that
-// come meanwhile are listed as one, and what is listed while another is fetched is
-// fetched as one. So however often a connection is lost, there is one fill that runs
-// and at most one that waits.
+// Backfill fills gaps. It lists for one at a time, and fetches for one at a time: gaps that
+// come while another is listed are then listed as one, and those that are listed while another
+// is fetched are then fetched as one. So however often a connection is lost, one fill runs and
+// at most one waits.
 type Backfill struct {
 	env  env
 	seen *Seen
 
-	mu       sync.Mutex // guards what follows
-	unlisted []*task    // in the order of their marks
-	listing  bool       // there is a lister
-	next     *fill      // listed, waits for the one that is being fetched
-	fetching bool       // there is a fetcher
-	idle     chan struct{}
+	mu       sync.Mutex    // guards what follows
+	unlisted []*task       // in the order of their marks
+	listing  bool          // the lister runs
+	next     *fill         // listed, to be fetched next; nil = none
+	fetching bool          // the fetcher runs
+	idle     chan struct{} // closed when neither runs any more; nil before the first gap
 }
 
 // New makes a Backfill that feeds a queue, whose handlers have the context handling.
@@ -38,9 +37,9 @@ func New(handling, fetching context.Context, queue *delivery.Queue, seen *Seen, 
 	return &Backfill{env: env{handling: handling, fetching: fetching, queue: queue, cfg: cfg}, seen: seen}
 }
 
-// Start begins to fill the gap before the mark that the queue was given last,
-// and lifts that mark once it is known what has to wait, but not before told is
-// closed. finished is called at the end.
+// Start begins to fill a gap, which ends where the queue was marked last. It lifts that mark
+// once it is known what has to wait, but not before told is closed. finished is called when
+// the gap is filled as far as it can be.
 //
 // Calls must come in the order of the marks.
 func (b *Backfill) Start(gap Gap, source Source, told <-chan struct{}, finished func(Outcome)) {
@@ -89,7 +88,7 @@ func (b *Backfill) list() {
 	}
 }
 
-// takeUnlisted returns the gaps to be listed. If there are none, the lister has to end.
+// takeUnlisted returns the gaps to be listed; nil if there are none and the lister has to end.
 func (b *Backfill) takeUnlisted() []*task {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,8 +99,8 @@ func (b *Backfill) takeUnlisted() []*task {
 	return tasks
 }
 
-// listed lets live events go on that need not wait, and leaves the rest to the
-// fetcher.
+// listed lifts the marks of gaps that were listed, so that live events go on which need not
+// wait, and gives the gaps to the fetcher.
 func (b *Backfill) listed(tasks []*task, s *search, changed []Conversation, partial bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,7 +108,7 @@ func (b *Backfill) listed(tasks []*task, s *search, changed []Conversation, part
 		b.next = newFill(&b.env)
 	}
 	f, queue := b.next.with(tasks, s, changed), b.env.queue
-	// Before the fetcher takes it, whose first step comes behind these.
+	// With mu held, so before the fetcher can take f: its first step has to come behind these.
 	for range tasks {
 		list := changed
 		queue.Do(func() { f.waiting.widen(list, partial) })
@@ -129,8 +128,8 @@ func (b *Backfill) fetch() {
 	}
 }
 
-// takeListed returns what is to be fetched, which from then on takes nothing more in.
-// If there is nothing, the fetcher has to end.
+// takeListed returns the fill to be fetched, which gets no further gaps from then on; nil if
+// there is none and the fetcher has to end.
 func (b *Backfill) takeListed() *fill {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -21,12 +21,12 @@ type Outcome struct {
 type task struct {
 	Gap
 	source   Source
-	handled  []uint64        // keys of messages handled shortly before the gap, which may be forgotten meanwhile
-	told     <-chan struct{} // closed when the gap was told of
+	handled  []uint64        // keys of messages handled shortly before the gap, which Seen may have forgotten by then
+	told     <-chan struct{} // closed when the callbacks that report the gap have returned
 	finished func(Outcome)
 }
 
-// env is what all gaps share. Nothing of it changes.
+// env is what all gaps share. It never changes.
 type env struct {
 	handling context.Context // the handlers': its end abandons everything
 	fetching context.Context // its end lets nothing more be fetched
@@ -34,7 +34,7 @@ type env struct {
 	cfg      Config
 }
 
-// await waits for others, and reports false if the handlers were ended instead.
+// await waits until done is closed, and reports false if the handlers were ended before.
 func (e *env) await(done <-chan struct{}) bool {
 	select {
 	case <-done:
@@ -44,25 +44,24 @@ func (e *env) await(done <-chan struct{}) bool {
 	}
 }
 
-// fill fetches what was missed in a gap, or in several that came one after the
-// other: the messages of one conversation after the other, or of some side by side,
-// those first for which live events wait. Until the fetcher has taken it, it is the
-// lister's; then it is the fetcher's.
+// fill fetches what was missed in a gap, or in several that came one after the other. It
+// fetches up to Config.SideBySide conversations at a time, those first for which live events
+// wait. It belongs to the lister (with Backfill.mu held), and to the fetcher once that has taken it.
 type fill struct {
 	*env
 	tasks   []*task
 	search  *search
-	waiting *waiting
+	waiting *waiting // the sequencer's
 
-	targets map[string]*target // by the conversation's id
-	todo    []*target          // of these, to be fetched
+	targets map[string]*target // by the conversation's ID
+	todo    []*target          // of these, not fetched yet
 	ahead   int64              // cost of what is on its way to the handlers
-	whole   int64              // cost of what is to be looked at whole
-	over    bool               // nothing waits any more, or will
+	whole   int64              // cost of what targets keep until they are whole
+	over    bool               // no live event waits any more, or will
 
-	inbox    *inbox          // anybody's
-	handled  map[uint64]bool // messages handled shortly before the gaps; not changed while there are items
-	messages atomic.Int64    // counted by the handlers
+	inbox    *inbox          // for any goroutine
+	handled  map[uint64]bool // messages handled shortly before the gaps; read by handlers, and not changed from then on
+	messages atomic.Int64    // that reached their handlers, which count them
 }
 
 func newFill(e *env) *fill {
@@ -71,7 +70,7 @@ func newFill(e *env) *fill {
 	return f
 }
 
-// with takes gaps in, and what was listed for them.
+// with adds gaps, and what was listed for them.
 func (f *fill) with(tasks []*task, s *search, changed []Conversation) *fill {
 	f.tasks = append(f.tasks, tasks...)
 	for _, t := range tasks {
@@ -99,24 +98,24 @@ func (f *fill) with(tasks []*task, s *search, changed []Conversation) *fill {
 type target struct {
 	Conversation
 	awaited bool           // live events wait for it
-	whole   []Message      // to be looked at whole, before they are handed over
-	cost    int64          // of these
-	live    map[int64]bool // fingerprints of the messages among them
+	live    map[int64]bool // fingerprints of the messages among those
+	whole   []Message      // kept until all are there
+	cost    int64          // of whole
 }
 
 // decodedSize is about what a message takes in memory besides its payload.
 const decodedSize = 1 << 10
 
-// run brings everything that the search finds to the handlers, and reports false if
-// those were ended before they had it.
+// run brings everything that the search finds to the handlers, and reports false if those were
+// ended before.
 func (f *fill) run() bool {
-	complete := make(chan struct{}) // once the sequencer knows all that was taken in
+	complete := make(chan struct{}) // closed when the sequencer knows of all gaps of the fill
 	f.queue.Do(func() { close(complete) })
 	return f.await(complete) && f.fetchAll(f.waiting)
 }
 
-// finish tells what became of each gap. Of those that were filled as one, the first
-// has what was found.
+// finish reports what became of each gap. Of gaps that were filled as one, the first has the
+// counts.
 func (f *fill) finish(abandoned bool) {
 	for i, t := range f.tasks {
 		o := Outcome{Requests: t.source.Requests(), Err: f.search.outcome(), Abandoned: abandoned}
@@ -134,8 +133,7 @@ func (f *fill) add(c Conversation) *target {
 	return t
 }
 
-// next takes a conversation that is to be fetched, one that live events wait for if
-// there is any.
+// next takes a conversation from todo: one that live events wait for, if there is any.
 func (f *fill) next() *target {
 	i := max(0, slices.IndexFunc(f.todo, func(t *target) bool { return t.awaited }))
 	t := f.todo[i]
@@ -156,7 +154,7 @@ func (f *fill) read() {
 			t = f.add(a.Conversation)
 		}
 		t.awaited = true
-		if a.fingerprint != 0 && a.gaps == len(f.tasks) { // what is behind an earlier one may have been missed in a later gap
+		if a.fingerprint != 0 && a.gaps == len(f.tasks) { // one before a later gap must not end the fetch: what follows it may have been missed in that gap
 			t.live[a.fingerprint] = true
 		}
 	}
@@ -169,18 +167,18 @@ func (f *fill) read() {
 type fetched struct {
 	of   *target
 	page page
-	end  bool        // there are no more; of alone counts
-	more chan<- bool // whether to go on
+	end  bool        // there are no more, and no page
+	more chan<- bool // the answer: whether to fetch another
 }
 
-// fetchAll fetches the conversations that there are to fetch, and hands their
-// messages to the sequencer as they come. It waits for more as long as there may be
-// any, and until everything is handled; it reports false if the handlers were ended.
+// fetchAll is the fetcher's loop. It fetches what is in todo, and hands the messages to the
+// sequencer as they come. It returns when no more can come and everything is handled, and
+// reports false if the handlers were ended before.
 func (f *fill) fetchAll(w *waiting) bool {
 	ctx, cancel := context.WithCancel(f.fetching)
 	defer cancel()
 	pages, underway := make(chan fetched), 0
-	var largest int64 // cost of a page so far
+	var largest int64 // cost of the largest page so far
 	for {
 		f.read()
 		for len(f.todo) > 0 && f.mayFetch(underway, largest) {
@@ -222,14 +220,15 @@ func (f *fill) fetchAll(w *waiting) bool {
 	}
 }
 
-// mayFetch reports whether another conversation may be fetched beside those that
-// are: not if their pages might have no room.
+// mayFetch reports whether another conversation may be fetched beside those that are underway:
+// not if there might be no room for all their pages. largest is the cost of the largest page
+// so far.
 func (f *fill) mayFetch(underway int, largest int64) bool {
 	return underway == 0 || underway < f.cfg.SideBySide && f.ahead+f.whole+int64(underway+1)*largest <= f.cfg.MaxAhead
 }
 
-// fetch fetches the messages of a conversation until it is told to stop. It is a
-// goroutine of its own, and touches nothing but the source.
+// fetch sends a conversation's messages to pages until it is told to stop. It runs on a
+// goroutine of its own, and so touches nothing but the source.
 func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
 	first := true
 	for messages, err := range f.search.source.Messages(ctx, t.Conversation, f.search.since) {
@@ -250,6 +249,7 @@ func (f *fill) fetch(ctx context.Context, t *target, pages chan<- fetched) {
 	}
 }
 
+// costOf returns about what a page takes in memory, in bytes.
 func costOf(page []Message) int64 {
 	cost := int64(decodedSize)
 	for _, m := range page {
@@ -258,11 +258,11 @@ func costOf(page []Message) int64 {
 	return cost
 }
 
-// wholeShare is which part of MaxAhead the messages of a conversation may take that are
-// looked at whole.
+// wholeShare: the messages that are kept of a conversation may take 1/wholeShare of MaxAhead.
 const wholeShare = 4
 
-// gather hands a page over, or keeps it until the conversation is known whole.
+// gather hands a page over. With Config.Whole it keeps the page instead, until the conversation
+// is complete or takes too much room. It reports false if the handlers were ended.
 func (f *fill) gather(w *waiting, t *target, page []Message) bool {
 	if f.cfg.Whole == nil {
 		return f.hand(w, t.ID, page, nil)
@@ -272,7 +272,8 @@ func (f *fill) gather(w *waiting, t *target, page []Message) bool {
 	return t.cost <= f.cfg.MaxAhead/wholeShare || f.handWhole(w, t, false)
 }
 
-// handWhole hands over what was kept, after a look at all of it.
+// handWhole hands over what was kept, which Config.Whole sees before. It reports false if the
+// handlers were ended.
 func (f *fill) handWhole(w *waiting, t *target, last bool) bool {
 	var end *ending
 	if last {
@@ -290,9 +291,9 @@ func (f *fill) handWhole(w *waiting, t *target, last bool) bool {
 	return f.hand(w, t.ID, whole, end)
 }
 
-// hand waits until so much of what was recovered is handled that there is room
-// for more. It reports false if the handlers were ended. end is nil if there may be
-// more.
+// hand gives messages to the sequencer, once enough of what was recovered before is handled.
+// It reports false if the handlers were ended. end is nil if there may be more of the
+// conversation.
 func (f *fill) hand(w *waiting, id string, page []Message, end *ending) bool {
 	items, cost := make([]delivery.Item, 0, len(page)), costOf(page)
 	for _, m := range page {
@@ -318,7 +319,7 @@ func (f *fill) item(id string, m Message) delivery.Item {
 	}
 }
 
-// Recovered is the Value of items that a backfill has found.
+// Recovered is the Value of the items of recovered messages.
 type Recovered struct {
 	Value any // of the Message
 	fill  *fill

@@ -2,25 +2,25 @@ package backfill
 
 import "sync"
 
-// inbox is what the sequencer and the handlers have to say to a fetcher, which
-// may be busy.
+// inbox collects what the sequencer has to say to the fetcher, which may be busy.
 type inbox struct {
 	mu     sync.Mutex // guards news
 	news   news
 	filled chan struct{} // capacity 1
 }
 
+// news is what has come since the inbox was drained.
 type news struct {
 	arrivals []arrival
-	handled  int64 // cost of what was recovered and is handled now
-	over     bool  // nothing waits any more, or will
+	handled  int64 // cost of recovered messages that were handled
+	over     bool  // no live event waits any more, or will
 }
 
 // arrival is a live event that waits.
 type arrival struct {
 	Conversation
 	fingerprint int64 // 0 if it is no message
-	gaps        int   // of the fill, before it
+	gaps        int   // how many of the fill's gaps were before it
 }
 
 func newInbox() *inbox { return &inbox{filled: make(chan struct{}, 1)} }
@@ -41,7 +41,7 @@ func (b *inbox) tell(put func(*news)) {
 	}
 }
 
-// drain returns what is in it, and leaves nothing.
+// drain empties the inbox and returns what was in it.
 func (b *inbox) drain() news {
 	b.mu.Lock()
 	defer b.mu.Unlock()

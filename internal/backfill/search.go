@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// search finds the messages that were missed in a gap: first the conversations
-// that have changed since it began, then each one's messages. It is for one
-// goroutine.
+// search finds the messages that were missed in a gap: first the conversations that have
+// changed since it began, then each one's messages. It belongs to one goroutine at a time: the
+// lister, then the fetcher.
 type search struct {
 	source Source
 	cfg    Config
-	since  time.Time // that it begins at
-	late   bool      // which is later than the gap, because of MaxAge
-	latest time.Time // change of a conversation in the list
+	since  time.Time // where it begins
+	late   bool      // that is later than the gap, because of MaxAge
+	latest time.Time // the latest change of a conversation in the list
 
-	err  error // the first that left something out
-	over bool  // after an error that all further requests would meet too
+	err  error // the first for which something was left out
+	over bool  // an error that all further requests would meet, too, has ended it
 }
 
 func newSearch(source Source, cfg Config, gap Gap) *search {
@@ -28,8 +28,8 @@ func newSearch(source Source, cfg Config, gap Gap) *search {
 	return &search{source: source, cfg: cfg, since: since.Truncate(time.Millisecond), late: since.After(gap.From)}
 }
 
-// join adds what another has listed since. If that came to nothing, there is still
-// what was listed before.
+// join adds a search that has listed for a later gap. If that one came to an end, what this
+// one has listed can still be fetched.
 func (s *search) join(other *search) {
 	if other.since.Before(s.since) {
 		s.since = other.since
@@ -46,7 +46,7 @@ func (s *search) join(other *search) {
 	}
 }
 
-// outcome is why something of the gap was left out, if anything was.
+// outcome returns why something of the gap was left out; nil if nothing was.
 func (s *search) outcome() error {
 	if s.err == nil && s.late {
 		return ErrTooOld
@@ -61,15 +61,14 @@ func (s *search) fail(err error) {
 	}
 }
 
-// failed does the same for an error of the source, after which there may be no
-// use in going on.
+// failed is fail for an error of the source, which ends the search unless it is Local.
 func (s *search) failed(err error) {
 	s.fail(err)
 	s.over = s.over || !s.source.Local(err)
 }
 
-// conversations lists those that have changed since the gap began. The list is
-// partial if some may have changed so often while it was read that they escaped.
+// conversations lists the conversations that have changed since the gap began. The list is
+// partial if some changed so often while it was read that they may be missing.
 func (s *search) conversations(ctx context.Context) (list []Conversation, partial bool) {
 	for _, website := range s.websites(ctx) {
 		if s.over {
@@ -87,7 +86,7 @@ func (s *search) websites(ctx context.Context) []string {
 	for website, err := range s.source.Websites(ctx) {
 		if err != nil {
 			s.fail(err)
-			s.over = true // it is not known what is left out
+			s.over = true // even if it is Local: nobody knows which websites are left out
 			break
 		}
 		websites = append(websites, website)
@@ -96,19 +95,19 @@ func (s *search) websites(ctx context.Context) []string {
 }
 
 const (
-	// maxWalks is when a website's list is taken to change faster than it can be walked.
+	// maxWalks is how often a website's list is walked through before it is taken to change
+	// faster than that can be done.
 	maxWalks = 4
 
-	// maxStale is how many pages in a row a walk bears that have nothing new. One can
-	// come of conversations that moved to the front meanwhile.
+	// maxStale is how many pages in a row without anything new end a walk. One such page can
+	// result from conversations that moved to the front meanwhile.
 	maxStale = 3
 )
 
-// changed walks through a website's list, latest change first. A conversation
-// that changes meanwhile moves to the front, so that a walk of several pages may
-// miss it: so it walks again, back to where the walk before began, until one page is
-// enough. Where too much changes for that, the list is not exact, nor if it does not
-// get any further.
+// changed walks through a website's list, latest change first. A conversation that changes
+// meanwhile moves to the front, where a walk of several pages may miss it. So it walks again,
+// as far as the walk before began, until a walk takes one page. The list is not exact if too
+// much changes for that, or if its pages repeat themselves.
 func (s *search) changed(ctx context.Context, website string) (found []Conversation, exact bool) {
 	w := walk{search: s, website: website, seen: make(map[string]bool)}
 	until := s.since
@@ -129,14 +128,14 @@ type walk struct {
 	*search
 	website string
 	seen    map[string]bool
-	began   time.Time // the latest change when it did
-	stuck   bool      // the pages' numbers are not heeded: what is further back is out of reach
+	began   time.Time // the latest change when the last run began
+	stuck   bool      // the server ignores the pages' numbers: what is further back is out of reach
 	found   []Conversation
 }
 
-// run goes back to the conversations that were last changed before a time. It
-// reports whether no conversation can have escaped: it took one page, or came to
-// nothing, which another walk would too.
+// run walks back to the conversations that were last changed before a time. It reports whether
+// another walk would be of no use: this one took one page, so that it can have missed nothing,
+// or it failed, as another would.
 func (w *walk) run(ctx context.Context, until time.Time) (exact bool) {
 	pages, stale, listed := 0, 0, make(map[string]bool)
 	for page, err := range w.source.Conversations(ctx, w.website) {
@@ -170,7 +169,8 @@ func (w *walk) run(ctx context.Context, until time.Time) (exact bool) {
 	return pages <= 1
 }
 
-// add takes a conversation in that has changed, once, if it is subscribed to.
+// add adds a conversation to those found, once, if it has changed since a time and its inbox is
+// wanted.
 func (w *walk) add(c Conversation, until time.Time) {
 	if c.ID == "" || c.Changed.IsZero() {
 		w.fail(errList)
@@ -196,12 +196,12 @@ type page struct {
 	err      error
 }
 
-// take looks at a page, some of whose messages may have come live. It returns those
-// that are due, and whether there may be more.
+// take returns those messages of a page that are to be handed over, and whether to fetch
+// another page. live has the fingerprints of those that came live.
 //
-// Messages are due up to where all have come live. What was sent after the
-// conversations were listed comes live, too, or belongs to a later gap; without that
-// bound, a backfill that is slower than the conversation would never end.
+// A conversation ends with the first page that came live entirely, and with what was sent
+// after the conversations were listed: that comes live, too, or belongs to a later gap.
+// Without that bound, a backfill slower than the conversation would never end.
 func (s *search) take(p page, live map[int64]bool) (due []Message, more bool) {
 	if p.err != nil {
 		s.failed(p.err)
@@ -226,18 +226,18 @@ func (s *search) take(p page, live map[int64]bool) (due []Message, more bool) {
 }
 
 const (
-	// shortPage is fewer messages than any page has that is cut.
+	// shortPage is fewer messages than the server puts on any page but the last.
 	shortPage = 10
 	// settling is how far a conversation's last change may be from the date of its last
-	// message: after it, since a message changes its state, too, or before, since
-	// messages of one moment may be dated one after the other.
+	// message: later, since a message changes the state as well, or earlier, since messages
+	// of one moment may be dated one after the other.
 	settling = time.Second
 )
 
-// isLast reports whether nothing is behind a page that does not come live: the
-// list has told when the conversation changed last. A full page may be cut between
-// messages of that very moment; and a later page may look short because what was on
-// the one before is left out.
+// isLast reports whether a page is the conversation's last, to judge by when the conversation
+// changed last. Not every page up to that moment is: a full one may be cut between messages of
+// that very moment, and one that is not the first may look short because it leaves out what was
+// on the page before.
 func (p *page) isLast() bool {
 	changed, last := p.of.Changed, p.messages[len(p.messages)-1].Sent
 	if changed.IsZero() {

@@ -8,13 +8,13 @@ import (
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// remembered is how many messages are remembered: at 100 messages a second, more
-// than the default overlap twice.
+// remembered is how many messages are remembered: more than twice the default overlap has at
+// 100 messages a second.
 const remembered = 1 << 15
 
-// Seen remembers the last messages that were handled, and by which way they had
-// come, so that a message is handled once, whether it came live or recovered first. A
-// message that Crisp sends live twice is not its business.
+// Seen remembers the last messages that were handled, and whether they were recovered, so that
+// a message that comes both live and recovered is handled once. One that Crisp sends live twice
+// is handled twice.
 type Seen struct {
 	clock *clock.Clock
 
@@ -33,8 +33,8 @@ func NewSeen(c *clock.Clock) *Seen {
 	return &Seen{clock: c, messages: fifo.New[uint64, sighting](remembered)}
 }
 
-// Repeats reports whether a message was handled already that had come by the
-// other way.
+// Repeats reports whether a message was handled before, and one of the two, that one or this,
+// was recovered.
 func (s *Seen) Repeats(key uint64, recovered bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,14 +53,14 @@ func (s *Seen) Add(key uint64, recovered bool) {
 	s.added++
 }
 
-// Added is how many were added so far, which tells one state from another.
+// Added returns how many messages were added so far: it shows whether there is anything new.
 func (s *Seen) Added() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.added
 }
 
-// Since lists the keys of those that were handled after a time, the oldest
+// Since returns the keys of the messages that were handled at a moment or later, the oldest
 // first.
 func (s *Seen) Since(at clock.Moment) []uint64 {
 	s.mu.Lock()
@@ -75,7 +75,7 @@ func (s *Seen) Since(at clock.Moment) []uint64 {
 	return keys
 }
 
-// Restore remembers what a stored position lists.
+// Restore adds the keys of a stored position.
 func (s *Seen) Restore(keys []uint64) {
 	for _, key := range keys {
 		s.Add(key, true) // so that it repeats whichever way it comes

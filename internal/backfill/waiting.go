@@ -6,32 +6,32 @@ import (
 	"github.com/crisp-go/crisp/internal/delivery"
 )
 
-// waiting is the sequencer's side of a fill: what live events wait for, and which
-// do. Only the sequencer's goroutine touches it, by the methods of a
-// delivery.Holder and by steps.
+// waiting is the sequencer's side of a fill: the live events that wait, and what for. It is a
+// delivery.Holder. Only the sequencer's goroutine touches it, by the Holder's methods and by
+// steps.
 type waiting struct {
 	queue         *delivery.Queue
 	cfg           *Config
-	inbox         *inbox // of the fetcher
-	conversations map[string]*heldConversation
-	unsettled     int  // of the conversations
-	partial       bool // the list may lack some
-	gaps          int  // whose marks were lifted
-	behind        int  // of them, those with events behind their marks that did not come to Hold yet
+	inbox         *inbox                       // of the fetcher
+	conversations map[string]*heldConversation // by ID
+	unsettled     int                          // how many of them
+	partial       bool                         // the list of changed conversations may lack some
+	gaps          int                          // how many have had their marks lifted
+	behind        int                          // how many of these are waiting for CaughtUp
 }
 
 // heldConversation is one that may have missed messages.
 type heldConversation struct {
 	settled bool           // its live events need not wait any more
 	held    []heldEvent    // in the order they came
-	live    map[int64]bool // fingerprints of the messages that were among them
+	live    map[int64]bool // fingerprints of all messages that were ever among held
 }
 
 // heldEvent is a live event that waits.
 type heldEvent struct {
 	delivery.Item
 	fingerprint int64 // 0 if it is no message
-	gaps        int   // before it
+	gaps        int   // how many of the fill's gaps were before it
 }
 
 func newWaiting(queue *delivery.Queue, cfg *Config, inbox *inbox) *waiting {
@@ -58,9 +58,9 @@ func (w *waiting) add(id string) *heldConversation {
 	return c
 }
 
-// Hold takes a live event whose conversation may have missed messages before it.
-// If the list may lack conversations because they changed while it was read, those
-// that have events now are suspects: they are fetched, too.
+// Hold takes a live event whose conversation may have missed messages. If the list may lack
+// conversations that changed while it was read, all that have events now are suspects, and are
+// fetched as well.
 func (w *waiting) Hold(it *delivery.Item) bool {
 	of := Conversation{ID: it.Key}
 	c := w.conversations[it.Key]
@@ -80,8 +80,8 @@ func (w *waiting) Hold(it *delivery.Item) bool {
 	return true
 }
 
-// suspect returns the conversation of an event that the list may lack; nil if it
-// belongs to none.
+// suspect returns the conversation of an event, which it adds if the list lacks it; nil if the
+// event belongs to none.
 func (w *waiting) suspect(id string) *heldConversation {
 	if c := w.conversations[id]; c != nil || id == "" {
 		return c
@@ -100,12 +100,12 @@ type ending struct {
 	after func() // to be called when the last was handled; nil = nothing
 }
 
-// found lines up what a conversation has missed, and the live events that waited;
-// behind the last of it, later ones need not wait.
+// found inserts a page of what a conversation has missed, between the live events that wait.
+// With end it inserts the rest of these, too, and later ones need not wait.
 //
-// Messages that were found and yet came live stay where they came, among the other
-// events of the conversation. So those that were found before such a one go before
-// it, and those behind it, missed in a later gap, come behind.
+// A message that was found although it came live stays in its place among the live events. What
+// was found before it goes before it; what was found behind it, missed in a later gap, comes
+// behind.
 func (w *waiting) found(id string, page []Message, items []delivery.Item, end *ending, cost int64) {
 	c := w.conversations[id]
 	var next []delivery.Item
@@ -129,8 +129,8 @@ func (w *waiting) found(id string, page []Message, items []delivery.Item, end *e
 	w.endIfOver()
 }
 
-// upTo takes the events out up to a message, with those behind it that are none and
-// came before the next gap. There are none if the message was taken out before.
+// upTo takes out the events up to a message, and those right behind it that are no messages and
+// came before the next gap. It returns none if the message was taken out before.
 func (c *heldConversation) upTo(fingerprint int64) []delivery.Item {
 	i := slices.IndexFunc(c.held, func(e heldEvent) bool { return e.fingerprint == fingerprint })
 	if i < 0 {
@@ -143,7 +143,7 @@ func (c *heldConversation) upTo(fingerprint int64) []delivery.Item {
 	return c.take(n)
 }
 
-// take takes the first events out.
+// take takes out the first n events.
 func (c *heldConversation) take(n int) []delivery.Item {
 	var items []delivery.Item
 	for _, e := range c.held[:n] {
