@@ -2,8 +2,8 @@ package delivery
 
 import "sync"
 
-// chunkQueue is a queue of items, in chunks that are used again: it grows
-// without copying, and leaves no garbage. The zero value is empty.
+// chunkQueue is a queue of items, in chunks from a pool: it grows without copying, and leaves
+// no garbage. The zero value is empty.
 type chunkQueue struct {
 	head, tail *chunk
 }
@@ -35,7 +35,7 @@ func (c *chunk) free() {
 	if c == nil {
 		return
 	}
-	clear(c.items()) // nothing of the items may stay in memory
+	clear(c.items()) // the pool must not keep payloads alive
 	c.n, c.next = 0, nil
 	chunks.Put(c)
 }
@@ -53,8 +53,8 @@ func (q *chunkQueue) put(items []Item) {
 	}
 }
 
-// putChunk puts a chunk's items: as they are, unless the last chunk has room for them. So
-// chunks are half full at least, but for one.
+// putChunk puts a chunk's items: the chunk as it is, unless the last one has room for them. So
+// of two neighbours, at least one is half full.
 func (q *chunkQueue) putChunk(c *chunk) {
 	if q.tail != nil && q.tail.n+c.n <= chunkItems {
 		q.put(c.items())
@@ -83,7 +83,7 @@ func (q *chunkQueue) take() *chunk {
 	return c
 }
 
-// oldest is the oldest item; nil if there is none.
+// oldest returns the oldest item that counts; nil if there is none.
 func (q *chunkQueue) oldest() *Item {
 	for c := q.head; c != nil; c = c.next {
 		if it := oldestOf(c.items()); it != nil {
@@ -93,7 +93,7 @@ func (q *chunkQueue) oldest() *Item {
 	return nil
 }
 
-// oldestOf is the first of the items that count; nil if there is none.
+// oldestOf returns the first item that counts; nil if there is none.
 func oldestOf(items []Item) *Item {
 	for i := range items {
 		if items[i].counts() {

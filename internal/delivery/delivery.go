@@ -19,28 +19,28 @@ import (
 // Config says how a queue delivers.
 type Config struct {
 	Workers  int   // items handled at a time, of different keys; at least 1
-	MaxBytes int64 // the queue's bound, in costs of items; Holders may have half as much beside it
+	MaxBytes int64 // the queue's bound, in Item.Cost; Holders may have half as much besides
 
-	// Handle handles an item. The worker's number is less than Workers: none handles two
-	// items at a time.
+	// Handle handles an item. worker is a number from 0 to Workers-1; each worker handles one
+	// item at a time.
 	Handle func(ctx context.Context, worker int, it *Item)
-	Report func(error) // is told of ErrGoexit
+	Report func(error) // called with ErrGoexit
 }
 
 // Queue delivers items. Put, Flush and Fits are for the reading goroutine alone,
 // Insert and Release for steps (see Do); all other methods may be called from
-// anywhere.
+// any goroutine.
 type Queue struct {
 	handlers  *handlers
 	sequencer *sequencer
 	lanes     *lanes // nil: the sequencer runs the handlers itself
 
-	pending oldest // that is not flushed
+	pending oldest // of what is not flushed
 
 	// For the reading goroutine alone.
 	unflushed      *chunk
 	unflushedBytes int64
-	fits           int64 // bytes that fit for certain; there may be more by now
+	fits           int64 // bytes for which there is room for certain; by now there may be more
 }
 
 // New makes a queue and starts its goroutines. They end after Finish, or with
@@ -79,8 +79,8 @@ func (q *Queue) Fits(cost int64) bool {
 	return used == 0 || cost <= q.fits
 }
 
-// Crowded reports whether Holders have so much of a key that no more of it should be
-// put, lest it takes the room of others.
+// Crowded reports whether Holders have so many items of a key that no more of it should be put,
+// because it would take the room of other keys.
 func (q *Queue) Crowded(key string) bool { return q.handlers.held.crowded(key) }
 
 // WaitReleased returns when Holders have nothing of a key, or the context ends.
@@ -122,38 +122,36 @@ func (q *Queue) Mark() {
 	q.sequencer.put(q.sequencer.inOrder(func() { q.sequencer.marked = true }))
 }
 
-// Settled has a function called when all that was put before it is handled, except for what
-// Holders have; never if the queue is abandoned before. The function must not wait for anything.
+// Settled calls a function when everything that was put before is handled, except for what
+// Holders have; never if the context ends before. The function must not wait for anything.
 func (q *Queue) Settled(then func()) {
 	q.sequencer.put(q.sequencer.inOrder(func() { q.sequencer.settled(then) }))
 }
 
-// Lift ends the oldest mark. From then on the holder, unless it is nil, decides
-// what has to wait, until it is released; one that does already goes on. then, unless it is nil, is called as a
-// step of the sequencer once Oldest counts what was behind the mark again.
+// Lift ends the oldest mark. From then on the holder, unless it is nil, decides what has to
+// wait, until it is released; it may be one that does so already. then, unless it is nil, is
+// called as a step once Oldest counts what was behind the mark again.
 func (q *Queue) Lift(h Holder, then func()) {
 	q.Do(func() { q.sequencer.lift(h, then) })
 }
 
-// Do has the sequencer do something between two items, after those that were
-// flushed before; a mark does not hold it back. Steps run one at a time, never
-// beside a Holder's methods: what only they touch needs no lock.
+// Do runs a step on the sequencer's goroutine, between two items, after those that were flushed
+// before; a mark does not hold it back. Steps run one at a time, and never beside a Holder's
+// methods: what only they touch needs no lock.
 func (q *Queue) Do(step func()) { q.sequencer.put(Item{Call: step}) }
 
-// Insert puts items before all others that have not passed the sequencer yet, in
-// their order: new ones, marked as Extra, and those that a Holder took. It is for
-// steps alone.
+// Insert puts items in front of all others that have not passed the sequencer yet, in their
+// order: new ones, marked as Extra, and those that a Holder took. It is for steps alone.
 func (q *Queue) Insert(items ...Item) { q.sequencer.insert(items) }
 
-// Release ends a Holder's part; it must have inserted what it took. It is for
+// Release takes a Holder out of use; it must have inserted what it took. It is for
 // steps alone.
 func (q *Queue) Release(h Holder) { q.sequencer.release(h) }
 
-// Oldest is SentAfter of the oldest item that is not handled; 0 if there is
-// none. What waits for a mark or a Holder does not count here: whoever makes it
-// wait knows since when.
+// Oldest returns SentAfter of the oldest item that is not handled; 0 if there is none. What
+// waits for a mark or a Holder does not count: whoever makes it wait knows since when.
 func (q *Queue) Oldest() int64 {
-	// In the order in which items move on, so that none escapes.
+	// In the order in which items move on, so that none is missed.
 	oldest := q.pending.sentAfter.Load()
 	oldest = earlier(oldest, q.sequencer.oldest())
 	if q.lanes != nil {
@@ -162,9 +160,9 @@ func (q *Queue) Oldest() int64 {
 	return oldest
 }
 
-// Waiting is Received of the oldest item that is not handled, what waits for a mark or a
-// Holder included; 0 if there is none. Of what Holders have, it is the one that was
-// taken first.
+// Waiting returns Received of the oldest item that is not handled, including what waits for a
+// mark or a Holder; 0 if there is none. Of what Holders have, the first that was taken counts,
+// until they have nothing more.
 func (q *Queue) Waiting() int64 {
 	oldest := earlier(q.pending.received.Load(), q.sequencer.waiting())
 	if q.lanes != nil {
@@ -173,15 +171,15 @@ func (q *Queue) Waiting() int64 {
 	return oldest
 }
 
-// Bytes is what the items that are queued or being handled cost.
+// Bytes returns the cost of all items that are queued or being handled.
 func (q *Queue) Bytes() int64 { return q.handlers.bytes() }
 
-// Len is how many items are queued or being handled.
+// Len returns how many items are queued or being handled.
 func (q *Queue) Len() int { return q.handlers.items() }
 
 // WaitRoom returns when handlers have caught up with half of the queue and an
-// item of this cost fits, or the context ends. Half, so that the reader does not
-// stop and go for each item. It is for one goroutine at a time.
+// item of this cost fits, or the context's cause when that ends. Half, so that the reader does
+// not stop and go for each item. It is for one goroutine at a time.
 func (q *Queue) WaitRoom(ctx context.Context, cost int64) error {
 	return q.handlers.waitRoom(ctx, cost)
 }

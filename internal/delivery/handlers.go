@@ -10,31 +10,31 @@ import (
 // ErrGoexit is reported when a handler ended its goroutine.
 var ErrGoexit = errors.New("crisp: a handler called runtime.Goexit (testing's FailNow does): its event counts as handled")
 
-// handlers is what the goroutines share that run what has passed the sequencer (its
-// own, or those of the lanes): the handler, and the count of what there is to do.
+// handlers is what all goroutines of a queue share: the handler, and the counts of what is
+// queued.
 //
-// What is queued is counted by tallies, so that the goroutines, on cores of
-// their own, need not write to the same memory for every item: the reader's has
-// what was put, those of the others what is done.
+// Each goroutine that moves items on has a tally of its own, so that goroutines on different
+// cores need not write to the same memory for every item: the reader's has what was put, the
+// others' what is done.
 type handlers struct {
 	ctx     context.Context // its end abandons what is queued
 	handle  func(ctx context.Context, worker int, it *Item)
 	report  func(error)
 	limit   int64          // of what is queued, in bytes
-	running sync.WaitGroup // the goroutines
+	running sync.WaitGroup // the sequencer and the workers
 
-	put       tally // by the reader
-	sequenced tally // done by the sequencer
-	laned     tally // done in the lanes
+	put       tally // put, by the reader
+	sequenced tally // done, by the sequencer
+	laned     tally // done, by the workers; lanes.mu is held
 
 	held *held
 
-	waiting atomic.Bool   // somebody wants to know when there is room
-	room    chan struct{} // capacity 1
+	waiting atomic.Bool   // somebody is in waitRoom
+	room    chan struct{} // capacity 1; see signalRoom
 }
 
-// tally counts items and what they cost. One goroutine writes it at a time. The
-// blanks keep others' memory off its cache lines, whatever their place.
+// tally counts items and their cost. One goroutine writes it at a time. The padding keeps
+// whatever is beside it off its cache lines.
 type tally struct {
 	_            [56]byte
 	items, bytes atomic.Int64
@@ -46,7 +46,7 @@ func (t *tally) add(items int, bytes int64) {
 	t.bytes.Add(bytes)
 }
 
-// run does what an item asks for, on behalf of a worker.
+// run handles an item, or calls its function, as a worker.
 func (h *handlers) run(worker int, it *Item) {
 	if it.Call != nil {
 		it.Call()
@@ -55,7 +55,7 @@ func (h *handlers) run(worker int, it *Item) {
 	h.handle(h.ctx, worker, it)
 }
 
-// done accounts for an item that was run, in the tally of whoever ran it.
+// done counts an item that was run, in the tally of whoever ran it.
 func (h *handlers) done(by *tally, it *Item) {
 	if !it.counts() {
 		return
@@ -64,6 +64,7 @@ func (h *handlers) done(by *tally, it *Item) {
 	h.signalRoom()
 }
 
+// signalRoom wakes waitRoom if handlers have caught up with half of the queue.
 func (h *handlers) signalRoom() {
 	if h.waiting.Load() && h.used() <= h.limit/2 {
 		select {
@@ -76,27 +77,27 @@ func (h *handlers) signalRoom() {
 // goexited reports that a handler has ended its goroutine.
 func (h *handlers) goexited() { h.report(ErrGoexit) }
 
-// bytes is what was put and is not done, in bytes. What is done is read first:
-// the result may be too high, never too low.
+// bytes returns the cost of what was put and is not done. What is done is read first: the
+// result may be too high, never too low.
 func (h *handlers) bytes() int64 {
 	done := h.sequenced.bytes.Load() + h.laned.bytes.Load()
 	return h.put.bytes.Load() - done
 }
 
-// used is what of these bytes counts towards the bound. It may be too low for a moment
+// used returns how many of these bytes count towards the bound. It may be too low for a moment
 // after a Holder has let something go.
 func (h *handlers) used() int64 {
 	apart := h.held.apart.Load()
 	return h.bytes() - apart
 }
 
-// items is how many were put and are not done.
+// items returns how many items were put and are not done.
 func (h *handlers) items() int {
 	done := h.sequenced.items.Load() + h.laned.items.Load()
 	return int(h.put.items.Load() - done)
 }
 
-// waitRoom: see Queue.WaitRoom.
+// waitRoom is Queue.WaitRoom.
 func (h *handlers) waitRoom(ctx context.Context, cost int64) error {
 	h.waiting.Store(true)
 	defer h.waiting.Store(false)

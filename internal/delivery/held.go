@@ -7,22 +7,22 @@ import (
 	"sync/atomic"
 )
 
-// What Holders have does not take the room of what could go on: it counts apart, up to
-// 1/apartShare of the queue's bound, of which a single key may have 1/keyShare. What
-// is beyond counts as queued, or does not come at all (see Queue.Crowded).
+// What Holders have must not take the room of items that could go on. So it counts apart, up to
+// 1/apartShare of the queue's bound, of which a single key may have 1/keyShare. What exceeds
+// that counts as queued, or is not put at all (see Queue.Crowded).
 const (
 	apartShare = 2
 	keyShare   = 4
 )
 
-// held is what Holders have, in bytes. The sequencer's goroutine alone changes it.
+// held counts what Holders have, in bytes. The sequencer's goroutine alone changes it.
 type held struct {
 	limit int64        // of what counts apart
-	apart atomic.Int64 // what does
+	apart atomic.Int64 // what counts apart now
 
 	mu       sync.Mutex        // guards byKey
-	released sync.Cond         // of a key, nothing is held any more
-	byKey    map[string]*int64 // pointers, since to assign by a key would keep that key
+	released sync.Cond         // nothing of some key is held any more
+	byKey    map[string]*int64 // pointers: assigning by a key would store that key, which is a part of a payload
 }
 
 func newHeld(limit int64) *held {
@@ -31,7 +31,7 @@ func newHeld(limit int64) *held {
 	return h
 }
 
-// fits reports whether an item would count apart.
+// fits reports whether there is room for an item to count apart.
 func (h *held) fits(it *Item) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,7 +39,7 @@ func (h *held) fits(it *Item) bool {
 	return h.apart.Load()+cost <= h.limit && h.of(it.Key)+cost <= h.limit/keyShare
 }
 
-// crowded reports whether no more of a key should come.
+// crowded reports whether no more of a key should be put.
 func (h *held) crowded(key string) bool {
 	if h.apart.Load() == 0 {
 		return false
@@ -59,12 +59,12 @@ func (h *held) add(key string, cost int64, apart bool) {
 	of := h.byKey[key]
 	if of == nil {
 		of = new(int64)
-		h.byKey[strings.Clone(key)] = of // a key may be a part of a payload, which is not kept for its sake
+		h.byKey[strings.Clone(key)] = of // the key alone, not the payload that it is a part of
 	}
 	*of += cost
 }
 
-// of is what is held of a key; h.mu is held.
+// of returns how much of a key is held; h.mu is held.
 func (h *held) of(key string) int64 {
 	if of := h.byKey[key]; of != nil {
 		return *of
@@ -85,7 +85,7 @@ func (h *held) remove(key string, cost int64, apart bool) {
 	}
 }
 
-// await returns when nothing of a key is held, or the context ends.
+// await returns when nothing of a key is held, or the context's cause when that ends.
 func (h *held) await(ctx context.Context, key string) error {
 	defer context.AfterFunc(ctx, func() {
 		h.mu.Lock()

@@ -2,8 +2,8 @@ package delivery
 
 import "sync/atomic"
 
-// overhead is what an item in the queue counts besides its payload, so that a
-// flood of tiny ones can't exceed the bound.
+// overhead is what an item costs besides its payload, in bytes, so that a flood of tiny items
+// is bounded, too.
 const overhead = 160
 
 // Item is what is delivered.
@@ -11,17 +11,17 @@ type Item struct {
 	Key     string // items of the same key are handled one at a time, in order
 	Name    string
 	Payload []byte
-	Value   any // what else is known of it
+	Value   any // the owner's
 
-	// Received is when, in nanoseconds of a time that never jumps; more than 0. SentAfter
-	// is a moment such that this item, and all that come behind it, were sent after it:
-	// earlier than Received if that was late.
+	// Received is when the item came, in nanoseconds of steady time; more than 0. This
+	// item, and all that come behind it, were sent after SentAfter, which is earlier than
+	// Received if the item may have come late.
 	Received, SentAfter int64
 
-	// Extra marks an item that came in by Insert alone. It does not count towards the
-	// bound: it could wait for room that only its own handling makes.
+	// Extra marks an item that did not come by Put, but is new to Insert. It does not count
+	// towards the bound: if it had to wait for room, only its own handling might make some.
 	Extra bool
-	apart bool // a Holder has it, and it doesn't count towards the bound meanwhile
+	apart bool // a Holder has it, and so it doesn't count towards the bound
 
 	hash uint64 // of the key, for lanes; 0 = not known yet
 
@@ -36,11 +36,11 @@ func (it *Item) Cost() int64 { return int64(len(it.Payload)) + overhead }
 // counts reports whether an item counts towards the queue's bound.
 func (it *Item) counts() bool { return !it.Extra && it.Call == nil }
 
-// oldest is what is told of the oldest item in some place, from any goroutine.
+// oldest has the times of the oldest item in some place, for any goroutine to read.
 type oldest struct{ sentAfter, received atomic.Int64 }
 
-// set takes note of an item; nil is none. It is for one goroutine at a time. Items of a
-// burst have the same times: to write them again would cost more than to look.
+// set notes the oldest item; nil = none. It is for one goroutine at a time. Items of a burst
+// have the same times, and comparing is cheaper than writing them again.
 func (o *oldest) set(it *Item) {
 	if at := sentAfter(it); o.sentAfter.Load() != at {
 		o.sentAfter.Store(at)
@@ -50,7 +50,7 @@ func (o *oldest) set(it *Item) {
 	}
 }
 
-// sentAfter is SentAfter of an item; 0 of nil.
+// sentAfter returns an item's SentAfter, or 0 for nil.
 func sentAfter(it *Item) int64 {
 	if it == nil {
 		return 0
@@ -58,7 +58,7 @@ func sentAfter(it *Item) int64 {
 	return it.SentAfter
 }
 
-// received is Received of an item; 0 of nil.
+// received returns an item's Received, or 0 for nil.
 func received(it *Item) int64 {
 	if it == nil {
 		return 0
@@ -66,7 +66,7 @@ func received(it *Item) int64 {
 	return it.Received
 }
 
-// moved returns the item and clears its place, which may be kept for long.
+// moved returns the item and clears its place, which may stay in memory for long.
 func (it *Item) moved() Item {
 	moved := *it
 	*it = Item{}

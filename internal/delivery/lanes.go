@@ -8,45 +8,45 @@ import (
 	"github.com/crisp-go/crisp/internal/serial"
 )
 
-// lanes let the items of several keys be handled at a time. Each key has a lane
-// for as long as it has items here: they are handled one after the other, by
-// whichever worker is free. Lanes take turns, one item each, so that neither a
-// slow key nor a busy one holds up the others.
+// lanes let items of several keys be handled at a time. Each key has a lane for as long as it
+// has items here, which are handled one after the other, by any free worker. Lanes take turns,
+// one item each, so that neither a slow key nor a busy one holds up the others.
 type lanes struct {
 	handlers *handlers
 	seed     maphash.Seed
 
 	// For the sequencer's goroutine alone.
-	in       entries // on their way in
-	inLength int
-	spare    entryStack // for more
+	in       entries    // to be put into lanes by the next flush
+	inLength int        // how many
+	spare    entryStack // to be used again
 
-	mu       sync.Mutex // guards what follows
-	runnable sync.Cond  // a lane is ready, or none will be
-	byKey    map[uint64]*lane
+	mu       sync.Mutex       // guards what follows
+	runnable sync.Cond        // a lane is ready, or none will be
+	byKey    map[uint64]*lane // by the hash of the key
 	ready    turns
 	finished bool
 
 	freeLanes   []*lane
 	freeEntries entryStack
-	queued      int // entries in lanes
-	kept        int // freeEntries
+	queued      int // how many entries are in lanes
+	kept        int // how many are in freeEntries
 }
 
 // lane has the items of a key, in order. The first stays in it while it is
 // handled, and the lane is not ready meanwhile.
 type lane struct {
-	key       uint64 // its hash: keys of the same share a lane, which does no harm
+	key       uint64 // the hash: keys with the same hash share a lane, which does no harm
 	items     entries
-	nextReady *lane
+	nextReady *lane // see turns
 }
 
+// entry is an item in a list.
 type entry struct {
 	Item
 	next *entry
 }
 
-// entries are a list, of which the zero value is empty.
+// entries is a list. The zero value is empty.
 type entries struct{ head, tail *entry }
 
 func (l *entries) push(e *entry) {
@@ -72,8 +72,8 @@ func (l *entries) pop() *entry {
 	return e
 }
 
-// entryStack has entries to be used again, those first that were used last: they are
-// still in a cache. The zero value is empty.
+// entryStack has entries to be used again, the last used first, since it is still in a cache.
+// The zero value is empty.
 type entryStack struct{ top *entry }
 
 func (s *entryStack) push(e *entry) { e.next, s.top = s.top, e }
@@ -87,8 +87,8 @@ func (s *entryStack) pop() *entry {
 	return e
 }
 
-// What is kept for use again: lanes as a burst of some hundred items needs, and
-// as many entries as are in use.
+// What is kept to be used again: as many lanes as a burst of some hundred items needs, and as
+// many entries as are in use, but minFreeEntries at least.
 const (
 	maxFreeLanes   = 256
 	minFreeEntries = 1024
@@ -105,7 +105,7 @@ func startLanes(h *handlers, workers int) *lanes {
 	return l
 }
 
-// put hands an item over, with the next flush at the latest.
+// put adds an item to those that the next flush puts into lanes.
 func (l *lanes) put(it *Item) {
 	e := l.spare.pop()
 	if e == nil {
@@ -119,15 +119,15 @@ func (l *lanes) put(it *Item) {
 	}
 }
 
-// identify gives an item the hash of its key. That is for the goroutine that has just
-// copied the payload, of which the key is a part: others don't have it in a cache.
+// identify gives an item the hash of its key. The goroutine that has just copied the payload
+// does it, since it still has the key, which is a part of that, in its cache.
 func (l *lanes) identify(it *Item) {
 	if it.hash == 0 {
 		it.hash = maphash.String(l.seed, it.Key)
 	}
 }
 
-// flush puts the items into their lanes: many at a time, since the workers need
+// flush puts the items that were put into their lanes: many at a time, since the workers need
 // the lock, too.
 func (l *lanes) flush() {
 	if l.inLength == 0 {
@@ -210,8 +210,8 @@ func (l *lanes) wake() {
 	l.runnable.Broadcast()
 }
 
-// oldest is what of returns for the oldest item that is not handled
-// yet; 0 if there is none.
+// oldest returns the earliest of a time of all items that are not handled yet; 0 if there is
+// none.
 func (l *lanes) oldest(of func(*Item) int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -222,6 +222,7 @@ func (l *lanes) oldest(of func(*Item) int64) int64 {
 	return oldest
 }
 
+// oldest returns the first item of a lane that counts; nil if there is none.
 func (at *lane) oldest() *Item {
 	for e := at.items.head; e != nil; e = e.next {
 		if e.counts() {
@@ -231,8 +232,8 @@ func (at *lane) oldest() *Item {
 	return nil
 }
 
-// handled takes the first item out of a lane, and lets the
-// lane take its turn again if it has more.
+// handled takes the first item out of a lane. The lane gets another turn if it has more.
+// l.mu is held.
 func (l *lanes) handled(at *lane) {
 	l.handlers.done(&l.handlers.laned, &at.items.head.Item)
 	if l.handlers.ctx.Err() != nil {
@@ -250,7 +251,7 @@ func (l *lanes) handled(at *lane) {
 	}
 }
 
-// next waits for a lane whose turn it is. It is nil when there will be none.
+// next waits for a lane whose turn it is, and returns nil if there will be none; l.mu is held.
 func (l *lanes) next() *lane {
 	for {
 		if l.handlers.ctx.Err() != nil {
@@ -292,8 +293,8 @@ func (l *lanes) recycleLane(at *lane) {
 	}
 }
 
-// turns are the lanes that a worker may take, in the order of their turns. The
-// zero value has none.
+// turns is the list of lanes that a worker may take, in the order of their turns. The zero value
+// is empty.
 type turns struct{ head, tail *lane }
 
 func (r *turns) put(at *lane) {
@@ -332,8 +333,8 @@ func (w *worker) run() {
 	w.lanes.handlers.running.Done()
 }
 
-// advance is done with the lane in hand, if there is one, and takes the next. It
-// reports false when there will be none.
+// advance gives back the lane in hand, if there is one, and takes the next. It reports false if
+// there will be none.
 func (w *worker) advance() bool {
 	w.lanes.mu.Lock()
 	defer w.lanes.mu.Unlock()

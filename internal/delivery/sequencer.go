@@ -11,50 +11,49 @@ import (
 // Holder decides which items have to wait for something. Its methods are called
 // on the sequencer's goroutine, between Lift and Release.
 type Holder interface {
-	// Hold reports whether an item must wait. The Holder has taken it then, and
-	// has to insert it when it may go on. In either case it may set its Value.
+	// Hold reports whether an item must wait. If so, the Holder has taken it, and has to
+	// Insert it when it may go on. In either case it may have set the item's Value.
 	Hold(it *Item) bool
-	// CaughtUp says that Hold has been asked about all that came before the Lift.
+	// CaughtUp is called when Hold was called for everything that was put before the Lift.
 	CaughtUp()
 }
 
 // sequencer is the one goroutine that all items pass, in the order they were
 // put. It owns everything about what has to wait, and why:
 //
-//   - A mark (Queue.Mark) holds back whatever comes behind it, since nobody knows
-//     yet what of it has to wait: behind. When the mark is lifted, behind goes
-//     before the rest and is looked at again.
+//   - A mark (Queue.Mark) holds back whatever comes behind it (the field behind), since
+//     nobody knows yet what of it has to wait. When the mark is lifted, what was behind it
+//     is looked at again, before anything newer.
 //   - A Holder (Queue.Lift) takes single items out of the stream, and inserts
 //     them again later.
-//   - What is inserted goes first, and nothing holds it back.
+//   - What is inserted (the field first) goes first, and nothing holds it back.
 //
-// Whoever else has something to say about order says it by a step (Queue.Do)
-// that the sequencer carries out when it comes to it. So nothing of this needs a
-// lock, and each change has its place between two items.
+// Other goroutines change this order by steps (Queue.Do), which the sequencer runs when it
+// comes to them. So none of it needs a lock, and each change has its place between two items.
 type sequencer struct {
 	handlers *handlers
 	lanes    *lanes // nil: it runs the handlers itself
 
-	mu       sync.Mutex // guards what follows
-	nonEmpty sync.Cond
+	mu       sync.Mutex // guards queue and finished
+	nonEmpty sync.Cond  // the queue has something, finished is set, or the context has ended
 	queue    chunkQueue
 	finished bool
 
 	// Written by the sequencer's goroutine alone.
-	inHand      oldest       // of the batch
-	behindSince atomic.Int64 // Received of the first item that is behind the mark; 0 if there is none
-	heldSince   atomic.Int64 // Received of the first item that holders have taken since they had none; 0 if they have none
+	inHand      oldest       // of the batch; changed with the queue, with mu held, so that no chunk is missed between the two
+	behindSince atomic.Int64 // Received of the first item behind the mark; 0 = none
+	heldSince   atomic.Int64 // Received of the first item that holders took since they had none; 0 = they have none
 
 	// For the sequencer's goroutine alone.
 	taken    *chunk // from the queue
-	batch    []Item // of it, and of what was behind a mark; dealt with up to next
-	next     int
-	handling *Item  // that it handles itself; nil = none
-	first    []Item // go before the batch
+	batch    []Item // what was behind a mark, then the items of taken
+	next     int    // the first of the batch that is not dealt with
+	handling *Item  // the item that the sequencer handles itself; nil = none
+	first    []Item // inserted: they go before the batch
 	marked   bool   // a mark is in force; later marks wait behind it
 	behind   []Item // what came behind the mark
 	holders  []Holder
-	held     int // items that the holders have
+	held     int // how many items the holders have
 }
 
 func startSequencer(h *handlers, l *lanes) *sequencer {
@@ -75,8 +74,8 @@ func (s *sequencer) put(items ...Item) {
 	s.nonEmpty.Signal()
 }
 
-// putChunk is put for many items at a time, which need not be copied then. The chunk is
-// the sequencer's from then on.
+// putChunk is put for a chunk, whose items need not be copied. The chunk is the sequencer's
+// from then on.
 func (s *sequencer) putChunk(c *chunk) {
 	s.mu.Lock()
 	s.queue.putChunk(c)
@@ -98,8 +97,7 @@ func (s *sequencer) wake() {
 	s.nonEmpty.Signal()
 }
 
-// oldest is SentAfter of the oldest item that has not passed; 0 if there is
-// none.
+// oldest returns SentAfter of the oldest item that has not passed; 0 if there is none.
 func (s *sequencer) oldest() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,8 +107,8 @@ func (s *sequencer) oldest() int64 {
 	return sentAfter(s.queue.oldest())
 }
 
-// waiting is Received of the oldest item that has not passed, also for a mark or a
-// Holder; 0 if there is none.
+// waiting returns Received of the oldest item that has not passed, including what waits for a
+// mark or a Holder; 0 if there is none.
 func (s *sequencer) waiting() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +135,8 @@ func (s *sequencer) more() bool {
 	return len(s.first) > 0 || s.next < len(s.batch) || s.take()
 }
 
-// take makes the next chunk of the queue the batch. It waits for one, and
-// reports false when there will be none.
+// take makes the next chunk of the queue the batch. It waits for one, and reports false if
+// there will be none.
 func (s *sequencer) take() bool {
 	if s.lanes != nil {
 		s.lanes.flush()
@@ -165,7 +163,7 @@ func (s *sequencer) advance() {
 	if len(s.first) > 0 {
 		it := &s.first[0]
 		if s.first = s.first[1:]; len(s.first) == 0 {
-			s.first = nil // nor the array, which may have been long
+			s.first = nil // frees the array, which may be long
 		}
 		s.pass(it)
 		return
@@ -174,7 +172,7 @@ func (s *sequencer) advance() {
 	s.next++
 	switch {
 	case it.Call != nil:
-		it.moved().Call() // which may replace the batch
+		it.moved().Call() // moved first, since the step may replace the batch
 	case s.marked:
 		if it.counts() && s.behindSince.Load() == 0 {
 			s.behindSince.Store(it.Received)
@@ -202,8 +200,8 @@ func (s *sequencer) pass(it *Item) {
 	s.settle()
 }
 
-// settle accounts for the item in handling and clears its place, which may be kept for
-// long.
+// settle counts the item in handling as done, if there is one, and clears its place, which may
+// stay in memory for long. It is also called when the handler has ended the goroutine.
 func (s *sequencer) settle() {
 	it := s.handling
 	if it == nil {
@@ -214,7 +212,7 @@ func (s *sequencer) settle() {
 	s.handling = nil
 }
 
-// inOrder makes a step that keeps its place among the items, also behind a mark.
+// inOrder makes an item of a step that a mark holds back, unlike those of Queue.Do.
 func (s *sequencer) inOrder(step func()) Item {
 	var it Item
 	it.Call = func() {
@@ -231,7 +229,7 @@ func (s *sequencer) inOrder(step func()) Item {
 func (s *sequencer) lift(h Holder, then func()) {
 	s.marked = false
 	if s.lanes != nil {
-		s.lanes.flush() // what is on its way there counts by inHand, which changes now
+		s.lanes.flush() // items on their way to the lanes are covered by inHand only, which changes now
 	}
 	if h != nil {
 		if !slices.Contains(s.holders, h) {
@@ -256,8 +254,8 @@ func (s *sequencer) settled(then func()) {
 	s.lanes.settled(then)
 }
 
-// hold reports whether a Holder has taken the item: the latest that wants it,
-// since it waits for what comes last.
+// hold reports whether a Holder has taken the item. The latest is asked first: its gap is the
+// last that the item has to wait for.
 func (s *sequencer) hold(it *Item) bool {
 	it.apart = s.handlers.held.fits(it)
 	for _, h := range slices.Backward(s.holders) {
@@ -275,7 +273,7 @@ func (s *sequencer) hold(it *Item) bool {
 	return false
 }
 
-// back takes an item back that a Holder had.
+// back takes an item back from its Holder.
 func (s *sequencer) back(it *Item) {
 	s.held--
 	s.handlers.held.remove(it.Key, it.Cost(), it.apart)

@@ -167,7 +167,7 @@ var queueMutants = []mutant{
 		promise: "bounds",
 		removed: "nothing of an event stays in memory when it is handled",
 		in:      "internal/delivery chunk.free",
-		old:     "\tclear(c.items()) // nothing of the items may stay in memory\n",
+		old:     "\tclear(c.items()) // the pool must not keep payloads alive\n",
 		new:     "",
 		tests:   "TestChunkQueueForgets",
 	},
