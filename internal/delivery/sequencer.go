@@ -40,7 +40,7 @@ type sequencer struct {
 	finished bool
 
 	// Written by the sequencer's goroutine alone.
-	inHand      oldest       // of the batch; changed with the queue, with mu held, so that no chunk is missed between the two
+	inHand      oldest       // of the batch; take sets it with mu held, so that oldest misses no chunk on its way from the queue
 	behindSince atomic.Int64 // Received of the first item behind the mark; 0 = none
 	heldSince   atomic.Int64 // Received of the first item that holders took since they had none; 0 = they have none
 

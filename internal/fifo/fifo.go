@@ -1,4 +1,5 @@
-// Package fifo is the library's one way to remember things within a bound.
+// Package fifo has a map with a limit, which forgets its oldest entries: the library's one way
+// to remember things within a bound.
 package fifo
 
 import (
@@ -6,15 +7,13 @@ import (
 	"iter"
 )
 
-// Map remembers the entries that were put last, up to a limit: a new one beyond
-// it takes the place of the oldest. Looking an entry up does not make it
-// younger. It has no lock.
+// Map remembers the entries that were put last, up to a limit: a new one beyond it takes the
+// place of the oldest. Looking up an entry does not make it younger. A Map has no lock.
 //
-// Entries are kept in one slice, and their order in another: remembering costs no
-// allocation of its own, and the garbage collector has no list to walk. Beside its
-// key and value an entry takes 16 bytes, and 4 to 8 in the table of hashes. As the map
-// grows, there is room for up to an eighth more entries than there are; after deletions,
-// for up to four times as many.
+// Entries are kept in one slice, and their order in another: an entry costs no allocation of its
+// own, and the garbage collector has no list to walk. Besides its key and value, an entry takes
+// 16 bytes, and 4 to 8 in the table of hashes. While the map grows, there is room for up to an
+// eighth more entries than there are; after deletions, for up to four times as many.
 type Map[K comparable, V any] struct {
 	limit   int
 	seed    maphash.Seed
@@ -34,7 +33,7 @@ func New[K comparable, V any](limit int) *Map[K, V] {
 	return m
 }
 
-// Len is how many entries there are.
+// Len returns how many entries there are.
 func (m *Map[K, V]) Len() int { return m.ring.len }
 
 // Get returns the value of a key.
@@ -46,7 +45,7 @@ func (m *Map[K, V]) Get(key K) (value V, ok bool) {
 	return m.entries[i].value, true
 }
 
-// Put adds an entry, or replaces the one of that key, as the newest.
+// Put adds an entry as the newest, and removes the one that the key had before.
 func (m *Map[K, V]) Put(key K, value V) {
 	hash := m.hash(key)
 	if i := m.find(key, hash); i != 0 {
@@ -63,13 +62,13 @@ func (m *Map[K, V]) Put(key K, value V) {
 // Delete forgets an entry, if there is one of that key.
 func (m *Map[K, V]) Delete(key K) { m.forget(m.find(key, m.hash(key))) }
 
-// Oldest returns the entry that was put first.
+// Oldest returns the oldest entry; ok is false if there is none.
 func (m *Map[K, V]) Oldest() (key K, value V, ok bool) {
 	e := &m.entries[m.ring.oldest()]
 	return e.key, e.value, m.ring.len > 0
 }
 
-// DeleteOldest forgets the entry that was put first, if there is any.
+// DeleteOldest forgets the oldest entry, if there is any.
 func (m *Map[K, V]) DeleteOldest() { m.forget(m.ring.oldest()) }
 
 // DeleteOldestWhile forgets the oldest entries until it meets one that is not over.

@@ -2,11 +2,11 @@ package fifo
 
 import "math/bits"
 
-// ring has the order of entries, from the oldest to the newest, and finds them by their
-// hashes. It knows them by numbers from 1 on, whatever their types: it is compiled once.
+// ring has the order of entries, from the oldest to the newest, and finds them by their hashes.
+// It knows entries by numbers, from 1, and nothing of their types, so that it is compiled once.
 type ring struct {
 	len     int
-	nodes   []node  // the first is the ring's end
+	nodes   []node  // by number; node 0 links the newest and the oldest
 	free    int32   // the first of the numbers that are not in use, linked by newer; 0 = none
 	buckets []int32 // by hash: the first number of each chain; 0 = none. There is a power of two of them
 }
@@ -20,8 +20,8 @@ type node struct {
 	hash         uint32
 }
 
-// resize makes room for so many entries. It gives them new numbers, and returns which they
-// had before, by the new ones; nil if there was no room at all.
+// resize makes room for a number of entries. It gives them new numbers, and returns the ones
+// that they had before, by the new ones; nil if the ring was new.
 func (r *ring) resize(room int) (from []int32) {
 	before := *r
 	*r = ring{nodes: make([]node, room+1), buckets: make([]int32, powerOfTwo(room))}

@@ -14,33 +14,33 @@ import (
 // turn.
 var ErrRateLimited = errors.New("crisp: rate limited")
 
-// Limiter queues the calls of a client, so that together they keep to the pace
-// that the server bears. The zero Limiter is ready for use.
+// Limiter queues the calls of a client, so that together they keep to a [Pace]. The zero
+// Limiter is ready for use.
 type Limiter struct {
-	mu    sync.Mutex // guards all that follows, and the turns
+	mu    sync.Mutex // guards what follows, and the fields of turns
 	pace  Pace
 	turns uint64      // made so far
 	queue []*Turn     // by number
 	alarm *time.Timer // set while only time holds the queue back
-	moved time.Time   // when a call was accepted last
+	moved time.Time   // when the last call was accepted
 }
 
-// Turn is a call's place in the queue, which it keeps when it is sent again. It
-// is for one goroutine.
+// Turn is a call's place in the queue, which it keeps when it is sent again. Its methods are for
+// one goroutine.
 type Turn struct {
 	limiter   *Limiter
 	number    uint64
-	notBefore time.Time     // the call waits for itself until then
+	notBefore time.Time     // when this call may be sent again, whatever the pace allows
 	ready     chan struct{} // closed when the call may be sent
-	cuts      int           // of the pace when that was
+	cuts      int           // Pace.Sent returned that
 	sent      bool          // at least once
 	patience  time.Duration // how long the call waits; 0 = as long as its context lasts
-	since     time.Time     // when that begins: now, or when it is sent first
+	since     time.Time     // the patience counts from here: NewTurn, or the first sending
 }
 
-// NewTurn makes the turn of a call. A call that has a patience waits for so long
-// at most until it is sent, and anew whenever another was accepted; once it was
-// sent, it has so long from then on.
+// NewTurn makes the turn of a call. Until it is first sent, a call with a patience waits for that
+// long, and anew whenever another call was accepted. Once it was sent, it has that long in all
+// to be sent again.
 func (l *Limiter) NewTurn(patience time.Duration) *Turn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,10 +48,10 @@ func (l *Limiter) NewTurn(patience time.Duration) *Turn {
 	return &Turn{limiter: l, number: l.turns, patience: patience, since: time.Now()}
 }
 
-// Wait returns nil when the call may be sent; Accepted, Refused or Lost has to
-// follow then. It fails with [ErrRateLimited] if the call has lost its patience, and
-// at once if it is known that the context will be over before anything may be sent.
-// When the context ends, it fails with the cause.
+// Wait returns nil when the call may be sent; then Accepted, Refused or Lost has to follow. It
+// fails with [ErrRateLimited] when the call's patience is over, and at once if nothing may be
+// sent before its patience or its context will be over. When the context ends, it fails with
+// the cause.
 func (t *Turn) Wait(ctx context.Context) error {
 	if err := t.limiter.enter(ctx, t); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (t *Turn) Wait(ctx context.Context) error {
 	return err
 }
 
-// Delay makes the call wait for a while before it is sent again.
+// Delay keeps the call from being sent again for a while.
 func (t *Turn) Delay(d time.Duration) {
 	t.limiter.mu.Lock()
 	defer t.limiter.mu.Unlock()
@@ -78,8 +78,8 @@ func (t *Turn) Accepted() {
 	})
 }
 
-// Refused ends the call's flight: it was refused for the rate. retryAfter is what
-// the server asks to wait; 0 = it doesn't.
+// Refused ends the call's flight: it was refused for the rate. retryAfter is how long the server
+// asks to wait; 0 = it didn't say.
 func (t *Turn) Refused(retryAfter time.Duration) {
 	t.limiter.change(func(l *Limiter) { t.notBefore = l.pace.Refused(time.Now(), t.cuts, retryAfter) })
 }
@@ -89,7 +89,7 @@ func (t *Turn) Lost() {
 	t.limiter.change(func(l *Limiter) { l.pace.Lost() })
 }
 
-// change changes what the queue depends on, and sends what may be sent now.
+// change changes what the queue depends on, and lets go the calls that may be sent now.
 func (l *Limiter) change(f func(*Limiter)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,6 +97,7 @@ func (l *Limiter) change(f func(*Limiter)) {
 	l.advance()
 }
 
+// enter puts a turn into the queue, unless it could not be sent in time.
 func (l *Limiter) enter(ctx context.Context, t *Turn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,6 +116,7 @@ func (l *Limiter) enter(ctx context.Context, t *Turn) error {
 	return nil
 }
 
+// await waits until the call may be sent.
 func (t *Turn) await(ctx context.Context) error {
 	for {
 		var impatient <-chan time.Time // never
@@ -135,12 +137,14 @@ func (t *Turn) await(ctx context.Context) error {
 	}
 }
 
+// patienceEnd returns when a call's patience is over.
 func (l *Limiter) patienceEnd(t *Turn) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.losesPatience(t)
 }
 
+// losesPatience is patienceEnd with l.mu held.
 func (l *Limiter) losesPatience(t *Turn) time.Time {
 	if t.sent {
 		return t.since.Add(t.patience)
@@ -148,8 +152,7 @@ func (l *Limiter) losesPatience(t *Turn) time.Time {
 	return later(t.since, l.moved).Add(t.patience)
 }
 
-// withdraw takes a call back that won't be sent, whether it could have been or
-// not.
+// withdraw takes back a call that won't be sent, even if its turn has come meanwhile.
 func (l *Limiter) withdraw(t *Turn) {
 	l.change(func(l *Limiter) {
 		if i, queued := l.find(t); queued {
@@ -164,8 +167,7 @@ func (l *Limiter) find(t *Turn) (int, bool) {
 	return slices.BinarySearchFunc(l.queue, t, func(a, b *Turn) int { return cmp.Compare(a.number, b.number) })
 }
 
-// advance lets go whom the pace lets go, and sets the alarm for the next. It is
-// called with the lock held.
+// advance lets go the calls that may be sent now, and sets the alarm for the next; l.mu is held.
 func (l *Limiter) advance() {
 	if l.alarm != nil {
 		l.alarm.Stop()
@@ -186,8 +188,8 @@ func (l *Limiter) advance() {
 	}
 }
 
-// first is the first in the queue that need not wait for itself, else the one
-// that must do so the shortest.
+// first returns the index of the first turn in the queue that has no notBefore to wait for, or
+// else of the one whose notBefore comes first.
 func (l *Limiter) first(now time.Time) int {
 	shortest := 0
 	for i, t := range l.queue {
@@ -201,6 +203,7 @@ func (l *Limiter) first(now time.Time) int {
 	return shortest
 }
 
+// letGo takes a turn out of the queue: its call is sent now.
 func (l *Limiter) letGo(i int, now time.Time) {
 	t := l.queue[i]
 	l.queue = slices.Delete(l.queue, i, i+1)

@@ -9,64 +9,61 @@ const (
 	// little when a limit is reached.
 	MaxInFlight = 16
 
-	// firstHold and maxHold are how long all calls wait after the first refusal that
-	// names no time, and at most, before jitter. maxHold also bounds what a Retry-After does to other calls
-	// than the refused one, as there may be limits for single routes, and how long
-	// the gap is remembered without a call.
+	// After a refusal that names no time, all calls wait for firstHold, and longer after
+	// each further one, up to maxHold, before jitter. maxHold also bounds how long a
+	// Retry-After holds back other calls than the refused one, as there may be limits for
+	// single routes, and how long the gap is remembered without a call.
 	firstHold = 100 * time.Millisecond
 	maxHold   = 30 * time.Second
 
-	// stretch makes the gap a little longer than the rate that was accepted would
-	// allow, and each acceptance shrinks it: the rate doubles within 70 calls, and
-	// yet a server with a fixed rate accepts dozens between two refusals.
+	// stretch makes the gap a little longer than the accepted rate would allow, and each
+	// acceptance shrinks it: the rate can double within 70 calls, and yet a server with a
+	// fixed rate accepts dozens between two refusals.
 	stretch = 1.1
 	shrink  = 0.99
 
-	// maxGap bounds the gap, and how long the others wait for the answer to a probe.
+	// maxGap bounds the gap, and how long other calls wait for the answer to a probe.
 	maxGap = 10 * time.Second
 
-	// futile is how many times what an acceptance takes without a gap it may take
-	// with one. At a server with a rate both take the same; where several clients
-	// share a rate, their parts of it vary by less.
+	// futile is how many times as long an acceptance may take with a gap as without. At a
+	// server with a fixed rate both take the same; where several clients share a rate, their
+	// shares vary by less.
 	futile = 10
 )
 
-// Pace decides when calls may be sent, judging by which of them the server accepts
-// and which it refuses for their rate. It asks no clock and has no lock; the only
-// randomness is that of [Backoff]. The zero Pace is ready for use.
+// Pace decides when calls may be sent, by which of them the server accepts and which it refuses
+// for their rate. It has no clock and no lock; the only randomness is that of [Backoff]. The
+// zero Pace is ready for use.
 //
-// A refusal makes a cut: nothing is sent for a while, then one call alone, the
-// probe, and once one is accepted the others follow, with a gap between them.
-// That keeps to the rate that the server accepted between this cut and the one
-// before: as it had no more to give at either of them, that is what it bears.
-// Acceptances shrink the gap, so the rate rises until the next cut.
+// A refusal makes a cut: nothing is sent for a while, then one call alone, the probe. Once it is
+// accepted the others follow, with a gap between them. The gap is set so that the rate is the
+// one that the server accepted between this cut and the one before: at both it was at its limit,
+// so that is what it bears. Acceptances shrink the gap, and the rate rises until the next cut.
 //
-// Of the time between two cuts only that counts in which the pace held calls
-// back. The rest, in which they could have been sent but weren't, says nothing
-// of what the server bears.
+// Of the time between two cuts, only that counts in which the pace held calls back. The rest, in
+// which calls could have been sent but weren't, says nothing of what the server bears.
 //
-// Some servers refuse whatever the rate is: at random, or because they are
-// closed for a while. A gap avoids no refusal there, and adds to the time that
-// each acceptance takes, which the next gap would keep to, and so on without
-// end. So when acceptances take much longer than they did without a gap, it is
-// given up, and measured anew.
+// Some servers refuse calls whatever the rate is: at random, or because they are closed for a
+// while. There a gap avoids no refusal. It makes each acceptance take longer, from which a
+// longer gap would follow, and so on without end. So when acceptances take much longer than they
+// did without a gap, it is given up, and measured anew.
 type Pace struct {
 	inFlight int
 	hold     time.Time     // nothing is sent before
-	latest   time.Time     // when a call was sent last
+	latest   time.Time     // when the last call was sent
 	gap      time.Duration // between two calls; 0 = none
-	cuts     int           // so far, each refused probe being one, too
-	row      int           // of cuts, without an acceptance between them; if there is one, the next call is a probe
+	cuts     int           // so far; each refused probe is one, too
+	row      int           // cuts in a row without an acceptance between them; unless it is 0, the next call is a probe
 
-	// The measure: what there was since the gap was set.
-	held     time.Duration // for how long the pace held calls back
-	accepted int
+	// What was measured since the gap was set.
+	held     time.Duration // how long the pace held calls back
+	accepted int           // calls
 
-	gapless time.Duration // the part of held that an acceptance took when there was no gap
+	gapless time.Duration // held per acceptance, when there was no gap
 }
 
-// Next returns when the next call may be sent; ok is false if not before there
-// is an answer to one in flight.
+// Next returns when the next call may be sent; ok is false if a call in flight has to be
+// answered first.
 func (p *Pace) Next() (at time.Time, ok bool) {
 	if p.inFlight >= MaxInFlight {
 		return time.Time{}, false
@@ -80,8 +77,8 @@ func (p *Pace) Next() (at time.Time, ok bool) {
 
 func (p *Pace) due() time.Time { return later(p.hold, p.latest.Add(p.gap)) }
 
-// Sent counts a call that is being sent, and returns the number of cuts so far:
-// it has to be given back with the answer.
+// Sent counts a call that is being sent. It returns the number of cuts so far, which Accepted
+// or Refused needs when the call is answered.
 func (p *Pace) Sent(now time.Time) (cuts int) {
 	p.inFlight++
 	if now.Sub(p.due()) > maxHold {
@@ -102,7 +99,7 @@ func (p *Pace) Lost() { p.inFlight-- }
 func (p *Pace) Accepted(cuts int) {
 	p.inFlight--
 	p.accepted++
-	if cuts < p.cuts { // it says nothing of how things are since the last cut
+	if cuts < p.cuts { // sent before the last cut: it says nothing of the time since
 		return
 	}
 	p.row = 0
@@ -114,10 +111,10 @@ func (p *Pace) Accepted(cuts int) {
 func (p *Pace) Refused(now time.Time, cuts int, retryAfter time.Duration) (again time.Time) {
 	p.inFlight--
 	wait := retryAfter
-	if cuts == p.cuts { // else the last cut was for this one, too
+	if cuts == p.cuts { // else a cut was made since this call was sent
 		p.cuts++
 		p.row++
-		if retryAfter == 0 || p.row > 2 { // in the latter case the time that is named may be wrong every time
+		if retryAfter == 0 || p.row > 2 { // or the times that the server names are wrong
 			wait += Backoff(p.row, p.firstHold(), maxHold)
 		}
 	}
@@ -125,8 +122,8 @@ func (p *Pace) Refused(now time.Time, cuts int, retryAfter time.Duration) (again
 	return now.Add(wait)
 }
 
-// firstHold is how long calls wait at most after a first refusal: where the rate is
-// known, a few gaps are enough.
+// firstHold returns how long calls wait after a first refusal, at most: a few gaps, where the
+// rate is known.
 func (p *Pace) firstHold() time.Duration {
 	if p.gap == 0 {
 		return firstHold
@@ -134,7 +131,7 @@ func (p *Pace) firstHold() time.Duration {
 	return min(firstHold, 4*p.gap)
 }
 
-// learn sets the gap by the measure, and begins another.
+// learn sets the gap by what was measured, and begins to measure anew.
 func (p *Pace) learn() {
 	if p.accepted == 0 {
 		return
@@ -151,7 +148,7 @@ func (p *Pace) learn() {
 	p.held, p.accepted = 0, 0
 }
 
-// setGap sets the gap, within bounds.
+// setGap sets the gap, in nanoseconds, at most maxGap. One below a millisecond is none.
 func (p *Pace) setGap(gap float64) {
 	p.gap = min(time.Duration(gap), maxGap)
 	if p.gap < time.Millisecond {

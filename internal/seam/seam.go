@@ -1,7 +1,7 @@
-// Package seam has what package bridge needs of package crisp, and no program does:
-// to make an event again that another process has received, and to tell a router of
-// an event's arrival before its turn. Package crisp fills it in; it can't be imported
-// here, so that its types are any.
+// Package seam is how package bridge reaches into package crisp for what programs must not see:
+// to make an event again that another process has received, and to announce an event's arrival
+// to a router before its turn. Package crisp, which imports this one, fills it in; for the same
+// reason its types are any here.
 package seam
 
 import (
@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Recorded is an event as another process has received it.
+// Recorded is an event that another process has received.
 type Recorded struct {
 	Name      string
 	Data      []byte // the payload, never in an envelope; the event's from then on
 	WebsiteID string
 	Time      time.Time // zero = the payload's
 	Source    string
-	ID        [sha256.Size]byte // by which it is known, unless it is a message
-	Stable    bool              // the ID would be the same if it came again
+	ID        [sha256.Size]byte // of crisp.EventID, unless it is a message, which has its own
+	Stable    bool              // as crisp.EventIDStable
 }
 
-// SettlingGap is a crisp.Gap that an RTM client is about to tell of.
+// SettlingGap is a crisp.Gap that an RTM client is about to report.
 type SettlingGap struct {
 	Gap any
 	// Settled is closed when all that was received before the gap is handled, except for
@@ -30,18 +30,18 @@ type SettlingGap struct {
 	Settled <-chan struct{}
 }
 
-// Functions are of package crisp.
+// Functions are functions of package crisp.
 type Functions struct {
 	// Decode returns a crisp.Event.
 	Decode func(Recorded) (any, error)
 	// Freeze ends registration with a *crisp.Router.
 	Freeze func(router any)
-	// Hooks returns crisp.Hooks, which are told of each gap before Hooks.Gap is.
+	// Hooks returns crisp.Hooks with a callback for each gap, which runs before Hooks.Gap.
 	Hooks func(gapSettles func(SettlingGap)) any
-	// Arrived tells a *crisp.Router that a crisp.Event has come. The router is frozen.
+	// Arrived announces to a *crisp.Router, which is frozen, that a crisp.Event has come.
 	Arrived func(router, event any)
-	// Dispatch is that of a *crisp.Router, for an event whose arrival was told of. The
-	// router is frozen.
+	// Dispatch is crisp.Router.Dispatch for an event whose arrival was announced. The router
+	// is frozen.
 	Dispatch func(ctx context.Context, router, event any) error
 }
 

@@ -8,11 +8,9 @@ import (
 	"sync"
 )
 
-// Go runs a loop on a goroutine of its own, and runs it again, on another,
-// whenever it was ended from within: user code that the loop calls may end its
-// goroutine (runtime.Goexit, which testing's FailNow calls). exited is called
-// before each restart; it may end its goroutine, too. The loop has ended for good when
-// it returns.
+// Go runs a loop on a goroutine of its own. If user code that the loop calls ends the goroutine
+// (runtime.Goexit, which testing's FailNow calls), it calls exited, which may do the same, and
+// runs the loop again on another goroutine. It is over when the loop returns.
 //
 // The loop must be able to go on where it was ended. A panic is not survived.
 func Go(loop, exited func()) {
@@ -30,7 +28,7 @@ func Go(loop, exited func()) {
 	}()
 }
 
-// Death is how user code ended that neither returned nor may take the library with it.
+// Death is how user code ended if it did not return.
 type Death struct {
 	Panic any    // the value of its panic; nil if it ended its goroutine instead
 	Stack []byte // where it panicked
@@ -54,9 +52,8 @@ func Call(fn func()) *Death {
 	return <-ended
 }
 
-// Queue runs functions one at a time, in the order in which they were posted,
-// without making anybody wait. Its goroutine exists only while there is
-// something to run.
+// Queue runs functions one at a time, in the order in which they were posted. Posting never
+// waits. The queue's goroutine exists only while there is something to run.
 type Queue struct {
 	panicked func(value any)
 	exited   func()
@@ -66,9 +63,9 @@ type Queue struct {
 	running bool
 }
 
-// NewQueue makes an empty queue. panicked is called with the value of a
-// function's panic, while the stack still shows where; exited when a function
-// has ended its goroutine. The functions behind run all the same.
+// NewQueue makes an empty queue. panicked is called with the value of a function's panic, while
+// the stack still shows where it was; exited when a function has ended its goroutine. The next
+// functions run all the same.
 func NewQueue(panicked func(value any), exited func()) *Queue {
 	return &Queue{panicked: panicked, exited: exited}
 }
@@ -80,7 +77,7 @@ func (q *Queue) Post(fn func()) {
 	q.push(fn)
 }
 
-// PostIfShort adds a function unless as many are waiting already as limit says.
+// PostIfShort adds a function unless limit functions are waiting already.
 func (q *Queue) PostIfShort(fn func(), limit int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -89,6 +86,7 @@ func (q *Queue) PostIfShort(fn func(), limit int) {
 	}
 }
 
+// push adds a function; q.mu is held.
 func (q *Queue) push(fn func()) {
 	q.posted = append(q.posted, fn)
 	if !q.running {

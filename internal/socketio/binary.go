@@ -70,8 +70,8 @@ func (c *Conn) acceptBinary(data []byte) (Event, bool) {
 	return c.attachment(data)
 }
 
-// acceptText handles a text frame that could not be parsed, for the given reason,
-// or only in so far as its packet says. It may be an attachment in the base64 form of Engine.IO 3.
+// acceptText handles a text frame that could not be parsed, for the given reason; p is as much
+// as could be. It may be an attachment in the base64 form of Engine.IO 3.
 func (c *Conn) acceptText(data []byte, p packet, reason error) (Event, bool) {
 	if p.kind == kindBinaryEvent && !p.foreign {
 		c.dropAssembly()
@@ -88,6 +88,7 @@ func (c *Conn) acceptText(data []byte, p packet, reason error) (Event, bool) {
 	return c.attachment(decoded)
 }
 
+// attachment adds an attachment to the packet that it belongs to.
 func (c *Conn) attachment(data []byte) (Event, bool) {
 	if c.assembly == nil {
 		return c.skip(errStrayBinary)
@@ -145,8 +146,8 @@ func (c *Conn) giveUp(reason error) (Event, bool) {
 	return c.skip(reason)
 }
 
-// dropStaleAssembly gives up a binary packet whose attachments should have come
-// long ago, when the server has nothing more urgent to say than a heartbeat.
+// dropStaleAssembly gives up a binary packet whose attachments should have come long ago: the
+// server sends heartbeats instead.
 func (c *Conn) dropStaleAssembly() {
 	if a := c.assembly; a != nil && time.Duration(c.tap.heard.Load()-a.began) > c.heartbeat.watchdog.limit {
 		c.dropAssembly()

@@ -22,8 +22,8 @@ type Conn struct {
 
 	// Owned by the reading goroutine.
 	buf       readBuffer
-	early     []frame // what came before the namespace was connected, for Next
-	earlySize int64
+	early     []frame   // events that came before the namespace was connected, for Next
+	earlySize int64     // of early, in bytes; see keep
 	assembly  *assembly // the binary packet being received, if any
 
 	endOnce sync.Once
@@ -57,10 +57,10 @@ func (c *Conn) LastHeard() time.Time { return c.tap.lastHeard() }
 // has dealt with.
 func (c *Conn) Arrived() time.Time { return c.tap.start.Add(time.Duration(c.arrived.Load())) }
 
-// PassedOn is a moment such that everything the server had sent before has been
-// passed on by Next: Arrived, unless what came may be older than it looks, because it
-// came after half a second without anything, or Next was not called for a while.
-// It is from before that time then, until the server has answered a ping.
+// PassedOn returns a moment such that Next has passed on everything that the server sent before
+// it. That is Arrived, unless what came may be older than it looks, because it came after half
+// a second of silence, or because Next was not called for a while. Then it is a moment before
+// that time, until the server has answered a ping. See doubt.
 func (c *Conn) PassedOn() time.Time {
 	arrived := c.Arrived()
 	if began := c.tap.doubt.began.Load(); began != 0 {
@@ -71,20 +71,19 @@ func (c *Conn) PassedOn() time.Time {
 	return arrived
 }
 
-// Idle reports whether Next is waiting for the network, which means that its
-// caller is done with all events so far, and returns PassedOn.
+// Idle returns PassedOn, and reports whether Next is waiting for the network, which means that
+// its caller is done with all events so far.
 func (c *Conn) Idle() (passedOn time.Time, idle bool) {
-	// In this order a packet that comes in between can only make the time too
-	// early, never too late.
+	// In this order, a packet that comes in between can only make the time too early.
 	passedOn = c.PassedOn()
 	return passedOn, c.tap.listening()
 }
 
-// HoldUp says that Next won't be called for a while. What it returns afterwards may
-// have been sent at any time since the packet that came last. GoOn ends that time.
+// HoldUp has to be called before a while without calls of Next. What Next returns afterwards
+// may have been sent at any time since the last packet.
 func (c *Conn) HoldUp() { c.tap.doubt.arise(c.arrived.Load()) }
 
-// GoOn says that Next is called again after HoldUp.
+// GoOn ends the while that HoldUp began.
 func (c *Conn) GoOn() { c.tap.doubt.settle(c.ws.Ping) }
 
 // Close ends the connection at once, from any goroutine: all calls of Next and

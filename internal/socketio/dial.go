@@ -185,7 +185,7 @@ func dialWebSocket(ctx context.Context, target *url.URL, opt Options) (*Conn, er
 	return newConn(ws, transport.tap, opt), nil
 }
 
-// open waits for the Engine.IO open packet and starts the heartbeat.
+// open waits for the Engine.IO open packet, and starts the heartbeat by its settings.
 func (c *Conn) open() error {
 	if resp := c.tap.httpAnswer(); resp != nil {
 		return refused(c.opt.Version, resp)
@@ -299,8 +299,8 @@ func isMsgpack(data []byte) bool {
 	return len(data) > 0 && data[0]&0xf0 == 0x80
 }
 
-// connectError says why a server that ended the connection may have done so. One
-// with another parser does, because it can't read our request.
+// connectError adds to an error why the server may have ended the connection: one with another
+// parser does, because it can't read our request.
 func (c *Conn) connectError(err error) error {
 	var closed websocket.CloseError
 	if c.opt.Version != 4 || !errors.As(err, &closed) && !errors.Is(err, io.ErrUnexpectedEOF) {

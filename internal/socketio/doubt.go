@@ -7,37 +7,36 @@ import (
 	"time"
 )
 
-// A doubt is about the age of what is read. Bytes that come late may have been sent
-// long before, and the server may have given the connection up since and lost what
-// it had to send, without it having shown here yet. That is so after the process was
-// frozen, after something on the way held bytes back, and after the reader was kept
-// from reading.
+// A doubt is about the age of what is read. Bytes that come late may have been sent long
+// before. By now the server may have given up the connection, and thrown away what it had yet
+// to send, without a sign of that here. That can happen after the process was frozen, after
+// something on the way held bytes back, and after the reader was kept from reading.
 //
-// The doubt is over when the server has answered pings that were sent after it
-// arose, since whatever the server had written before has been read then. A server
-// that answers none is asked until something comes after the reader has listened for as
-// long as a living server may be silent. Time in which nobody reads counts for nothing:
-// the answer may wait behind what is not read, and the connection may be long dead.
+// The doubt is over when the server has answered pings that were sent after it arose: whatever
+// it had written before has been read by then. For a server that answers no pings, it is over
+// when something comes after the reader has listened for as long as a living server may be
+// silent. Only listening counts: while nobody reads, an answer may wait behind other bytes, and
+// the connection may be long dead.
 type doubt struct {
 	began    atomic.Int64 // in the tap's time; 0 = there is none
 	lateTime atomic.Int64 // how long the network may be silent before what comes is late; 0 = maxLateTime
 
 	mu       sync.Mutex    // guards what follows, and writing began
-	asking   bool          // the server is being asked
-	later    int64         // when a doubt arose that the answer won't settle; 0 = none
-	travel   time.Duration // the shortest that a ping has taken so far; 0 = none has yet
-	silence  time.Duration // for how long a living server may send nothing; 0 = not known
-	giveUp   func()        // ends the asking; nil = nobody is asked
-	asked    time.Time     // when that began
-	listened time.Duration // for how long the reader has listened since the server was asked
+	asking   bool          // settle's goroutine runs
+	later    int64         // when another doubt arose, which the pings underway won't settle; 0 = none did
+	travel   time.Duration // the shortest round trip of a ping so far; 0 = none has been answered
+	silence  time.Duration // how long a living server may send nothing; 0 = not known
+	giveUp   func()        // ends the pings underway; nil = there are none
+	asked    time.Time     // when these began
+	listened time.Duration // how long the reader has listened since asked
 }
 
-// maxLateTime is longer than a peer that has more to send would pause, and longer
-// than TCP takes to send a lost segment again.
+// maxLateTime is longer than a peer with more to send would pause, and longer than TCP takes to
+// send a lost segment again.
 const maxLateTime = 500 * time.Millisecond
 
-// setPatience notes how often the server pings, and how long it waits for the answer:
-// it gives nobody up for less.
+// setPatience sets how often the server pings, and how long it waits for the answer before it
+// gives up a client.
 func (d *doubt) setPatience(interval, timeout time.Duration) {
 	d.lateTime.Store(int64(min(maxLateTime, timeout/4)))
 	d.mu.Lock()
@@ -45,8 +44,8 @@ func (d *doubt) setPatience(interval, timeout time.Duration) {
 	d.silence = interval + timeout
 }
 
-// arise notes that what is read from now on may have been sent at any time since a
-// moment.
+// arise begins a doubt: what is read from now on may have been sent at any time since a moment,
+// in the tap's time.
 func (d *doubt) arise(since int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -58,8 +57,8 @@ func (d *doubt) arise(since int64) {
 	}
 }
 
-// late reports whether bytes come late that do so after a time without any. An
-// answer to a ping may take as long as others did, and a bit.
+// late reports whether bytes that come after a silence are late. An answer to a ping is not, if
+// it takes no more than twice the shortest round trip.
 func (d *doubt) late(after time.Duration) bool {
 	late := time.Duration(d.lateTime.Load())
 	if late == 0 {
@@ -73,8 +72,8 @@ func (d *doubt) late(after time.Duration) bool {
 	return after >= 2*d.travel
 }
 
-// settle asks the server, on a goroutine of its own, until there is no doubt or the
-// pings end with an error. Ping sends one and waits for the answer.
+// settle pings the server, on a goroutine of its own, until there is no doubt or the connection
+// fails. ping sends one ping and waits for the answer.
 func (d *doubt) settle(ping func(context.Context) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,8 +88,8 @@ func (d *doubt) settle(ping func(context.Context) error) {
 	}()
 }
 
-// ask sends two pings, one after the other: the answer to the first may overtake what
-// waits in the server above its socket.
+// ask sends two pings, one after the other, since the answer to the first may overtake what the
+// server has not written to its socket yet. It returns nil once they were answered or given up.
 func (d *doubt) ask(ping func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -101,7 +100,7 @@ func (d *doubt) ask(ping func(context.Context) error) error {
 		sent := time.Now()
 		err := ping(ctx)
 		if err != nil && ctx.Err() != nil {
-			return nil // the server lives, but answers no pings
+			return nil // given up: the server lives, but answers no pings
 		}
 		if err != nil {
 			return err
@@ -111,7 +110,7 @@ func (d *doubt) ask(ping func(context.Context) error) error {
 	return nil
 }
 
-// heard notes that bytes came after the reader has listened for some time.
+// heard notes that bytes came after the reader had listened for some time.
 func (d *doubt) heard(after time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,6 +124,7 @@ func (d *doubt) heard(after time.Duration) {
 	}
 }
 
+// measure notes the round trip of a ping.
 func (d *doubt) measure(travel time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -133,8 +133,8 @@ func (d *doubt) measure(travel time.Duration) {
 	}
 }
 
-// answered ends the doubt that was asked about, and reports whether there is a later
-// one.
+// answered ends the doubt that the pings were about, and reports whether there is a later one.
+// After an error it ends none.
 func (d *doubt) answered(err error) (again bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

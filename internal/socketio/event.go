@@ -16,10 +16,9 @@ type Event struct {
 // validated; one without a clear end extends to the end of the arguments.
 func (e Event) Arg() []byte { return firstValue(e.Args) }
 
-// LikelyArg is Arg where the event has a single argument, as nearly every event has. If it
-// has several, and the first and the last are objects, it is all of them: whoever finds out,
-// as by decoding it, gets the first by FirstValue. To be sure of that before takes as long as
-// decoding it.
+// LikelyArg is a faster Arg for events with a single argument, as nearly all are. If there are
+// several, of which the first and the last are objects, it returns all of them: a caller whose
+// decoder finds that out gets the first by FirstValue. Making sure takes as long as decoding.
 func (e Event) LikelyArg() []byte { return likelyFirstValue(e.Args) }
 
 // parseEvent splits the JSON array of an event into its name and its arguments.

@@ -13,11 +13,11 @@ import (
 type heartbeat struct {
 	timer  *time.Timer
 	every  time.Duration // how long we may go without sending a heartbeat
-	packet []byte        // what is sent
-	last   atomic.Int64  // when we last had one to send, in the tap's time
+	packet []byte        // the heartbeat on the wire
+	last   atomic.Int64  // when the last was due, in the tap's time
 
 	watchdog watchdog // owned by tick
-	kept     int64    // when a ping was sent to keep an idle connection; owned by tick
+	kept     int64    // when keepAlive last sent a ping, in the tap's time; owned by tick
 }
 
 // startHeartbeat starts the timer with the server's settings.
@@ -61,13 +61,13 @@ func (c *Conn) tick() {
 	c.tickIn(now, min(hb.every-sinceBeat, next)) // last, because the next tick may begin at once
 }
 
-// tickIn sets the timer.
+// tickIn sets the timer. The watchdog has to know when it is due.
 func (c *Conn) tickIn(now int64, d time.Duration) {
 	c.heartbeat.watchdog.due = time.Duration(now) + d
 	c.heartbeat.timer.Reset(d)
 }
 
-// pongPatience is how long the answer to such a ping is waited for: longer than the
+// pongPatience is how long keepAlive waits for the answer to its ping: longer than the
 // WebSocket library takes to give up writing, which ends the connection.
 const pongPatience = 20 * time.Second
 

@@ -27,7 +27,7 @@ const (
 type readBuffer struct {
 	bytes []byte // the whole buffer
 	size  int    // of the message so far
-	small int    // messages in a row that fit into retainedBuffer
+	small int    // how many messages in a row have fit into retainedBuffer
 }
 
 // reset makes room for a new message.

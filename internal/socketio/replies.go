@@ -5,24 +5,24 @@ import (
 	"sync"
 )
 
-// replies are what the protocol has us write by ourselves: heartbeats and
-// acknowledgements. One goroutine writes them, which lives while there are some,
-// so that reading doesn't wait for writing, however many the server asks for.
+// replies are the packets that the protocol demands of us: heartbeats and acknowledgements. One
+// goroutine writes them, which lives while there are some, so that reading doesn't wait for
+// writing, however many the server asks for.
 //
-// Heartbeats that are due while one is being written are merged to one: they say
-// no more than that we are alive. Acknowledgements can't be merged, and so their
-// number is bounded: see Conn.acknowledge.
+// Heartbeats that are due while one is being written are merged: they say no more than that we
+// are alive. Acknowledgements can't be merged, and so their number is bounded: see
+// Conn.acknowledge.
 type replies struct {
-	taken chan struct{} // capacity 1: acknowledgements have been taken, or are dropped
+	taken chan struct{} // capacity 1: there is room for acknowledgements again, or no use for them
 
 	mu      sync.Mutex // guards what follows
 	writing bool       // the goroutine runs
 	broken  bool       // nothing can be written any more
 	beat    bool       // a heartbeat is due
-	acks    []byte     // due, each followed by ackEnd
+	acks    []byte     // packets that are due, each followed by ackEnd
 }
 
-// maxAcks bounds the acknowledgements that wait, in bytes: some thousands.
+// maxAcks bounds the acknowledgements that wait, in bytes. Some thousands fit.
 const maxAcks = 64 << 10
 
 // ackEnd can't occur within an acknowledgement.
@@ -63,7 +63,7 @@ func (r *replies) begin() bool {
 	return start
 }
 
-// takeBeat reports whether a heartbeat is due, which is up to the caller then.
+// takeBeat reports whether a heartbeat is due. If so, the caller has to write it.
 func (r *replies) takeBeat() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,8 +72,8 @@ func (r *replies) takeBeat() bool {
 	return due
 }
 
-// takeAcks returns all acknowledgements, in exchange for those taken before. If
-// nothing is left to write, the goroutine has to end.
+// takeAcks returns all acknowledgements; the buffer of those taken before is used again. It
+// reports whether there is anything to write: if not, the goroutine has to end.
 func (r *replies) takeAcks(written []byte) (acks []byte, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +83,7 @@ func (r *replies) takeAcks(written []byte) (acks []byte, more bool) {
 	return acks, r.writing
 }
 
-// fail drops what is left and all that may come.
+// fail drops what is due, and whatever may become due.
 func (r *replies) fail() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,6 +91,7 @@ func (r *replies) fail() {
 	r.signal()
 }
 
+// signal wakes acknowledge.
 func (r *replies) signal() {
 	select {
 	case r.taken <- struct{}{}:
@@ -98,7 +99,7 @@ func (r *replies) signal() {
 	}
 }
 
-// beat has a heartbeat written: a ping in Engine.IO 3, a pong in 4.
+// beat sends a heartbeat, without waiting for it: a ping in Engine.IO 3, a pong in 4.
 func (c *Conn) beat() {
 	c.heartbeat.last.Store(c.tap.now())
 	if c.replies.addBeat() {

@@ -11,8 +11,8 @@ func firstValue(list []byte) []byte {
 	return FirstValue(list)
 }
 
-// likelyFirstValue is firstValue without a look at all of it, unless it may be a list that
-// begins and ends with objects.
+// likelyFirstValue is firstValue without a look at all of the list. It is wrong, and returns
+// all of the list, if that has several values, of which the first and the last are objects.
 //
 // Nearly every event has a single argument, an object, possibly followed by the
 // offset string of Socket.IO's connection state recovery. These two forms are
@@ -30,7 +30,7 @@ func likelyFirstValue(list []byte) []byte {
 }
 
 // FirstValue returns the first of a list of JSON values separated by commas, or
-// the whole list if the first has no clear end, by a look at all of it.
+// the whole list if the first has no clear end. It scans that value byte by byte.
 func FirstValue(list []byte) []byte { return trimRight(list[:valueEnd(list)]) }
 
 // isSingleObject reports whether list, which starts with an object, is certain

@@ -31,16 +31,16 @@ const readAhead = 64 << 10
 //   - It knows where frames begin, so that the library never gets a byte of the
 //     frame behind the one that it reads. That is what makes the two ways of
 //     reading safe to mix: each frame belongs to one of them.
-//   - It knows whether somebody is waiting for the network, since when for the
-//     current packet, when bytes last arrived, and whether they may be old.
-//     Heartbeats, gaps and the stored position depend on it.
+//   - It knows whether the reader is waiting for the network, since when it has waited for
+//     the current packet, when bytes last arrived, and whether they may be old (doubt).
+//     Heartbeats, gaps and the stored position depend on that.
 //   - It holds the connection below TLS, which can be cut without waiting.
 type tap struct {
 	io.ReadWriteCloser
 	raw       net.Conn // below TLS, nil if the HTTP transport doesn't trace it
 	ahead     *bufio.Reader
-	remaining int64 // bytes of the frame that the WebSocket library is reading
-	data      bool  // that frame is part of a message
+	remaining int64 // bytes left of the frame that the WebSocket library is reading
+	data      bool  // that frame is part of a message, not a control frame
 	limit     int64 // of a frame's payload, in bytes
 
 	onWait func() // see Options
@@ -52,7 +52,7 @@ type tap struct {
 	size    atomic.Int64 // of that packet as far as the WebSocket library has read it, in bytes
 	heard   atomic.Int64 // when bytes last arrived
 	doubt   doubt
-	onLate  func() // hears of bytes that come late
+	onLate  func() // called when bytes come late: see doubt
 }
 
 func newTap(conn io.ReadWriteCloser, raw net.Conn, onWait func()) *tap {
@@ -95,12 +95,12 @@ func (t *tap) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if h.payload > t.limit { // refused now: to wait until so much has come may take forever
+		if h.payload > t.limit { // at once: so much may never come
 			return 0, errFrameTooLarge
 		}
 		t.remaining = int64(h.size) + h.payload
 		if t.data = h.data; t.data {
-			t.size.Add(-int64(h.size)) // of the packet only what makes it larger counts
+			t.size.Add(-int64(h.size)) // the header, which is added below, doesn't count
 		}
 	}
 	n, err := t.ahead.Read(p[:min(int64(len(p)), t.remaining)])
@@ -234,14 +234,14 @@ func (t *tap) packetRead() {
 	}
 }
 
-// packetReadByLibrary does the same for one that came by Read.
+// packetReadByLibrary is packetRead for a packet that came by Read.
 func (t *tap) packetReadByLibrary() {
 	t.packetRead()
 	t.size.Store(0)
 }
 
-// wait returns what somebody is waiting for the network for. While nobody listens,
-// the peer can't be called silent.
+// wait returns what the reader is waiting for. While nobody reads, the peer can't be called
+// silent.
 func (t *tap) wait() wait {
 	return wait{
 		since: time.Duration(t.since.Load()),

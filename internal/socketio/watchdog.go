@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// A watchdog decides when the peer is dead. What counts as life is whole packets.
-// WebSocket pings don't, nor do bytes that never make a packet: whatever answers
-// or dribbles so, it is no Engine.IO server that is in order.
+// A watchdog decides when the peer is dead. Only whole packets count as signs of life. WebSocket
+// pings don't, nor do bytes that never make a packet: what sends only these is no working
+// Engine.IO server.
 //
-// It has no clock and no lock: it is asked from time to time, says when it wants
-// to be asked again, and notices when it is asked much later than that. The
-// process was stopped then (a frozen container, a suspended machine), and what
-// came meanwhile waits in the network's buffers. Such a time counts for nothing,
-// and the reader always gets some time before the end, in which the process runs.
+// It has no clock and no lock: it is asked from time to time, says when it wants to be asked
+// again, and notices when it is asked much later than that. Then the process was stopped (a
+// frozen container, a suspended machine), and what came meanwhile waits in the network's
+// buffers. Such a time does not count, and the reader always gets some time in which the
+// process runs before the peer is declared dead.
 type watchdog struct {
 	limit time.Duration // how long the peer may take for a packet, if it is not large
 	grace time.Duration // how long the reader gets before the end
 
-	due     time.Duration // when it is to be asked again: set by the caller, who may be sooner
+	due     time.Duration // when it is to be asked again; set by the caller, who may ask sooner
 	since   time.Duration // the beginning of the wait that it was asked about last
 	stopped time.Duration // how much of that wait the process was stopped for
-	awake   time.Duration // when the process last was found to have been stopped
-	warned  bool          // the end is within grace
+	awake   time.Duration // when the process was last found to have been stopped
+	warned  bool          // the grace has begun
 }
 
-// minRate is how fast a large packet has to come, in bytes per second: it may
-// take one second more than others for that many bytes of it that have come.
+// minRate is how fast a large packet has to come, in bytes per second: each minRate bytes of it
+// that have come allow one second more.
 const minRate = 16 << 10
 
-// maxGrace is ample for reading what waits in the network's buffers.
+// maxGrace bounds the grace. It is ample for reading what waits in the network's buffers.
 const maxGrace = 500 * time.Millisecond
 
 // A wait is what the reader is waiting for. Times are those of the tap.
@@ -43,7 +43,7 @@ func newWatchdog(limit time.Duration) watchdog {
 	return watchdog{limit: limit, grace: min(maxGrace, limit/4)}
 }
 
-// look returns how soon to look again, or why the peer is dead.
+// look returns how soon to ask again, or why the peer is dead.
 func (d *watchdog) look(now time.Duration, w wait) (next time.Duration, dead error) {
 	if w.since != d.since {
 		d.since, d.stopped, d.warned = w.since, 0, false
@@ -70,7 +70,7 @@ func (d *watchdog) look(now time.Duration, w wait) (next time.Duration, dead err
 	return left, nil
 }
 
-// left is how long the peer has still to live, if nothing comes.
+// left returns after which time the peer is dead if nothing more comes.
 func (d *watchdog) left(now time.Duration, w wait) time.Duration {
 	allowed := d.limit + time.Duration(w.size)*time.Second/minRate
 	packet := allowed - (now - w.since - d.stopped)

@@ -44,8 +44,8 @@ func encodeEvent(name string, args []any) ([]byte, error) {
 // errWriteTimeout ends a connection when the network accepts no more data.
 var errWriteTimeout = fmt.Errorf("%w: a frame could not be written in time", ErrTimeout)
 
-// errControlTimeout ends a connection whose peer doesn't read, or sends a part of
-// a ping only. The WebSocket library answers pings on the reading goroutine.
+// errControlTimeout ends a connection whose peer doesn't read, or sends only a part of a
+// WebSocket ping. The library answers those on the reading goroutine.
 var errControlTimeout = fmt.Errorf("%w: a WebSocket ping could not be read and answered in time", ErrTimeout)
 
 // writeControl writes a frame of the protocol itself. If that takes longer than
