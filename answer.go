@@ -29,31 +29,30 @@ type answer struct {
 	at     time.Time // when it came
 }
 
-// envelope is the form of every answer of Crisp's. What lacks it comes from
-// something in between, such as a gateway, a proxy or a captive portal, and says
-// nothing of what Crisp would answer: its statuses refuse no token, and remove no
-// conversation. Only the body shows whose word it is: statuses are everybody's,
-// and the type of the content is what a server was configured to claim.
+// envelope is the form of all of Crisp's answers. One without it comes from something in
+// between, such as a gateway, a proxy or a captive portal, and says nothing of what Crisp would
+// answer: its 401 refuses no token, and its 404 removes no conversation. Only the body shows who
+// has answered: everybody uses the same statuses, and a Content-Type is whatever a server was
+// configured to claim.
 type envelope struct {
 	Error  *bool           `json:"error"`
 	Reason *string         `json:"reason"`
 	Data   json.RawMessage `json:"data"`
 }
 
-// fails reports whether the envelope is that of a refusal, whatever the status.
+// fails reports whether the envelope says that it is a refusal, whatever the status.
 func (e envelope) fails() bool { return e.Error != nil && *e.Error }
 
-// whole reports whether it has what a refusal of Crisp's has. A success may do
-// without some of it: that is judged by its data.
+// whole reports whether it has everything that a refusal of Crisp's has. A success may lack
+// some of that, and is judged by its data.
 func (e envelope) whole() bool { return e.Error != nil && e.Reason != nil }
 
-// foreign reports whether an object has nothing of an envelope, but something
-// else.
+// foreign reports whether an object has members, but none of an envelope.
 func (e envelope) foreign(object []byte) bool {
 	return e.Error == nil && e.Reason == nil && e.Data == nil && len(bytes.Trim(object, "{} \t\r\n")) > 0
 }
 
-// What can be wrong with the body of an answer.
+// What can be wrong with an answer.
 var (
 	errEmpty    = errors.New("answered nothing, not JSON")
 	errHTML     = errors.New("answered HTML, not JSON")
@@ -91,8 +90,8 @@ func (a *answer) decode(out any) error {
 	return nil
 }
 
-// retryAfter is how long the server asks to wait; 0 if it doesn't. A date is
-// meant by its own clock.
+// retryAfter returns how long the server asks to wait; 0 if it doesn't. A date is compared with
+// the server's own.
 func (a *answer) retryAfter() time.Duration {
 	now, err := http.ParseTime(a.header.Get("Date"))
 	if err != nil {
@@ -101,9 +100,9 @@ func (a *answer) retryAfter() time.Duration {
 	return parseRetryAfter(a.header.Get("Retry-After"), now)
 }
 
-// date is the time that Crisp's clock showed when it answered. That of an answer
-// that was kept for a while says nothing, nor does that of somebody else's.
-func (a *answer) date() (time.Time, bool) {
+// date returns what Crisp's clock showed when it answered; ok is false if the answer comes from
+// a cache or is not Crisp's.
+func (a *answer) date() (date time.Time, ok bool) {
 	switch a.header.Get("Bloom-Status") {
 	case "HIT", "OFFLINE":
 		return time.Time{}, false
@@ -171,8 +170,8 @@ func (a *answer) unusable(err error) *AnswerError {
 	return &AnswerError{Method: a.method, Route: a.route, StatusCode: a.status, Err: err}
 }
 
-// list gets data that are due to be a list. Null is none: whoever took it for an
-// empty one would take what is there for missing.
+// list is data that must be a list. Null is refused: taken for an empty list, it would make
+// what exists seem missing.
 type list []json.RawMessage
 
 // UnmarshalJSON accepts nothing but a list.
@@ -183,7 +182,7 @@ func (l *list) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]json.RawMessage)(l))
 }
 
-// misfit says where data did not fit a Go value. It does not wrap the error of
+// misfit returns an error that says where data did not fit a Go value. It does not wrap that of
 // the decoder, which may quote them.
 func misfit(err error, out any) error {
 	if errors.Is(err, errNoList) {
@@ -198,8 +197,8 @@ func misfit(err error, out any) error {
 		FieldProblem{Path: cmp.Or(typeErr.Field, "data"), Wanted: typeErr.Type.String(), Got: kind})
 }
 
-// parseRetryAfter reads a Retry-After header: seconds or an HTTP date. What is
-// absent, malformed or over is 0.
+// parseRetryAfter reads a Retry-After header, which has seconds or an HTTP date: at most
+// maxRetryAfter, and 0 if it is absent, malformed or in the past.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	value = strings.TrimSpace(value)
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {

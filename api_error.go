@@ -26,10 +26,10 @@ type APIError struct {
 	problem   error // what the answer was instead of Crisp's; nil if it was Crisp's
 }
 
-// FromCrisp reports whether the refusal has the form of Crisp's answers. Any other is that of something in between, such as a gateway that is
-// being restarted, whatever its status is: it says nothing of the token, nor of
-// what was asked for, and may be over soon. The answer to a HEAD request has no
-// body, so that nobody can know whose it is.
+// FromCrisp reports whether the refusal has the form of Crisp's answers. Any other comes from
+// something in between, such as a gateway that is being restarted. Whatever its status is, it
+// says nothing of the token, nor of what was asked for, and may be over soon. The answer to a
+// HEAD request has no body, and so doesn't show whose it is.
 func (e *APIError) FromCrisp() bool { return e.fromCrisp || e.Reason != "" }
 
 // Error names method, route, status, the beginning of the reason, and what to
@@ -71,7 +71,7 @@ const (
 	reasonScope        = "not_allowed"
 	reasonTier         = "restricted_route_tier"
 	reasonConversation = "conversation_not_found"
-	reasonOldSession   = "session_not_found" // the same, of older days
+	reasonOldSession   = "session_not_found" // an older name of the same
 	reasonSubscription = "not_subscribed"
 )
 
@@ -114,37 +114,35 @@ func (e *APIError) refusesToken() bool {
 
 func (e *APIError) lacksScope() bool { return e.Reason == reasonScope || e.Reason == reasonTier }
 
-// gone reports whether a conversation does not exist, or no longer. A 404 alone
-// doesn't say so: Crisp has it for unknown routes and websites, too, and gateways
-// for whatever they can't find.
+// gone reports whether an error says that a conversation does not exist, or no longer. A 404
+// alone doesn't: Crisp uses it for unknown routes and websites, too, and gateways for whatever
+// they can't find.
 func gone(err error) bool {
 	var refusal *APIError
 	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound &&
 		(refusal.Reason == reasonConversation || refusal.Reason == reasonOldSession)
 }
 
-// final reports whether an error is Crisp's refusal of a call for good: a later
-// one would meet the same.
+// final reports whether Crisp has refused a call for good, so that sending it again can't help.
 func final(err error) bool {
 	var refusal *APIError
 	return errors.As(err, &refusal) && refusal.FromCrisp() && !refusal.overQuota() &&
 		refusal.StatusCode >= 400 && refusal.StatusCode < 500 && !passing(refusal.StatusCode)
 }
 
-// longestWait is the longest that a server is believed when it asks for time. A
-// limit of the rate needs no longer: what does is a quota. A failing server can't
-// know, and whoever heeded a day that it asks for would be away for a day.
+// longestWait is the longest wait that a server can ask for. A rate limit needs no more: what
+// does is a quota. And a failing server can't know how long it will fail: whoever waits for a
+// day because it says so is away for a day.
 const longestWait = 15 * time.Minute
 
-// overQuota reports whether a refusal is one that a pause won't mend. Crisp has a
-// status of its own for it, and a reason; but who is refused by a limit in front
-// of Crisp may only be told to come back tomorrow.
+// overQuota reports whether a quota is used up, which no pause mends. Crisp has a status and a
+// reason for that; a limit in front of Crisp may only say to come back tomorrow.
 func (e *APIError) overQuota() bool {
 	return e.StatusCode == http.StatusLocked || strings.Contains(strings.ToLower(e.Reason), "quota") ||
 		limited(e.StatusCode) && e.RetryAfter > longestWait
 }
 
-// limited reports whether a status refuses a call because there were too many.
+// limited reports whether a status says that there were too many calls.
 func limited(status int) bool {
 	return status == http.StatusTooManyRequests || status == statusEnhanceYourCalm
 }
@@ -167,7 +165,7 @@ func (e *AnswerError) Error() string {
 // Unwrap returns what is wrong with the answer.
 func (e *AnswerError) Unwrap() error { return e.Err }
 
-// passing reports whether a later call may not meet a refusal of status 4xx.
+// passing reports whether a refusal with a 4xx status may be over by a later call.
 func passing(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooEarly,

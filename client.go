@@ -22,8 +22,8 @@ const Version = "0.1.0"
 const (
 	defaultBaseURL = "https://api.crisp.chat/v1/"
 
-	// An HTTP/2 connection on which nothing came for pingAfter is asked for a sign of
-	// life, and is given up pingTimeout later.
+	// An HTTP/2 connection on which nothing came for pingAfter is sent a ping, and is given up
+	// if that is not answered within pingTimeout.
 	pingAfter   = 10 * time.Second
 	pingTimeout = 5 * time.Second
 
@@ -37,8 +37,8 @@ const (
 type Client struct {
 	token   func() Token // a function: however a Client is printed, fmt can't reach the key
 	limiter *pace.Limiter
-	told    *toldLimits
-	sent    *sentMessages
+	told    *toldLimits   // see RateLimit
+	sent    *sentMessages // see IgnoreSelf
 	clock   *clock.Clock
 	clientConfig
 }
@@ -75,7 +75,14 @@ func New(token Token, opts ...Option) (*Client, error) {
 		cfg.http = newHTTPClient()
 	}
 	cfg.http = withoutRedirects(cfg.http)
-	return &Client{token: func() Token { return token }, limiter: new(pace.Limiter), told: new(toldLimits), sent: newSentMessages(), clock: clock.New(), clientConfig: cfg}, nil
+	return &Client{
+		token:        func() Token { return token },
+		limiter:      new(pace.Limiter),
+		told:         new(toldLimits),
+		sent:         newSentMessages(),
+		clock:        clock.New(),
+		clientConfig: cfg,
+	}, nil
 }
 
 // WithBaseURL sets where the REST API is, with or without a slash at the end.
@@ -126,10 +133,10 @@ func WithUserAgent(product string) Option {
 	}
 }
 
-// WithLogger sets the logger for what happens behind the API: REST calls at
-// debug level, RTM connections at info level, trouble that the library gets over
-// by itself, or that loses events, at warning level, what ends [RTM.Run] at error
-// level. Keys and payloads are never logged.
+// WithLogger sets the logger for what happens behind the API: REST calls at debug level; RTM
+// connections at info level; trouble that the library overcomes by itself, or that loses
+// events, at warning level; and what ends [RTM.Run] at error level. Keys and payloads are never
+// logged.
 //
 // The default is [slog.Default], for warnings and errors only, and for each thing at
 // most once a minute: the attribute "suppressed" then says how often it happened
@@ -144,14 +151,14 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// safeLog is a logger's handler that can't end what logs. Its failures go to
-// slog.Default, as errors of a logger can't be logged by itself.
+// safeLog is a user's slog.Handler whose panics don't reach the code that logs. They are logged
+// by slog.Default, since the handler itself has just failed.
 type safeLog struct{ slog.Handler }
 
 func (l safeLog) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			enabled = true // Handle will tell
+			enabled = true // Handle will report it
 		}
 	}()
 	return l.Handler.Enabled(ctx, level)
@@ -172,9 +179,9 @@ func (l safeLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (l safeLog) WithGroup(name string) slog.Handler { return safeLog{l.Handler.WithGroup(name)} }
 
-// newHTTPClient is not http.DefaultClient, which the whole process shares.
-// What bounds a call is its context, not a timeout here: the WebSocket's
-// handshake uses this client too, and its connection stays open.
+// newHTTPClient makes the default HTTP client; http.DefaultClient is shared by the whole process.
+// It has no timeout: contexts bound the calls, and the WebSocket, whose connection stays open,
+// uses this client, too.
 func newHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{Transport: &http.Transport{
@@ -195,9 +202,8 @@ func newHTTPClient() *http.Client {
 	}}
 }
 
-// proxyRefusal is the error of a proxy that makes no connection. Without it, only
-// the text of the status would be left, such as "Forbidden", as if Crisp had said
-// so.
+// proxyRefusal returns the error for a proxy that makes no connection. net/http's own has only
+// the text of the status, such as "Forbidden", as if Crisp had said that.
 func proxyRefusal(host string, status int) error {
 	switch status {
 	case http.StatusOK:
@@ -208,9 +214,9 @@ func proxyRefusal(host string, status int) error {
 	return fmt.Errorf("no connection by the proxy %s: status %d %s", host, status, http.StatusText(status))
 }
 
-// withoutRedirects copies an HTTP client. Crisp redirects no call, and whoever
-// does must get nothing of it: net/http would pass on the tier and the body,
-// to a subdomain even the key, and would turn a POST into a GET.
+// withoutRedirects returns a copy of an HTTP client that follows no redirects. Crisp sends none,
+// and whoever does must get nothing: net/http would pass on the tier and the body, to a
+// subdomain even the key, and would turn a POST into a GET.
 func withoutRedirects(client *http.Client) *http.Client {
 	c := *client
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -230,8 +236,8 @@ func checkScheme(u *url.URL, secure, plain string) error {
 	}
 }
 
-// isLoopback goes by the name alone: a name that only resolves to a loopback
-// address could resolve to another one tomorrow.
+// isLoopback reports whether a host is this machine, by its name or address alone: a name that
+// merely resolves to a loopback address could resolve to another one tomorrow.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true

@@ -13,19 +13,18 @@ import (
 // getter fetches the data of a route: the usual way, or a backfill's.
 type getter func(ctx context.Context, path string, out any) error
 
-// numberedList is a list that comes in pages with numbers.
+// numberedList is a list that comes in numbered pages.
 type numberedList[T any] struct {
 	get    getter
-	path   func(page int) string
+	path   func(page int) string // from 1
 	decode func(json.RawMessage) T
-	// id names an element. A page whose elements all were on one before is an error:
-	// a server that does not heed the number would be asked without end. Nil = that
-	// is for the caller to see.
+	// id returns an element's identifier. With it, a page without any new element is an
+	// error: a server that ignores the number would be asked forever. Without it, the
+	// caller has to watch out for that.
 	id func(T) string
 }
 
-// pages fetches the list, which ends with an empty page. An error is the last that
-// the loop gets.
+// pages iterates over the pages, up to the first empty one. An error ends the iteration.
 func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		seed, seen := maphash.MakeSeed(), make(map[uint64]bool) // by hash: the names would keep all pages in memory
@@ -59,7 +58,7 @@ func (l numberedList[T]) pages(ctx context.Context) iter.Seq2[[]T, error] {
 	}
 }
 
-// mapPages makes something else of each element.
+// mapPages replaces each element v by of(v).
 func mapPages[T, U any](pages iter.Seq2[[]T, error], of func(T) U) iter.Seq2[[]U, error] {
 	return func(yield func([]U, error) bool) {
 		for page, err := range pages {
@@ -92,7 +91,7 @@ func flatten[T any](pages iter.Seq2[[]T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// failedSeq is the iteration that comes to nothing but an error.
+// failedSeq is an iteration that yields only an error.
 func failedSeq[T any](err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

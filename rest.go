@@ -19,15 +19,14 @@ import (
 )
 
 const (
-	// A REST call whose context has no deadline has answerTimeout for its answer,
-	// each time that it is sent. It is sent again for callPatience. One that was not
-	// sent yet waits for its turn as long as others of the client are accepted:
-	// until none was for callPatience.
+	// A REST call whose context has no deadline has answerTimeout for its answer, each time
+	// that it is sent, and is sent again for callPatience. Until it is first sent, it waits
+	// for its turn as long as other calls are accepted: until none was for callPatience.
 	answerTimeout = 30 * time.Second
 	callPatience  = time.Minute
 
-	// maxSendings is how often a call that may be repeated is sent, if the
-	// network or the server fails each time.
+	// maxSendings is how often a call that may be repeated is sent, at most, if the network or
+	// the server fails each time.
 	maxSendings = 4
 
 	minFailureWait = 250 * time.Millisecond
@@ -51,11 +50,10 @@ const (
 // the client's own pace allows, which all calls of a client keep together. GET
 // and HEAD are sent again if the network or the server fails, PUT, PATCH and
 // DELETE only with a context from [Idempotent], POST never; after a failure, a
-// Retry-After is honoured up to 15 minutes. All that ends with the context: a call does not wait
-// for a pause that its deadline rules out. Without a deadline, each
-// sending has 30 seconds to be answered, a call that was refused or failed is
-// sent again within a minute, and one that is not sent yet waits for its turn as
-// long as others are accepted, or a minute.
+// Retry-After is honoured up to 15 minutes. All of this ends with the context, and a call does
+// not wait for a pause that its deadline rules out. Without a deadline, each sending has 30
+// seconds to be answered; a call that was refused or failed is sent again within a minute; and
+// one that was never sent waits for its turn until no other was accepted for a minute.
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	return c.do(ctx, policy{}, method, path, in, out)
 }
@@ -65,7 +63,7 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 	return c.Do(ctx, http.MethodGet, path, nil, out)
 }
 
-// do makes a call in the way that it is told.
+// do is Do with a policy.
 func (c *Client) do(ctx context.Context, how policy, method, path string, in, out any) error {
 	call, err := c.newCall(method, path, in)
 	if err != nil {
@@ -87,19 +85,19 @@ type call struct {
 	route  string // the path below the base URL, without query: what errors show
 	url    string
 	body   []byte        // nil = none
-	out    any           // what the data of the answer are read into; nil = nothing
-	sent   int           // how often so far
-	waited time.Duration // for its turn, before it was sent last
+	out    any           // pointer to what the data of the answer are read into; nil = they are not
+	sent   int           // how often it was sent so far
+	waited time.Duration // for its turn, before it was last sent
 	policy
 }
 
 // policy is how a call is sent. The zero value is the usual way.
 type policy struct {
-	once       bool          // it takes no turn, and is not sent again
-	persistent bool          // it is sent again until its context ends, whatever failed, unless it was refused for good
-	timeout    time.Duration // of each time; 0 = none of its own
-	patience   time.Duration // see callPatience; 0 = it waits as long as its context lasts
-	allow      func() error  // asked each time before, unless it is nil
+	once       bool          // take no turn, and don't send again
+	persistent bool          // send again until the context ends, whatever failed, unless it was refused for good
+	timeout    time.Duration // for the answer, each time; 0 = as long as the context lasts
+	patience   time.Duration // see callPatience; 0 = as long as the context lasts
+	allow      func() error  // called before each sending, which its error prevents; nil = none
 }
 
 // String names the call in errors.
@@ -125,7 +123,7 @@ func (c *Client) newCall(method, path string, in any) (*call, error) {
 		}
 		call.body = body
 	}
-	// What can be wrong with a request shows now, not as a failure to send it.
+	// So that a request that can't be made is an error now, not a failure to send it.
 	if _, err := c.newRequest(context.Background(), call); err != nil {
 		return nil, err
 	}
@@ -170,10 +168,9 @@ func needsEscape(r rune) bool {
 // are sent again a few times, as GET and HEAD always are. Without it, calls of
 // other methods are not, as nobody knows whether they have had their effect.
 //
-// To set a state twice is harmless. To create something twice is not: a POST,
-// which is what creates messages, conversations and all else, is never sent again
-// for the mark. So a handler may mark its context for all that it calls, such as
-// [Client.Reply].
+// To set a state twice is harmless. To create something twice is not: a POST, which creates
+// messages, conversations and everything else, is not sent again even with the mark. So a
+// handler may mark its context for everything that it calls, such as [Client.Reply].
 func Idempotent(ctx context.Context) context.Context {
 	return context.WithValue(ctx, idempotentKey{}, true)
 }
@@ -234,14 +231,13 @@ func (c *Client) attempt(ctx context.Context, call *call) (*answer, error) {
 	return answer, answer.decode(call.out)
 }
 
-// refused lets the limiter know what became of a call, and reports whether that is
-// a refusal for the rate.
+// refused reports whether a call was refused for the rate, and ends its turn in any case.
 func refused(turn *pace.Turn, answer *answer, err error) bool {
 	switch {
 	case answer == nil:
 		turn.Lost()
 	case errors.Is(err, ErrQuota):
-		turn.Lost() // whatever the pace
+		turn.Lost() // it would have been refused at any pace
 	case errors.Is(err, ErrRateLimited):
 		turn.Refused(answer.retryAfter())
 		return true
@@ -264,21 +260,21 @@ func (c *call) mayRepeat(ctx context.Context, sendings int) bool {
 	case http.MethodGet, http.MethodHead:
 		return true
 	case http.MethodPost:
-		return false // whatever the context says, which a handler may have marked for all its calls
+		return false // even if Idempotent has marked the context: handlers may do that for all their calls
 	}
 	return ctx.Value(idempotentKey{}) != nil
 }
 
-// failed reports whether the network or the server failed, not the call. One that
-// has used up its time has not failed, but for a persistent call, which also takes
-// an answer that is not Crisp's, or can't be used, for that of something between.
+// failed reports whether it was the network or the server that failed, so that sending the call
+// again may help. Running out of time is no such failure. A persistent call takes it for one,
+// and an answer that is not Crisp's, or can't be used, as well.
 func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 	switch {
 	case answer == nil && c.persistent:
 		return true
 	case answer == nil:
 		return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
-	case errors.Is(err, ErrQuota): // until tomorrow, say
+	case errors.Is(err, ErrQuota): // which no repetition mends before tomorrow
 		return false
 	case c.persistent:
 		return err != nil && !final(err)
@@ -286,8 +282,8 @@ func (c *call) failed(ctx context.Context, answer *answer, err error) bool {
 	return answer.status >= http.StatusInternalServerError
 }
 
-// failureWait is how long to wait after a failure: what the server asks for, except
-// where a persistent call would have no time left then.
+// failureWait returns how long to wait after a failure: as long as the server asks for, unless a
+// persistent call would run out of time by that.
 func (c *call) failureWait(ctx context.Context, answer *answer, failures int) time.Duration {
 	wait := pace.Backoff(failures, minFailureWait, maxFailureWait)
 	if answer == nil {
@@ -300,7 +296,8 @@ func (c *call) failureWait(ctx context.Context, answer *answer, failures int) ti
 	return max(wait, asked)
 }
 
-// sendOnce sends a call once and reads its answer.
+// sendOnce sends a call once, within its timeout, and reads its answer. whole is the context of
+// all its sendings.
 func (c *Client) sendOnce(whole context.Context, call *call) (*answer, error) {
 	ctx := whole
 	if call.timeout > 0 {
@@ -347,8 +344,8 @@ func (c *Client) exchange(whole context.Context, call *call, req *http.Request) 
 	return answer, nil
 }
 
-// unanswered says of an error how long the answer was waited for, if it was the end
-// of the call's own time, not of the whole.
+// unanswered adds to an error how long the answer was waited for, if it was the call's timeout
+// that ended the wait, not the context of the whole.
 func (c *call) unanswered(whole, own context.Context, err error) error {
 	if whole.Err() != nil || own.Err() == nil {
 		return err

@@ -166,7 +166,7 @@ var answerMutants = []mutant{
 		promise: "the answer to a call that creates something is lost",
 		removed: "it is not sent again, whatever its context says",
 		in:      "call.mayRepeat",
-		old:     "\t\treturn false // whatever",
+		old:     "\t\treturn false // even if",
 		new:     "\t\treturn ctx.Value(idempotentKey{}) != nil // whatever",
 		tests:   "TestWhatCreatesIsNeverSentTwice TestFailedCallsAreSentAgainOnlyIfThatIsHarmless",
 	},

@@ -202,7 +202,7 @@ var deliveryMutants = []mutant{
 		promise: "two clients in one process",
 		removed: "each client has its own pace",
 		in:      "New",
-		old:     "limiter: new(pace.Limiter),",
+		old:     "limiter:      new(pace.Limiter),",
 		new:     "limiter: sharedLimiter,",
 		and:     "var sharedLimiter = new(pace.Limiter)",
 		tests:   "TestClientsHaveTheirOwnPace",
