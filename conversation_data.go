@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// Conversation is a conversation with a visitor, as REST has it. What is not
+// Conversation is a conversation with a visitor, as the REST API has it. What is not
 // known of it is zero.
 type Conversation struct {
 	WebsiteID string
@@ -19,15 +19,15 @@ type Conversation struct {
 	State     SessionState
 	Status    int // Crisp's number for the State; which is which is not documented
 
-	Verified      bool // the visitor's identity is, now
-	Blocked       bool // messages of the visitor are not taken
+	Verified      bool // the visitor's identity is verified now
+	Blocked       bool // the visitor's messages are rejected
 	Availability  Availability
 	Active        Active
 	Verifications []Verification // past and current ones
 	Participants  []Participant
 	Mentions      []string // user IDs of operators
 
-	LastMessage string // excerpt of it
+	LastMessage string // excerpt
 	Preview     MessagePreview
 	Topic       string
 	Unread      Unread
@@ -81,8 +81,8 @@ type ComposeStatus struct {
 	Automated bool      // no person does
 }
 
-// decodeMember reads an object of which only a text matters, such as the operator's
-// identifier.
+// decodeMember reads an object of which only one member matters, a text such as the operator's
+// identifier, and returns that.
 func decodeMember(d *payload.Decoder, member string) (text string) {
 	if !d.Object(payload.Optional) {
 		return ""
@@ -183,7 +183,8 @@ func (w PluginWebsite) Format(f fmt.State, _ rune) { fmt.Fprint(f, w.String()) }
 // LogValue is String, for log/slog.
 func (w PluginWebsite) LogValue() slog.Value { return slog.StringValue(w.String()) }
 
-// decodeData reads the data of an answer, which is valid JSON, tolerantly.
+// decodeData reads the data of an answer, which must be valid JSON, and returns the fields of
+// unexpected types.
 func decodeData(raw json.RawMessage, decode func(*payload.Decoder, payload.Presence)) []FieldProblem {
 	d := payload.NewDecoder(raw)
 	decode(d, payload.Required)

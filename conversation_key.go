@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// conversationKey stands for a [SessionRef] where one is remembered. It takes 48 bytes
-// where the identifiers take 128, and pins nothing: an identifier that is part of an event
-// keeps the whole payload in memory. It is no hash: different conversations have different
-// keys.
+// conversationKey stands for a [SessionRef] that has to be remembered. It takes 48 bytes instead
+// of 128, and pins nothing, while an identifier that is part of an event keeps its whole payload
+// in memory. It is no hash: different conversations have different keys.
 type conversationKey struct {
-	website, session [16]byte // UUIDs, where both identifiers have their usual form
-	other            string   // both, where one has not; never empty then
+	website, session [16]byte // UUIDs, if both identifiers have their usual form
+	other            string   // both identifiers, if they don't; then it is not empty
 }
 
 func keyOf(ref SessionRef) conversationKey {
@@ -60,7 +59,7 @@ func parseSessionID(id string) (uuid [16]byte, usual bool) {
 // uuidLength is that of a UUID's text.
 const uuidLength = len("00000000-0000-0000-0000-000000000000")
 
-// dashBefore reports whether there is a dash before a byte of a UUID.
+// dashBefore reports whether a UUID's text has a dash before byte i.
 func dashBefore(i int) bool { return i == 4 || i == 6 || i == 8 || i == 10 }
 
 // parseUUID reads a UUID in lower case: in the form that formatUUID writes.

@@ -25,9 +25,8 @@ func EventID(ev Event) string {
 	return DeliveryKey(identityOf(ev.EventMeta()).get()).String()
 }
 
-// EventIDStable reports whether [EventID] would be the same if the event came
-// again: in another delivery, by another way if it is a message, or to another
-// process.
+// EventIDStable reports whether [EventID] would be the same if the event came again: in another
+// delivery, to another process or, if it is a message, by another transport.
 func EventIDStable(ev Event) bool {
 	_, isMessage := messageEventID(ev)
 	if isMessage {
@@ -37,7 +36,7 @@ func EventIDStable(ev Event) bool {
 	return i.body != nil || i.stable
 }
 
-// messageEventID is the identifier of an event that brings a message.
+// messageEventID returns the EventID of an event that brings a message; ok is false for others.
 func messageEventID(ev Event) (id string, ok bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.Fingerprint == 0 || m.SessionID == "" {

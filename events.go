@@ -73,7 +73,7 @@ const (
 // Meta is what is known of an event besides its payload. Every event embeds
 // one; it takes no part in JSON.
 type Meta struct {
-	// Source is the transport. Decode leaves it empty.
+	// Source is how the event came. Decode leaves it empty.
 	Source Source
 	// WebsiteID is the website the event belongs to, from the envelope or the
 	// payload, whichever has it.
@@ -95,32 +95,34 @@ type Meta struct {
 	// how many more there were.
 	Problems []FieldProblem
 
-	identity *identity // see EventID; nil = nobody has asked yet
+	identity *identity // made by identityOf when it is first needed
 }
 
 // EventMeta returns the event's Meta; it is how every event implements [Event].
 func (m *Meta) EventMeta() *Meta { return m }
 
-// identity is what an event is known by that brings no message, and when it came.
+// identity is what few events need to have kept: the key by which EventID knows one that is no
+// message, and what arrivals and pauses note about it.
 type identity struct {
-	body    []byte // of the web hook that it came by; nil = it did not
-	arrival uint64 // see arrivalOf; guarded by identities
+	body   []byte // of the web hook that it came by; nil = it did not
+	stable bool   // another process has given it the key, and would again
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
 
-	stable  bool // another process knows it by the key, and would again
-	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
+	arrival uint64 // see arrivalOf; guarded by identities
+	settled bool   // somebody has dealt with it (see PauseOnHuman); guarded by identities
 }
 
-// known gives the event the key that another process knows it by; stable if it would be
-// the same if the event came again. It is called before anything else.
+// known gives the event the key that another process has given it; stable says that it would be
+// the same if the event came again. It has to be called before get.
 func (i *identity) known(by [sha256.Size]byte, stable bool) {
 	i.once.Do(func() { i.key = by })
 	i.stable = stable
 }
 
-// get returns the SHA-256 of the body, else a random key, always the same.
+// get returns the key: that of known, else the SHA-256 of the body, else a random one, but the
+// same each time.
 func (i *identity) get() [sha256.Size]byte {
 	i.once.Do(func() {
 		if i.body != nil {
@@ -132,9 +134,11 @@ func (i *identity) get() [sha256.Size]byte {
 	return i.key
 }
 
-var identities sync.Mutex // guards Meta.identity of all events, and arrival and settled in it
+// identities guards Meta.identity of all events, and arrival and settled of each. A mutex for each
+// event would make all of them larger.
+var identities sync.Mutex
 
-// identityOf returns the identity of an event, which it gets when it is asked for.
+// identityOf returns the identity of an event, and makes it the first time.
 func identityOf(m *Meta) *identity {
 	identities.Lock()
 	defer identities.Unlock()
@@ -154,8 +158,8 @@ type Delivery struct {
 // FieldProblem is one field that was not of the expected type.
 type FieldProblem struct {
 	Path   string // where: "user.nickname", "choices[2].label"; empty for the payload itself
-	Wanted string // the JSON type expected, e.g. "string"; "less data" of what was cut off
-	Got    string // the JSON type found, e.g. "number", or "number out of range"; "too much" of what was cut off
+	Wanted string // the JSON type expected, e.g. "string"; "less data" for what was cut off
+	Got    string // the JSON type found, e.g. "number", or "number out of range"; "too much" for what was cut off
 }
 
 // String reads "user.nickname: wanted string, got number".
@@ -212,7 +216,7 @@ func (e *UnknownEvent) decode(d *payload.Decoder) {
 		case key == "session_id" && kind == payload.String:
 			e.sessionID = d.String(payload.Required)
 		case key == "timestamp":
-			e.Time = payload.NewDecoder(d.Skip()).Time(payload.Required) // by itself: what is no time is no problem
+			e.Time = payload.NewDecoder(d.Skip()).Time(payload.Required) // by a decoder of its own, whose problems are ignored
 		default:
 			d.Skip()
 		}
@@ -238,7 +242,7 @@ type catalogEntry struct {
 	make    func() Event
 }
 
-// aliased is an event that keeps the alias it came under.
+// aliased is an event that remembers the alias by which it came.
 type aliased interface{ setAlias(name string) }
 
 // Events is the catalog: all events that are documented, grouped by namespace.
@@ -317,8 +321,7 @@ func decodeEnvelope(name string, env payload.Envelope, received time.Time) (Even
 	return ev, nil
 }
 
-// decoders are reused: with all that a decoder keeps for its way through
-// nested values, it is larger than many an event.
+// decoders are reused: with its stack for nested values, a decoder is larger than many an event.
 var decoders = sync.Pool{New: func() any { return new(payload.Decoder) }}
 
 func decodePayload(ev Event, env payload.Envelope, received time.Time) error {
@@ -340,7 +343,7 @@ func decodePayload(ev Event, env payload.Envelope, received time.Time) error {
 	return nil
 }
 
-// firstTime is the first that is known.
+// firstTime returns the first time that is not zero.
 func firstTime(times ...time.Time) time.Time {
 	for _, t := range times {
 		if !t.IsZero() {
@@ -360,7 +363,7 @@ func fieldProblems(lists ...[]payload.Problem) []FieldProblem {
 	return all
 }
 
-// encoder is what can write itself in its wire form.
+// encoder is a value that can write its wire form.
 type encoder interface{ encode(e *payload.Encoder) }
 
 func marshal(v encoder) ([]byte, error) {
@@ -374,8 +377,8 @@ func unmarshalEvent(ev Event, data []byte) error {
 	return decodePayload(ev, payload.Envelope{Data: slices.Clone(data)}, time.Now())
 }
 
-// unmarshalValue reads a part of a payload by itself. It has no Meta to list
-// problems in, so that the first becomes the error, after all else was read.
+// unmarshalValue reads a part of a payload by itself. There is no Meta to list problems in: the
+// first of them is returned as the error, once everything was read.
 func unmarshalValue(v interface {
 	decode(d *payload.Decoder, p payload.Presence)
 }, data []byte) error {
@@ -393,7 +396,7 @@ func unmarshalValue(v interface {
 // SyntaxError is what [Decode] returns for a payload that is not valid JSON.
 type SyntaxError struct {
 	Event    string // its name; empty for a part of a payload that was decoded by itself
-	Offset   int    // of the byte where the JSON ends to be valid
+	Offset   int    // of the first byte that is not valid
 	Expected string // what would have been valid there, e.g. "a colon"
 }
 
@@ -406,7 +409,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%sinvalid JSON at byte %d: expected %s", what, e.Offset, e.Expected)
 }
 
-// syntaxError puts an error of the decoder in this package's terms.
+// syntaxError makes a SyntaxError of the decoder's.
 func syntaxError(event string, err error) error {
 	var syntax *payload.SyntaxError
 	if !errors.As(err, &syntax) {

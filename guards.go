@@ -53,7 +53,7 @@ func idOf(m *ConversationMessage) messageID {
 // maxLimited bounds the conversations whose replies are counted at a time.
 const maxLimited = 1 << 16
 
-// replyPeriod is what replies are limited in.
+// replyPeriod is the time in which replies are counted.
 const replyPeriod = time.Minute
 
 // LimitReplies is middleware that lets handlers send at most n messages into a
@@ -100,22 +100,23 @@ func warnOfReplyLimit(logger *slog.Logger) func(context.Context, *MessageSend) {
 	}
 }
 
-// replyLimit counts the replies of the last minute by conversation.
+// replyLimit counts the replies of the last replyPeriod, by conversation.
 type replyLimit struct {
 	most  int
-	epoch time.Time // times are kept as durations since then
+	epoch time.Time // times are kept as durations since then: setting the clock doesn't move them
 
 	mu   sync.Mutex                             // guards sent
 	sent *fifo.Map[sessionKey, []time.Duration] // each oldest first
 }
 
+// reached reports whether no more may be sent into a conversation for now.
 func (l *replyLimit) reached(session sessionKey) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.recent(session, time.Since(l.epoch))) >= l.most
 }
 
-// take refuses a message that is beyond the limit, and counts any other.
+// take is a sendCheck: it refuses a message that is beyond the limit, and counts any other.
 func (l *replyLimit) take(ref SessionRef) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -129,7 +130,7 @@ func (l *replyLimit) take(ref SessionRef) error {
 	return nil
 }
 
-// recent are the times of the replies that still count.
+// recent returns the times of the replies that still count; l.mu is held.
 func (l *replyLimit) recent(session sessionKey, now time.Duration) []time.Duration {
 	times, _ := l.sent.Get(session)
 	for len(times) > 0 && now-times[0] >= replyPeriod {
@@ -138,17 +139,16 @@ func (l *replyLimit) recent(session sessionKey, now time.Duration) []time.Durati
 	return times
 }
 
-// forgetOver forgets the conversations of which no reply counts any more. mu is held.
+// forgetOver forgets the conversations of which no reply counts any more; l.mu is held.
 func (l *replyLimit) forgetOver(now time.Duration) {
 	l.sent.DeleteOldestWhile(func(times []time.Duration) bool { return now-times[len(times)-1] >= replyPeriod })
 }
 
 const (
-	// typingInterval is how often it is said again that somebody types: often
-	// enough for the indicator to stay.
+	// typingInterval is how often the indicator is renewed: often enough for it to stay.
 	typingInterval = 10 * time.Second
 
-	// typingPatience bounds each call: it is no use to say so late.
+	// typingPatience bounds each call: a late one is of no use.
 	typingPatience = 3 * time.Second
 )
 
@@ -186,7 +186,7 @@ func (c *Client) startTyping(ctx context.Context, ref SessionRef) (stop func()) 
 	return func() {
 		cancel()
 		<-ended
-		// Whether the handler's time is up or not, the visitor should not wait.
+		// Even if the handler's context has ended: the visitor should not go on waiting.
 		c.showTyping(context.WithoutCancel(ctx), ref, ComposeStateStop)
 	}
 }

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// Lease is a lock that at most one of several holders has at a time, in any number
-// of processes, and that ends by itself unless its holder renews it. Its time is
-// measured by a clock of its own, not by those of the holders. It is used by several
-// goroutines at once.
+// Lease is a lock that at most one of several holders has at a time, in any number of processes,
+// and that ends by itself unless its holder renews it. Its time is measured by a clock of its
+// own, not by those of the holders. Several goroutines may use it at once.
 type Lease interface {
 	// Acquire takes the lease for a holder if nobody else has it, or renews it, for
 	// the time ttl from now, and reports whether the holder has it. It does not wait
@@ -82,33 +81,33 @@ func Lead(ctx context.Context, lease Lease, ttl time.Duration, run func(ctx cont
 	}
 }
 
-// leader is one of those that want a lease.
+// leader is a process that holds a lease, or wants to.
 type leader struct {
 	lease  Lease
 	holder string
 	ttl    time.Duration
 
-	failing bool // so that an outage of the lease is told once; for one goroutine at a time
+	failing bool // the last Acquire failed: an outage is logged once; for one goroutine at a time
 }
 
+// interval is how often the lease is acquired or renewed.
 func (l *leader) interval() time.Duration { return l.ttl * 3 / 10 }
 
-// stand waits until the lease is this leader's, and returns until when that is
-// certain.
+// stand waits until this leader has the lease, and returns until when it has it for certain.
 func (l *leader) stand(ctx context.Context) (until time.Time, err error) {
 	for {
 		if until, held, _ := l.acquire(ctx); held {
 			return until, nil
 		}
 		if err := sleep(ctx, l.interval()); err != nil {
-			l.release(ctx) // it may have been taken, and the answer was lost
+			l.release(ctx) // it may have been acquired, and the answer been lost
 			return until, err
 		}
 	}
 }
 
-// acquire takes or renews the lease. What counts is when it was asked for: the
-// lease may have begun then, however late the answer came.
+// acquire takes or renews the lease, and returns until when that holds for certain. That counts
+// from the request: the lease may have begun then, however late the answer came.
 func (l *leader) acquire(ctx context.Context) (until time.Time, held bool, err error) {
 	until = time.Now().Add(l.ttl * 8 / 10)
 	ctx, cancel := context.WithTimeout(ctx, l.interval())
@@ -126,8 +125,8 @@ func (l *leader) acquire(ctx context.Context) (until time.Time, held bool, err e
 	return until, held && err == nil, err
 }
 
-// lead runs what is to be run, for as long as the lease can be renewed. It reports
-// whether that came to an end.
+// lead calls run, whose context ends when the lease can't be renewed; lost reports whether that
+// happened.
 func (l *leader) lead(ctx context.Context, until time.Time, run func(context.Context) error) (lost bool, err error) {
 	leading, end := context.WithCancelCause(ctx)
 	renewed := make(chan struct{})
@@ -146,7 +145,7 @@ func (l *leader) lead(ctx context.Context, until time.Time, run func(context.Con
 	return errors.Is(context.Cause(leading), ErrLeaseLost), err
 }
 
-// renew renews the lease until ctx ends. It is false if the lease is lost.
+// renew renews the lease until ctx ends. It returns false if the lease is lost before.
 func (l *leader) renew(ctx context.Context, until time.Time) bool {
 	for {
 		if sleep(ctx, min(l.interval(), time.Until(until))) != nil {
@@ -164,7 +163,7 @@ func (l *leader) renew(ctx context.Context, until time.Time) bool {
 	}
 }
 
-// acquireBefore renews the lease, if that is answered before it is too late.
+// acquireBefore is acquire with a deadline.
 func (l *leader) acquireBefore(ctx context.Context, until time.Time) (next time.Time, held bool, err error) {
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()

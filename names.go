@@ -8,11 +8,11 @@ import (
 	"github.com/crisp-go/crisp/internal/nearest"
 )
 
-// A name that nobody knows may be a new event's, and a filter narrower than the
-// handlers may be meant so. More often it is a mistake, which would receive nothing
-// in silence: the logger is warned once.
+// An unknown name may be that of a new event, and a filter may be narrower than the handlers on
+// purpose. More often both are mistakes, and nothing comes, without an error: so the logger is
+// warned.
 
-// warnOfNames warns of what is unlikely about a router's handlers.
+// warnOfNames warns of a router without handlers, and of names that no event is known to have.
 func warnOfNames(logger *slog.Logger, r *Router, names []string) {
 	if !r.wantsSomething() {
 		logger.Warn("crisp: the router has no handlers: every event is ignored. Register them with On, OnName or OnAny")
@@ -29,7 +29,7 @@ func warnOfNames(logger *slog.Logger, r *Router, names []string) {
 	}
 }
 
-// warnOfFilter warns of handlers that a subscription gets no events for.
+// warnOfFilter warns of handlers whose events are not subscribed to.
 func warnOfFilter(logger *slog.Logger, r *Router, subscribed []string) {
 	for _, name := range r.registeredNames() {
 		same := func(other string) bool { return canonicalName(other) == canonicalName(name) }
@@ -40,8 +40,8 @@ func warnOfFilter(logger *slog.Logger, r *Router, subscribed []string) {
 	}
 }
 
-// nearestName is the event that was probably meant, by its name on the wire or in
-// Go; empty if none is likely.
+// nearestName returns the name on the wire of the event that was probably meant, to judge by its
+// names on the wire and in Go; empty if none is likely.
 func nearestName(name string) string {
 	const longest = 100 // of what is compared: more than any name has
 	if len(name) > longest {

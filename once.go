@@ -98,10 +98,10 @@ func OnceErrorHandler(fn func(ctx context.Context, err error)) OnceOption {
 	return func(o *once) { o.onError = fn }
 }
 
-// Once is middleware that lets each event be handled once among all transports and
-// processes that share the store: a message that comes over the RTM API, by web
-// hook and by backfill, to several replicas. Add it first, so that what stands
-// behind it, such as a guard, decides once, too.
+// Once is middleware that has each event handled once among all transports and processes that
+// share the store: a message may come over the RTM API, by web hook and by backfill, and to
+// several replicas. Add it first, so that what stands behind it, such as a guard, decides once,
+// too.
 //
 // Whoever claims an event first runs its handlers. Another delivery of the event
 //
@@ -159,13 +159,13 @@ const (
 	claimPoll = 500 * time.Millisecond
 )
 
-// once is what the events that pass one Once share.
+// once is what all events that pass one Once share.
 type once struct {
 	store                 ClaimStore
 	lease, keep, patience time.Duration
 	onError               func(ctx context.Context, err error)
 
-	failing atomic.Bool // the patience with the store was used up, and it has not answered since
+	failing atomic.Bool // the patience with the store has run out, and the store has not answered since
 }
 
 // ask calls the store until it answers, the patience is over, or ctx ends.
@@ -198,28 +198,28 @@ func (o *once) call(ctx context.Context, call func(context.Context) error) error
 	return callUser("the store", func() error { return call(ctx) })
 }
 
-// ownClaim is what a delivery has, or wants to have, of an event.
+// ownClaim is one delivery's claim of an event, or its attempt to get one.
 type ownClaim struct {
 	*once
 	id, owner string
 }
 
-// handle runs the handlers if the event is, or becomes, this delivery's.
+// handle runs the handlers if this delivery gets the event, and waits if another has it.
 func (c *ownClaim) handle(ctx context.Context, run func(context.Context) error) error {
 	state, err := c.await(ctx)
 	switch {
 	case err == nil && state == ClaimDone:
 		return nil
 	case ctx.Err() != nil:
-		c.release(ctx) // the store may have given it, and the answer was lost
+		c.release(ctx) // the claim may have succeeded, and its answer been lost
 		return fmt.Errorf("crisp: waiting for an event to be claimed: %w", context.Cause(ctx))
 	case err != nil:
-		c.report(ctx, err) // and go on: twice is better than never
+		c.report(ctx, err) // and go on: handled twice is better than never
 	}
 	return c.run(ctx, run)
 }
 
-// await claims the event as soon as nobody else has it.
+// await claims the event until it is this delivery's or done.
 func (c *ownClaim) await(ctx context.Context) (ClaimState, error) {
 	for wait := claimRetry; ; wait = min(2*wait, claimPoll) {
 		var state ClaimState
@@ -236,6 +236,7 @@ func (c *ownClaim) await(ctx context.Context) (ClaimState, error) {
 	}
 }
 
+// claim takes the event or renews its lease.
 func (c *ownClaim) claim(ctx context.Context) (ClaimState, error) {
 	state, err := c.store.Claim(ctx, c.id, c.owner, c.lease)
 	if err == nil && (state < ClaimOwned || state > ClaimDone) {
@@ -266,8 +267,8 @@ func (c *ownClaim) run(ctx context.Context, run func(context.Context) error) (er
 	return nil
 }
 
-// renewing renews the lease until stop is called, and lets go of the handlers if the
-// event is found to be somebody else's.
+// renewing renews the lease until stop is called. If somebody else turns out to have the event,
+// it calls lose, which ends the handlers' context.
 func (c *ownClaim) renewing(ctx context.Context, lose context.CancelCauseFunc) (stop func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -292,8 +293,8 @@ func (c *ownClaim) renewing(ctx context.Context, lose context.CancelCauseFunc) (
 	}
 }
 
-// lost renews the lease, and reports whether somebody else has the event. A store
-// that fails is no reason to give up: nobody may come after.
+// lost renews the lease, and reports whether somebody else has the event. A failure of the store
+// is no reason to give up: there may be nobody else.
 func (c *ownClaim) lost(ctx context.Context) bool {
 	var state ClaimState
 	err := c.call(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
@@ -307,6 +308,7 @@ func (c *ownClaim) lost(ctx context.Context) bool {
 	return state != ClaimOwned
 }
 
+// done records that the handlers have succeeded.
 func (c *ownClaim) done(ctx context.Context) {
 	err := c.ask(context.WithoutCancel(ctx), func(ctx context.Context) error { return c.store.Done(ctx, c.id, c.keep) })
 	if err != nil {
@@ -314,7 +316,7 @@ func (c *ownClaim) done(ctx context.Context) {
 	}
 }
 
-// release is tried once: the lease frees the event, too.
+// release gives the event up. It is tried once, since the end of the lease does the same.
 func (c *ownClaim) release(ctx context.Context) {
 	err := c.call(context.WithoutCancel(ctx), func(ctx context.Context) error { return c.store.Release(ctx, c.id, c.owner) })
 	if err != nil {

@@ -14,19 +14,19 @@ const defaultClaims = 100_000
 // MemoryClaims is a [ClaimStore] in the memory of the process: it lets a router
 // that serves both the RTM API and web hooks handle each message once.
 type MemoryClaims struct {
-	epoch time.Time // times are kept as durations since then: a clock that is set doesn't move them
+	epoch time.Time // times are kept as durations since then: setting the clock doesn't move them
 
 	mu      sync.Mutex // guards what follows
 	running map[claimKey]memoryClaim
-	done    *fifo.Map[claimKey, time.Duration] // until when
-	swept   time.Duration                      // when running was last rid of what is over
+	done    *fifo.Map[claimKey, time.Duration] // until when each is kept, since epoch
+	swept   time.Duration                      // when sweep last forgot what is over, since epoch
 }
 
-// claimKey stands for an ID in 32 bytes, whatever its length and whatever shares its
-// memory. It is a SHA-256, so that no two IDs are known that have the same.
+// claimKey stands for an ID in 32 bytes, which pin no other memory. It is a SHA-256, of which no
+// collisions are known.
 type claimKey [sha256.Size]byte
 
-// claimKeyOf takes the ID of an event for the SHA-256 that it is.
+// claimKeyOf decodes an ID that is a SHA-256 in hex, as those of events are, and hashes any other.
 func claimKeyOf(id string) claimKey {
 	if key, ok := parseHash(id); ok {
 		return key
@@ -52,10 +52,10 @@ type memoryClaim struct {
 	until time.Duration // since the epoch
 }
 
-// NewMemoryClaims makes a store that remembers so many events that are done at
-// most; a number below 1 stands for the default, 100,000. When it is full, the one
-// that was done first is forgotten. When full, it takes 60 bytes per event. Those that
-// are being handled count apart, and have no limit.
+// NewMemoryClaims makes a store that remembers at most so many events that are done; a number
+// below 1 stands for the default, 100,000. When it is full, it takes 60 bytes per event, and
+// forgets the one that was done first for each new one. Events that are being handled don't
+// count, and have no limit.
 func NewMemoryClaims(events int) *MemoryClaims {
 	if events < 1 {
 		events = defaultClaims
@@ -105,8 +105,8 @@ func (s *MemoryClaims) Release(_ context.Context, id, owner string) error {
 	return nil
 }
 
-// sweep forgets, at most once a minute, the claims that nobody has given back: there
-// are none unless somebody calls the methods otherwise than Once does.
+// sweep forgets, at most once a minute, what is over; s.mu is held. Claims that are over are left
+// behind only by callers other than Once, which gives them back.
 func (s *MemoryClaims) sweep(now time.Duration) {
 	if now-s.swept < time.Minute {
 		return

@@ -20,19 +20,19 @@ const maxPauses = 1 << 17
 // or [Pauses.Pause]. All methods may be called from any goroutine.
 type Pauses struct {
 	client  *Client
-	quiet   time.Duration                    // 0: no time ends a pause
-	states  []func(ev *SessionSetState) bool // that end one
+	quiet   time.Duration                    // how long a pause lasts after the last answer; 0 = no limit
+	states  []func(ev *SessionSetState) bool // the conditions of ResumeOn on a conversation's state
 	running *running
 
 	mu      sync.Mutex // guards what follows
 	paused  *fifo.Map[conversationKey, pause]
-	answers *fifo.Map[messageID, struct{}] // of persons, that have come
+	answers *fifo.Map[messageID, struct{}] // the last answers by persons
 }
 
-// pause is what is known of a conversation that the bot keeps out of.
+// pause is why the bot keeps out of a conversation.
 type pause struct {
-	since   clock.Moment // when a person has answered last
-	arrival uint64       // of the last such answer that has come; 0 if there is none
+	since   clock.Moment // when a person last answered
+	arrival uint64       // see arrivalOf, of the last answer that arrived; 0 = none did
 }
 
 // ResumeRule says when a paused conversation goes on: see [ResumeAfter] and
@@ -82,16 +82,16 @@ func ResumeOn[T any, E interface {
 // [ErrPaused], what they send into the conversation is refused with it, and errors that
 // they return then are no failures.
 //
-// What an RTM client recovers of a conversation is looked at whole before any of it is
-// handled: a person's answer among it pauses, and so does, for what was recovered, a
-// state that [ResumeOn] names, since somebody has dealt with it.
+// An RTM client looks at everything that it recovers of a conversation before any of it is
+// handled. If a person's answer is among it, the conversation is paused. If the conversation is
+// in a state that a [ResumeOn] names, somebody has dealt with it, and the recovered messages are
+// kept from all handlers.
 //
-// It subscribes the router to the events that it needs, and adds middleware to
-// it; that sees the operators' messages wherever other middleware stands.
+// PauseOnHuman subscribes the router to the events that it needs, and adds middleware. It sees
+// the operators' messages wherever that middleware stands among other.
 //
-// Without a rule, only [Pauses.Resume] resumes. Pauses last as long as the
-// program: one that must outlive it keeps [Pauses.All] and puts it back with
-// [Pauses.Pause].
+// Without a rule, only [Pauses.Resume] resumes. Pauses last as long as the program. To keep them
+// longer, store [Pauses.All], and restore it with [Pauses.Pause].
 func PauseOnHuman(r *Router, client *Client, rules ...ResumeRule) *Pauses {
 	p := &Pauses{client: client, running: newRunning(), paused: fifo.New[conversationKey, pause](maxPauses), answers: fifo.New[messageID, struct{}](maxSent)}
 	name := (*MessageReceived)(nil).EventName()
@@ -128,8 +128,8 @@ func (p *Pauses) middleware(next Handler) Handler {
 	}
 }
 
-// byPerson returns the message of an event that a person has sent from the operators'
-// side, or this client.
+// byPerson returns the message of an event if it may be a person's, from the operators' side: it
+// may also be one that this client sent without the mark of an automated message.
 func byPerson(ev Event) (*ConversationMessage, bool) {
 	m, ok := messageOf(ev)
 	if !ok || m.From != FromOperator || m.Automated || m.Type == MessageTypeNote || m.Type == MessageTypeEvent {
@@ -138,8 +138,8 @@ func byPerson(ev Event) (*ConversationMessage, bool) {
 	return m, true
 }
 
-// arrived pauses a conversation in which a person has answered. While the client itself
-// is sending something there, it takes a moment to know whether it was that.
+// arrived pauses a conversation in which a person has answered. While the client is sending a
+// message there, it first has to wait to learn whether this is the one.
 func (p *Pauses) arrived(ev Event) {
 	m, ok := byPerson(ev)
 	if !ok {
@@ -161,8 +161,8 @@ func (p *Pauses) arrived(ev Event) {
 	}
 }
 
-// repeats reports whether a person's answer has come before: by another transport, or
-// live when it is recovered. It pauses nothing that has gone on since.
+// repeats reports whether a person's answer came before, by another transport or live: a
+// conversation that was resumed since is not to be paused again.
 func (p *Pauses) repeats(id messageID) bool {
 	if id.fingerprint == 0 {
 		return false
@@ -176,8 +176,8 @@ func (p *Pauses) repeats(id messageID) bool {
 	return false
 }
 
-// decided waits, in the turn of an operator's message, until it is known whether it is
-// the client's.
+// decided waits, before an operator's message is handled, until it is known whether the client
+// sent it.
 func (p *Pauses) decided(ctx context.Context, ev Event) {
 	m, ok := byPerson(ev)
 	if !ok {
@@ -192,7 +192,7 @@ func (p *Pauses) decided(ctx context.Context, ev Event) {
 	}
 }
 
-// answered pauses a conversation, and ends what runs for its messages.
+// answered pauses a conversation, and interrupts the handlers of its messages.
 func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 	since := p.client.clock.Now()
 	if !m.Time.IsZero() {
@@ -203,9 +203,9 @@ func (p *Pauses) answered(m *ConversationMessage, arrival uint64) {
 	p.running.interrupt(of, func(*turn) bool { return true }, ErrPaused)
 }
 
-// recovered keeps the bot out of what was missed of a conversation in a state that ends
-// a pause: somebody has dealt with it. What has come since it was in that state is no
-// part of that, nor is a pause of an answer since.
+// recovered settles the missed messages of a conversation that was in a state which ends pauses
+// when it was listed: somebody has dealt with them. Behind the last of them it ends the pause,
+// unless a person has answered since that state.
 func (p *Pauses) recovered(of recovered) (after func()) {
 	for _, ends := range p.states {
 		if of.state != "" && ends(&SessionSetState{WebsiteID: of.WebsiteID, SessionID: of.SessionID, State: of.state}) {
@@ -218,7 +218,7 @@ func (p *Pauses) recovered(of recovered) (after func()) {
 	return nil
 }
 
-// resumeAnswered ends a pause unless a person has answered after a time.
+// resumeAnswered ends a pause unless a person answered after a moment.
 func (p *Pauses) resumeAnswered(of conversationKey, upTo clock.Moment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -238,7 +238,7 @@ func (p *Pauses) pause(of conversationKey, since clock.Moment, arrival uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forgetOver()
-	by, _ := p.paused.Get(of) // what is recovered may have been known before
+	by, _ := p.paused.Get(of) // by a later arrival, if this answer was recovered
 	p.paused.Put(of, pause{since, max(arrival, by.arrival)})
 }
 
@@ -249,8 +249,8 @@ func (p *Pauses) Resume(ref SessionRef) {
 	p.paused.Delete(keyOf(ref))
 }
 
-// resume ends a pause because of an event, unless the answer that caused it has arrived
-// after that.
+// resume ends a pause because of an event, unless the answer that caused the pause arrived after
+// the event.
 func (p *Pauses) resume(of conversationKey, arrival uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -274,19 +274,18 @@ func (p *Pauses) keepsOut(of conversationKey) bool {
 	return paused
 }
 
-// forgetOver forgets the pauses that are over, of conversations in which nothing happens
-// any more, too. p.mu is held.
+// forgetOver forgets the pauses that are over, even where nothing happens in the conversation any
+// more; p.mu is held.
 func (p *Pauses) forgetOver() {
 	p.paused.DeleteOldestWhile(func(by pause) bool { return p.over(by.since) })
 }
 
-// over reports whether a pause has lasted long enough.
+// over reports whether a pause is over by ResumeAfter.
 func (p *Pauses) over(since clock.Moment) bool {
 	return p.quiet > 0 && p.client.clock.Now().Sub(since) >= p.quiet
 }
 
-// All lists the paused conversations, and since when no person has answered in
-// each.
+// All lists the paused conversations, each with the time of the last answer by a person.
 func (p *Pauses) All() iter.Seq2[SessionRef, time.Time] {
 	p.mu.Lock()
 	defer p.mu.Unlock()

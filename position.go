@@ -20,11 +20,11 @@ import (
 type Position struct {
 	// Time is the last moment before which nothing is left to handle.
 	Time time.Time `json:"time"`
-	// Crisp is the same by Crisp's clock; zero if that was not known. It counts where
-	// this machine's clock is set between two runs.
+	// Crisp is the same by Crisp's clock; zero if that was not known. It matters if this
+	// machine's clock is set between two runs.
 	Crisp time.Time `json:"crisp,omitzero"`
-	// Handled are the keys of messages that were handled around Time and later,
-	// 32,768 at most, so that a backfill with its overlap does not repeat them.
+	// Handled are the keys of messages that were handled around Time and later, at most
+	// 32,768, so that a backfill, which begins to search before Time, does not repeat them.
 	Handled []uint64 `json:"handled,omitempty"`
 }
 
@@ -38,25 +38,25 @@ type PositionStore interface {
 
 // FilePosition keeps a position in a file. Saving is atomic: a new file is
 // written and synced, then takes the old one's place, and the folder is synced.
-// It also holds the position before, for the case that the last is torn all the
-// same.
+// The file also has the position before, in case the last is torn all the same.
 //
-// The file need not be there, but its folder must, and be writable: [RTM.Run] fails
-// otherwise. Each process, and each RTM in it, needs a file of its own: what somebody
-// else has saved meanwhile is not overwritten, but an error that matches [ErrPosition].
+// The file need not exist, but its folder must, and be writable: otherwise [RTM.Run] fails.
+// Each process, and each RTM in it, needs a file of its own: if somebody else has saved
+// meanwhile, that is not overwritten, but an error that matches [ErrPosition].
 //
-// The new file is beside the old one, and is named as it with ".crisp-", 16 hex
-// digits and ".tmp" behind. One that stayed because the program was killed is
-// removed by the next Load of the same path.
+// The new file is beside the old one, with ".crisp-", 16 hex digits and ".tmp" added to the
+// name. One that was left because the program was killed is removed by the next Load of the
+// same path.
 func FilePosition(path string) PositionStore { return &filePosition{path: path} }
 
+// filePosition is the store of FilePosition. The file has the newest record, and the one before.
 type filePosition struct {
 	path string
-	last []byte // the record saved before, if any
+	last []byte // the newest record; nil = none
 	read bool   // last is known
 }
 
-// A record is a line: the CRC-32 of the rest in hex, a space, JSON.
+// A record is a line: the CRC-32 of the rest in hex, a space, and JSON.
 const recordHeader = len("00000000 ")
 
 func (f *filePosition) Load(context.Context) (Position, error) {
@@ -69,8 +69,8 @@ func (f *filePosition) Load(context.Context) (Position, error) {
 	return p, nil
 }
 
-// newest is the newest position that can be read, and its record. Both are zero if
-// there is no file.
+// newest returns the newest position that can be read, and its record. Both are zero if there is
+// no file.
 func (f *filePosition) newest() (Position, []byte, error) {
 	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,13 +87,13 @@ func (f *filePosition) newest() (Position, []byte, error) {
 	return Position{}, nil, fmt.Errorf("%w: %s", ErrPosition, f.path)
 }
 
-// prepare returns what would keep positions from being saved, before any is: by then
-// it would be too late for what is missed until somebody notices.
+// prepare returns an error if positions can't be saved. Without it that would show only when the
+// first is saved, when events may already have been missed.
 func (f *filePosition) prepare() error {
 	if info, err := os.Stat(f.path); err == nil && info.IsDir() {
 		return fmt.Errorf("crisp: FilePosition: %s is a folder: needs the path of a file", f.path)
 	}
-	// Named as the new file of a save, so that one that stays is removed as such.
+	// Named like the new file of a save, so that it is removed as a leftover if it stays.
 	probe, err := os.OpenFile(newTempName(f.path), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("crisp: FilePosition: no file can be made in the folder of %s: is it there, and may this program write to it? %w", f.path, err)
@@ -101,8 +101,8 @@ func (f *filePosition) prepare() error {
 	return errors.Join(probe.Close(), removeIfThere(probe.Name()))
 }
 
-// removeIfThere removes a new file, which another start may take for a leftover and
-// remove first.
+// removeIfThere removes a new file, unless another process, which took it for a leftover, has done
+// so before.
 func removeIfThere(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -110,13 +110,13 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// checkOwner returns an error if somebody else has saved a position meanwhile, and
-// takes that for the last.
+// checkOwner returns an error if somebody else has saved a position since the last Load or Save.
+// It notes that position as the last, so that the error comes once.
 func (f *filePosition) checkOwner() error {
 	if !f.read {
 		return nil
 	}
-	_, record, _ := f.newest() // what can't be read is replaced
+	_, record, _ := f.newest() // a file that can't be read is replaced
 	if record == nil || bytes.Equal(record, f.last) {
 		return nil
 	}
@@ -154,13 +154,13 @@ func (f *filePosition) Save(_ context.Context, p Position) error {
 	return nil
 }
 
-// replaceFile puts data in a file's place so that a crash at any moment leaves
-// either the old content or the new.
+// replaceFile gives a file new content, so that a crash at any moment leaves either the old
+// content or the new.
 func replaceFile(path string, data []byte) error {
 	for attempt := 1; ; attempt++ {
 		err := tryReplaceFile(path, data)
-		// Another process that starts with the same path takes the new file for a
-		// leftover: whose it is can't be told across containers.
+		// Another process that starts with the same path takes the new file for a leftover,
+		// since nobody can tell across containers whether its owner lives.
 		if !errors.Is(err, errTaken) || attempt == maxReplaceAttempts {
 			return err
 		}
@@ -199,8 +199,7 @@ func newTempName(path string) string {
 	return fmt.Sprintf("%s%s%016x%s", path, tempMark, rand.Uint64(), tempEnd)
 }
 
-// isTempName reports whether a name in a file's folder is one that newTempName
-// has made for it, and not for a neighbour.
+// isTempName reports whether newTempName has made a name, for the file base and no other.
 func isTempName(base, name string) bool {
 	digits, ok := strings.CutPrefix(name, base+tempMark)
 	if !ok {
@@ -210,8 +209,8 @@ func isTempName(base, name string) bool {
 	return ok && len(digits) == 16 && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// removeLeftovers removes the new files of saves that were interrupted. What can't
-// be removed does no harm.
+// removeLeftovers removes the new files of interrupted saves. One that can't be removed does no
+// harm.
 func removeLeftovers(path string) {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -224,8 +223,7 @@ func removeLeftovers(path string) {
 	}
 }
 
-// syncDir makes a rename last. Where folders can't be synced, there is no more
-// that can be done.
+// syncDir makes a rename durable, as far as the system can sync folders.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -18,8 +18,8 @@ type RetryPolicy struct {
 	Attempts int
 	// Backoff is the wait before each further attempt; default
 	// ExponentialBackoff{Base: time.Second}: none, then a random one of up to 1, 2, 4
-	// and 8 s. A longer one that a REST call was told (Retry-After) wins, up to 15
-	// minutes.
+	// and 8 s. A longer wait that the server asked a REST call for (Retry-After) wins, up
+	// to 15 minutes.
 	Backoff Backoff
 	// MaxElapsed is how long after the first attempt began another may begin; default
 	// 1 min. By web hook it is 5 s at most, unless the handler's context has a deadline
@@ -47,10 +47,9 @@ const (
 	defaultRetryBase     = time.Second
 	defaultRetryElapsed  = time.Minute
 
-	// deliveryPatience is how long the answer to a web hook is put off for retries.
+	// deliveryPatience is how long retries may delay the answer to a web hook.
 	deliveryPatience = 5 * time.Second
-	// deadLetterPatience is what a dead letter has where the time of its handlers is
-	// over.
+	// deadLetterPatience is how long DeadLetter may take if the handlers' context has ended.
 	deadLetterPatience = 10 * time.Second
 )
 
@@ -116,16 +115,16 @@ func warnOfRetry(ctx context.Context, _ Event, err error, delay time.Duration) {
 	slog.Default().LogAttrs(ctx, slog.LevelWarn, "crisp: an event is handled again", slog.Any("error", err), slog.Duration("delay", delay))
 }
 
-// attempts are those that are made to handle an event.
+// attempts are the attempts to handle one event.
 type attempts struct {
 	*RetryPolicy
 	event    Event
 	began    time.Time
-	failures []error
-	hopeless bool // whoever tries again: the last failure can't be helped
+	failures []error // of the attempts so far, and of the policy's functions
+	hopeless bool    // the last failure is not Retryable
 }
 
-// run makes attempts until one succeeds, or there is to be no other.
+// run makes attempts until one succeeds, or the policy allows no other.
 func (a *attempts) run(ctx context.Context, next Handler) error {
 	ctx = withSucceeded(ctx)
 	for {
@@ -150,8 +149,8 @@ func (a *attempts) add(err error) {
 	a.failures = append(a.failures, &HandlerError{Event: a.event, Err: err})
 }
 
-// next decides whether there is another attempt, and after which wait. Where the
-// policy's functions panic, there is none.
+// next decides whether there is another attempt, and after how long. If a function of the policy
+// panics, there is none.
 func (a *attempts) next(ctx context.Context, err error) (delay time.Duration, again bool) {
 	if ctx.Err() != nil {
 		return 0, false
@@ -174,7 +173,7 @@ func (a *attempts) next(ctx context.Context, err error) (delay time.Duration, ag
 	return delay, again
 }
 
-// fits reports whether there is the time for a wait and another attempt.
+// fits reports whether there is time for another attempt after a wait.
 func (a *attempts) fits(ctx context.Context, delay time.Duration) bool {
 	patience := a.MaxElapsed
 	if deadline, ok := ctx.Deadline(); ok {
@@ -208,8 +207,8 @@ func (a *attempts) end(ctx context.Context) error {
 	return nil
 }
 
-// comesAgain reports whether the event is left to others: to those who have ended
-// the context, if that is not for the time that it took, or to another delivery.
+// comesAgain reports whether the event will be handled another time: after a restart, if
+// something other than a timeout has ended the context, or by another delivery of the web hook.
 func (a *attempts) comesAgain(ctx context.Context) bool {
 	if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return true
@@ -221,7 +220,7 @@ func (a *attempts) comesAgain(ctx context.Context) bool {
 // originWebsite is the [Delivery.Origin] of websites' hooks.
 const originWebsite = "website"
 
-// leavesOf are the errors that are joined in one.
+// leavesOf returns the errors that are joined in one.
 func leavesOf(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {

@@ -32,7 +32,8 @@ const (
 	saveTimeout = 10 * time.Second
 )
 
-// loadPosition returns what another run has got to; zero if there was none.
+// loadPosition returns the position of the run before; zero if there was none, or if it is not
+// usable, which is reported.
 func (t *RTM) loadPosition() (Position, error) {
 	if t.cfg.position == nil {
 		return Position{}, nil
@@ -57,7 +58,7 @@ func (t *RTM) loadPosition() (Position, error) {
 	return p, err
 }
 
-// missedSince is what was missed since another run, up to a connection.
+// missedSince returns what was missed between the run before and the first connection of this one.
 func (t *RTM) missedSince(p Position, c *connection) *span {
 	k := t.client.clock
 	now := k.Stamp(k.At(c.lastLive))
@@ -73,8 +74,8 @@ func (t *RTM) missedSince(p Position, c *connection) *span {
 	return &span{from: then, reason: GapRestarted}
 }
 
-// saveSoon saves the position without waiting for the interval: a program that is killed
-// in its first seconds shall know in its next life from when on it has missed something.
+// saveSoon has the position saved without waiting for the interval: if the program is killed in
+// its first seconds, the next run has to know from when on it has missed something.
 func (t *RTM) saveSoon() {
 	select {
 	case t.saveNow <- struct{}{}:
@@ -82,8 +83,8 @@ func (t *RTM) saveSoon() {
 	}
 }
 
-// savePositions saves the position while it changes, at a new connection, and once more
-// when stop is called.
+// savePositions saves the position every positionInterval if it has changed, at once after
+// saveSoon, and once more when stop is called, which waits for that.
 func (t *RTM) savePositions() (stop func()) {
 	if t.cfg.position == nil {
 		return func() {}
@@ -112,15 +113,13 @@ func (t *RTM) savePositions() (stop func()) {
 	}
 }
 
-// savedPosition is what is known of the position that was saved last.
+// savedPosition identifies the position that was saved last.
 type savedPosition struct {
 	at       clock.Moment
-	messages uint64 // handled up to then
+	messages uint64 // handled by then: while a gap is being filled, only that changes
 }
 
-// savePosition saves the position if it is not the one that is saved, and returns
-// what is saved now. It may be at the same time as before: while a gap is being
-// filled, it is the messages handled that change.
+// savePosition saves the position unless it is saved already, and returns which is saved now.
 func (t *RTM) savePosition(saved savedPosition) savedPosition {
 	upTo := t.progress.handledUpTo(t.queue.Oldest)
 	now := savedPosition{at: upTo.Moment}
@@ -133,14 +132,14 @@ func (t *RTM) savePosition(saved savedPosition) savedPosition {
 	var p Position
 	p.Time, p.Crisp = t.client.clock.Dates(upTo)
 	if t.seen != nil {
-		// A backfill looks for what was sent up to an overlap before, by Crisp's
-		// clock, and the clocks may differ by as much.
+		// A backfill searches from an overlap before the position on, by Crisp's clock, and
+		// the clocks may differ by as much again.
 		p.Handled = t.seen.Since(now.at.Add(-2 * t.cfg.backfill.Overlap))
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.stopped), saveTimeout)
 	defer cancel()
-	// A position that is not saved costs a longer gap after a restart; the
-	// program that runs need not end for it.
+	// A position that is not saved costs a longer gap after a restart, which is no reason to
+	// end.
 	if err := callUser("PositionStore.Save", func() error { return t.cfg.position.Save(ctx, p) }); err != nil {
 		t.report(err)
 		return saved

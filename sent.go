@@ -8,12 +8,12 @@ import (
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// maxSent is how many messages of its own a client knows again: more than a bot
-// sends while one of them comes back to it.
+// maxSent is how many of its own messages a client recognizes: more than a bot sends before one
+// of them comes back to it.
 const maxSent = 1 << 14
 
-// sentPatience bounds how long a message waits for the answers to those that
-// are being sent, which tell whether it is one of them.
+// sentPatience bounds how long a message that comes waits for the answers to those that are being
+// sent, which show whether it is one of them.
 const sentPatience = 10 * time.Second
 
 // messageID identifies a message: fingerprints are unique in a conversation.
@@ -30,11 +30,11 @@ type sentMessages struct {
 	underway map[sessionKey]*underway
 }
 
-// underway are the messages that are on their way into a conversation.
+// underway are the messages that are being sent into a conversation.
 type underway struct {
 	count   int
-	persons int           // of these, those not marked as automated
-	changed chan struct{} // closed when one of them has got its answer
+	persons int           // how many of them are not marked as automated
+	changed chan struct{} // closed when one of them is answered
 }
 
 func newSentMessages() *sentMessages {
@@ -57,7 +57,7 @@ func (s *sentMessages) begin(session sessionKey, automated bool) {
 	}
 }
 
-// end notes the fingerprint of a message that was begun; 0 if it wasn't sent.
+// end ends what begin announced, with the fingerprint of the message; 0 if it wasn't sent.
 func (s *sentMessages) end(session sessionKey, fingerprint int64, automated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,9 +75,9 @@ func (s *sentMessages) end(session sessionKey, fingerprint int64, automated bool
 	}
 }
 
-// has reports whether a message was sent by this client. It waits for the answers
-// to those on their way into the conversation, as long as they may tell. With
-// asPerson it is known that the message is not marked as automated.
+// has reports whether this client has sent a message. As long as one that is being sent may be
+// it, has waits for the answer. With asPerson the message is known not to be marked as
+// automated.
 func (s *sentMessages) has(ctx context.Context, id messageID, asPerson bool) bool {
 	patience := time.NewTimer(sentPatience)
 	defer patience.Stop()
@@ -96,8 +96,8 @@ func (s *sentMessages) has(ctx context.Context, id messageID, asPerson bool) boo
 	}
 }
 
-// look reports whether a message is known to be sent; if not, changed is closed
-// when that may have changed, and nil if it can't.
+// look reports whether a message is known to have been sent by this client. If not, changed is
+// closed when that may be known; nil = it won't.
 func (s *sentMessages) look(id messageID, asPerson bool) (known bool, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,11 +6,11 @@ import (
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// Supersede lets what a visitor adds end the handlers of what they said before, for
-// bots that think for long: as soon as another message of the visitor's arrives, the
-// contexts of the conversation's older messages end with [ErrSuperseded], and what is
-// sent with them is refused. The message that came last is the one to answer, with
-// [Client.Messages] for what was said before.
+// Supersede is for bots that think for long: what a visitor adds ends the handlers of what they
+// said before. As soon as another message of the visitor's arrives, the contexts of the
+// handlers of the conversation's older messages end with [ErrSuperseded], and what is sent with
+// them is refused. The last message is the one to answer, with [Client.Messages] for what was
+// said before.
 //
 // A message that waits while a newer one arrives has its turn all the same, with a
 // context that has ended: a handler that only notes things can use
@@ -34,7 +34,7 @@ type latestMessage struct {
 	fingerprint int64
 }
 
-// is reports whether it is the same message, which may come again by another transport.
+// is reports whether two are the same message, which may come by both transports.
 func (m latestMessage) is(other latestMessage) bool {
 	return m.fingerprint != 0 && m.fingerprint == other.fingerprint
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// Where nobody has said who is to hear of trouble, slog.Default hears of it, within
-// bounds: what happens again and again is told once in a warningPause, with the number
-// of times that were left out since.
+// Unless the program has set a logger or an error handler, trouble is logged by slog.Default, at
+// a limited rate: the same thing once in a warningPause, with the number of times that were left
+// out meanwhile.
 const (
 	warningPause = time.Minute
-	maxWarnings  = 256 // different things that are remembered at a time
+	maxWarnings  = 256 // how many different things are remembered at a time
 )
 
-// sparing decides what is told, and counts what isn't.
+// sparing decides what is logged, and counts what isn't.
 type sparing struct {
 	mu   sync.Mutex                 // guards told
 	told *fifo.Map[string, telling] // by thing
 }
 
-// telling is when a thing was told last, and how often it was not since.
+// telling is when a thing was last logged, and how often it was left out since.
 type telling struct {
 	at         time.Time
 	suppressed int
@@ -32,8 +32,7 @@ type telling struct {
 
 func newSparing() *sparing { return &sparing{told: fifo.New[string, telling](maxWarnings)} }
 
-// due reports whether a thing is to be told now, and how often it was not since it
-// was told last.
+// due reports whether a thing is to be logged now, and how often it was left out before.
 func (s *sparing) due(thing string) (suppressed int, ok bool) {
 	now := time.Now()
 	s.mu.Lock()
@@ -48,12 +47,13 @@ func (s *sparing) due(thing string) (suppressed int, ok bool) {
 	return last.suppressed, true
 }
 
-// log passes a record on to slog.Default, if it is due. That may fail as any code of
-// users.
+// log passes a record to slog.Default if it is due. The error is that of its handler, which is
+// code of users.
 func (s *sparing) log(ctx context.Context, thing string, record slog.Record) error {
 	return callUser("slog.Default", func() error { return s.pass(ctx, thing, record) })
 }
 
+// pass is log without protection from the handler's panics.
 func (s *sparing) pass(ctx context.Context, thing string, record slog.Record) error {
 	handler := slog.Default().Handler()
 	if !handler.Enabled(ctx, record.Level) {
@@ -70,12 +70,12 @@ func (s *sparing) pass(ctx context.Context, thing string, record slog.Record) er
 	return handler.Handle(ctx, record)
 }
 
-// defaultLogger tells slog.Default, whichever that is by then, of warnings and
-// errors.
+// defaultLogger makes a logger that passes warnings and errors to slog.Default, whichever that is
+// by then.
 func defaultLogger() *slog.Logger { return slog.New(&warningHandler{sparing: newSparing()}) }
 
-// warningHandler is the handler of a logger that nobody has set. A thing is a
-// message, together with the attribute keyThing if there is one.
+// warningHandler is the handler of a defaultLogger. Two records are the same thing if they have
+// the same message and the same attribute keyThing.
 type warningHandler struct {
 	sparing *sparing
 	attrs   []slog.Attr
@@ -110,7 +110,7 @@ func (h *warningHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup is not needed: the library has no groups.
 func (h *warningHandler) WithGroup(string) slog.Handler { return h }
 
-// isDefault reports whether nobody has set a logger.
+// isDefault reports whether a logger is a defaultLogger.
 func isDefault(logger *slog.Logger) bool {
 	_, ok := logger.Handler().(*warningHandler)
 	return ok
