@@ -97,14 +97,14 @@ func (t Token) MarshalText() ([]byte, error) { return nil, errTokenMarshalled }
 // GobEncode refuses, too.
 func (t Token) GobEncode() ([]byte, error) { return nil, errTokenMarshalled }
 
-// trimmed is the token as it was meant: what was read from a file or pasted tends to
-// have white space around it.
+// trimmed returns the token without the white space around its parts, which what was read from a
+// file or pasted tends to have.
 func (t Token) trimmed() Token {
 	t.Identifier, t.Key, t.websiteID = strings.TrimSpace(t.Identifier), strings.TrimSpace(t.Key), strings.TrimSpace(t.websiteID)
 	return t
 }
 
-// validate returns what a token lacks, before anything is sent with it.
+// validate returns what is wrong with a token, before anything is sent with it.
 func (t Token) validate() error {
 	switch t.Tier {
 	case TierPlugin, TierUser:
@@ -132,7 +132,7 @@ func (t Token) validate() error {
 	)
 }
 
-// checkCredential refuses what is in no credential. It never quotes it.
+// checkCredential refuses characters that no credential has. Its errors don't quote the value.
 func checkCredential(what, value string) error {
 	strange := func(r rune) bool { return r <= ' ' || r > '~' }
 	if at := strings.IndexFunc(value, strange); at >= 0 {
@@ -145,8 +145,8 @@ func checkCredential(what, value string) error {
 	return nil
 }
 
-// checkOrder refuses credentials that are in each other's place, where their form
-// leaves no doubt: the identifiers of websites are UUIDs, keys are long numbers in hex.
+// checkOrder refuses parts that were given in the wrong order, if their form leaves no doubt:
+// identifiers of websites are UUIDs, keys are long numbers in hex.
 func (t Token) checkOrder() error {
 	if t.Tier == TierWebsite {
 		if err := t.checkWebsite(); err != nil {
@@ -206,9 +206,9 @@ func isHex(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
 }
 
-// hasSpace reports whether an identifier has white space around it: the line break of
-// the file that it was read from, say.
+// hasSpace reports whether an identifier has white space around it, such as the line break of the
+// file that it was read from.
 func hasSpace(id string) bool { return strings.TrimSpace(id) != id }
 
-// isSessionID reports whether an identifier is certainly that of a session.
+// isSessionID reports whether an identifier can only be a session's.
 func isSessionID(id string) bool { return strings.HasPrefix(id, "session_") }

@@ -103,8 +103,8 @@ type objectContent interface {
 	decode(d *payload.Decoder, p payload.Presence)
 }
 
-// newContent makes the content of a type of message whose content is an
-// object, nil for other types.
+// newContent makes empty content for a type of message whose content is an object; nil for other
+// types.
 func newContent(typ MessageType) objectContent {
 	switch typ {
 	case MessageTypeFile:
@@ -128,8 +128,8 @@ func newContent(typ MessageType) objectContent {
 	}
 }
 
-// decodeContent reads the content at a place by the message's type, or by its
-// own shape where the type is not known.
+// decodeContent reads the content at a place, as that of the message's type, or by its own shape
+// if typ is empty.
 func decodeContent(d *payload.Decoder, at *payload.Place, typ MessageType) (content Content) {
 	if !at.Found() || at.Raw[0] == 'n' {
 		return nil
@@ -151,9 +151,8 @@ func decodeContent(d *payload.Decoder, at *payload.Place, typ MessageType) (cont
 	return content
 }
 
-// decodeShape reads content of a known shape, other than text. There is none if
-// the shape is not known, or if the content is not of that shape, which is a
-// problem.
+// decodeShape reads content of a shape other than text. It returns nil if the shape is not known,
+// or if the content is not of that shape, which it notes as a problem.
 func decodeShape(d *payload.Decoder, shape MessageType, raw json.RawMessage) Content {
 	kind := d.Kind()
 	if shape == MessageTypeText || shape == MessageTypeNote {
@@ -177,7 +176,7 @@ func decodeShape(d *payload.Decoder, shape MessageType, raw json.RawMessage) Con
 	return content
 }
 
-// members are what of content tells what it is.
+// members are those members of a content that show its type.
 type members struct {
 	id, text, name, url, explain, value, duration, namespace, choices, targets bool
 
@@ -185,7 +184,7 @@ type members struct {
 }
 
 // shapeOf returns the type of message that content belongs to, by its members and
-// its MIME type; empty if they don't tell.
+// its MIME type; empty if they don't show it.
 func shapeOf(raw json.RawMessage) MessageType {
 	d := payload.NewDecoder(raw)
 	switch d.Kind() {
@@ -253,8 +252,8 @@ func (m members) shape() MessageType {
 	}
 }
 
-// shapeOfMIME tells apart what has a URL, but no name, as files have, and no
-// duration, as audio has. Only images that can move are animations.
+// shapeOfMIME returns the type of content that has a URL, but neither a name, as files do, nor a
+// duration, as audio does. Only images that can move are animations.
 func shapeOfMIME(mime string) MessageType {
 	mime, _, _ = strings.Cut(strings.ToLower(mime), ";")
 	switch mime = strings.TrimSpace(mime); {

@@ -155,9 +155,9 @@ type PluginWebsite struct {
 	WebsiteID string
 	// Settings are the plugin's own for this website; nil if there are none.
 	Settings json.RawMessage
-	// Token is what pages of the plugin prove by that they speak for this website.
-	// It is a secret, and in Raw as well: the website prints and logs without
-	// either, but they do not.
+	// Token is a secret by which pages of the plugin prove that they act for this website.
+	// Raw has it, too. Printing or logging the PluginWebsite shows neither, but printing
+	// one of the two fields does.
 	Token string
 	// Price is what the plugin costs for this website, in the unit that the plugin
 	// has its prices in at Crisp, which documents none.
@@ -174,7 +174,7 @@ type PluginWebsite struct {
 	Problems []FieldProblem
 }
 
-// String returns the website's identifier and no secret; so does all of fmt.
+// String returns the website's identifier and no secret; every verb of fmt prints that.
 func (w PluginWebsite) String() string { return "plugin website " + w.WebsiteID }
 
 // Format writes String, for every verb.

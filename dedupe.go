@@ -11,11 +11,10 @@ import (
 	"github.com/crisp-go/crisp/internal/fifo"
 )
 
-// DeliveryKey stands for all deliveries of one event by web hook. Crisp gives
-// deliveries no identifier, so it is the SHA-256 of the body, which holds the
-// event, the website, the payload and the time of the event: a redelivery is
-// taken to have the same body byte for byte. One that hasn't runs the handlers
-// again.
+// DeliveryKey identifies an event in all its deliveries by web hook. Crisp gives these no
+// identifier, so it is the SHA-256 of the body, which holds the event, the website, the payload
+// and the time of the event. A redelivery is assumed to have the same body byte for byte; if it
+// doesn't, the handlers run again.
 type DeliveryKey [sha256.Size]byte
 
 // String is the key in hex: 64 characters that are safe in any database.
@@ -51,16 +50,15 @@ const (
 // MemoryDedupe is a [DedupeStore] in the memory of the process.
 type MemoryDedupe struct {
 	ttl   time.Duration
-	epoch time.Time // times are kept as durations since then: a clock that is set doesn't move them
+	epoch time.Time // times are kept as durations since then: setting the clock doesn't move them
 
 	mu   sync.Mutex                            // guards done
 	done *fifo.Map[DeliveryKey, time.Duration] // when each was marked, since the epoch
 }
 
-// NewMemoryDedupe makes a store of so many deliveries at most, each for so
-// long at most. Numbers below 1 stand for the defaults, 100,000 and 24 hours.
-// When it is full, the oldest delivery makes room; it takes 60 bytes per
-// delivery then.
+// NewMemoryDedupe makes a store that remembers at most so many deliveries, each for at most so
+// long. Numbers below 1 stand for the defaults, 100,000 and 24 hours. When it is full, it takes
+// 60 bytes per delivery, and forgets the oldest for each new one.
 func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	if entries < 1 {
 		entries = defaultDedupeEntries
@@ -71,7 +69,8 @@ func NewMemoryDedupe(entries int, ttl time.Duration) *MemoryDedupe {
 	return &MemoryDedupe{ttl: ttl, epoch: time.Now(), done: fifo.New[DeliveryKey, time.Duration](entries)}
 }
 
-// made reports whether NewMemoryDedupe has made the store: nil and a zero one panic.
+// made reports whether NewMemoryDedupe has made the store. A nil or zero one is treated like a
+// user's store, whose panic is reported.
 func (s *MemoryDedupe) made() bool { return s != nil && s.done != nil }
 
 // Done reports whether a delivery was marked and not forgotten since. It never
@@ -91,40 +90,41 @@ func (s *MemoryDedupe) MarkDone(_ context.Context, key DeliveryKey) error {
 	return nil
 }
 
-// has is Done for whoever has the lock.
+// has is Done with s.mu held.
 func (s *MemoryDedupe) has(key DeliveryKey) bool {
 	s.forgetExpired()
 	_, marked := s.done.Get(key)
 	return marked
 }
 
-// add is MarkDone for whoever has the lock, and has looked for what is expired.
+// add marks a delivery as done; s.mu is held.
 func (s *MemoryDedupe) add(key DeliveryKey) {
 	if _, marked := s.done.Get(key); !marked {
 		s.done.Put(key, time.Since(s.epoch))
 	}
 }
 
+// forgetExpired forgets the deliveries that were marked ttl ago; s.mu is held.
 func (s *MemoryDedupe) forgetExpired() {
 	now := time.Since(s.epoch)
 	s.done.DeleteOldestWhile(func(marked time.Duration) bool { return now-marked >= s.ttl })
 }
 
-// deduper runs deliveries once: those that come at the same time wait for the
-// first, those that come later find that it is done.
+// deduper has each event handled once: deliveries that come at the same time wait for the first,
+// those that come later find that it is done.
 type deduper struct {
-	store   DedupeStore // of users; nil if memory is the store
-	memory  *MemoryDedupe
+	store   DedupeStore   // the user's; nil if memory is the store
+	memory  *MemoryDedupe // nil if store is
 	onError func(ctx context.Context, err error)
 
-	mu      *sync.Mutex // guards running, and is the memory's; held neither while handlers run nor around the store
+	mu      *sync.Mutex // guards running; the memory's own, if there is one, so that one lock does for both; not held during calls of handlers and store
 	running map[DeliveryKey]*run
 }
 
-// run is a delivery whose handlers are running; nil if nobody waits for it.
+// run is an event whose handlers are running; nil until somebody waits for it.
 type run struct {
-	over      chan struct{}
-	succeeded bool // to be read when it is over
+	over      chan struct{} // closed when the handlers have returned
+	succeeded bool          // to be read once over is closed
 }
 
 func newDeduper(store DedupeStore, onError func(context.Context, error)) *deduper {
@@ -160,8 +160,8 @@ func (d *deduper) once(ctx context.Context, key DeliveryKey, handle func() error
 	}
 }
 
-// join returns the run of a delivery that another goroutine is at, and whether the
-// memory has it as done. If neither, it is this goroutine's turn.
+// join returns the run of an event that another goroutine handles, or whether the memory has it as
+// done. If neither, this goroutine has to handle it (lead).
 func (d *deduper) join(key DeliveryKey) (other *run, done bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -179,7 +179,8 @@ func (d *deduper) join(key DeliveryKey) (other *run, done bool) {
 	return nil, false
 }
 
-// lead handles a delivery for all that wait for it.
+// lead handles an event, for all deliveries that wait for it, unless the user's store has it as
+// done.
 func (d *deduper) lead(ctx context.Context, key DeliveryKey, handle func() error) error {
 	succeeded := false
 	defer func() { d.end(key, succeeded) }() // also if a handler ends its goroutine
@@ -193,7 +194,7 @@ func (d *deduper) lead(ctx context.Context, key DeliveryKey, handle func() error
 	return nil
 }
 
-// end tells those that wait for a delivery, and the memory, that it is over.
+// end ends the run of an event: those that wait go on, and the memory notes a success.
 func (d *deduper) end(key DeliveryKey, succeeded bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -207,8 +208,8 @@ func (d *deduper) end(key DeliveryKey, succeeded bool) {
 	}
 }
 
-// storeHas reports whether a delivery is done by the users' store, if there is one. A
-// store that fails is reported, and has nothing.
+// storeHas reports whether the user's store, if there is one, has an event as done. A failure of
+// the store is reported, and means no.
 func (d *deduper) storeHas(ctx context.Context, key DeliveryKey) (done bool) {
 	if d.store == nil {
 		return false
@@ -224,7 +225,7 @@ func (d *deduper) storeHas(ctx context.Context, key DeliveryKey) (done bool) {
 	return done
 }
 
-// tellStore marks a delivery as done in the users' store, if there is one.
+// tellStore marks an event as done in the user's store, if there is one.
 func (d *deduper) tellStore(ctx context.Context, key DeliveryKey) {
 	if d.store == nil {
 		return

@@ -111,10 +111,10 @@ func (e DriftError) MarshalText() ([]byte, error) { return []byte(e.Error()), ni
 // Format is Error with every verb, lest %d or %s of a value walk into the event.
 func (e DriftError) Format(f fmt.State, verb rune) { formatError(f, verb, &e) }
 
-// logLevel: whoever sends the event can cause it, and it has reached its handlers.
+// logLevel is Warn: whoever sends the event can cause it, and it has reached its handlers.
 func (e *DriftError) logLevel() slog.Level { return slog.LevelWarn }
 
-// thing: the numbers in what else it says must not make it another.
+// thing leaves out what differs between errors of the same kind: how many more problems there are.
 func (e *DriftError) thing() string {
 	return "drift\x00" + e.Event.EventName() + "\x00" + e.Problems[0].Path
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// ConversationMessage is a message of a conversation, of either side: one that is
-// just coming, or one of its history. It has the fields of [MessageSend]; From
-// says which side it is from.
+// ConversationMessage is a message of a conversation, from either side: a new one, or one of its
+// history. It has the fields of [MessageSend]; From says which side it is from.
 type ConversationMessage MessageSend
 
 // Event returns the event that the message came as when it was sent:
@@ -62,7 +61,7 @@ func (m *ConversationMessage) Text() string {
 	}
 }
 
-// messageOf returns the message that an event brings, if it does.
+// messageOf returns the message that an event brings; ok is false if it brings none.
 func messageOf(ev Event) (*ConversationMessage, bool) {
 	switch ev := ev.(type) {
 	case *MessageSend:
@@ -132,7 +131,7 @@ func messagePage(ctx context.Context, get getter, ref SessionRef, query string) 
 	for _, raw := range raws {
 		m := new(MessageSend)
 		if err := decodePayload(m, payload.Envelope{Data: raw}, time.Now()); err != nil {
-			return nil, err // can't be: it was part of valid JSON
+			return nil, err // impossible: raw is a part of valid JSON
 		}
 		m.WebsiteID, m.SessionID = cmp.Or(m.WebsiteID, ref.WebsiteID), cmp.Or(m.SessionID, ref.SessionID)
 		m.Meta.WebsiteID = m.WebsiteID
@@ -142,22 +141,22 @@ func messagePage(ctx context.Context, get getter, ref SessionRef, query string) 
 	return page, nil
 }
 
-// messageWalk goes through a conversation's messages by their time. Crisp does
-// not say whether the time that it is asked about is included, and a page may end
-// between two messages of one millisecond: so pages overlap by a millisecond, and
-// messages that repeat are dropped.
+// messageWalk pages through a conversation's messages by their time. Crisp does not say whether
+// the time that it is asked for is included, and a page may end between two messages of one
+// millisecond: so pages overlap by a millisecond, and messages that repeat are dropped.
 type messageWalk struct {
 	get       getter
 	ref       SessionRef
-	backwards bool      // from the newest, else the oldest first
-	after     time.Time // forwards: that it begins at
+	backwards bool      // the newest first, else the oldest
+	after     time.Time // where it begins; forwards only
 
-	bound int64 // ms: how far it has got
-	begun bool
-	seen  map[sighting]bool // those that the next page may repeat
+	bound int64             // the time that the next page is asked for by, in ms since 1970
+	begun bool              // there is a bound
+	seen  map[sighting]bool // messages that the next page may repeat
 }
 
-// pages are the messages that are new on each page, in the order of the walk.
+// pages iterates over the pages, each without what was on one before, in the order of the walk. An
+// error ends the iteration.
 func (w messageWalk) pages(ctx context.Context) iter.Seq2[[]*ConversationMessage, error] {
 	return func(yield func([]*ConversationMessage, error) bool) {
 		w := w // each loop walks anew
@@ -199,19 +198,19 @@ func (w *messageWalk) repeats(m *ConversationMessage) bool {
 	return w.seen[sightingOf(m)]
 }
 
-// sighting is what a message of the conversation is known again by, also where it has no
-// fingerprint. It does not keep the message in memory.
+// sighting identifies a message of the conversation, even one without a fingerprint. It does not
+// keep the message in memory.
 type sighting struct {
 	fingerprint int64
-	at          int64 // ms
+	at          int64 // ms since 1970
 }
 
 func sightingOf(m *ConversationMessage) sighting {
 	return sighting{m.Fingerprint, m.Timestamp.UnixMilli()}
 }
 
-// advance moves the bound to the end of a page, and reports whether there may be
-// more.
+// advance moves the bound to the end of a page, and reports whether there may be more. fresh says
+// that the page had new messages.
 func (w *messageWalk) advance(page []*ConversationMessage, fresh bool) bool {
 	timed := slices.DeleteFunc(slices.Clone(page), func(m *ConversationMessage) bool { return m.Timestamp.IsZero() })
 	if len(timed) == 0 {
@@ -227,8 +226,8 @@ func (w *messageWalk) advance(page []*ConversationMessage, fresh bool) bool {
 	case fresh:
 		moved = w.moveTo(beyond)
 	case len(page) > 1 && newest-oldest <= 1:
-		// There are so many of one moment that they could fill the page. Behind it there
-		// may be others.
+		// All of the page is of one moment: it may be full of messages that were there before,
+		// with others behind that moment.
 		if moved = w.moveTo(end); !moved {
 			return false
 		}
@@ -249,10 +248,10 @@ func (w *messageWalk) passed(at int64) bool {
 	if w.backwards {
 		return at > w.bound
 	}
-	return at > 0 && at < w.bound // those without a time stay, or they would repeat
+	return at > 0 && at < w.bound // messages without a time stay known: any page may repeat them
 }
 
-// moveTo moves the bound, never back, and reports whether that is a move.
+// moveTo moves the bound, but never back, and reports whether it has moved.
 func (w *messageWalk) moveTo(bound int64) bool {
 	if w.begun && (w.backwards && bound >= w.bound || !w.backwards && bound <= w.bound) {
 		return false

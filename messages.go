@@ -141,7 +141,7 @@ func (o OriginalSource) check(c *checks) {
 	c.present("original.content", o.Content)
 }
 
-// messageBody is a message as the route to send it takes it.
+// messageBody is the body of the call that sends a message.
 type messageBody struct {
 	Type        string         `json:"type"`
 	From        From           `json:"from"`
@@ -190,8 +190,7 @@ type original struct {
 	ID      string `json:"original_id,omitempty"`
 }
 
-// author is a [User] as routes take it: in events all of it is there, here
-// everything is optional.
+// author is a [User] as routes take it: unlike in events, everything is optional.
 type author struct {
 	Type     string `json:"type,omitempty"`
 	UserID   string `json:"user_id,omitempty"`
@@ -249,7 +248,7 @@ func (c *Client) SendMessage(ctx context.Context, ref SessionRef, m Message) (fi
 func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBody) (fingerprint int64, err error) {
 	path := ref.path("message")
 	var raw json.RawMessage
-	how := policy{allow: func() error { return checkGoing(ctx, ref) }} // it may have waited for its turn
+	how := policy{allow: func() error { return checkGoing(ctx, ref) }} // again: the call may have waited for its turn
 	if err := c.do(ctx, how, http.MethodPost, path, body, &raw); err != nil {
 		return 0, err
 	}
@@ -259,9 +258,8 @@ func (c *Client) postMessage(ctx context.Context, ref SessionRef, body messageBo
 	return fingerprint, nil
 }
 
-// sentFingerprint reads the answer to a message in whatever form it has the
-// number: the message was sent, and must not seem to have failed. It is 0 if
-// there is none.
+// sentFingerprint returns the fingerprint in the answer to a message, in whatever form the number
+// is: the message was sent, and must not seem to have failed. 0 = there is none.
 func sentFingerprint(raw json.RawMessage) (fingerprint int64) {
 	decodeData(raw, func(d *payload.Decoder, p payload.Presence) {
 		if !d.Object(p) {
@@ -280,7 +278,7 @@ func sentFingerprint(raw json.RawMessage) (fingerprint int64) {
 
 var errNoFingerprint = errors.New("the message was sent, but its fingerprint is missing from the answer")
 
-// path is that of a conversation, or of a route below it.
+// path returns the route of a conversation, or of elements below it, escaped.
 func (ref SessionRef) path(below ...string) string {
 	path := "website/" + url.PathEscape(ref.WebsiteID) + "/conversation/" + url.PathEscape(ref.SessionID)
 	for _, element := range below {
@@ -289,8 +287,8 @@ func (ref SessionRef) path(below ...string) string {
 	return path
 }
 
-// change calls a route of a conversation that answers nothing, unless something
-// is wrong with the arguments.
+// change calls a route below a conversation whose answer has no data, unless the arguments fail
+// the checks.
 func (c *Client) change(ctx context.Context, method string, ref SessionRef, path string, check checks, body any) error {
 	check.session(ref)
 	if err := check.err(); err != nil {

@@ -19,17 +19,16 @@ type PluginSettings struct {
 	// Schema is that of the settings, as the plugin has declared it; nil if it was not
 	// told.
 	Schema json.RawMessage
-	// Token is what pages of the plugin prove by that they speak for this website. It
-	// is a secret.
+	// Token is a secret by which pages of the plugin prove that they act for this website.
 	Token       string
-	FormURL     string // of the form in which the settings are made
-	CallbackURL string // that the plugin is called at
+	FormURL     string // of the form by which people edit the settings
+	CallbackURL string // at which Crisp calls the plugin
 	// Problems lists fields whose JSON type was not the expected one, which were
 	// left zero.
 	Problems []FieldProblem
 }
 
-// String returns the two identifiers and no setting; so does all of fmt.
+// String returns the two identifiers and no setting; every verb of fmt prints that.
 func (s PluginSettings) String() string {
 	return "settings of plugin " + s.PluginID + " for website " + s.WebsiteID
 }

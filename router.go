@@ -39,13 +39,12 @@ type Router struct {
 	watchers   map[string][]watcher // by the name in the catalog
 	arrivals   arrivals
 
-	// freeze ends registration, once, and computes what runs for each name, so that
-	// an event costs one look-up, however many handlers there are. What follows is
-	// read without the lock from then on.
+	// freeze is compile, once. What follows is set by it, and read without the lock from
+	// then on.
 	freeze func()
-	chains map[string]*chain // what runs for each name that is registered or known
-	others *chain            // what runs for other names
-	run    Handler           // a chain behind the middleware and the watchers; nil if there are none
+	chains map[string]*chain // for each name that is registered or known
+	others *chain            // for all other names
+	run    Handler           // watchers, then middleware, then the event's chain; nil if there are only chains
 }
 
 // RouterOption configures [NewRouter].
@@ -69,7 +68,7 @@ func NewRouter(opts ...RouterOption) *Router {
 		watchers: make(map[string][]watcher),
 		arrivals: newArrivals(),
 	}
-	r.freeze = sync.OnceFunc(r.compile) // which panics again if it did once: no event may pass without its middleware
+	r.freeze = sync.OnceFunc(r.compile) // if it panics, it does so each time: no event may pass without its middleware
 	for _, opt := range opts {
 		opt(r)
 	}
@@ -98,7 +97,7 @@ func On[T any, E interface {
 		if typed, ok := ev.(E); ok {
 			return fn(ctx, typed)
 		}
-		return nil // an UnknownEvent that was given a name of the catalog by hand
+		return nil // an UnknownEvent that somebody has given a name of the catalog
 	}
 	var zero Event = E(new(T))
 	if _, ok := zero.(*UnknownEvent); ok {
@@ -154,11 +153,11 @@ func OnMessage(r *Router, fn func(ctx context.Context, ev MessageEvent) error) {
 	On(r, func(ctx context.Context, ev *MessageReceived) error { return fn(ctx, ev) })
 }
 
-// watcher learns of events. It decides nothing, and so can't fail.
+// watcher sees events, but can't stop them or fail.
 type watcher func(ctx context.Context, ev Event)
 
-// watch lets a watcher learn of the events of a name, before any middleware can
-// hold them back. They are subscribed to as if they had a handler.
+// watch registers a watcher for the events of a name. It sees them before any middleware can hold
+// them back. They are subscribed to as if they had a handler.
 func (r *Router) watch(name string, w watcher) {
 	r.register(func() { r.watchers[name] = append(r.watchers[name], w) })
 }
@@ -219,7 +218,8 @@ func (r *Router) Scopes() []string {
 	return slices.Compact(scopes)
 }
 
-// registeredNames are the names that somebody asked for in particular.
+// registeredNames returns, sorted, the names that handlers, watchers or callbacks for arrivals
+// were registered for.
 func (r *Router) registeredNames() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -236,15 +236,15 @@ func (r *Router) wantsAny() bool {
 	return len(r.any) > 0
 }
 
-// wantsSomething reports whether there is any handler, or whatever else learns of
-// events.
+// wantsSomething reports whether there is any handler or watcher.
 func (r *Router) wantsSomething() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.typed)+len(r.named)+len(r.unknown)+len(r.any)+len(r.watchers) > 0
 }
 
-// compile ends registration and computes what runs for each name.
+// compile ends registration and computes what runs for each name, so that an event costs one
+// look-up, however many handlers there are.
 func (r *Router) compile() {
 	r.mu.Lock()
 	r.frozen = true
@@ -266,8 +266,9 @@ func (r *Router) compile() {
 	}
 }
 
-// surroundChains puts the middleware and the watchers around all that runs.
-// Each middleware is made once, and may pass on another event than it got.
+// surroundChains puts the middleware and the watchers around the chains. Each middleware is
+// applied once, for all events. It may pass on another event than it got: so the chain is looked
+// up behind it.
 func (r *Router) surroundChains() {
 	run := func(ctx context.Context, ev Event) error {
 		before, _ := ctx.Value(succeededKey{}).(*succeeded)
@@ -281,7 +282,7 @@ func (r *Router) surroundChains() {
 	r.run = r.watched(run)
 }
 
-// watched lets the watchers know before anything else.
+// watched runs the watchers of an event's name before the next handler.
 func (r *Router) watched(next Handler) Handler {
 	return func(ctx context.Context, ev Event) error {
 		for _, w := range r.watchers[canonicalName(ev.EventName())] {
@@ -291,10 +292,10 @@ func (r *Router) watched(next Handler) Handler {
 	}
 }
 
-// chain is what runs for the events of a name.
+// chain is the handlers for the events of a name.
 type chain struct {
 	name     string
-	wanted   bool // by a handler or a watcher
+	wanted   bool // by a handler, a watcher, or a callback for arrivals
 	handlers []Handler
 }
 
@@ -312,7 +313,7 @@ func (r *Router) addChain(name string) {
 	r.chains[name] = c
 }
 
-// chainOf is what runs for an event of that name; the router is frozen.
+// chainOf returns the chain for events of a name. The router is frozen.
 func (r *Router) chainOf(name string) *chain {
 	if c, ok := r.chains[name]; ok {
 		return c
@@ -336,15 +337,14 @@ func (r *Router) wants(name []byte) (string, bool) {
 // Dispatch runs the handlers of an event and returns their errors joined, each
 // a [*HandlerError]; the error handler hears of each too. A panic in a handler
 // is recovered and becomes such an error, and so does whatever else a middleware
-// returns. It is how the transports deliver,
-// and the seam to test handlers by.
+// returns. The transports deliver by it, and tests can call handlers by it.
 func (r *Router) Dispatch(ctx context.Context, ev Event) error {
 	r.freeze()
 	r.arrived(ev)
 	return r.dispatch(ctx, ev)
 }
 
-// dispatch is Dispatch for an event whose arrival was told of.
+// dispatch is Dispatch for an event whose arrival was announced: see arrived.
 func (r *Router) dispatch(ctx context.Context, ev Event) error {
 	c := r.chainOf(ev.EventName())
 	if !c.wanted {
@@ -360,7 +360,7 @@ func (r *Router) dispatch(ctx context.Context, ev Event) error {
 	return err
 }
 
-// runChain runs all that there is for an event.
+// runChain runs the handlers of an event, and whatever is around them.
 func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	if r.run == nil { // nothing is around the handlers
 		return runAll(ctx, ev, c.handlers, nil)
@@ -368,8 +368,8 @@ func (r *Router) runChain(ctx context.Context, ev Event, c *chain) error {
 	return runHandler(ctx, ev, r.run)
 }
 
-// runAll runs handlers one after the other, and all of them even if one fails,
-// except those that have succeeded before.
+// runAll runs handlers one after the other, all of them even if one fails, except those that have
+// succeeded before.
 func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded) error {
 	if len(handlers) == 1 && before == nil {
 		return runHandler(ctx, ev, handlers[0])
@@ -392,17 +392,17 @@ func runAll(ctx context.Context, ev Event, handlers []Handler, before *succeeded
 // handlingBy is the handling of an event by one of its handlers.
 type handlingBy struct {
 	event   Event
-	handler *Handler // where the router keeps it
+	handler *Handler // its place in the chain, since functions can't be compared
 }
 
-// succeeded are the handlers that need not run again when middleware has the
-// handlers of an event run several times. Nil remembers none.
+// succeeded remembers which handlers need not run again when middleware such as Retry runs those
+// of an event several times. Nil remembers none.
 type succeeded struct {
 	mu  sync.Mutex // guards all
 	all map[handlingBy]bool
 }
 
-// succeededKey is where a context has what has succeeded.
+// succeededKey is the key of a *succeeded in a context.
 type succeededKey struct{}
 
 // withSucceeded returns a context in which a handler that has succeeded with an

@@ -26,10 +26,9 @@ const (
 	headerWebsiteMCP   = "X-Crisp-Website-Id"
 )
 
-// Verify checks that a plugin hook was signed with a secret, for programs
-// that pass hooks on as they are; [ParseHook] makes an event of them, too. It needs the
-// headers with canonical names and the body as it came: any other spelling of
-// the same JSON has another signature.
+// Verify checks that a plugin hook was signed with a secret, for programs that pass hooks on as
+// they are; [ParseHook] also makes the event. It needs the headers with canonical names and the
+// body as it came: any other spelling of the same JSON has another signature.
 //
 // The error matches [ErrSignature] if the signature is missing or wrong or the
 // secret is empty, and [ErrStale] if it is right, but its time is further from
@@ -87,18 +86,18 @@ func verifySignature(keys []*signingKey, h http.Header, body []byte, tolerance t
 	return checkAge(time.Since(claim.at), tolerance)
 }
 
-// claim is what the headers of a request say of its signature. They are not
-// known to be authentic.
+// claim is what the headers of a request say about its signature. Whether that is true, verifies
+// and madeBy find out.
 type claim struct {
 	signature [sha256.Size]byte
-	at        time.Time
-	opening   []byte // what comes before the body in the signed message
+	at        time.Time // when the request was signed
+	opening   []byte    // what comes before the body in the signed message
 }
 
 var errWrongSignature = fmt.Errorf("%w: wrong signature: is the secret the one that Crisp signs with, and did the body come unchanged?", ErrSignature)
 
-// errBodyChanged explains a wrong signature, if the length of the body does: that
-// which the headers tell of, -1 if they don't, and that which is there.
+// errBodyChanged returns the error for a wrong signature. If the body's length is not the one that
+// the headers announced (told; -1 = none), that explains it.
 func errBodyChanged(told int64, body []byte) error {
 	switch {
 	case len(body) == 0:
@@ -110,8 +109,7 @@ func errBodyChanged(told int64, body []byte) error {
 	return errWrongSignature
 }
 
-// toldLength is the length of the body by a header, -1 if there is none that makes
-// sense.
+// toldLength returns the Content-Length, -1 if there is none that makes sense.
 func toldLength(h http.Header) int64 {
 	n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
 	if err != nil || n < 0 {
@@ -155,7 +153,8 @@ func claimOfMCP(h http.Header) (c claim, err error) {
 	if err != nil {
 		return c, err
 	}
-	// With a dot in it, the border to the body could be moved.
+	// With a dot in it, a part of the identifier could be passed off as the beginning of the
+	// body.
 	if websiteID == "" || strings.Contains(websiteID, ".") {
 		return c, fmt.Errorf("%w: %s is no website's identifier", ErrSignature, headerWebsiteMCP)
 	}
@@ -171,15 +170,15 @@ func claimOfMCP(h http.Header) (c claim, err error) {
 	return c, nil
 }
 
-// verifies reports whether any of the keys signed a hook's body. Crisp signs
-// [timestamp;body]; some of its documents leave out the brackets. A timestamp is
-// all digits: neither form can pass for the other.
+// verifies reports whether any of the keys signed a hook's body. Crisp signs [timestamp;body];
+// some of its documents leave out the brackets. A timestamp has only digits, so that neither form
+// can pass for the other.
 func (c *claim) verifies(keys []*signingKey, body []byte) bool {
 	return c.madeBy(keys, c.opening, body, closing) || c.madeBy(keys, c.opening[1:], body, nil)
 }
 
-// oneHeader refuses several values: another reader of the request might have
-// picked another one.
+// oneHeader returns the only value of a header. Several are refused: another reader of the request
+// might have picked another one.
 func oneHeader(h http.Header, name string) (string, error) {
 	values := h[name]
 	switch len(values) {
@@ -206,8 +205,8 @@ func errHeaders(n int, name string) error {
 	return fmt.Errorf("%w: %d headers %s, want 1", ErrSignature, n, name)
 }
 
-// otherSpelling is the name in a header map that was not made by net/http, which
-// leaves the spelling of names as it came; empty if there is none.
+// otherSpelling returns a name that differs from a header's only by case, as header maps have
+// them that net/http has not made; empty if there is none.
 func otherSpelling(h http.Header, name string) string {
 	for key := range h {
 		if key != name && strings.EqualFold(key, name) {
@@ -217,8 +216,8 @@ func otherSpelling(h http.Header, name string) string {
 	return ""
 }
 
-// parseTimestamp reads a UNIX time in seconds or in milliseconds: 100 thousand
-// million seconds is the year 5138, as many milliseconds are the year 1973.
+// parseTimestamp reads a UNIX time in seconds or in milliseconds. The border is at 10^11: as
+// seconds that is the year 5138, as milliseconds 1973.
 func parseTimestamp(s string) (time.Time, bool) {
 	const seconds = 100_000_000_000
 	if len(s) > 16 {
@@ -256,8 +255,8 @@ func parseSignature(s string) (signature [sha256.Size]byte, ok bool) {
 	return signature, err == nil
 }
 
-// madeBy compares with the signatures of all keys, lest the time tell which of
-// them it is.
+// madeBy reports whether any of the keys makes the claim's signature of a message. It compares with
+// those of all keys, so that the time doesn't reveal which one it is.
 func (c *claim) madeBy(keys []*signingKey, opening, body, closing []byte) bool {
 	match := 0
 	for _, key := range keys {
@@ -267,11 +266,11 @@ func (c *claim) madeBy(keys []*signingKey, opening, body, closing []byte) bool {
 	return match == 1
 }
 
-// closing is what ends the message that a signature is of.
+// closing is what comes behind the body in a hook's signed message.
 var closing = []byte("]")
 
-// signingKey makes signatures with a secret. It keeps the keyed hashes for
-// reuse: making one costs as much as hashing a small body.
+// signingKey makes signatures with a secret. It reuses its keyed hashes: making one costs as much
+// as hashing a small body.
 type signingKey struct{ hashes sync.Pool }
 
 // keyedHash is an HMAC, with room for its result.

@@ -19,7 +19,7 @@ func (e *InvalidError) Error() string { return "crisp: invalid " + e.Field + ": 
 // maxFingerprint is the largest integer that JavaScript, and so Crisp, can hold.
 const maxFingerprint = 1<<53 - 1
 
-// checks keeps the first thing that is wrong.
+// checks collects what is wrong with the arguments of a call: the first thing.
 type checks struct{ first *InvalidError }
 
 func (c *checks) err() error {
@@ -29,7 +29,7 @@ func (c *checks) err() error {
 	return c.first
 }
 
-// that refuses a field unless a condition holds.
+// that refuses a field, for a reason, unless a condition holds.
 func (c *checks) that(ok bool, field, reason string) {
 	if !ok && c.first == nil {
 		c.first = &InvalidError{Field: field, Reason: reason}
@@ -52,7 +52,7 @@ func (c *checks) session(ref SessionRef) {
 	c.that(ref.SessionID != ref.WebsiteID, "session_id", "the same as website_id: needs the conversation's, session_…")
 }
 
-// website refuses what certainly names no website.
+// website refuses what can't be a website's identifier.
 func (c *checks) website(id string) {
 	c.present("website_id", id)
 	c.that(!hasSpace(id), "website_id", "white space around it")
@@ -73,7 +73,7 @@ func (c *checks) user(field string, user User) {
 	}
 }
 
-// content refuses what Crisp would, as far as the documented shapes tell.
+// content refuses what Crisp would refuse, as far as that is documented.
 func (c *checks) content(content Content) {
 	const field = "content"
 	switch content := content.(type) {
@@ -102,8 +102,7 @@ func (c *checks) content(content Content) {
 	}
 }
 
-// checkObject refuses a nil pointer, which an interface hides, before what it
-// points to is looked at.
+// checkObject refuses a nil pointer in an interface, or else checks what it points to.
 func checkObject[T any](c *checks, content *T, check func(*checks, *T)) {
 	if content == nil {
 		c.that(false, "content", "missing")

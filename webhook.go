@@ -41,9 +41,9 @@ const (
 //     it is a plugin's hook (those of websites are not retried);
 //   - 405 if the request is no POST, 401 if it is not authentic, 413 if its
 //     body is too large, 408 or 400 if the body did not arrive, 400 if it is
-//     authentic, but no event. What can be told to be not authentic by the headers
-//     and the URL alone is refused before its body is read. The router's error handler hears of each of
-//     these, except 405, as a [*WebhookError].
+//     authentic, but no event. If the headers and the URL show that it is not
+//     authentic, it is refused before its body is read. The router's error handler
+//     hears of each of these, except 405, as a [*WebhookError].
 //
 // Deliveries run at the same time, in no order, except that those of the same
 // event wait for each other. A handler's context has the values of the
@@ -68,8 +68,8 @@ type Webhook struct {
 
 // webhookLimits are the options that are plain numbers.
 type webhookLimits struct {
-	tolerance time.Duration
-	maxBody   int64
+	tolerance time.Duration // for the age of a signature, both ways
+	maxBody   int64         // bytes
 }
 
 // WebhookOption changes a default of [NewWebhook].
@@ -214,7 +214,7 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// serve does what a request asks for, and returns the status of the answer.
+// serve handles a request, and returns the status of the answer.
 func (h *Webhook) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	h.counts.begin()
 	defer func() { h.counts.answered(status) }()
@@ -234,9 +234,8 @@ func (h *Webhook) serve(w http.ResponseWriter, r *http.Request) (status int) {
 	return http.StatusOK
 }
 
-// receive makes the event of a request; it is nil if no handler wants it.
-// The body is not read before all else was found to be in order, and nothing of it
-// is looked at before it is known to be authentic.
+// receive makes the event of a request; it is nil if no handler wants it. The body is read only
+// once everything else has been checked, and is not decoded before it is known to be authentic.
 func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error) {
 	secrets := h.secrets()
 	claim, signed, err := secrets.check(r, h.tolerance)
@@ -256,11 +255,12 @@ func (h *Webhook) receive(w http.ResponseWriter, r *http.Request) (Event, error)
 	return h.decode(body, r.Header)
 }
 
-// refuse answers with no more than the status: details help who forges.
+// refuse answers with no more than the status: details would help forgers.
 func refuse(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }
 
+// statusOf returns the status that answers a request which was refused with an error.
 func statusOf(err error) int {
 	switch {
 	case errors.Is(err, ErrTooLarge):
@@ -274,20 +274,19 @@ func statusOf(err error) int {
 	}
 }
 
-// readBody reads a body whole, into memory of its own: the event will hold on
-// to it. What a body is told to be long takes no memory before it has come:
-// nobody knows yet who sends it.
+// readBody reads a body whole, into memory of its own, which the event will hold on to. A large
+// Content-Length alone takes no memory: nobody knows yet who the sender is.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	const usual, most = 512, 16 << 10
 	switch {
 	case r.ContentLength > limit:
 		return nil, bodyTooLarge(limit)
-	case r.Body == nil: // of a request that no server has read
+	case r.Body == nil: // only in a request that did not come through a server
 		return nil, nil
 	}
 	size := usual
 	if r.ContentLength >= 0 {
-		size = int(min(r.ContentLength+1, most)) // the end is seen without growing
+		size = int(min(r.ContentLength+1, most)) // one more, to see the end without growing
 	}
 	body := make([]byte, 0, size)
 	source := http.MaxBytesReader(w, r.Body, limit)
@@ -300,7 +299,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		case err != nil:
 			return nil, bodyNotRead(err, limit)
 		case len(body) == cap(body):
-			body = slices.Grow(body, len(body)) // growing by less would leave more behind
+			body = slices.Grow(body, len(body)) // smaller steps would leave more garbage
 		}
 	}
 }
@@ -385,17 +384,17 @@ func hookEnvelope(body []byte) (payload.Envelope, error) {
 	return envelope, nil
 }
 
-// hookEvent makes the event of a web hook, which holds on to the body.
+// hookEvent makes the event of a web hook. The event holds on to the body.
 func hookEvent(name string, envelope payload.Envelope, body []byte, header http.Header) (Event, error) {
 	received := envelope.Timestamp
-	if received.IsZero() { // which Crisp's never is
+	if received.IsZero() { // Crisp's hooks always have a timestamp
 		received = time.Now()
 	}
 	ev, err := decodeEnvelope(name, envelope, received)
 	if err != nil {
 		return nil, err
 	}
-	about := struct {
+	about := struct { // one allocation for both
 		delivery Delivery
 		identity identity
 	}{
@@ -436,9 +435,9 @@ func firstHeader(h http.Header, name string) string {
 	return ""
 }
 
-// count reads a header that is a positive number, and 0 from any other.
+// count returns the number in a header, 0 if it is no positive number.
 func count(value string) int {
-	if value == "" { // a website's hook has none, and an error would be made for it
+	if value == "" { // as in hooks of websites: saves Atoi's error
 		return 0
 	}
 	n, err := strconv.Atoi(value)
@@ -463,10 +462,10 @@ func (e *WebhookError) Error() string {
 // Unwrap returns the reason.
 func (e *WebhookError) Unwrap() error { return e.Err }
 
-// logLevel: anybody on the Internet can cause it.
+// logLevel is Warn: anybody on the Internet can cause such an error.
 func (e *WebhookError) logLevel() slog.Level { return slog.LevelWarn }
 
-// thing: how old it is, or whose connection broke, does not make it another.
+// thing leaves out what differs between errors of the same kind: the age, the connection.
 func (e *WebhookError) thing() string {
 	switch {
 	case errors.Is(e.Err, ErrStale):

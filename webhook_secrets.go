@@ -10,13 +10,15 @@ import (
 	"time"
 )
 
-// secrets are what the web hooks of a [Webhook] may be authentic by.
+// secrets are the signing secrets and the URL secrets of a [Webhook].
 type secrets struct {
 	signing  []*signingKey
-	urlParam string
+	urlParam string              // the query parameter that has the URL secret
 	url      [][sha256.Size]byte // hashed, so that comparing takes the same time for any length
-	urlPlus  [][sha256.Size]byte // the same with pluses for blanks: right only for who explains what is wrong
+	urlPlus  [][sha256.Size]byte // the same with pluses for blanks: only to explain an error, never to accept
 }
+
+// checkSecrets returns what is wrong with the secrets given to an option.
 
 func checkSecrets(option string, secrets []string) error {
 	if len(secrets) == 0 {
@@ -48,9 +50,9 @@ func (s *secrets) setURL(param string, secrets []string) {
 	}
 }
 
-// check checks all of a request that can be before its body is there. If signed,
-// the body has yet to be verified by the claim. A signature that is there must be
-// right: a secret in the URL is no excuse for a wrong one.
+// check checks as much of a request as is possible without its body. If signed, the body has yet
+// to be verified by the claim. If there is a signature, it must be right: a secret in the URL
+// does not make up for a wrong one.
 func (s *secrets) check(r *http.Request, tolerance time.Duration) (c claim, signed bool, err error) {
 	if !s.mustBeSigned(r.Header) {
 		return c, false, s.verifyURL(r.URL)
@@ -61,7 +63,7 @@ func (s *secrets) check(r *http.Request, tolerance time.Duration) (c claim, sign
 	return c, true, checkAge(time.Since(c.at), tolerance)
 }
 
-// mustBeSigned reports whether the signature of a request counts, not its URL.
+// mustBeSigned reports whether the signature of a request decides, not its URL.
 func (s *secrets) mustBeSigned(h http.Header) bool {
 	if len(s.signing) == 0 || len(s.url) == 0 {
 		return len(s.signing) > 0
@@ -90,8 +92,8 @@ func (s *secrets) verifyURL(u *url.URL) error {
 	return nil
 }
 
-// matchURL reports whether a value in a URL is a secret. A plus in it may be
-// itself or a space: whoever writes a secret into a URL may not have escaped it.
+// matchURL reports whether an escaped value in a URL is a secret. A plus may stand for itself or for
+// a space, since people write secrets into URLs without escaping them.
 func (s *secrets) matchURL(value string) bool {
 	match := 0
 	for _, unescape := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
@@ -104,8 +106,8 @@ func (s *secrets) matchURL(value string) bool {
 	return match != 0
 }
 
-// matchURLButForPluses reports whether a value would be a secret if blanks and pluses
-// were the same: some part of the way may have made the one of the other.
+// matchURLButForPluses reports whether a value would be a secret if blanks and pluses were the
+// same: something on the way may have replaced one by the other.
 func (s *secrets) matchURLButForPluses(value string) bool {
 	text, err := url.QueryUnescape(value)
 	return err == nil && matchAny(s.urlPlus, blanksToPluses(text)) != 0
@@ -113,8 +115,8 @@ func (s *secrets) matchURLButForPluses(value string) bool {
 
 func blanksToPluses(s string) string { return strings.ReplaceAll(s, " ", "+") }
 
-// matchAny is not 0 if a text is one of those hashed. It looks at all of them, lest
-// the time tell which one it is.
+// matchAny returns 1 if a text has one of the hashes, else 0. It compares with all of them, so that
+// the time doesn't reveal which one it is.
 func matchAny(hashes [][sha256.Size]byte, text string) (match int) {
 	given := sha256.Sum256([]byte(text))
 	for i := range hashes {
@@ -123,9 +125,9 @@ func matchAny(hashes [][sha256.Size]byte, text string) (match int) {
 	return match
 }
 
-// queryValues returns the values of a parameter, with their escapes. It is not ok
-// if any parameter has an escape that is none. A semicolon is part of a value,
-// whereas [url.ParseQuery] refuses it, and an error of that one may quote a secret.
+// queryValues returns the values of a parameter, still escaped; ok is false if anything in the
+// query has an invalid escape. Unlike for [url.ParseQuery], whose errors may quote a secret, a
+// semicolon is part of a value.
 func queryValues(query, param string) (values []string, ok bool) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(pair, "=")

@@ -2,9 +2,9 @@ package payload
 
 import "unsafe"
 
-// How many bytes a Decoder may take for lists and objects: so many for each byte
-// of the data, and some more. What Crisp sends takes one or two for each; without
-// a limit, "{}," would take more than a hundred.
+// How many bytes of memory a Decoder may take for lists and objects: so many for each byte of the
+// data, and some more. What Crisp sends takes one or two for each; without a limit, "{}," would
+// take more than a hundred.
 const (
 	budgetPerByte = 8
 	budgetAtLeast = 256 << 10
@@ -27,8 +27,8 @@ func (d *Decoder) cutOff() {
 	d.Note(lessData, tooMuch)
 }
 
-// room makes room for one more element of a list that begins at start, at first
-// for several, and reports whether the budget had it.
+// room makes room for one more element of a list that begins at position start; the first time,
+// for first elements. It reports whether the budget allows it.
 func room[T any](d *Decoder, all *[]T, first, start int) bool {
 	n := len(*all)
 	if n < cap(*all) {
@@ -48,11 +48,11 @@ func room[T any](d *Decoder, all *[]T, first, start int) bool {
 	return true
 }
 
-// growth returns for how many more elements to make room in a list of n that began
-// at start: for as many as the rest of the data has, if all of it is of this list, and
-// its elements are as long as those so far. But the list may be over soon, so that it
-// is no more than triple, nor than affordable; and it may go on for longer, and what
-// grows in small steps leaves much behind.
+// growth returns for how many more elements to make room in a list of n that began at position
+// start. It estimates how many are left: as many as fit into the rest of the data, if they are as
+// long as those so far. The list may be over sooner, so it is at most three times n, and at most
+// affordable; it may be longer, so it is at least half of n, since growing in small steps leaves
+// much garbage.
 func (d *Decoder) growth(n, start, affordable int) int {
 	rest := int(int64(len(d.data)-d.pos) * int64(n) / int64(d.pos-start))
 	likely := min(rest+rest/16+1, 3*n, affordable)
@@ -61,7 +61,7 @@ func (d *Decoder) growth(n, start, affordable int) int {
 
 const anySize = int(unsafe.Sizeof(any(nil)))
 
-// boxed is what a value that begins with c takes in an interface.
+// boxed returns how many bytes a value that begins with c takes behind an interface.
 func boxed(c byte) int {
 	const number, text, list, object = 8, 16, 24, 48
 	switch c {
@@ -78,9 +78,9 @@ func boxed(c byte) int {
 	}
 }
 
-// entryCost is what one more entry takes in a map that has n, with values of that
-// size. A map makes room for some entries at first, and then for as many again;
-// that takes a multiple of their size, for what is copied and left behind.
+// entryCost returns how many bytes one more entry takes in a map of n, with values of that size. A
+// map makes room for some entries at first, and doubles when it is full, which costs a multiple
+// of their size, with what is left behind.
 func entryCost(n, size int) int {
 	const atFirst, growth = 8, 5
 	size += int(unsafe.Sizeof(""))
@@ -94,7 +94,7 @@ func entryCost(n, size int) int {
 	}
 }
 
-// more is More that passes over null.
+// more is More without the elements that are null.
 func (d *Decoder) more() bool {
 	for d.More() {
 		if d.char() != 'n' {
@@ -105,8 +105,8 @@ func (d *Decoder) more() bool {
 	return false
 }
 
-// element is more, with room for the element. It is false when the budget is
-// used up: the rest of the array is skipped then.
+// element is more, with room made for the element in all; the first time, for first elements. When
+// the budget is used up, it skips the rest of the array and returns false.
 func element[T any](d *Decoder, all *[]T, first int) bool {
 	if !d.more() {
 		return false

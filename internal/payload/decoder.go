@@ -22,8 +22,8 @@ const maxDepth = 10_000
 // A value of another type reads as zero and is noted, see [Decoder.Problems];
 // null reads as if it were absent. A list or an object is cut off, which is
 // noted, when all lists and objects together would take more than 8 bytes of
-// memory for each byte of the data, and 256 KiB: hostile data can be made to cost
-// a hundred times their size, others don't come near.
+// memory for each byte of the data, plus 256 KiB: only hostile data come near that,
+// which can be made to cost a hundred times their size.
 // The first syntax error ends all loops and makes all further reads return
 // zero; [Decoder.End] returns it.
 //
@@ -34,10 +34,10 @@ type Decoder struct {
 	pos   int
 	depth int // how many containers the cursor is in
 
-	// Where the cursor is, among the containers entered by Object and Array.
-	step  step
-	outer []step // the steps to the container that step is in
-	first bool   // nothing has been read of that container yet
+	// The path to the cursor, through the containers entered by Object and Array.
+	step  step   // in the innermost container
+	outer []step // to that container
+	first bool   // nothing of that container has been read yet
 
 	budget   int // bytes that lists and objects may still take
 	problems []mismatch

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// Head is what of a payload says where it belongs.
+// Head is the part of a payload that says where it belongs.
 type Head struct {
 	Session   string // session_id, also inside an envelope; empty if there is none
 	Website   string // website_id, likewise; may be left out where there is a Session
 	Enveloped bool   // it looks like an envelope: see DetectEnvelope
 }
 
-// Keep copies a payload out of a buffer that is to be used again, and looks for its
-// head, up to the session. The head's strings share the copy's memory. It says
-// nothing of the validity of the JSON.
+// Keep copies a payload out of a buffer that will be used again, and finds its head, for which it
+// reads no further than the session. The head's strings share the copy's memory. The JSON may
+// still be invalid.
 func Keep(data []byte) (kept []byte, h Head) {
-	at := scan(data, false) // not the copy, which is in no cache yet
+	at := scan(data, false) // not the copy, which is not in the cache yet
 	if at.enveloped {
 		at.session = scan(data[at.data.from:at.data.to], false).session.within(at.data)
 	}
@@ -24,11 +24,10 @@ func Keep(data []byte) (kept []byte, h Head) {
 	return kept, Head{Session: at.session.in(kept), Website: at.website.in(kept), Enveloped: at.enveloped}
 }
 
-// DetectEnvelope reads the data as an envelope if they are one rather than a
-// bare payload: an object that has a website_id, data that are an object, and
-// no member that envelopes don't have. It stops at the first member that only a
-// payload has, so that it costs next to nothing for a payload, whose JSON may
-// therefore still be invalid.
+// DetectEnvelope reads the data as an envelope if they are one rather than a bare payload: an
+// object that has a website_id, data that are an object, and no member that envelopes don't have.
+// It stops at the first member that only a payload has. So it costs next to nothing for a payload,
+// and says nothing of whether its JSON is valid.
 func DetectEnvelope(data []byte) (Envelope, bool) {
 	if !scan(data, true).enveloped {
 		return Envelope{}, false
@@ -40,7 +39,7 @@ func DetectEnvelope(data []byte) (Envelope, bool) {
 	return env, true
 }
 
-// headPlaces is a Head by places in the data.
+// headPlaces is a Head as positions in the data.
 type headPlaces struct {
 	session, website span
 	data             span // the member of an envelope
@@ -61,7 +60,7 @@ func (s span) in(data []byte) string {
 	return alias(data[s.from:s.to])
 }
 
-// within returns the place in the data around those in which it is s.
+// within converts s, which is relative to outer, to positions in the data around that.
 func (s span) within(outer span) span {
 	if s.from == s.to {
 		return s
@@ -71,7 +70,7 @@ func (s span) within(outer span) span {
 
 func (s span) empty() bool { return s.from == s.to && s.text == "" }
 
-// scan goes through the members of an object up to its session, or up to the
+// scan goes through the members of an object up to its session or, with forEnvelope, up to the
 // first sign that it is no envelope.
 func scan(data []byte, forEnvelope bool) headPlaces {
 	var h headPlaces
@@ -141,8 +140,8 @@ func (d *Decoder) skipUnless(done bool) {
 	}
 }
 
-// peekText returns the string at the cursor and moves past it, or past what is no
-// string; with done, it was done before.
+// peekText moves past the value at the cursor, and returns it if it is a string. With done, it has
+// been passed before, and is value.
 func (d *Decoder) peekText(value span, done bool) span {
 	switch {
 	case done:

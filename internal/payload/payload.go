@@ -6,9 +6,9 @@
 // a [Problem]. [Encoder] writes what the Decoder reads.
 package payload
 
-// Presence says how a field is written that has its zero value. When it is read,
-// null means absent, whatever the Presence; only for the value as a whole, which
-// can't be absent, null is a problem unless it is Nullable or Optional.
+// Presence says how a field is written if it has its zero value. When a field is read, null means
+// absent, whatever the Presence. The value as a whole can't be absent: for it, null is a problem
+// unless it is Nullable or Optional.
 type Presence uint8
 
 const (
@@ -31,12 +31,11 @@ const (
 	Object  = "object"
 )
 
-// outOfRange is what a Problem got if the type of a number was right, but the
-// Go type can't hold its value.
+// outOfRange is Problem.Got for a number that the Go type can't hold.
 const outOfRange = "number out of range"
 
-// What a [Problem] wanted and got if a list or an object was cut off because
-// reading all of it would have cost too much: see [Decoder].
+// Problem.Wanted and Problem.Got for a list or an object that was cut off because reading all of
+// it would have cost too much memory: see [Decoder].
 const (
 	lessData = "less data"
 	tooMuch  = "too much"
