@@ -60,7 +60,7 @@ func Consume(ctx context.Context, c Consumer, r *crisp.Router, opts ...ConsumeOp
 	if ctx.Err() == nil {
 		return fmt.Errorf("bridge: the consumer has ended: %w", cmp.Or(err, errByItself))
 	}
-	return nil // whatever is said of the end that was asked for
+	return nil // even if the consumer returns an error: its end was asked for
 }
 
 var errByItself = errors.New("nobody has asked for it")

@@ -59,8 +59,8 @@ const (
 	TypeDropped    = controlPrefix + "dropped"
 )
 
-// ParseControl returns what a message tells that is no event; ok is false of one that is.
-// It is an error if the message can't be read, or if its Type is not known.
+// ParseControl returns the Control in a message; ok is false if the message is an event. It is an
+// error if the message can't be read, or if its Type is not known.
 func ParseControl(m Message) (c Control, ok bool, err error) {
 	switch {
 	case !m.control():
@@ -82,9 +82,9 @@ func ParseControl(m Message) (c Control, ok bool, err error) {
 	return c, true, nil
 }
 
-// newControl makes the message of what an RTM client tells besides events.
+// newControl makes the message of something that an RTM client reports besides events.
 func newControl(kind string, c Control) Message {
-	data, _ := json.Marshal(c) // which has nothing that can't be encoded
+	data, _ := json.Marshal(c) // can't fail: it has only texts, numbers and times
 	var id [32]byte
 	_, _ = rand.Read(id[:]) // which never fails
 	return Message{ID: hex.EncodeToString(id[:]), Type: kind, Time: time.Now().UTC(), Source: crisp.SourceRTM, Data: data}
@@ -93,7 +93,7 @@ func newControl(kind string, c Control) Message {
 // newStub makes the message that stands for one that the engine does not take.
 func newStub(m Message, tooLarge *TooLargeError) Message {
 	stub := &Stub{Reason: tooLarge.Error(), Size: len(m.Data), Max: tooLarge.Max}
-	m.Data, _ = json.Marshal(stub) // which has nothing that can't be encoded
+	m.Data, _ = json.Marshal(stub) // can't fail, likewise
 	m.Stub = stub.Reason
 	return m
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/crisp-go/crisp/internal/seam"
 )
 
-// work runs a message's handlers, or buries it.
+// work is one turn of a message: it runs the handlers, or buries it.
 func (s *serving) work(j *job) outcome {
 	switch {
 	case j.handled:
@@ -54,6 +54,7 @@ func (s *serving) handle(j *job) error {
 	return nil
 }
 
+// run runs the handlers of a message, within the limits of the options.
 func (s *serving) run(ctx context.Context, j *job) error {
 	if s.timeout > 0 {
 		var cancel context.CancelFunc
@@ -67,7 +68,7 @@ func (s *serving) run(ctx context.Context, j *job) error {
 		return s.runControl(ctx, j.control)
 	}
 	err := callUser(func() error { return seam.Crisp.Dispatch(ctx, s.router, j.event) })
-	if errors.Is(err, errGoexit) { // of which the router knows nothing
+	if errors.Is(err, errGoexit) { // unlike other failures, the router could not report it
 		err = &crisp.HandlerError{Event: j.event, Err: err}
 		s.reporter.report(ctx, err)
 	}
@@ -85,9 +86,15 @@ func (s *serving) runControl(ctx context.Context, c Control) error {
 	return err
 }
 
-const storing = "the store of messages that are done"
+// What reporter.failed is called for, in words for people.
+const (
+	storing   = "the store of messages that are done"
+	finishing = "the engine is not told of messages that are done"
+	burying   = "a message can't be buried, and its conversation waits"
+)
 
-// knownAsDone reports whether the store knows the message's handlers to have succeeded.
+// knownAsDone reports whether the store has the message as done. It is asked before the first
+// attempt only.
 func (s *serving) knownAsDone(ctx context.Context, j *job) (done bool) {
 	if s.dedupe == nil || j.attempts > 0 {
 		return false
@@ -105,6 +112,7 @@ func (s *serving) knownAsDone(ctx context.Context, j *job) (done bool) {
 	return done
 }
 
+// markDone marks the message as done in the store.
 func (s *serving) markDone(ctx context.Context, j *job) {
 	if s.dedupe == nil {
 		return
@@ -116,15 +124,13 @@ func (s *serving) markDone(ctx context.Context, j *job) {
 	}
 }
 
-// dedupeKey is apart from those by which the same store may know deliveries of web hooks.
+// dedupeKey returns a message's key in the store, where deliveries of web hooks may have theirs.
 func dedupeKey(id crisp.DeliveryKey) crisp.DeliveryKey {
 	return sha256.Sum256(append([]byte("crisp bridge\x00"), id[:]...))
 }
 
-const finishing = "the engine is not told of messages that are done"
-
-// done tells the engine that the message is done, and reports whether it knows. If not,
-// it comes again.
+// done tells the engine that the message is done. It returns false if that failed, so that the
+// message comes again.
 func (s *serving) done(j *job) bool {
 	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 	defer cancel()
@@ -139,9 +145,7 @@ func (s *serving) done(j *job) bool {
 	return true
 }
 
-const burying = "a message can't be buried, and its conversation waits"
-
-// bury gives a message up. If that fails, there is another turn.
+// bury gives a message up: it becomes a dead letter. If that fails, there is another turn.
 func (s *serving) bury(j *job, failure error) outcome {
 	ctx, cancel := context.WithTimeout(s.ctx, attemptTimeout)
 	defer cancel()

@@ -6,36 +6,37 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// job is a message that was handed over, and what becomes of it.
+// job is a message that the engine handed over, and how far its handling has got.
 type job struct {
 	id      crisp.DeliveryKey
-	key     string
-	size    int
+	key     string // of its lane
+	size    int    // about what it takes in memory, in bytes
 	message Message
-	event   crisp.Event // nil if it is none
-	control Control     // likewise
-	broken  error       // why it can't be decoded
+	event   crisp.Event // nil if the message is none
+	control Control     // nil if the message is none
+	broken  error       // why the message can't be decoded; nil if it can
 
 	// Guarded by serving.mu.
-	delivery Delivery // the last
+	delivery Delivery // the last one: the message may be handed over again
 	state    jobState
-	begun    bool
-	told     time.Time // when the engine heard of it last
+	begun    bool      // a turn has begun
+	told     time.Time // when the engine last learned that it is in hand
 
 	// For the turns of its lane alone, which come one after the other.
-	handled  bool // before it came again
-	attempts int  // of handlers that failed
-	failure  error
-	failures int       // of the engine that was to bury it
-	givenUp  time.Time // zero = not yet
+	handled  bool      // it was done before, and came again
+	attempts int       // of its handlers, that failed
+	failure  error     // of the last attempt
+	failures int       // of burials
+	givenUp  time.Time // when it was first to be buried; zero = not yet
 }
 
+// jobState says whether a job is in hand, or why it no longer is.
 type jobState int
 
 const (
 	jobInHand jobState = iota
 	jobDone
-	jobForgotten // it comes again
+	jobForgotten // the message comes again
 )
 
 func newJob(d Delivery) *job {
@@ -51,16 +52,15 @@ func newJob(d Delivery) *job {
 	return j
 }
 
-// outcome is how a turn has ended: the message is done, or there is another turn after a
-// while.
+// outcome is how a turn has ended: the message is done, or there is another turn after delay.
 type outcome struct {
 	done   bool
-	buried bool // and the engine knows that it is done
+	buried bool // done by its burial, and the engine knows
 	delay  time.Duration
 }
 
-// state is that of a message that is done. Where one that was buried comes again,
-// somebody may have asked for it.
+// state returns the state of a job that is done. If its message was buried and comes again,
+// somebody has put it back: it is to be handled.
 func (o outcome) state() jobState {
 	if o.buried {
 		return jobForgotten
@@ -68,5 +68,5 @@ func (o outcome) state() jobState {
 	return jobDone
 }
 
-// messageKey is where the context of a handler has the message.
+// messageKey is the key of the Message in a handler's context.
 type messageKey struct{}

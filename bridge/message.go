@@ -37,8 +37,7 @@ type Message struct {
 	Data []byte
 }
 
-// NewMessage makes the message of an event, with whose payload (Meta.Raw) it shares its
-// memory.
+// NewMessage makes the message of an event. It shares the memory of the payload (Meta.Raw).
 func NewMessage(ev crisp.Event) Message {
 	meta := ev.EventMeta()
 	m := Message{
@@ -113,7 +112,7 @@ func (m Message) control() bool { return m.Stub != "" || strings.HasPrefix(m.Typ
 // controlPrefix is what the types of messages begin with that are no events.
 const controlPrefix = "crisp.bridge."
 
-// digest is the ID as a key of fixed size: itself, if it was made by crisp.EventID.
+// digest returns the ID as a key of fixed size: decoded if crisp.EventID made it, else hashed.
 func (m Message) digest() (key crisp.DeliveryKey) {
 	if b, err := hex.DecodeString(m.ID); err == nil && len(b) == len(key) {
 		return crisp.DeliveryKey(b)
@@ -121,12 +120,12 @@ func (m Message) digest() (key crisp.DeliveryKey) {
 	return sha256.Sum256([]byte(m.ID))
 }
 
-// size is about what the message takes of memory, in bytes.
+// size returns about how much memory the message takes, in bytes.
 func (m Message) size() int {
 	return messageOverhead + len(m.ID) + len(m.Type) + len(m.WebsiteID) + len(m.SessionID) + len(m.Data)
 }
 
-// messageOverhead is what a message in hand counts besides what it says.
+// messageOverhead is what a message takes besides its texts and payload, in bytes.
 const messageOverhead = 512
 
 // The attributes of a message. Those of CloudEvents' own are so named in all of its

@@ -60,10 +60,10 @@ const (
 	defaultDrain        = 5 * time.Second
 	defaultSlow         = 30 * time.Second
 
-	// maxMessages is how many messages of a partition are in hand at a time.
+	// maxMessages is how many messages of a partition may be in hand at a time.
 	maxMessages = 256
-	// maxSpan is how far the newest message in hand is from the oldest: what comes again,
-	// at most, from an engine that knows only up to where all is done.
+	// maxSpan is how many messages there may be from the oldest in hand to the newest: all of
+	// them come again if the engine only knows up to where everything is done.
 	maxSpan = 4096
 )
 

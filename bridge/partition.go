@@ -15,50 +15,53 @@ import (
 // another member's, or when Consume is to end, and [WithDrainTimeout] is over.
 var ErrRevoked = errors.New("bridge: the partition is given up")
 
-// consuming is what the partitions of a Consume share.
+// consuming is what all partitions of a Consume share.
 type consuming struct {
 	consumeConfig
-	ctx      context.Context // has the values of Consume's, and no end
+	ctx      context.Context // has the values of Consume's context, but no end
 	consumer Consumer
 	router   *crisp.Router
 	reporter *reporter
 	turns    *turns
 }
 
-// serving is what becomes of a partition while it is this member's. The pump, on the
+// serving handles the messages of a partition while that is this member's. The pump, on the
 // consumer's goroutine, takes messages from the engine and puts each into the lane of its
-// key; turns handle them.
+// key. Turns, on goroutines of their own, handle the first message of a lane. One more
+// goroutine tells the engine what is in hand (working.go).
 type serving struct {
 	*consuming
 	partition Partition
-	ended     context.Context // the partition is to be given up
-	handling  context.Context // of the handlers
+	ended     context.Context // ends when the partition is to be given up
+	handling  context.Context // the handlers'; ends later, with ErrRevoked
 	revoke    context.CancelCauseFunc
+	telling   sync.WaitGroup // the goroutine of tellWorking
+	room      chan struct{}  // capacity 1; see trim
+	idle      chan struct{}  // capacity 1; nothing runs any more, while closing
 
 	// For the pump alone.
-	rewound  bool          // what was handed over before comes again now
-	patience time.Duration // the engine's; 0 = not known yet, or forever
+	rewound  bool          // messages come again that were handed over before
+	patience time.Duration // the engine's, see Delivery.Patience; 0 = not known yet, or forever
 
-	telling sync.WaitGroup
 	mu      sync.Mutex // guards what follows
 	lanes   map[string]*lane
-	order   []*job // all that were handed over, from the oldest that is in hand
-	inHand  int
-	bytes   int // of those in hand
-	running int
-	seen    *fifo.Map[crisp.DeliveryKey, *job] // by the messages' IDs; those that are not in hand are done or forgotten
+	order   []*job                             // all that were handed over, from the oldest that is in hand
+	inHand  int                                // how many are in hand
+	bytes   int                                // their size
+	running int                                // turns
+	seen    *fifo.Map[crisp.DeliveryKey, *job] // the last that were handed over, by their IDs
 	closing bool                               // nothing more is begun
-	room    chan struct{}                      // capacity 1
-	idle    chan struct{}                      // capacity 1; nothing runs
 }
 
-// lane has the messages of a key that are in hand, in order. Nil jobs: it has gone.
+// lane has the messages of a key that are in hand, in order. One without jobs is out of use.
 type lane struct {
 	key   string
 	jobs  []*job
-	retry *time.Timer // of the first, while it waits for another attempt; nil = it doesn't
+	retry *time.Timer // runs while the first job waits for its next turn; nil = it doesn't
 }
 
+// serve handles the messages of a partition until it is to be given up, and returns when nothing
+// of it runs any more.
 func (c *consuming) serve(ctx context.Context, p Partition) {
 	s := &serving{
 		consuming: c,
@@ -87,8 +90,8 @@ func (c *consuming) serve(ctx context.Context, p Partition) {
 
 const fetching = "the engine does not hand over messages"
 
-// pump takes messages from the engine, as long as there is room for them, until ctx ends.
-// What is in hand, it is told of until told ends.
+// pump takes messages from the engine, whenever there is room for them, until ctx ends. The engine
+// is told of what is in hand until told ends.
 func (s *serving) pump(ctx, told context.Context) {
 	for failures := 0; s.awaitRoom(ctx) == nil; {
 		d, err := s.partition.Next(ctx)
@@ -114,7 +117,7 @@ func (s *serving) pump(ctx, told context.Context) {
 	}
 }
 
-// awaitRoom returns when another message may be in hand, or ctx ends.
+// awaitRoom returns when there is room for another message, or ctx's error when that ends.
 func (s *serving) awaitRoom(ctx context.Context) error {
 	for !s.hasRoom() {
 		select {
@@ -159,16 +162,16 @@ func (s *serving) take(d Delivery) {
 	}
 }
 
-// again deals with a message that comes again after a rewind, and reports whether that
-// was all. What is in hand still, since its handlers have begun, goes on; what is done
-// stays so. s.mu is held.
+// again looks at a message that may come again after a rewind; s.mu is held. It reports whether
+// nothing more is to be done, because the message is still in hand: then its handlers have begun,
+// and go on. A message that was done is marked as handled.
 func (s *serving) again(j *job) bool {
 	if !s.rewound {
 		return false
 	}
 	before, known := s.seen.Get(j.id)
 	switch {
-	case !known: // it is new, and so is what follows
+	case !known: // this one is new, and so are all that follow
 		s.rewound = false
 		return false
 	case before.state == jobInHand:
@@ -180,7 +183,7 @@ func (s *serving) again(j *job) bool {
 	return false
 }
 
-// rewind forgets what has not begun: it comes again.
+// rewind forgets the messages whose handlers have not begun: they come again.
 func (s *serving) rewind() {
 	s.counters.Rewound.Add(1)
 	s.rewound = true
@@ -209,13 +212,14 @@ func (s *serving) drop(j *job, state jobState) {
 	s.bytes -= j.size
 	s.counters.InHand.Add(-1)
 	s.seen.Put(j.id, outOfHand[state])
-	*j = job{state: state} // it stays in order for a while, without what it says
+	*j = job{state: state} // it stays in s.order for a while, and must not keep the message in memory
 }
 
-// outOfHand has what stands for any message that is no longer in hand.
+// outOfHand has the jobs that stand in serving.seen for all messages no longer in hand.
 var outOfHand = map[jobState]*job{jobDone: {state: jobDone}, jobForgotten: {state: jobForgotten}}
 
-// trim forgets what is out of hand at the beginning; s.mu is held.
+// trim removes what is no longer in hand from the beginning of order, and wakes awaitRoom; s.mu is
+// held.
 func (s *serving) trim() {
 	n := 0
 	for n < len(s.order) && s.order[n].state != jobInHand {
@@ -229,7 +233,7 @@ func (s *serving) trim() {
 	}
 }
 
-// drain ends all that has not begun, and waits for what runs.
+// drain begins nothing more, waits for what runs, and forgets the rest.
 func (s *serving) drain() {
 	s.mu.Lock()
 	s.closing = true
@@ -257,13 +261,13 @@ func (s *serving) drain() {
 	clear(s.lanes)
 }
 
-// ready has the first message of a lane handled in its turn; s.mu is held.
+// ready lines up a lane for a turn; s.mu is held.
 func (s *serving) ready(l *lane) {
 	l.retry = nil
 	s.turns.put(func() { s.turn(l) })
 }
 
-// turn deals with the first message of a lane once.
+// turn works on the first message of a lane once.
 func (s *serving) turn(l *lane) {
 	j := s.begin(l)
 	if j == nil {

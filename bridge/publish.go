@@ -20,8 +20,8 @@ type Intake struct {
 	cfg       publishConfig
 	reporter  *reporter
 
-	mu       sync.Mutex // guards settling
-	settling map[crisp.Gap]<-chan struct{}
+	mu       sync.Mutex                    // guards settling
+	settling map[crisp.Gap]<-chan struct{} // closed when what was received before the gap is stored
 }
 
 // Publish registers a handler with a router that stores every event in the log. What
@@ -83,7 +83,7 @@ func (in *Intake) store(ctx context.Context, m Message) error {
 			continue
 		}
 		failures++
-		if ctx.Err() == nil { // else it says nothing of the engine
+		if ctx.Err() == nil { // else it may be no fault of the engine's
 			in.reporter.failed(ctx, publishing, err)
 		}
 		if end := sleep(ctx, delayOf(in.cfg.backoff, failures)); end != nil {
@@ -96,16 +96,16 @@ func (in *Intake) attempt(ctx context.Context, m Message) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	defer func() {
-		if v := recover(); v != nil { // an event that counts as handled would be lost
+		if v := recover(); v != nil { // so that it is tried again: otherwise the event would be lost
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
 	return in.publisher.Publish(ctx, m)
 }
 
-// Hooks are callbacks for [crisp.WithHooks], which adds them to others, that store what
-// the client tells besides events: a [*Gap], once for each; what became of it, a
-// [*Backfilled]; and [*Dropped] events.
+// Hooks returns callbacks for [crisp.WithHooks], which adds them to others. They store what the
+// client reports besides events: each gap, as a [*Gap]; what became of it, as a [*Backfilled];
+// and events that were dropped, as a [*Dropped].
 //
 // A gap is stored after all events that were received before it, but for what waits for
 // the backfill of an earlier gap, and before any that was received after it: those wait.
@@ -143,7 +143,7 @@ func (in *Intake) awaitSettled(ctx context.Context, g crisp.Gap) {
 	settled := in.settling[g]
 	delete(in.settling, g)
 	in.mu.Unlock()
-	if settled == nil { // whoever has wrapped the hooks has left it out
+	if settled == nil { // somebody has passed on hooks.Gap alone
 		return
 	}
 	select {
@@ -161,7 +161,7 @@ func (in *Intake) tell(ctx context.Context, kind string, c Control) {
 	}
 }
 
-// prolonged returns a context that ends a while after another.
+// prolonged returns a context that ends a while after ctx.
 func prolonged(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

@@ -21,7 +21,7 @@ type Counters struct {
 	Duplicates atomic.Uint64 // messages that came again, and were known to be handled
 	Buried     atomic.Uint64 // messages
 	Rewound    atomic.Uint64 // times that the engine handed over again what was not done
-	Lost       atomic.Uint64 // messages whose handlers had begun when their partition moved, and that come again
+	Lost       atomic.Uint64 // messages that come again, though their handlers had begun when the partition moved
 	Running    atomic.Int64  // messages in the hands of handlers, now
 	InHand     atomic.Int64  // messages in memory, now
 	Partitions atomic.Int64  // that are this member's, now
@@ -64,29 +64,30 @@ func logError(ctx context.Context, err error) {
 	slog.Default().LogAttrs(ctx, level, err.Error())
 }
 
-// reporter tells the error handler, which may panic or end its goroutine.
+// reporter calls the error handler, which may panic or end its goroutine.
 type reporter struct {
 	onError func(context.Context, error)
 
 	mu     sync.Mutex           // guards outage
-	outage map[string]time.Time // when an outage was told of last, by what failed
+	outage map[string]time.Time // when each was last reported, by what fails
 }
 
-// outageInterval is how often it is told of what goes on failing.
+// outageInterval is how often an outage is reported while it lasts.
 const outageInterval = time.Minute
 
 func newReporter(onError func(context.Context, error)) *reporter {
 	return &reporter{onError: onError, outage: make(map[string]time.Time)}
 }
 
+// report reports an error, each time.
 func (r *reporter) report(ctx context.Context, err error) {
 	if death := serial.Call(func() { r.onError(ctx, err) }); death != nil {
 		slog.Default().LogAttrs(ctx, slog.LevelError, "bridge: the error handler panicked, or ended its goroutine", slog.String("error", err.Error()))
 	}
 }
 
-// failed tells of a failure of what is asked of the engine again and again: at once, and
-// then every minute while it goes on.
+// failed reports a failure of something that is tried again and again: at once, and then once per
+// outageInterval until it works. what says what failed.
 func (r *reporter) failed(ctx context.Context, what string, err error) {
 	r.mu.Lock()
 	last, known := r.outage[what]
@@ -100,15 +101,15 @@ func (r *reporter) failed(ctx context.Context, what string, err error) {
 	}
 }
 
-// worked ends an outage.
+// worked ends an outage, if there is one.
 func (r *reporter) worked(what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.outage, what)
 }
 
-// callUser calls code of users, and returns its error, also for a panic or the end of its
-// goroutine.
+// callUser calls code of users, and returns its error. A panic, or the end of its goroutine, is
+// one, too.
 func callUser(call func() error) (err error) {
 	death := serial.Call(func() { err = call() })
 	switch {
@@ -128,14 +129,14 @@ var errGoexit = errors.New("it called runtime.Goexit (testing's FailNow does)")
 // delayOf is a backoff's wait before the next attempt, and 1 s if it panics.
 func delayOf(b crisp.Backoff, failures int) time.Duration {
 	delay := time.Second
-	_ = callUser(func() error { // whose Delay is the user's
+	_ = callUser(func() error { // Delay may be the user's
 		delay = max(0, b.Delay(failures))
 		return nil
 	})
 	return delay
 }
 
-// sleep waits, or returns the cause of the context's end.
+// sleep waits, unless the context ends before: then it returns the cause.
 func sleep(ctx context.Context, d time.Duration) error {
 	if ctx.Err() != nil || d <= 0 {
 		return context.Cause(ctx)
@@ -150,7 +151,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// cut returns text that is at most so long, in bytes, and valid UTF-8.
+// cut shortens text to about most bytes of valid UTF-8.
 func cut(text string, most int) string {
 	if len(text) > most {
 		text = text[:most] + "…"

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// watch tells the error handler if handlers run for long, until stop is called.
+// watch reports if the handlers of a message run for long, until stop is called. kind is the
+// message's Type.
 func (s *serving) watch(kind string) (stop func()) {
 	if s.slow == 0 {
 		return func() {}
@@ -21,18 +22,18 @@ func (s *serving) watch(kind string) (stop func()) {
 	return w.stop
 }
 
-// slowWatch watches for how long handlers run.
+// slowWatch watches how long the handlers of one message run.
 type slowWatch struct {
 	began time.Time
 
 	mu      sync.Mutex // guards what follows
 	timer   *time.Timer
-	due     time.Duration
+	due     time.Duration // how long they may run until the next report
 	stopped bool
 }
 
-// look returns for how long they have run, unless they have returned, and looks again
-// later.
+// look returns how long the handlers have run, and sets the timer for the next report; slow is
+// false if they have returned.
 func (w *slowWatch) look() (running time.Duration, slow bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

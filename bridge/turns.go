@@ -2,20 +2,20 @@ package bridge
 
 import "sync"
 
-// turns lets functions run side by side, up to a number of them, in the order in which
-// they were put. Lanes have one each time, so that neither a busy conversation nor a busy
+// turns runs functions side by side, up to a number of them, and begins them in the order in which
+// they were put. A lane puts one at a time, so that neither a busy conversation nor a busy
 // partition keeps the others waiting.
 type turns struct {
 	most int
 
 	mu      sync.Mutex // guards what follows
-	running int
+	running int        // goroutines
 	waiting []func()
 }
 
 func newTurns(most int) *turns { return &turns{most: most} }
 
-// put has a function run when it is its turn.
+// put adds a function, which begins at once if fewer than most run. It does not wait.
 func (t *turns) put(fn func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,6 +35,7 @@ func (t *turns) run(fn func()) {
 	}
 }
 
+// next takes the function that has waited longest; nil if none waits and the goroutine has to end.
 func (t *turns) next() func() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

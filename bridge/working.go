@@ -8,8 +8,8 @@ import (
 
 const telling = "the engine is not told of messages that are being worked on"
 
-// tellWorking begins to tell the engine of all that is in hand, three times within its
-// patience, until ctx ends.
+// tellWorking starts a goroutine that tells the engine of everything in hand, three times within
+// the engine's patience, until ctx ends. If the engine need not be told, it does nothing.
 func (s *serving) tellWorking(ctx context.Context, patience time.Duration) {
 	if patience <= 0 {
 		return
@@ -23,8 +23,8 @@ func (s *serving) tellWorking(ctx context.Context, patience time.Duration) {
 	})
 }
 
-// tellOnce tells the engine of what is in hand, as far as there is time for it. What was
-// told longest ago comes first.
+// tellOnce tells the engine of what is in hand, as far as the time allows. What it was told of
+// longest ago comes first.
 func (s *serving) tellOnce(ctx context.Context, within time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -50,6 +50,7 @@ type working struct {
 	told     time.Time
 }
 
+// toTell returns what is in hand, in the order in which the engine is to be told of it.
 func (s *serving) toTell() []working {
 	s.mu.Lock()
 	defer s.mu.Unlock()
