@@ -10,11 +10,11 @@ import (
 	"github.com/crisp-go/crisp/internal/payload"
 )
 
-// Answer is what each answer, and each element of a list that is one, has beside its
-// fields. It is empty where a type is a part of another's answer.
+// Answer is what each answer, and each element of a list, has besides its fields. It is empty where
+// a type is a part of another answer.
 type Answer struct {
-	// Raw is the answer as it came, with what has no field. Strings share its memory:
-	// read it, don't write to it.
+	// Raw is the answer as it came, with everything that has no field. Strings share its
+	// memory: read it, don't write to it.
 	Raw json.RawMessage
 	// Problems lists fields whose JSON type was not the expected one, which were
 	// left zero.
@@ -25,7 +25,8 @@ func (a *Answer) set(raw json.RawMessage, problems []payload.Problem) {
 	a.Raw, a.Problems = raw, fieldProblems(problems)
 }
 
-// identifier is the member that an element of a list in pages is known by, if any is.
+// identifier returns the name of the member that identifies an element of a list in pages; empty
+// if there is none. Generated types have their own.
 func (a *Answer) identifier() string { return "" }
 
 func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
@@ -36,7 +37,7 @@ func fieldProblems(problems []payload.Problem) []crisp.FieldProblem {
 	return all
 }
 
-// answerType is a pointer to a type of answers.
+// answerType is a pointer to a generated type of answers, which embeds Answer.
 type answerType[T any] interface {
 	*T
 	decode(d *payload.Decoder, p payload.Presence)
@@ -55,8 +56,7 @@ func decode[T any, P answerType[T]](raw json.RawMessage) *T {
 	return (*T)(v)
 }
 
-// decoders are used again, with the room that they have for their way through nested
-// values.
+// decoders are reused, with their stacks for nested values.
 var decoders = sync.Pool{New: func() any { return new(payload.Decoder) }}
 
 // fetch makes a call that is answered by an object.
@@ -92,14 +92,14 @@ func fetchMessage(ctx context.Context, c call) (*crisp.ConversationMessage, erro
 	if err := m.UnmarshalJSON(raw); err != nil {
 		return nil, c.unusable("the data are no message")
 	}
-	if len(c.at.ids) == 2 { // whatever the answer says of it, the conversation is known
+	if len(c.at.ids) == 2 { // website and conversation, in case the answer lacks them
 		m.WebsiteID, m.SessionID = cmp.Or(m.WebsiteID, c.at.ids[0]), cmp.Or(m.SessionID, c.at.ids[1])
 		m.Meta.WebsiteID = m.WebsiteID
 	}
 	return m, nil
 }
 
-// textOf returns a text of an object; empty if there is none.
+// textOf returns the member of an object with a name, if it is a text; else "".
 func textOf(raw json.RawMessage, name string) (text string) {
 	d := payload.NewDecoder(raw)
 	if name == "" || !d.Object(payload.Optional) {

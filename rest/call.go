@@ -22,14 +22,14 @@ type place struct {
 type call struct {
 	at     *place
 	method string
-	path   string // escaped; the number of a page is still {page}
+	path   string // escaped; in a list, the number of the page is still {page}
 	query  url.Values
-	body   any
-	err    error // why it can't be made
+	body   any   // nil = none
+	err    error // why the call can't be made; nil if it can
 }
 
-// call makes a call by the template of its path, in which the service's and the given
-// identifiers take the places of the names in braces.
+// call prepares a call. The identifiers of the service, and then args, replace the names in braces
+// in the template of the path. Its tiers are those of the tokens that may make the call.
 func (p *place) call(method string, allowed tiers, template string, args ...string) call {
 	c := call{at: p, method: method}
 	if !allowed.has(p.client.Tier()) {
@@ -41,8 +41,8 @@ func (p *place) call(method string, allowed tiers, template string, args ...stri
 	return c
 }
 
-// fill returns the path for a template, its last name left as it is if that has no
-// value.
+// fill replaces the names in braces in a template by values, escaped. Names for which there is no
+// value, such as {page}, stay.
 func fill(template string, values []string) (string, error) {
 	var path strings.Builder
 	for rest := template; ; {
@@ -66,7 +66,8 @@ func fill(template string, values []string) (string, error) {
 	}
 }
 
-// number is an integer as an element of a path: missing unless it is positive.
+// number returns an integer as an element of a path; "", which counts as missing, unless it is
+// positive.
 func number(n int64) string {
 	if n <= 0 {
 		return ""
@@ -74,7 +75,7 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// needs refuses the call if a parameter is missing that the route can't do without.
+// needs refuses the call if a parameter is missing that the route requires.
 func (c call) needs(query params, key string) call {
 	if c.err == nil && query[key] == nil {
 		c.err = &crisp.InvalidError{Field: key, Reason: "missing"}
@@ -82,11 +83,13 @@ func (c call) needs(query params, key string) call {
 	return c
 }
 
+// with returns the call with a query.
 func (c call) with(query params) call {
 	c.query = url.Values(query)
 	return c
 }
 
+// send returns the call with a body.
 func (c call) send(body any) call {
 	c.body = body
 	return c
@@ -98,8 +101,7 @@ func (c call) page(n int) call {
 	return c
 }
 
-// answer makes the call, and reads the data of the answer into out, unless that is
-// nil.
+// answer makes the call, and decodes the data of the answer into out, unless that is nil.
 func (c call) answer(ctx context.Context, out any) error {
 	if c.err != nil {
 		return c.err
@@ -111,10 +113,10 @@ func (c call) answer(ctx context.Context, out any) error {
 	return c.at.client.Do(ctx, c.method, path, c.body, out)
 }
 
-// do makes a call whose answer has nothing of use.
+// do makes a call whose answer has no useful data.
 func (c call) do(ctx context.Context) error { return c.answer(ctx, nil) }
 
-// exists makes a call that is answered by its status alone.
+// exists makes a call whose answer is its status: false for 404.
 func (c call) exists(ctx context.Context) (bool, error) {
 	err := c.do(ctx)
 	var refusal *crisp.APIError
@@ -124,7 +126,7 @@ func (c call) exists(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// raw makes a call whose answer has no known form.
+// raw makes a call, and returns the data of the answer as they are.
 func (c call) raw(ctx context.Context) (json.RawMessage, error) {
 	var data json.RawMessage
 	err := c.answer(ctx, &data)

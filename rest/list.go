@@ -23,8 +23,8 @@ func fetchRaws(ctx context.Context, c call) ([]json.RawMessage, error) {
 	return raws, nil
 }
 
-// elements splits a list, and reports whether it is one. Each element has memory of its
-// own, so that who keeps one does not keep the page.
+// elements splits a list; ok is false if the data are none. Each element has memory of its own, so
+// that keeping one does not keep the page.
 func elements(list json.RawMessage) (raws []json.RawMessage, ok bool) {
 	d := payload.NewDecoder(list)
 	if !d.Array(payload.Required) {
@@ -46,9 +46,10 @@ func fetchTexts(ctx context.Context, c call) ([]string, error) {
 	return fetchAll(ctx, c, text)
 }
 
-// element reads an element of a list, and reports whether it is of use.
-type element[E any] func(json.RawMessage) (E, bool)
+// element decodes an element of a list; ok is false if it is of another type.
+type element[E any] func(json.RawMessage) (v E, ok bool)
 
+// fetchAll makes a call that is answered by a list, and decodes its elements.
 func fetchAll[E any](ctx context.Context, c call, read element[E]) ([]E, error) {
 	raws, err := fetchRaws(ctx, c)
 	if err != nil {
@@ -64,11 +65,12 @@ func fetchAll[E any](ctx context.Context, c call, read element[E]) ([]E, error) 
 	return list, nil
 }
 
-// object reads an object, which has a place for its problems.
+// object decodes an object. It is always ok, since the object lists its problems.
 func object[T any, P answerType[T]](raw json.RawMessage) (*T, bool) {
 	return decode[T, P](raw), true
 }
 
+// text decodes a text.
 func text(raw json.RawMessage) (string, bool) {
 	d := payload.NewDecoder(raw)
 	return d.String(payload.Required), len(d.Problems()) == 0
@@ -86,6 +88,8 @@ func textPages(ctx context.Context, c call) iter.Seq2[string, error] {
 	return eachPage(ctx, c, "", text)
 }
 
+// eachPage iterates over the elements of a list in pages. identifier is the name of the member that
+// identifies them: see pager.
 func eachPage[E any](ctx context.Context, c call, identifier string, read element[E]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		var none E
@@ -113,22 +117,21 @@ func eachPage[E any](ctx context.Context, c call, identifier string, read elemen
 	}
 }
 
-// maxStale is how many pages in a row may have nothing new. A server that does not heed
-// their numbers would be asked without end; but what is added to the front of a list
-// moves its end to another page, once.
+// maxStale is how many pages in a row without anything new are an error: a server that ignores
+// their numbers would be asked forever. One such page may come of elements that were added to the
+// front of the list, which move its end to the next page.
 const maxStale = 2
 
 // pager fetches the pages of a list.
 type pager struct {
 	call       call
-	identifier string // the member that elements are known by; empty = all that is in them
-	number     int    // of the last page
+	identifier string // the member that identifies elements; empty = all of the element does
+	number     int    // of the last page, from 1; 0 = none yet
 	seed       maphash.Seed
-	seen       map[uint64]bool // hashes of what the elements are known by
+	seen       map[uint64]bool // hashes of the elements' identifiers
 }
 
-// next returns the elements of the next page that has something new; none at the end of
-// the list.
+// next returns the elements of the next page that has anything new; none at the end of the list.
 func (p *pager) next(ctx context.Context) ([]json.RawMessage, error) {
 	for stale := 0; ; {
 		p.number++
@@ -143,7 +146,7 @@ func (p *pager) next(ctx context.Context) ([]json.RawMessage, error) {
 	}
 }
 
-// fresh reports whether a page has something new.
+// fresh reports whether a page has anything new, and notes its elements as seen.
 func (p *pager) fresh(page []json.RawMessage) bool {
 	fresh := false
 	for _, raw := range page {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// params are the parameters of a query. Zero values are not added to them.
+// params are the parameters of a query. Its methods add one unless the value is zero.
 type params url.Values
 
 func (p params) text(key, v string) {

@@ -1,4 +1,4 @@
-// Package rest has all of Crisp's REST API that package crisp has not, typed.
+// Package rest has typed calls for all of Crisp's REST API that package crisp has none for.
 //
 //	site := rest.Website(client, websiteID)
 //	for profile, err := range site.People.Profiles(ctx, rest.ProfilesQuery{SearchText: "ada"}) { … }
@@ -29,17 +29,16 @@
 // Messages, what is done to a conversation most often, and a plugin's websites are calls
 // of [crisp.Client]. [Routes] and docs/rest.md list the call of each route.
 //
-// A list in pages is an iterator that fetches them as the loop goes on; an error is the
-// last that the loop gets, such as a [*crisp.AnswerError] if pages have nothing new. A
-// field of an answer that came as something else is zero and in the Problems of its
-// [Answer], and Raw has all. A field of a body that may be left out is an [Opt], or a
-// pointer, list or map, which nil leaves out. What has secrets in it is printed and logged
-// without; its JSON has them.
+// A list in pages is an iterator that fetches them as the loop goes on. An error ends it, such as
+// a [*crisp.AnswerError] if pages have nothing new. A field of an answer that came as an
+// unexpected type is left zero and listed in the Problems of its [Answer], whose Raw has
+// everything. A field of a body that may be left out is an [Opt], or a pointer, list or map, which
+// nil leaves out. Types with secrets are printed and logged without them; their JSON has them.
 //
-// All calls are made by [crisp.Client.Do]: its limits, retries and errors are theirs. After
-// a failure, a POST is never sent again, and a PUT, PATCH or DELETE only with a context
-// from [crisp.Idempotent]. Nothing is sent if an identifier is empty or the route is for
-// tokens of other tiers: the error is a [*crisp.InvalidError] or a [*TierError].
+// All calls are made by [crisp.Client.Do], with its limits, retries and errors. After a failure, a
+// POST is never sent again, and a PUT, PATCH or DELETE only with a context from
+// [crisp.Idempotent]. If an identifier is empty, or the route is for tokens of other tiers, nothing
+// is sent: the error is a [*crisp.InvalidError] or a [*TierError].
 package rest
 
 import "github.com/crisp-go/crisp"

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// printed returns a struct as %+v has it, but without its JSON, and of its secrets only
-// that there are any.
+// printed formats a struct as %+v does, but without the Raw of its Answer, and with "[secret]" in
+// the place of the named secrets.
 func printed(v any, secrets ...string) string {
 	s := reflect.ValueOf(v)
 	fields := make([]string, 0, s.NumField())

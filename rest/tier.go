@@ -28,7 +28,7 @@ func (e *TierError) Error() string {
 // Unwrap returns [crisp.ErrScope].
 func (e *TierError) Unwrap() error { return crisp.ErrScope }
 
-// tiers is a set of tiers; none where Crisp says nothing of them.
+// tiers is the set of tiers whose tokens may make a call; anyTier where Crisp doesn't say.
 type tiers uint8
 
 const (
@@ -37,8 +37,8 @@ const (
 	anyTier tiers = 0
 )
 
-// has reports whether a token of the tier may make a call, as far as that is sure: where
-// a token of a website may is in no list of Crisp's.
+// has reports whether a token of a tier may make a call. It is true for the tokens of websites, for
+// which Crisp documents nothing.
 func (t tiers) has(tier crisp.Tier) bool {
 	switch tier {
 	case crisp.TierUser:
