@@ -70,9 +70,9 @@
 // Conditions to test for are sentinels such as [ErrUnauthorized]; refusals by
 // the REST API are [*APIError], arguments that it would refuse [*InvalidError];
 // what a handler returned comes to the router's error handler as
-// [*HandlerError]. Trouble that nobody is told of otherwise goes to [slog.Default],
-// unless [WithLogger] says where. Neither errors nor logs show keys, secrets or what
-// messages say.
+// [*HandlerError]. Trouble that has no other way to be reported goes to
+// [slog.Default], or to the logger of [WithLogger]. Neither errors nor logs show
+// keys, secrets or what messages say.
 //
 // # Testing
 //

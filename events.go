@@ -300,8 +300,9 @@ func newEvent(name string) Event {
 
 // Decode makes a typed event of a name and a payload as they are on the wire;
 // a payload in an envelope (website_id, event, data, timestamp) is taken out of
-// it. The only error is a payload that is not valid JSON, a [*SyntaxError];
-// what else is unexpected is listed in the event's Meta. The data are copied.
+// it. The only error is a [*SyntaxError], for a payload that is not valid JSON;
+// anything else that is unexpected is listed in the event's Meta.Problems. The data
+// are copied.
 func Decode(name string, data []byte) (Event, error) {
 	data = slices.Clone(data) // the event's strings share its memory
 	env, ok := payload.DetectEnvelope(data)

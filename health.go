@@ -21,7 +21,7 @@ import (
 // reconnects, queued_events, queued_bytes, oldest_wait_seconds (how long the oldest event
 // has been waiting; 0 if none does) and last_event (absent if none came). There are no
 // secrets in it, nor anything of events. Handlers that are slow, or hang, make a client
-// neither unhealthy nor unready: oldest_wait_seconds tells of them.
+// neither unhealthy nor unready: oldest_wait_seconds shows them.
 //
 // Without clients, as in a program that has web hooks only, both are always 200.
 // HealthHandler panics if a client is nil.

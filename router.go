@@ -50,11 +50,11 @@ type Router struct {
 // RouterOption configures [NewRouter].
 type RouterOption func(*Router)
 
-// WithErrorHandler sets who hears of failures that no caller can be told of:
+// WithErrorHandler sets a function for errors that have no caller to be returned to:
 // [*HandlerError] (a handler failed or panicked), [*DriftError] (a payload's
 // field had an unexpected type), and what the transports report. It may be
-// called from several goroutines at once. If it panics, that and what it was told are
-// logged to [slog.Default]. The default logs there, the same of the same event at most
+// called from several goroutines at once. If it panics, the panic and the error are
+// logged by [slog.Default]. So are all errors by default, the same of the same event at most
 // once a minute: the attribute "suppressed" then says how often it happened meanwhile.
 func WithErrorHandler(fn func(ctx context.Context, err error)) RouterOption {
 	return func(r *Router) { r.onError = fn }

@@ -20,7 +20,7 @@ func WithFilter(f Filter) RTMOption {
 
 // Bind replaces the subscription's filter, on the connection (socket:bind) and
 // on all later ones. Empty Events mean those of the router again. Crisp does not
-// answer: nobody learns of what is refused. A filter that is larger than the
+// answer: what it refuses, nobody learns. A filter that is larger than the
 // server accepts is [ErrTooLarge], and the one before it stays.
 //
 // Without a connection it takes effect on the next. Binds are 2.5 s apart at
@@ -47,9 +47,9 @@ func (t *RTM) Rebind(ctx context.Context) error {
 	return t.subscription.rebind(ctx, t.stopped)
 }
 
-// WithAutoRebind calls [RTM.Rebind] whenever plugin:subscription:updated tells that a
-// website has installed or removed the plugin. The client subscribes to that event,
-// whatever the filter is. Handlers needn't wait for it.
+// WithAutoRebind calls [RTM.Rebind] whenever plugin:subscription:updated reports that a website has
+// installed or removed the plugin. The client subscribes to that event, whatever the filter is.
+// Handlers don't wait for the call.
 func WithAutoRebind() RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		c.autoRebind = true

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// WithConcurrency sets how many conversations are handled at a time; default 1.
-// Each one's events stay in order whatever n is. Events without a conversation are
-// kept in order by website. Conversations take turns, so that slow ones, as long as
-// they are fewer than n, hold up no other.
+// WithConcurrency sets how many conversations are handled at a time; default 1. Whatever n is,
+// the events of a conversation stay in order; those without a conversation stay in order by
+// website. Conversations take turns, so that slow ones, as long as there are fewer than n, hold
+// up no other.
 func WithConcurrency(n int) RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		if n < 1 {
@@ -22,7 +22,7 @@ func WithConcurrency(n int) RTMOption {
 
 // WithQueue bounds the events between the connection and the handlers, in
 // bytes of payload plus a fixed overhead for each event (default 64 MiB), and
-// says what happens when they are that many (default [OverflowBlock]).
+// says what happens when there are more (default [OverflowBlock]).
 func WithQueue(maxBytes int, full Overflow) RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		if maxBytes < 1 {
@@ -36,10 +36,10 @@ func WithQueue(maxBytes int, full Overflow) RTMOption {
 	})
 }
 
-// WithBackoff sets the waits between connection attempts; default
-// [ExponentialBackoff], and after six connections in a row one every 2 min, lest what
-// cuts them use up the REST quota. A longer wait that the server asks for
-// (Retry-After) wins, up to 15 minutes.
+// WithBackoff sets the waits between connection attempts. The default is [ExponentialBackoff], and
+// after six connections in short order one every 2 minutes, so that something that keeps cutting
+// them doesn't use up the REST quota. A longer wait that the server asks for (Retry-After) wins,
+// up to 15 minutes.
 func WithBackoff(b Backoff) RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		if b == nil {
@@ -87,11 +87,11 @@ func WithConnectTimeout(d time.Duration) RTMOption {
 	})
 }
 
-// WithDrainTimeout lets handlers go on for so long when Run's context ends: the client
-// stops receiving at once, and handles what it has received; the handlers' contexts, too,
-// end only when the time is over. Run returns when all is handled, or then. It is for
-// programs that end Run by a context, such as that of [signal.NotifyContext], and need
-// no [RTM.Shutdown] then. By default what is queued is dropped.
+// WithDrainTimeout lets handlers go on for a while when Run's context ends. The client stops
+// receiving at once, and handles what it has received; the handlers' contexts end only when the
+// time is over. Run returns when everything is handled, or then. It is for programs that end Run
+// by a context, such as that of [signal.NotifyContext], which then need no [RTM.Shutdown]. By
+// default what is queued is dropped.
 func WithDrainTimeout(d time.Duration) RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		if d <= 0 {
@@ -102,8 +102,8 @@ func WithDrainTimeout(d time.Duration) RTMOption {
 	})
 }
 
-// WithHooks sets who is told of connections, gaps and losses. Given again, it
-// adds to what was given before.
+// WithHooks sets callbacks for connections, gaps and losses. Given again, it adds to those that
+// were given before.
 func WithHooks(h Hooks) RTMOption {
 	return rtmOption(func(c *rtmConfig) error {
 		c.hooks = c.hooks.and(h)

@@ -182,9 +182,9 @@ func WithSlowHandler(d time.Duration) ConsumeOption {
 	return consumeOption(func(c *consumeConfig) { c.slow = d })
 }
 
-// WithControl sets what is told of messages that are no events, in the order of their
-// [Message.Key], as a handler is of events: a failure is tried again, and buried in the
-// end. Without it, they are passed over. It panics if fn is nil.
+// WithControl sets the handler of messages that are no events. They come in the order of their
+// [Message.Key], and as with events, a failure is tried again, and buried in the end. Without it,
+// they are passed over. It panics if fn is nil.
 func WithControl(fn func(ctx context.Context, c Control) error) ConsumeOption {
 	if fn == nil {
 		panic("bridge: WithControl(nil): needs a function")
