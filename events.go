@@ -104,14 +104,14 @@ func (m *Meta) EventMeta() *Meta { return m }
 // identity is what few events need to have kept: the key by which EventID knows one that is no
 // message, and what arrivals and pauses note about it.
 type identity struct {
-	body   []byte // of the web hook that it came by; nil = it did not
-	stable bool   // another process has given it the key, and would again
+	body    []byte // of the web hook that it came by; nil = it did not
+	arrival uint64 // see arrivalOf; guarded by identities
 
 	once sync.Once // guards key
 	key  [sha256.Size]byte
 
-	arrival uint64 // see arrivalOf; guarded by identities
-	settled bool   // somebody has dealt with it (see PauseOnHuman); guarded by identities
+	stable  bool // another process has given it the key, and would again
+	settled bool // somebody has dealt with it (see PauseOnHuman); guarded by identities
 }
 
 // known gives the event the key that another process has given it; stable says that it would be
