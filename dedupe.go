@@ -117,7 +117,9 @@ type deduper struct {
 	memory  *MemoryDedupe // nil if store is
 	onError func(ctx context.Context, err error)
 
-	mu      *sync.Mutex // guards running; the memory's own, if there is one, so that one lock does for both; not held during calls of handlers and store
+	// mu guards running, and is the memory's own if there is one, so that one lock does for
+	// both. It is not held while handlers run or the store is called.
+	mu      *sync.Mutex
 	running map[DeliveryKey]*run
 }
 

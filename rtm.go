@@ -68,10 +68,13 @@ type RTM struct {
 	slots    []*slot            // one for each worker of the queue, by its number
 	backfill *backfill.Backfill // nil without one
 
-	overflow episode    // the queue is full
-	crowded  episode    // a backfill holds back too much of some conversations
-	missed   missed     // events that came, but could not be read
-	resuming sync.Mutex // held while a gap is marked, reported and given to the backfill, so that gaps keep one order in all three
+	overflow episode // the queue is full
+	crowded  episode // a backfill holds back too much of some conversations
+	missed   missed  // events that came, but could not be read
+
+	// resuming is held while a gap is marked, reported and given to the backfill, so that gaps
+	// have the same order in all three.
+	resuming sync.Mutex
 
 	// recoveredPlace is the place in the order of arrivals that the latest recovered message
 	// got: see Router.keepArrivals.

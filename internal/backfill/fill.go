@@ -154,7 +154,9 @@ func (f *fill) read() {
 			t = f.add(a.Conversation)
 		}
 		t.awaited = true
-		if a.fingerprint != 0 && a.gaps == len(f.tasks) { // one before a later gap must not end the fetch: what follows it may have been missed in that gap
+		// A message before a later gap must not end the fetch: what follows it may have been
+		// missed in that gap.
+		if a.fingerprint != 0 && a.gaps == len(f.tasks) {
 			t.live[a.fingerprint] = true
 		}
 	}
