@@ -3,6 +3,7 @@ package crisptest_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,12 +120,14 @@ func TestAWebsiteIsKnownByItsContacts(t *testing.T) {
 func TestWaitProfileReturnsWhatTheProgramWrites(t *testing.T) {
 	srv := crisptest.NewServer(t)
 	people := peopleOf(t, srv, crisp.TierPlugin, "w")
-	go func() {
+	var program sync.WaitGroup
+	defer program.Wait()
+	program.Go(func() {
 		id, err := people.CreateProfile(t.Context(), card("ada@example.com", "Ada"))
 		if assert.NoError(t, err) {
 			assert.NoError(t, people.UpdateData(t.Context(), id, map[string]any{"plan": "pro"}))
 		}
-	}()
+	})
 	p, err := srv.WaitProfile(t.Context(), func(p crisptest.Profile) bool { return p.Data["plan"] == "pro" })
 	require.NoError(t, err)
 	assert.Equal(t, "ada@example.com", p.Email)
