@@ -134,9 +134,9 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	case wrong > 0:
 		return checkError(fmt.Errorf("%d of %d checks found something wrong", wrong, made))
 	case warnings > 0:
-		a.note("nothing is wrong, but there are %d warnings (%d checks)", warnings, made)
+		a.note("nothing is wrong, with %s (%s)", output.Count(warnings, "warning"), output.Count(made, "check"))
 	default:
-		a.note("nothing is wrong (%d checks)", made)
+		a.note("nothing is wrong (%s)", output.Count(made, "check"))
 	}
 	return nil
 }

@@ -113,10 +113,10 @@ func (a *app) replay(cmd *cobra.Command, path string, f replayFlags) error {
 		counts, err = f.deliver(cmd.Context(), a, printer, reader, cfg)
 	}
 	if counts.RTMOnly > 0 {
-		a.note("%d events were left out, since Crisp sends them by no web hook: --rtm-only sends them, too", counts.RTMOnly)
+		a.note("left out %s that Crisp sends by no web hook: --rtm-only sends such, too", output.Count(counts.RTMOnly, "event"))
 	}
 	if counts.Sent > 0 || err == nil {
-		a.note("sent %d events in %s", counts.Sent, time.Since(began).Round(time.Millisecond))
+		a.note("sent %s in %s", output.Count(counts.Sent, "event"), time.Since(began).Round(time.Millisecond))
 	}
 	return err
 }
@@ -194,7 +194,7 @@ func (f *replayFlags) emit(ctx context.Context, printer *output.Printer, reader 
 	}
 	counts, err := replay.Run(ctx, reader, cfg)
 	if err == nil && refused > 0 {
-		err = coded{fmt.Errorf("of %d events, %d were not accepted", counts.Sent, refused), exitFailed}
+		err = coded{fmt.Errorf("sent %s, of which %d not accepted", output.Count(counts.Sent, "event"), refused), exitFailed}
 	}
 	return counts, unlessDone(err)
 }

@@ -303,7 +303,7 @@ func outcomeError(o forward.Outcomes) error {
 	case o.Unreachable() != nil:
 		return coded{fmt.Errorf("the target can't be reached: %w", o.Unreachable()), exitUnreachable}
 	default:
-		return coded{fmt.Errorf("of %d deliveries, %d were not accepted", all, all-o.Accepted), exitFailed}
+		return coded{fmt.Errorf("%d of %d not accepted", all-o.Accepted, all), exitFailed}
 	}
 }
 

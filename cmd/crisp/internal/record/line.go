@@ -47,7 +47,7 @@ func (e *Event) line(style output.Style) string {
 		b.WriteString(style.Warn("  (recovered)"))
 	}
 	if n := len(e.Event.EventMeta().Problems); n > 0 {
-		b.WriteString(style.Warn(fmt.Sprintf("  (%d fields of unexpected types)", n)))
+		b.WriteString(style.Warn("  (" + output.Count(n, "field") + " of unexpected types)"))
 	}
 	return strings.TrimRight(b.String(), " ")
 }
@@ -123,8 +123,8 @@ func (g *Gap) line(style output.Style) string {
 }
 
 func (r *Recovered) line(style output.Style) string {
-	line := fmt.Sprintf("%s %d messages of %d conversations for the gap from %s to %s",
-		style.Good("recovered"), r.Messages, r.Conversations, clockTime(r.From), clockTime(r.To))
+	line := fmt.Sprintf("%s %s of %s for the gap from %s to %s", style.Good("recovered"),
+		output.Count(r.Messages, "message"), output.Count(r.Conversations, "conversation"), clockTime(r.From), clockTime(r.To))
 	if !r.Complete {
 		line += style.Warn(", but not all: ") + terminal.Line(r.Reason)
 	}
@@ -132,7 +132,7 @@ func (r *Recovered) line(style output.Style) string {
 }
 
 func (d *Dropped) line(style output.Style) string {
-	return fmt.Sprintf("%s %d events: %s", style.Bad("dropped"), d.Count, terminal.Line(d.Reason))
+	return fmt.Sprintf("%s %s: %s", style.Bad("dropped"), output.Count(d.Count, "event"), terminal.Line(d.Reason))
 }
 
 func (d *Delivery) line(style output.Style) string {
