@@ -64,11 +64,8 @@ Some of the metrics, as Prometheus gets them:
 
 func TestDemo(t *testing.T) {
 	var out bytes.Buffer
-	began := time.Now()
 	require.NoError(t, demo(t.Context(), &out))
-	assert.Less(t, time.Since(began), 15*time.Second)
-	got, want := out.String(), demoOutput
-	assert.Equal(t, want, got)
+	assert.Equal(t, demoOutput, out.String())
 }
 
 // safeBuffer is written by the exporter while the test goes on.

@@ -51,13 +51,14 @@ const (
 	by     = "by "
 )
 
-// What the script of a claim answers.
+// The answers of claimScript.
 const (
 	answerOwned = iota + 1
 	answerRunning
 	answerDone
 )
 
+// claimScript sets a key to its owner, unless another owner has it or it is done.
 var claimScript = redis.NewScript(`
 local has = redis.call('GET', KEYS[1])
 if has == false or has == ARGV[1] then
@@ -68,12 +69,13 @@ if has == 'done' then return 3 end
 return 2
 `)
 
+// releaseScript deletes a key if it is still its owner's.
 var releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `)
 
-// Claim is as [crisp.ClaimStore] says.
+// Claim implements [crisp.ClaimStore].
 func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration) (crisp.ClaimState, error) {
 	answer, err := claimScript.Run(ctx, s.client, []string{s.claimKey(id)}, by+owner, milliseconds(lease)).Int()
 	if err != nil {
@@ -90,7 +92,7 @@ func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration
 	return 0, fmt.Errorf("redisstore: claiming: unexpected answer %d", answer)
 }
 
-// Done is as [crisp.ClaimStore] says.
+// Done implements [crisp.ClaimStore].
 func (s *Store) Done(ctx context.Context, id string, keep time.Duration) error {
 	err := s.client.Do(ctx, "SET", s.claimKey(id), isDone, "PX", milliseconds(keep)).Err()
 	if err != nil {
@@ -99,7 +101,7 @@ func (s *Store) Done(ctx context.Context, id string, keep time.Duration) error {
 	return nil
 }
 
-// Release is as [crisp.ClaimStore] says.
+// Release implements [crisp.ClaimStore].
 func (s *Store) Release(ctx context.Context, id, owner string) error {
 	if err := releaseScript.Run(ctx, s.client, []string{s.claimKey(id)}, by+owner).Err(); err != nil {
 		return fmt.Errorf("redisstore: releasing a claim: %w", err)
@@ -109,7 +111,7 @@ func (s *Store) Release(ctx context.Context, id, owner string) error {
 
 func (s *Store) claimKey(id string) string { return s.prefix + "claim:" + id }
 
-// milliseconds rounds up.
+// milliseconds returns d in milliseconds, rounded up: Redis refuses to expire a key after 0.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

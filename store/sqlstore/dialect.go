@@ -14,8 +14,8 @@ const (
 	SQLite                      // 3.42 or later
 )
 
-// Schema returns the statements that make the tables, for those who keep them with
-// others, or whose programs may not make any.
+// Schema returns the statements that make the tables, in SQL and separated by
+// semicolons: for migrations, or where the program may not make tables.
 func Schema(d Dialect) string { return strings.Join(d.statements(), ";\n\n") + ";\n" }
 
 // statements are valid in both dialects. Times are in milliseconds since 1970.
@@ -41,7 +41,7 @@ func (Dialect) statements() []string {
 
 // queries are what a store asks of the database.
 type queries struct {
-	lock  string // makes others wait that make the tables; empty if that needs nothing
+	lock  string // keeps others from making the tables at the same time; empty if not needed
 	probe string // fails if the tables aren't there
 
 	claim, state, done, release, purge string
@@ -70,9 +70,9 @@ ON CONFLICT (namespace, name) DO UPDATE SET position = excluded.position`,
 	}
 	switch d {
 	case Postgres:
-		// Two sessions that make a table at a time can both find that it isn't there.
+		// Two sessions that make a table at the same time can both find it missing, and one fails.
 		q.lock = `SELECT pg_advisory_xact_lock(7165480326441590)`
-		// A deletion that waits for another's rows could wait for each other.
+		// Deletions that waited for each other's rows could deadlock.
 		q.translate("NOW_MS", "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", "SKIP_LOCKED", "FOR UPDATE SKIP LOCKED")
 	case SQLite:
 		q.translate("NOW_MS", "CAST(unixepoch('subsec') * 1000 AS INTEGER)", "SKIP_LOCKED", "", "$", "?")

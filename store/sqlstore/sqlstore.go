@@ -36,8 +36,7 @@ type Store struct {
 	purged    atomic.Int64 // when expired rows were last deleted, in ns since opened
 }
 
-// purgeInterval is how often a store deletes the rows that are over, and purgeRows
-// how many at a time.
+// purgeInterval is how often a store deletes expired rows.
 const purgeInterval = time.Minute
 
 // Open makes a store in a database, and the tables that it needs ([Schema]) if they
@@ -61,8 +60,8 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, namespace string) (*Store,
 	return &Store{db: db, queries: q, namespace: namespace, opened: time.Now()}, nil
 }
 
-// ensureTables makes the tables unless they are there: whoever may not make any can
-// use them.
+// ensureTables makes the tables unless they are there, so that a database user without
+// the right to make tables can use existing ones.
 func ensureTables(ctx context.Context, db *sql.DB, d Dialect, q *queries) error {
 	if _, err := db.ExecContext(ctx, q.probe); err == nil {
 		return nil
@@ -71,7 +70,7 @@ func ensureTables(ctx context.Context, db *sql.DB, d Dialect, q *queries) error 
 	if err != nil {
 		return fmt.Errorf("sqlstore: opening: %w", err)
 	}
-	defer func() { _ = tx.Rollback() }() // which is nothing after Commit
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	for _, statement := range append([]string{q.lock}, d.statements()...) {
 		if statement == "" {
 			continue
@@ -86,7 +85,7 @@ func ensureTables(ctx context.Context, db *sql.DB, d Dialect, q *queries) error 
 	return nil
 }
 
-// Claim is as [crisp.ClaimStore] says. Once a minute, it also deletes what is over.
+// Claim implements [crisp.ClaimStore]. Once a minute, it also deletes expired rows.
 func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration) (crisp.ClaimState, error) {
 	if err := s.purge(ctx); err != nil {
 		return 0, err
@@ -105,8 +104,8 @@ func (s *Store) Claim(ctx context.Context, id, owner string, lease time.Duration
 	return s.state(ctx, id)
 }
 
-// state is that of an event that could not be claimed a moment ago; it may be over
-// since.
+// state returns the state of an event that could not be claimed a moment ago. If its
+// row is gone since, the event counts as running, and the caller claims it again.
 func (s *Store) state(ctx context.Context, id string) (crisp.ClaimState, error) {
 	var done int
 	err := s.db.QueryRowContext(ctx, s.queries.state, s.namespace, id).Scan(&done)
@@ -122,7 +121,7 @@ func (s *Store) state(ctx context.Context, id string) (crisp.ClaimState, error) 
 	}
 }
 
-// Done is as [crisp.ClaimStore] says.
+// Done implements [crisp.ClaimStore].
 func (s *Store) Done(ctx context.Context, id string, keep time.Duration) error {
 	if _, err := s.db.ExecContext(ctx, s.queries.done, s.namespace, id, milliseconds(keep)); err != nil {
 		return fmt.Errorf("sqlstore: recording what is done: %w", err)
@@ -130,7 +129,7 @@ func (s *Store) Done(ctx context.Context, id string, keep time.Duration) error {
 	return nil
 }
 
-// Release is as [crisp.ClaimStore] says.
+// Release implements [crisp.ClaimStore].
 func (s *Store) Release(ctx context.Context, id, owner string) error {
 	if _, err := s.db.ExecContext(ctx, s.queries.release, s.namespace, id, owner); err != nil {
 		return fmt.Errorf("sqlstore: releasing a claim: %w", err)
@@ -138,7 +137,7 @@ func (s *Store) Release(ctx context.Context, id, owner string) error {
 	return nil
 }
 
-// purge deletes rows that are over, if it is time to.
+// purge deletes expired rows, at most once per purgeInterval.
 func (s *Store) purge(ctx context.Context) error {
 	last, now := s.purged.Load(), int64(time.Since(s.opened))
 	if now-last < int64(purgeInterval) || !s.purged.CompareAndSwap(last, now) {
@@ -150,7 +149,8 @@ func (s *Store) purge(ctx context.Context) error {
 	return nil
 }
 
-// milliseconds rounds up.
+// milliseconds returns d in milliseconds, rounded up: a short lease must not become
+// none.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

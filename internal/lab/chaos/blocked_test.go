@@ -34,7 +34,7 @@ func TestBlockedHandlers(t *testing.T) {
 		t.Run(fmt.Sprintf("%d at a time", concurrency), func(t *testing.T) {
 			client := startFlood(t)
 			var (
-				mu      sync.Mutex
+				mu      sync.Mutex             // guards handled, wrong and left
 				handled = make(map[string]int) // by session: how many, which is what comes next
 				wrong   int
 			)

@@ -3,16 +3,16 @@
 // seed decides. What reached the client, what it handled and what it reported is
 // written down, and must add up.
 //
-// What goes wrong (faults.go) is of some kinds: the network (network.go), Crisp, what
-// no server should send, and the program itself; clocks that are set, or differ
+// What goes wrong (faults.go): the network (network.go), Crisp, frames that no server
+// should send, and the program itself; clocks that are set, or differ
 // (clocks.go); gateways, proxies and portals that answer in Crisp's place
 // (middlebox.go); connections that live some seconds (lives.go); and a process that
 // is frozen (freeze.go).
 //
-// The accounts (ledger.go): each message is handled once, or lies in a gap that was
-// told of before the next, and whose backfill, if there is one, was told not to be
-// complete. REST is asked no more than the gaps need, and Run ends when it is told
-// to, not before.
+// The accounts (ledger.go): each message is handled once, or lies in a gap. The gap is
+// reported before the next message is handled, and its backfill, if there is one,
+// reports that it is not complete. REST is asked no more than the gaps need, and Run
+// doesn't end before it is stopped.
 //
 // A round is a client's life of some minutes. Most rounds are played in virtual
 // time, where an hour passes in seconds; others over real sockets. The tests

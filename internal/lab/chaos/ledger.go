@@ -20,7 +20,7 @@ type event struct {
 
 // ledger is what happened in a round, written down where it happened.
 type ledger struct {
-	mu       sync.Mutex
+	mu       sync.Mutex             // guards all but wall, which has its own
 	sent     map[string][]time.Time // by session; the index is the number
 	came     map[event]bool         // whole, on connections that the client read to their end
 	handled  map[string][]handled   // by session, in order
@@ -52,8 +52,8 @@ type handled struct {
 	source crisp.Source
 }
 
-// told is a gap that its hook was called with. The program tells it by this
-// machine's clock, as that is set; its time here is true.
+// told is a gap as the Gap hook was called with it. Its own times are by the clock of
+// the machine, which a round sets wrong; from and to are the true times.
 type told struct {
 	crisp.Gap
 	moment   int
@@ -69,7 +69,7 @@ func newLedger() *ledger {
 	}
 }
 
-// next returns the number that a session says next, and takes it for sent.
+// next returns the number that a session says next, and records it as sent.
 func (l *ledger) next(session string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -130,7 +130,7 @@ func (l *ledger) gap(g crisp.Gap) {
 	}
 }
 
-// note takes down what must not be.
+// note records a violation that is seen as it happens.
 func (l *ledger) note(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -305,9 +305,9 @@ func (a *audit) missing(session string, sent []time.Time, first map[int]handled)
 	}
 }
 
-// inGap reports whether a time lies in a gap that was told of before a moment,
-// and whether that may have events that had reached the client: they were
-// dropped, or were not read before the client was stopped.
+// inGap reports whether a time lies in a gap that was reported before a moment, and
+// whether such a gap excuses events that had reached the client: they were dropped,
+// or the client was stopped before it read them.
 func (a *audit) inGap(at time.Time, before int) (lies, excused bool) {
 	for _, g := range a.gaps {
 		if g.moment < before && a.within(g, at) {
@@ -322,8 +322,9 @@ func (a *audit) within(g told, at time.Time) bool {
 	return !at.Before(g.from.Add(-a.slack)) && !at.After(g.to)
 }
 
-// leftOut reports whether a time lies in a gap that was not recovered, as was
-// told. What the end of the program left out, the next run recovers.
+// leftOut reports whether a time lies in a gap whose backfill reported that it was not
+// complete. One that the end of the program cut short doesn't count: the next run
+// recovers the gap.
 func (a *audit) leftOut(at time.Time) bool {
 	for _, o := range a.outcomes {
 		if o.Complete || errors.Is(o.Err, crisp.ErrClosed) {
@@ -442,7 +443,7 @@ func (r Report) String() string {
 		r.Sent, r.Live, r.Recovered, r.Missing, r.Gaps, r.Incomplete, r.Dropped, r.Skipped, r.Stops)
 }
 
-// story tells what went wrong in a round, for somebody who looks for the reason
+// story describes a round's gaps, backfills, messages and retries, to find the cause
 // of a violation.
 func (l *ledger) story() string {
 	l.mu.Lock()

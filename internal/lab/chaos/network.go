@@ -18,7 +18,7 @@ type network struct {
 	pair   pairFunc
 	ledger *ledger
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	links []*link
 	delay time.Duration // the most that a chunk is held up
 	down  bool          // nobody can be reached
@@ -132,7 +132,7 @@ type link struct {
 	once      sync.Once
 	done      chan struct{}
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards what follows
 	mute     bool
 	truncate bool
 }

@@ -26,7 +26,7 @@ type round struct {
 	router   *crisp.Router
 	position *memoryPosition
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	rtm     *crisp.RTM
 	ended   chan error // what Run returned
 	blocked time.Time  // until when handlers hang
@@ -79,14 +79,15 @@ func play(ctx context.Context, p plan, server *crisptest.Server, n *network) (Re
 	}), nil
 }
 
-// latency is how long an event may take to the client: a chunk is held up for
-// some time, and others that came before it are, too.
+// latency is how long an event may take to reach the client: its chunk is held up,
+// and so are those before it.
 func (r *round) latency() time.Duration { return 30 * r.most() }
 
 // overlap is how far before a gap its backfill begins to search.
 func (r *round) overlap() time.Duration { return 2*r.latency() + dates }
 
-// dates is what the dates of HTTP can't tell, by which Crisp's time is learnt.
+// dates is how far off Crisp's time may be as the client learns it: from HTTP dates,
+// which have whole seconds.
 const dates = 3 * time.Second
 
 func (r *round) newRouter() *crisp.Router {
@@ -235,8 +236,8 @@ func (r *round) calm(ctx context.Context) error {
 	return r.stop(ctx, true)
 }
 
-// settled waits until every session's last message is handled, as long as anything
-// is: much may have piled up.
+// settled waits until the last message of every session is handled. It gives up only
+// when nothing moves any more, since much may have piled up.
 func (r *round) settled(ctx context.Context) error {
 	patience := max(600*r.unit, time.Minute)
 	before, end := counts{}, time.Time{}
@@ -284,7 +285,7 @@ func (l *ledger) complete() bool {
 
 // memoryPosition keeps a position as a file would.
 type memoryPosition struct {
-	mu sync.Mutex
+	mu sync.Mutex // guards p
 	p  crisp.Position
 }
 

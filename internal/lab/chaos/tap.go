@@ -15,9 +15,9 @@ type tap struct {
 	net.Conn
 	ledger *ledger
 
-	mu      sync.Mutex
-	failure error // what reads fail with
-	closed  bool  // by the client
+	mu      sync.Mutex // guards what follows
+	failure error      // what reads fail with
+	closed  bool       // by the client
 	events  []event
 	stream  stream
 }

@@ -5,8 +5,8 @@
 //	go run ./internal/lab/drift -version 11.3.0     gets that version
 //	go run ./internal/lab/drift -package FOLDER     reads one that is there, unpacked
 //
-// It compares the lists that go generate has made of the documents. What is in these
-// alone is told, and no failure: Crisp goes on sending what it no longer lists.
+// It compares the lists that go generate has made of the documents. What only these
+// have is printed, and is no failure: Crisp goes on sending what it no longer lists.
 package main
 
 import (

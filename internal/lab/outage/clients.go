@@ -27,7 +27,7 @@ type contestant struct {
 	stdin io.Closer
 	read  chan struct{} // closed when its output has ended
 
-	mu     sync.Mutex
+	mu     sync.Mutex // guards latest
 	latest arrival
 }
 

@@ -1,6 +1,6 @@
 // Reconnectsim compares reconnection policies by simulation, in virtual time:
 // many clients lose their server at once, it stays away for a while, and comes
-// back able to accept so many connections a second. It prints a Markdown table.
+// back able to accept a limited number of connections a second. It prints a Markdown table.
 //
 //	go run ./internal/lab/reconnectsim
 package main

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// compareAPI tells which changes since the last release break programs. From 1.0.0 on
-// they are an error; before, they are told for the changelog.
+// compareAPI writes which changes since the last release break programs. From 1.0.0 on
+// they are an error; before, they are listed for the changelog.
 func compareAPI(ctx context.Context, out io.Writer, root string, all modules) error {
 	last, err := lastRelease(ctx, root)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // checkVulnerabilities fails if a module calls what a database knows to be vulnerable.
-// Where the database is out of reach, nothing is known: that is told, and is no failure.
+// If the database can't be reached, it says so and returns no error.
 func checkVulnerabilities(ctx context.Context, out io.Writer, root string, all modules, database string) error {
 	for _, m := range all {
 		fmt.Fprintf(out, "-- %s\n", m.path)

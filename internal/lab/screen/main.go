@@ -70,7 +70,8 @@ func cut(line string) string {
 	return string([]rune(line)[:columns-1]) + "…"
 }
 
-// colourOf tells what was typed, what is told and what data are apart.
+// colourOf returns the colour of a line: one for commands, one for what deserves
+// attention, one for messages, and one for the rest.
 func colourOf(line string) string {
 	switch {
 	case strings.HasPrefix(line, "$ "):

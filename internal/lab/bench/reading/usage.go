@@ -1,5 +1,5 @@
-// Package reading is what the programs that read a stream have in common: how
-// they are told what to read, and how they tell what it cost.
+// Package reading is shared by the programs that are measured while they read a
+// stream: the task that each is given, and the usage that it reports.
 package reading
 
 import (
@@ -15,7 +15,7 @@ type Usage struct {
 	Wall       float64 // seconds
 	Allocs     uint64  `json:",omitempty"` // 0 if not known
 	Bytes      uint64  `json:",omitempty"` // allocated, in total
-	Disordered int     `json:",omitempty"` // events that came behind another than the one sent before them
+	Disordered int     `json:",omitempty"` // events that did not come right after the one sent before them
 	Delays     Delays  `json:",omitzero"`  // of a paced stream
 }
 
@@ -23,7 +23,7 @@ type Usage struct {
 // microseconds.
 type Delays struct{ P50, P99, Max float64 }
 
-// Times is what a stream that is so many times as long would have cost.
+// Times returns what a stream n times as long would have cost.
 func (u Usage) Times(n int) Usage {
 	u.CPU *= float64(n)
 	u.Wall *= float64(n)
