@@ -26,7 +26,7 @@ const (
 
 var errBudget = errors.New("the conversation has used up its tokens")
 
-// tokensOf estimates the tokens of so many bytes of text, rather too many than too few:
+// tokensOf estimates how many tokens a text of n bytes has, rather too many than too few:
 // English has about 4 bytes in a token, most other languages fewer.
 func tokensOf(bytes int) int { return (bytes + 2) / 3 }
 
@@ -58,10 +58,10 @@ type ledger struct {
 type entry struct {
 	Session crisp.SessionRef `json:"session"`
 	Tokens  int              `json:"tokens,omitempty"` // spent
-	Noted   time.Time        `json:"noted,omitzero"`   // when the note of a hand-over was left that is not over
+	Noted   time.Time        `json:"noted,omitzero"`   // when the note of an unfinished hand-over was left
 }
 
-// handingOver reports whether a hand-over was begun just now, which a turn has to finish.
+// handingOver reports whether a hand-over has just begun, so that the next turn finishes it.
 func (e entry) handingOver() bool { return time.Since(e.Noted) < time.Minute }
 
 func newLedger(most int) *ledger {
@@ -114,8 +114,8 @@ func (l *ledger) all() []entry {
 	return all
 }
 
-// account is what may be spent on a conversation. What was asked for once is spent,
-// whether its answer was of use or not.
+// account is the budget of one conversation. Tokens of a request are spent, whether or not
+// the answer was of use.
 type account struct {
 	*ledger
 	ref   crisp.SessionRef

@@ -24,7 +24,7 @@ const (
 	maxLookedAt = 100
 )
 
-// errAnswered is that a person has answered what the bot was about to answer.
+// errAnswered means that a person has answered what the bot was about to answer.
 var errAnswered = errors.New("a person has answered")
 
 // line is a message of a conversation as the model reads it.
@@ -33,9 +33,9 @@ type line struct {
 	fingerprint int64
 }
 
-// history is what the model has to know of a conversation to answer a message of the
-// visitor's: the latest messages, in order. Those of a role that follow each other are
-// one, since some models want roles to alternate. The last is the visitor's.
+// history returns what the model needs in order to answer a visitor's message: the latest
+// messages of the conversation, oldest first. Neighbours of the same role are joined, since
+// some models want roles to alternate. The last is the visitor's.
 func (b *bot) history(ctx context.Context, asked *crisp.ConversationMessage) ([]chatMessage, error) {
 	var lines []line // newest first
 	looked, bytes := 0, 0
@@ -65,9 +65,9 @@ func byPerson(m *crisp.ConversationMessage) bool {
 	return m.From == crisp.FromOperator && !m.Automated && m.Type != crisp.MessageTypeNote && m.Type != crisp.MessageTypeEvent
 }
 
-// askedLast has the message that is to be answered in the last place, unless the visitor
-// has added something. It may be missing, since the list may lag behind, and the bot's
-// answer to an earlier message may have come after it.
+// askedLast puts the message that is to be answered last, unless the visitor has written
+// more since. The list may lag behind and not have it yet, or have the bot's answer to an
+// earlier message after it.
 func askedLast(lines []line, asked *crisp.ConversationMessage) []line {
 	i := slices.IndexFunc(lines, func(l line) bool { return l.fingerprint == asked.Fingerprint })
 	if i >= 0 && lines[len(lines)-1].Role == roleUser {
@@ -135,7 +135,7 @@ func textOf(m *crisp.ConversationMessage) string {
 // oneLine returns a short text in one line.
 func oneLine(text string) string { return shortened(strings.Join(strings.Fields(text), " "), 200) }
 
-// mark names what is no text, and its details, which are short and of one line.
+// mark returns a line that stands for content that is no text, with its short details.
 func mark(kind string, details ...string) string {
 	var known []string
 	for _, detail := range details {
@@ -149,11 +149,11 @@ func mark(kind string, details ...string) string {
 	return fmt.Sprintf("[%s: %s]", kind, strings.Join(known, ", "))
 }
 
-// roleMarks are what some servers of models take for the marks between messages, also
-// within one.
+// roleMarks breaks up the marks that some model servers take for the start of another
+// message, even inside a text.
 var roleMarks = strings.NewReplacer("<|", "< |", "|>", "| >")
 
-// harmless returns a text without what could make it more than a text, and not too long.
+// harmless returns a text without role marks and control characters, and shortened.
 func harmless(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
@@ -164,7 +164,7 @@ func harmless(text string) string {
 	return shortened(roleMarks.Replace(strings.TrimSpace(text)), messageBytes)
 }
 
-// shortened returns at most so many bytes of a text, without halving a character.
+// shortened cuts a text to a number of bytes, without splitting a character.
 func shortened(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

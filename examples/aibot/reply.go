@@ -31,8 +31,8 @@ func (b *bot) say(ctx context.Context, ref crisp.SessionRef, text string) error 
 	return nil
 }
 
-// send sends a message, again if Crisp itself says that it has failed with it. After any
-// other failure it may have been sent, and nothing is better than the same twice.
+// send sends a message, and tries again only if Crisp itself reports that it failed. After
+// any other failure the message may have arrived, and none is better than the same twice.
 func (b *bot) send(ctx context.Context, ref crisp.SessionRef, m crisp.Message) error {
 	m.User = crisp.User{Nickname: botName}
 	backoff := crisp.ExponentialBackoff{Base: time.Second}
@@ -48,28 +48,28 @@ func (b *bot) send(ctx context.Context, ref crisp.SessionRef, m crisp.Message) e
 	}
 }
 
-// split splits a text into at most so many parts of so many characters, between
+// split splits a text into at most maxParts parts of at most maxLen characters, between
 // paragraphs, sentences or words if it can. What doesn't fit is left out.
-func split(text string, characters, most int) []string {
+func split(text string, maxLen, maxParts int) []string {
 	var parts []string
 	for text = strings.TrimSpace(text); text != ""; {
-		if utf8.RuneCountInString(text) <= characters {
+		if utf8.RuneCountInString(text) <= maxLen {
 			return append(parts, text)
 		}
-		if len(parts) == most-1 {
-			return append(parts, head(text, characters-2)+" …")
+		if len(parts) == maxParts-1 {
+			return append(parts, head(text, maxLen-2)+" …")
 		}
-		part := head(text, characters)
+		part := head(text, maxLen)
 		parts = append(parts, part)
 		text = strings.TrimSpace(text[len(part):])
 	}
 	return parts
 }
 
-// head returns the beginning of a text that is longer than so many characters.
-func head(text string, characters int) string {
+// head returns the beginning of a text that has more than maxLen characters.
+func head(text string, maxLen int) string {
 	end := 0
-	for range characters {
+	for range maxLen {
 		_, size := utf8.DecodeRuneInString(text[end:])
 		end += size
 	}

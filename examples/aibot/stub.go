@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// stub is a model for demonstrations and tests, behind the same API: slow, and it always
-// answers the same to the same. It fails when it is told to.
+// stub is a model for demonstrations and tests, behind the same API. It is slow, gives the
+// same answer to the same question, and fails on demand.
 type stub struct {
 	think   time.Duration // before the first word
 	perWord time.Duration
 	usage   int                // tokens that each answer is said to take; 0 = as many as words, negative = it doesn't say
 	respond func(string) reply // to the last message; nil = as a shop does
-	began   func()             // hears of each call
-	ended   func(stubCall)     // hears of each call that is over
+	began   func()             // is called at the start of each call
+	ended   func(stubCall)     // is called at the end of each call
 
 	mu     sync.Mutex // guards what follows
 	faults []fault
@@ -36,9 +36,9 @@ type fault struct {
 	status     int           // it is answered with this, and …
 	retryAfter time.Duration // … this
 	page       string        // it is answered with a page that says this
-	cutAfter   int           // the connection ends after so many words
-	hangAfter  int           // nothing comes any more after so many words
-	finish     string        // the reason for which the answer ends, instead of "stop"
+	cutAfter   int           // the connection ends after this many words
+	hangAfter  int           // nothing more is sent after this many words
+	finish     string        // the finish_reason, instead of "stop"
 }
 
 // stubCall is a call of the stub.
@@ -49,7 +49,7 @@ type stubCall struct {
 	left      bool // the client went away before the answer was over
 }
 
-// fail has the next calls fail, each in the next way.
+// fail makes the next calls fail, each with one of the faults, in order.
 func (s *stub) fail(faults ...fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// fields are what is kept of a contact in both places.
+// fields are what both the database and Crisp hold of a contact.
 type fields struct {
 	Email    string   `json:"email"`
 	Nickname string   `json:"nickname"`
@@ -24,8 +24,7 @@ func fieldsOf(p *rest.Profile) fields {
 	}
 }
 
-// card returns what is written of a contact to Crisp: all fields, also those that are
-// empty.
+// card returns what is written to Crisp for a contact: all fields, also the empty ones.
 func (f fields) card() rest.ProfileCard {
 	card := rest.ProfileCard{
 		Person: &rest.PersonInput{
@@ -41,8 +40,8 @@ func (f fields) card() rest.ProfileCard {
 	return card
 }
 
-// text returns the fields as they are compared, and stored as sent. Such as Crisp gets
-// them: with a nickname.
+// text returns the fields as JSON, in the form in which they are compared and recorded as
+// sent. It has a nickname even if the fields have none, since Crisp gets one.
 func (f fields) text() string {
 	f.Nickname = cmp.Or(f.Nickname, strings.Split(f.Email, "@")[0])
 	f.Segments = append([]string{}, f.Segments...)

@@ -62,8 +62,8 @@ func (s *syncer) router(middleware ...func(crisp.Handler) crisp.Handler) *crisp.
 	return router
 }
 
-// refresh brings a contact up to date with Crisp. Events have only a part of it, and
-// may come late: so they only say which.
+// refresh brings a contact up to date with Crisp. An event has only some of its fields and
+// may be late, so only the contact's ID is taken from it.
 func (s *syncer) refresh(ctx context.Context, peopleID string) error {
 	profile, err := s.people.Profile(ctx, peopleID)
 	if notFound(err) {
@@ -88,7 +88,7 @@ func notFound(err error) bool {
 }
 
 // keepListed lists the contacts whenever changes may have been missed, until ctx ends.
-// Events are handled meanwhile.
+// Events are handled at the same time.
 func (s *syncer) keepListed(ctx context.Context) {
 	for {
 		select {
@@ -115,7 +115,7 @@ func (s *syncer) list(ctx context.Context) error {
 			return err
 		}
 	}
-	// One that was not listed may have slipped from one page to another meanwhile.
+	// A contact may have moved from one page to another during the list, and so be missing.
 	unseen, err := s.store.unseen(ctx, begun)
 	if err != nil {
 		return err

@@ -16,12 +16,12 @@ import (
 //go:embed schema.sql
 var schema string
 
-// store is the database. What it is told of Crisp is in store_incoming.go, what it has
-// for Crisp in store_outgoing.go.
+// store is the database. Changes that come from Crisp are in store_incoming.go, those that
+// go to Crisp in store_outgoing.go.
 type store struct{ db *sql.DB }
 
-// openStore opens a database, which is created if it doesn't exist, for this user
-// alone: people's addresses are in it.
+// openStore opens a database, and creates it if it doesn't exist. Only this user may read
+// it, since it holds people's addresses.
 func openStore(ctx context.Context, path string) (*store, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would let everybody read it
 	if err != nil {

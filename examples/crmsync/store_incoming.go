@@ -11,7 +11,7 @@ import (
 
 // apply brings a contact up to date with a profile that Crisp has returned. Of two
 // changes that did not know of each other, one here and one in Crisp, the later wins, as
-// a whole, by the clocks of both; Crisp's, if they are of the same millisecond.
+// a whole, by the clocks of both; Crisp's wins within the same millisecond.
 func (s *store) apply(ctx context.Context, p *rest.Profile) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error { return apply(ctx, tx, p) })
 }
@@ -75,7 +75,7 @@ func seen(ctx context.Context, tx *sql.Tx, r *row, p *rest.Profile, at int64) er
 	return err
 }
 
-// gone removes a contact that Crisp has no more, whatever was changed here.
+// gone removes a contact that no longer exists in Crisp, even if it was changed here.
 func (s *store) gone(ctx context.Context, peopleID string) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM outbox WHERE contact_id = (SELECT id FROM contacts WHERE people_id = ?)`, peopleID)

@@ -7,7 +7,7 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// pending returns the contacts that Crisp has to be told of, the oldest change first.
+// pending returns the contacts whose changes Crisp doesn't have yet, oldest change first.
 func (s *store) pending(ctx context.Context) ([]row, error) {
 	return query(ctx, s.db, `WHERE number IS NOT NULL AND refusal = '' ORDER BY number`)
 }
@@ -36,7 +36,7 @@ func (s *store) done(ctx context.Context, r row, now *rest.Profile) error {
 	})
 }
 
-// refused keeps a change that Crisp does not take until the contact is changed again.
+// refused stops sending a change that Crisp rejects, until the contact changes again.
 func (s *store) refused(ctx context.Context, r row, why string) error {
 	_, err := s.db.ExecContext(ctx, `UPDATE outbox SET refusal = ? WHERE number = ?`, why, r.number)
 	return err

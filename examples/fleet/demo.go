@@ -212,7 +212,7 @@ func (f *fleet) shares(ctx context.Context) ([]int64, error) {
 	return shares, nil
 }
 
-// partitions is how many a log has unless it was told otherwise.
+// partitions is how many a log has by default.
 const partitions = 16
 
 // talk has visitors ask for their orders, and kills a worker when half is said.
@@ -243,7 +243,7 @@ func (f *fleet) talk(ctx context.Context) error {
 	return nil
 }
 
-// await waits until each message is handled.
+// await waits until every message is handled.
 func (f *fleet) await(ctx context.Context) error {
 	for {
 		missing, changed := f.tally.missing()

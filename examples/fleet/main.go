@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// untilEOF returns a context that ends when a reader does, too.
+// untilEOF returns a context that ends when ctx ends or the reader is at its end.
 func untilEOF(ctx context.Context, r io.Reader) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// handled is what a worker tells of a message that its handlers are done with.
+// handled is what a worker reports when it has handled a message.
 type handled struct {
 	Worker      string    `json:"worker"`
 	SessionID   string    `json:"session_id"`

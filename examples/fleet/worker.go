@@ -20,7 +20,7 @@ const (
 	// group is what the workers are to the log: each message is for one of them.
 	group = "orderbot"
 
-	// memberTTL is after what time a worker that is not heard of counts as dead.
+	// memberTTL is how long a worker may be silent before it counts as dead.
 	memberTTL = 2 * time.Second
 )
 

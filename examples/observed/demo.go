@@ -25,7 +25,7 @@ import (
 // demoTimeout is far more than the demonstration takes.
 const demoTimeout = time.Minute
 
-// demo has visitors of a Crisp on loopback write, well and badly, and writes to out what is seen of it.
+// demo has visitors of a Crisp on loopback write, lets some of it go wrong, and writes the resulting telemetry to out.
 func demo(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
@@ -144,7 +144,7 @@ func (d *show) buried(ctx context.Context) error {
 	})
 }
 
-// until looks until something is so. The program has no events for all that is to be shown.
+// until polls until a condition holds: not everything that is shown has an event to wait for.
 func until(ctx context.Context, so func() bool) error {
 	poll := time.NewTicker(time.Millisecond)
 	defer poll.Stop()
@@ -205,7 +205,7 @@ var shown = []string{
 	"crisp_webhook_deliveries_total{", "messaging_client_sent_messages_total{",
 }
 
-// metrics writes some of what Prometheus would get, once the program has told of the gap.
+// metrics writes some of what Prometheus would get, once the program has counted the gap.
 func (d *show) metrics(ctx context.Context) error {
 	var lines []string
 	var failed error

@@ -1,6 +1,6 @@
-// Observed is a bot that is seen in operation: it gets messages over the RTM API and by web
-// hook, stores them in a log, answers them behind it, and shows by OpenTelemetry what it
-// does: metrics for Prometheus, and a span for each step, on stdout.
+// Observed is a bot with observability: it gets messages over the RTM API and by web hook,
+// stores them in a log, and answers them from there. OpenTelemetry shows what it does:
+// metrics for Prometheus, and a span for each step, on stdout.
 //
 //	go run -C examples/observed .
 //
@@ -10,7 +10,7 @@
 // -hooks names. Metrics (/metrics) and health (/healthz, /readyz) are at the address that -listen names, which should be
 // open to nobody else. docs/operations.md says what to make of them.
 //
-// The log is in memory, lest the example need an engine. A program that has to survive a restart has one of
+// The log is in memory, so that the example needs no engine. A program that has to survive a restart has one of
 // those that package bridge names.
 package main
 

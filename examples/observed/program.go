@@ -16,14 +16,14 @@ import (
 	"github.com/crisp-go/crisp/crispotel"
 )
 
-// logger is for what is no event: JSON, for those who collect logs.
+// logger writes JSON, for log collectors.
 var logger = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 
 // drainTimeout is how long the program may take to finish what it has begun when it is asked
 // to stop.
 const drainTimeout = 10 * time.Second
 
-// program is the bot with all that is seen of it.
+// program is the bot with its telemetry.
 //
 //	RTM, web hooks ─▶ in ─▶ log ─▶ out ─▶ the answer
 type program struct {

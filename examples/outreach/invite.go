@@ -27,9 +27,9 @@ type inviter struct {
 	client *crisp.Client
 	site   *rest.Site
 	page   string // path of its URL, such as "/pricing"
-	text   string // what they are told
+	text   string // the invitation
 	pauses *crisp.Pauses
-	spared func(ref crisp.SessionRef, why string) // is told of visitors who open the page and are not invited
+	spared func(ref crisp.SessionRef, why string) // is called for visitors who open the page and are not invited
 }
 
 // router returns the router of the inviter. One event is handled at a time, by one
@@ -142,8 +142,8 @@ func (i *inviter) history(ctx context.Context, ref crisp.SessionRef) (history, e
 	return h, nil
 }
 
-// invite writes to a visitor. That is recorded first: if anything fails, the visitor
-// rather gets no invitation than two.
+// invite writes to a visitor. It records the invitation first: if something fails then,
+// the visitor gets none, which is better than two.
 func (i *inviter) invite(ctx context.Context, c *crisp.Conversation, first bool) error {
 	now := map[string]any{invitedKey: time.Now().UnixMilli()}
 	if c.PeopleID != "" {
@@ -167,7 +167,7 @@ func (i *inviter) invite(ctx context.Context, c *crisp.Conversation, first bool)
 	return err
 }
 
-// with returns data with more of them. Crisp does not say whether a change of a
+// with returns data with others added. Crisp does not say whether a change of a
 // conversation's data keeps the others, so all are sent.
 func with(data, more map[string]any) map[string]any {
 	all := make(map[string]any, len(data)+len(more))

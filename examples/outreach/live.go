@@ -15,7 +15,7 @@ import (
 // what it has received.
 const drainTimeout = 10 * time.Second
 
-// text is what visitors are told.
+// text is the invitation.
 const text = "Hello! If you have a question about our plans, ask away: a person will answer."
 
 func newInviter(client *crisp.Client, websiteID, page string) *inviter {

@@ -1,7 +1,7 @@
 // Outreach writes to people first: to a visitor who opens the pricing page, once a
 // day at most, and never where people are talking; and to all contacts of a segment,
-// by a campaign that is made from a template, whose progress it prints. Who wants no
-// emails is left alone.
+// by a campaign that is made from a template, whose progress it prints. People who want
+// no emails get none.
 //
 //	go run ./examples/outreach
 //

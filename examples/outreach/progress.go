@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// progress prints how a campaign comes on.
+// progress prints the progress of a campaign.
 type progress struct {
 	client     *crisp.Client
 	site       *rest.Site
@@ -19,7 +19,7 @@ type progress struct {
 }
 
 // send dispatches a campaign and prints its progress until it is done. If ctx ends
-// first, the campaign goes on without.
+// first, the campaign goes on without it.
 func send(ctx context.Context, client *crisp.Client, site *rest.Site, campaignID string, out io.Writer, opts ...crisp.RTMOption) error {
 	p := &progress{client: client, site: site, campaignID: campaignID, out: out, events: make(chan crisp.Event)}
 	ctx, cancel := context.WithCancelCause(ctx)

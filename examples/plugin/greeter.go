@@ -14,7 +14,7 @@ type settings struct {
 	Silent   bool   `json:"silent"`   // don't greet
 }
 
-// usualGreeting is that of websites without settings.
+// usualGreeting is for websites without settings.
 const usualGreeting = "Hello! Somebody will be with you soon."
 
 // greeter answers visitors, at most once a minute each.
@@ -44,7 +44,7 @@ func (g *greeter) greet(ctx context.Context, ev *crisp.MessageSend) error {
 }
 
 // load learns which websites have installed the plugin, and their settings. Those that
-// can't be read count as none, so that one website spoils it for no other.
+// can't be read count as none, so that one bad website doesn't affect the others.
 func (g *greeter) load(ctx context.Context) error {
 	all := make(map[string]settings)
 	for website, err := range g.client.Websites(ctx) {

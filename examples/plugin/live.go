@@ -50,7 +50,7 @@ func (g *greeter) rtm(ctx context.Context, router *crisp.Router) (*crisp.RTM, er
 		crisp.WithAutoRebind(),
 		crisp.WithDrainTimeout(drainTimeout),
 		crisp.WithHooks(crisp.Hooks{
-			// Nobody has told of the installs and removals before the connection. Its
+			// There were no events for installs and removals before the connection. New
 			// events wait until this returns.
 			Connected: func(crisp.Connected) {
 				ctx, cancel := context.WithTimeout(ctx, loadTimeout)

@@ -7,7 +7,8 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// newClient returns a client by the environment, which has to name the website, too.
+// newClient returns a client with the credentials from the environment, and the website
+// that CRISP_WEBSITE_ID names.
 func newClient() (client *crisp.Client, websiteID string, err error) {
 	websiteID = os.Getenv("CRISP_WEBSITE_ID")
 	if websiteID == "" {

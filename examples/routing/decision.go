@@ -14,8 +14,8 @@ import (
 )
 
 // decision is what becomes of a conversation. It is kept in the note that gives the
-// reason, which a conversation gets once: so it is known after a restart, and when a
-// message comes twice.
+// reason, of which each conversation gets one. So it is still known after a restart, or
+// when a message comes twice.
 type decision struct {
 	message  int64  // fingerprint of the visitor's message that led to it
 	userID   string // of the operator, empty if nobody is available
@@ -88,7 +88,7 @@ func (d decision) finish(ctx context.Context, client *crisp.Client, ref crisp.Se
 	return client.Assign(ctx, ref, crisp.Assignment{UserID: d.userID})
 }
 
-// madeBefore returns the decision that a conversation has got, and whether it has.
+// madeBefore returns the decision that was made for a conversation, and whether one was.
 func madeBefore(ctx context.Context, client *crisp.Client, ref crisp.SessionRef) (d decision, made bool, err error) {
 	note, err := rest.Conversation(client, ref).Message(ctx, noteFingerprint(ref))
 	if refusal := (*crisp.APIError)(nil); errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound && refusal.FromCrisp() {

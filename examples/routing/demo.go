@@ -108,7 +108,7 @@ func (s *scene) says(ctx context.Context, v *crisptest.Visitor, texts ...string)
 	return nil
 }
 
-// changes says what is different in a conversation.
+// changes describes how routing has changed a conversation.
 func changes(before, after crisptest.Conversation) string {
 	for _, m := range after.Messages[len(before.Messages):] {
 		if m.Type == "note" {

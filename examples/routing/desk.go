@@ -8,8 +8,8 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// desk is who answers for the website, and in which inboxes. It asks each time: who is
-// there changes all day, and a conversation is routed only once.
+// desk looks up the website's operators and inboxes. It asks Crisp each time, since
+// operators come and go, and a conversation is routed only once.
 type desk struct{ site *rest.Site }
 
 // operator is somebody who can get a conversation.
@@ -74,7 +74,7 @@ func (d desk) inboxes(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// check returns an error if rules name somebody or something that the website hasn't.
+// check returns an error if rules name an operator or inbox that the website doesn't have.
 func (d desk) check(ctx context.Context, rules []rule) error {
 	operators, err := d.operators(ctx)
 	if err != nil {

@@ -31,7 +31,7 @@ func (r *routing) resolveByThanks(next crisp.Handler) crisp.Handler {
 		if err != nil {
 			return err
 		}
-		// Thanks that come late, again or after nothing are no end.
+		// Thanks that are late, repeated or for nothing don't resolve a conversation.
 		if len(latest) < 2 || latest[0].Fingerprint != m.Fingerprint || !byPerson(latest[1]) {
 			return next(ctx, ev)
 		}
