@@ -28,9 +28,9 @@ func WithAddr(addr string) Option {
 	}
 }
 
-// WithRemoteAddr is like [WithAddr] for any address, such as ":4000", which is that
-// of a container: whoever reaches it can use the server, unencrypted. It includes
-// [WithSingleAddress].
+// WithRemoteAddr is like [WithAddr] for an address that other machines can reach, such as
+// ":4000" in a container. Everybody who reaches it can use the server, unencrypted. It
+// includes [WithSingleAddress].
 func WithRemoteAddr(addr string) Option {
 	return func(c *config) error {
 		if _, err := checkAddr(addr); err != nil {

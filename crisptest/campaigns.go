@@ -71,7 +71,7 @@ func (s *Server) ReactToCampaign(websiteID, campaignID, recipient, reaction stri
 	run.counts[reaction]++
 }
 
-// campaignRun is how a campaign does that was dispatched. Server.mu guards it.
+// campaignRun is the state of a campaign that was dispatched. Server.mu guards it.
 type campaignRun struct {
 	recipients []string
 	reactions  record[*document] // as REST lists them

@@ -44,7 +44,7 @@ func (m Message) Text() string {
 	return text
 }
 
-// weight is how many bytes it takes beside what every message has.
+// weight is how many bytes it takes beyond the fixed size of a message.
 func (m *Message) weight() int {
 	return len(m.Content) + len(m.User) + len(m.References) + len(m.Properties) + len(m.Source)
 }
@@ -211,9 +211,9 @@ func (c *liveConversation) emit(name string, fields map[string]any) {
 	c.server.emit(name, mustJSON(payload))
 }
 
-// touch marks the conversation as changed. The list of conversations is ordered
-// by the time of change, so each change has a later one. What has not changed for
-// longest is what is forgotten first.
+// touch marks the conversation as changed. The list of conversations is ordered by the
+// time of change, so each change gets a later time than the one before. The conversation
+// that has not changed for longest is the first to be forgotten.
 func (c *liveConversation) touch() {
 	now := c.server.now()
 	if !now.After(c.Updated) {
@@ -276,8 +276,8 @@ func (c *liveConversation) updateState(m Message) {
 	}
 }
 
-// nextTimestamp returns the time, but later than that of every other message of
-// the conversation, because clients page by time.
+// nextTimestamp returns the current time, or the first that is later than every other
+// message of the conversation, because clients page by time.
 func (c *liveConversation) nextTimestamp() int64 {
 	return max(c.server.now().UnixMilli(), c.latestTime+1)
 }

@@ -60,7 +60,7 @@ type hook struct {
 	attempt  int
 	limit    int
 	event    string
-	body     []byte // nobody may change it: attempts share it, and so do subscribers
+	body     []byte // must not be changed: attempts and subscribers share it
 }
 
 func newPluginHook(secret string, at time.Time, event string) *hook {

@@ -11,7 +11,7 @@ import (
 // Entry is an entry of a server's journal: see [WithJournal]. One of its pointers is
 // set. What they point to must not be changed.
 type Entry struct {
-	Number   int // from 1, without holes
+	Number   int // consecutive, from 1
 	Time     time.Time
 	Event    *Emission // that was sent
 	Message  *Message  // that was sent over REST and accepted: see Server.Sent
@@ -91,9 +91,9 @@ func (s *Server) Journal(after int) []Entry {
 }
 
 // Follow returns the entries of the journal with numbers above one, and then those
-// that are added, until ctx ends or the server is closed. Whoever reads them more
-// slowly than they are added misses what is forgotten in the meantime: the numbers
-// then have a hole.
+// that are added, until ctx ends or the server is closed. A reader that is slower
+// than they are added misses those that are forgotten in the meantime: their numbers
+// are then not consecutive.
 func (s *Server) Follow(ctx context.Context, after int) iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
 		for {

@@ -44,7 +44,7 @@ func (m *memory) listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// freeAddr returns an address that nobody has used; m.mu is held.
+// freeAddr returns an address that no listener has; m.mu is held.
 func (m *memory) freeAddr() string {
 	for {
 		m.lastPort++

@@ -61,7 +61,7 @@ func (m *model) forgetOldest() {
 	oldest.in.forgetMessage(oldest.fingerprint)
 }
 
-// forgetMessage removes a message without a word, if it is still there.
+// forgetMessage removes a message without an event, if it is still there.
 func (c *liveConversation) forgetMessage(fingerprint int64) {
 	i := slices.IndexFunc(c.Messages, func(m Message) bool { return m.Fingerprint == fingerprint })
 	switch {

@@ -26,7 +26,7 @@ type people struct {
 
 type profileKey struct{ websiteID, peopleID string }
 
-// emailKey is an address in lower case: it identifies a contact in any.
+// emailKey is an address in lower case, because addresses match in any case.
 type emailKey struct{ websiteID, email string }
 
 func newPeople(history int) people {
@@ -105,7 +105,7 @@ func (all *people) put(p *liveProfile) {
 	all.profiles.Put(p.key(), p)
 }
 
-// forget removes a contact without a word.
+// forget removes a contact without an event.
 func (all *people) forget(p *liveProfile) {
 	for _, c := range p.conversations() {
 		c.PeopleID = ""
@@ -231,7 +231,7 @@ func (p *liveProfile) write(card map[string]any) {
 	p.touch()
 }
 
-// managed are the members of a profile that Crisp alone writes.
+// managed are the members of a profile that only Crisp writes.
 var managed = []string{"people_id", "score", "created_at", "updated_at"}
 
 // asRead returns what a card writes, in the form in which it is read: "active" is

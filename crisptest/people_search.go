@@ -109,8 +109,7 @@ func containsText(v any, text string) bool {
 }
 
 // member returns a member of the contact by its path, such as "person.nickname" or
-// "data.plan". What is in "person" has a short name, too. It is nil if there is
-// none.
+// "data.plan", or nil if there is none. The prefix "person." may be left out.
 func (p *liveProfile) member(path string) any {
 	form := p.restForm()
 	form["data"] = p.data
@@ -128,8 +127,8 @@ func memberAt(v any, path string) any {
 	return v
 }
 
-// passes reports whether the contact meets the filter. Of a list, one element is
-// enough.
+// passes reports whether the contact meets the filter. If the member is a list, one
+// matching element is enough.
 func (f peopleFilter) passes(p *liveProfile) bool {
 	v := p.member(f.Criterion)
 	list, isList := v.([]any)

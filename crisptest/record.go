@@ -52,8 +52,8 @@ func newRecord[P any](limit int) record[P] {
 	return record[P]{latest: fifo.New[int, P](limit), weights: weights{most: mostBytes(limit)}}
 }
 
-// add appends to the list what has bodies of so many bytes, and returns the number by
-// which get finds it. What is older goes if there is too much.
+// add appends an entry whose bodies have that many bytes, and returns the number by which
+// get finds it. If the list gets too long or too large, it drops the oldest entries.
 func (r *record[P]) add(p P, bytes int) (number int) {
 	number = r.next
 	r.latest.Put(number, p)
@@ -64,7 +64,7 @@ func (r *record[P]) add(p P, bytes int) (number int) {
 	return number
 }
 
-// get returns nil for what is forgotten.
+// get returns the entry with a number, or nil if it was dropped.
 func (r *record[P]) get(number int) P {
 	p, _ := r.latest.Get(number)
 	return p
@@ -84,15 +84,15 @@ func all[T any](r *record[*T]) []T {
 	return list
 }
 
-// weights are how many bytes the bodies of what is remembered take, oldest first.
+// weights are the sizes in bytes of the entries that are kept, oldest first.
 type weights struct {
 	each  []int
 	total int
 	most  int
 }
 
-// add adds the weight of the newest of n, forgets those of what is not among them any
-// more, and returns how many of these are to go, too: never the newest.
+// add adds the weight of the newest of n entries. It returns how many of the oldest have
+// to go to keep within the bound, which is never the newest.
 func (w *weights) add(bytes, n int) (beyond int) {
 	w.each = append(w.each, bytes)
 	w.total += bytes

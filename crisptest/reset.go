@@ -3,10 +3,10 @@ package crisptest
 import "time"
 
 // Reset makes the server forget what has happened and heals it, as if it had just been
-// started, so that tests can share one that runs by itself: conversations, the lists
-// of what happened, the journal's entries, the websites that were added, the
-// plugin's settings, the web hooks that wait. What is connected stays: RTM sessions,
-// and the URLs of web hooks. No event is sent; numbers such as fingerprints and those
+// started, so that tests can share a server in a process of its own. It forgets
+// conversations, contacts, what was recorded, the journal's entries, the websites that
+// were added, the plugin's settings and the web hooks that wait. RTM sessions and the URLs
+// of web hooks stay. No event is sent; numbers such as fingerprints and those
 // of the journal are not used again.
 func (s *Server) Reset() {
 	s.mu.Lock()

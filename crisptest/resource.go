@@ -21,7 +21,7 @@ func (d document) text(name string) string {
 	return s
 }
 
-// texts returns a member that is a list of texts, without what is none.
+// texts returns the texts of a member that is a list, without its other elements.
 func (d document) texts(name string) []string {
 	list, _ := d[name].([]any)
 	var texts []string
@@ -238,7 +238,7 @@ func (r resource) remove(call restCall, w *site, _ document) restReply {
 	return success("deleted", struct{}{})
 }
 
-// asIs is how most documents are shown.
+// asIs shows a document unchanged, as most are.
 func asIs(_ *site, d document) document { return d }
 
 // named reports whether a document's name has the text that is searched for.
@@ -246,8 +246,8 @@ func named(query url.Values, d document) bool {
 	return strings.Contains(strings.ToLower(d.text("name")), strings.ToLower(query.Get("search_name")))
 }
 
-// chosen returns what reports whether one of those filters wants a document that are
-// set in a query, which is so if none is.
+// chosen returns a function that reports whether a document passes at least one of the
+// filters that a query sets. Without any, every document passes.
 func chosen(query url.Values, filters map[string]func(document) bool) func(document) bool {
 	var set []func(document) bool
 	for key, wants := range filters {

@@ -149,7 +149,7 @@ func refusal(status int, reason string) restReply { return reply(status, reason,
 // restHandler answers a call of one route.
 type restHandler func(call restCall) restReply
 
-// anyPath is the pattern of what has no route.
+// anyPath is the pattern that matches requests without a route.
 const anyPath = "/"
 
 // restRoutes returns the handler of all REST routes.
@@ -196,7 +196,7 @@ func (s *Server) HandleREST(pattern string, answer func(r *http.Request) (status
 	}))
 }
 
-// splitPattern splits a pattern of HandleREST, and panics if it is none.
+// splitPattern splits a pattern of HandleREST, and panics if it is invalid.
 func splitPattern(pattern string) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
 	path = strings.TrimLeft(path, " \t")

@@ -78,7 +78,7 @@ func getFiles(call restCall, c *liveConversation) restReply {
 	return pageReply(call, files)
 }
 
-// getRelations says that the conversation continues none, and none continues it.
+// getRelations answers that no conversation is related to this one.
 func getRelations(restCall, *liveConversation) restReply {
 	return success("resolved", map[string]any{"conversations": map[string]any{"parent": nil, "children": []string{}}})
 }

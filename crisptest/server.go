@@ -93,13 +93,14 @@ type logger interface {
 	Logf(format string, args ...any)
 }
 
-// logMissingRoutes tells whoever wonders why their program got the status 404.
+// logMissingRoutes logs each route that was asked for and doesn't exist, once, to explain
+// why a program got the status 404.
 func (s *Server) logMissingRoutes(log logger) {
 	log.Helper()
-	told := make(map[string]bool)
+	logged := make(map[string]bool)
 	for _, r := range s.Requests() {
-		if route := r.Method + " " + r.Path; r.NoRoute && r.Status == http.StatusNotFound && !told[route] {
-			told[route] = true
+		if route := r.Method + " " + r.Path; r.NoRoute && r.Status == http.StatusNotFound && !logged[route] {
+			logged[route] = true
 			log.Logf("crisptest has no route %s: Server.HandleREST can add it", route)
 		}
 	}

@@ -22,8 +22,8 @@ func (is shape) fits(data []byte) bool {
 	return json.Unmarshal(data, &v) == nil && is(v)
 }
 
-// object has all required members. Optional ones may be null, and members that
-// nobody knows are ignored.
+// object is an object with all required members. Optional members may be null, and unknown
+// ones are ignored.
 func object(required, optional members) shape {
 	return func(v any) bool {
 		object, ok := v.(map[string]any)
@@ -44,7 +44,7 @@ func object(required, optional members) shape {
 	}
 }
 
-// listOf has at least that many elements.
+// listOf is a list of at least n elements of one shape.
 func listOf(least int, is shape) shape {
 	return func(v any) bool {
 		list, ok := v.([]any)
@@ -103,7 +103,7 @@ func filled(v any) bool {
 	return s != ""
 }
 
-// absoluteURL is a text, too.
+// absoluteURL is a text that is an absolute URL.
 func absoluteURL(v any) bool {
 	s, _ := v.(string)
 	u, err := url.Parse(s)

@@ -26,11 +26,11 @@ type site struct {
 	condemned bool // its removal is scheduled
 }
 
-// newSites returns the sites that will be there. Those that were not used for
-// longest are forgotten first.
+// newSites returns a list of no sites, with a limit. The site that was not used for longest
+// is the first to be forgotten.
 func newSites(history int) *fifo.Map[string, *site] { return fifo.New[string, *site](history) }
 
-// site returns what a website has, to begin with nothing; s.mu is held.
+// site returns what a website has, and makes an empty one the first time; s.mu is held.
 func (s *Server) site(id string) *site {
 	w, ok := s.sites.Get(id)
 	if !ok {

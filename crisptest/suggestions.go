@@ -41,7 +41,8 @@ func (s *Server) suggestionRoutes(handle addRoute) {
 	handle("DELETE", suggest+"data", s.onSite(data.forget))
 }
 
-// suggested is a kind of what conversations have and new ones may have, too.
+// suggested is a kind of values that REST suggests for a conversation because others have
+// them already.
 type suggested struct {
 	name   string // in reasons
 	member string // of the answers and bodies

@@ -72,7 +72,7 @@ func (w waiter[T]) wait(ctx context.Context, s *Server) (found T, err error) {
 
 var errClosed = errors.New("the server was closed")
 
-// maxSeen is how much an error lists: nobody reads more.
+// maxSeen is how many entries an error lists at most.
 const maxSeen = 100
 
 // failure returns the error of a wait, with a list of what was there instead, the

@@ -81,9 +81,8 @@ func (s *structType) comparable() bool {
 	return true
 }
 
-// plain reports whether encoding/json reads and writes the type's form on the wire
-// by itself. It has no methods for that then, which a struct that embeds it would
-// have, too.
+// plain reports whether encoding/json alone reads and writes the type's JSON. Such a type
+// gets no methods for that, since a struct that embeds it would inherit them.
 func (s *structType) plain() bool {
 	for _, f := range s.fields {
 		if f.presence == nullable || f.wrapKey != "" || f.wrap {

@@ -24,8 +24,8 @@ var platforms = []platform{
 
 type platform struct{ system, architecture string }
 
-// buildFlags are those with which whoever has the same code and the same Go gets the
-// same binary, in whatever folder.
+// buildFlags make builds reproducible: the same code and the same version of Go give the
+// same binary, in any folder.
 var buildFlags = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="}
 
 // binaries builds the commands for platforms into a folder, with their checksums in SHA256SUMS, and

@@ -20,7 +20,7 @@ import (
 // proxy is a folder with modules in the form in which a module proxy serves them.
 type proxy struct {
 	folder string
-	cache  string // for the modules of others, too, so that the machine's own has nothing of a rehearsal
+	cache  string // module cache of the rehearsal, so that nothing of it gets into the machine's own
 	work   string
 }
 
