@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long anything may take that takes a moment.
+// patience bounds every wait for something that takes only a moment.
 const patience = 30 * time.Second
 
 // secret signs all web hooks of the tests.

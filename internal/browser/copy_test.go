@@ -37,7 +37,7 @@ func (b *tab) code(as, part string) string {
 	return ""
 }
 
-// awkward is what a shell makes something else of, unless it is quoted well.
+// awkward is text that a shell would change unless it is quoted correctly.
 const awkward = `it's "quoted" $HOME $(touch canary) ` + "`touch canary`" + ` \ ! %s \n ; & | # 'x'`
 
 func TestCopiedCommandsRun(t *testing.T) {

@@ -32,7 +32,7 @@ func (b *tab) everything() []row {
 	return eval[[]row](b, `inspector.everything()`)
 }
 
-// has waits until the list has so many rows.
+// has waits until the list has that many rows.
 func (b *tab) has(rows int) {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`inspector.size() === %d`, rows), fmt.Sprintf("the list has %d rows", rows))

@@ -63,7 +63,7 @@ func (x *target) answer(status int) {
 	x.status = status
 }
 
-// arrivals waits until so many web hooks have come, and returns them.
+// arrivals waits until n web hooks have come, and returns them.
 func (x *target) arrivals(n int) []arrival {
 	x.t.Helper()
 	var came []arrival

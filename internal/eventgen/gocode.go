@@ -237,7 +237,7 @@ func (f *field) goDoc() string {
 	}
 }
 
-// notToEmbed is said of methods that a struct would have by embedding.
+// notToEmbed is the comment on methods that an embedding struct would inherit.
 const notToEmbed = "A struct that embeds the type has the method, too, and none of its own fields in JSON: give the field a name."
 
 func (g *printer) marshalers(s *structType, unmarshal string) {

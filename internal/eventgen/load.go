@@ -325,7 +325,7 @@ func (l *loader) wrapped(f *field, v value) bool {
 	return true
 }
 
-// memberOf makes a field of a text that is all that matters of an object.
+// memberOf makes a field of type text for an object of which only one member matters.
 func (l *loader) memberOf(f *field, object, name value) bool {
 	ref, ok := object.need("$ref")
 	if !ok {
@@ -360,8 +360,8 @@ func typeNames(v value) []string {
 	return []string{typ.text()}
 }
 
-// jsonType returns the JSON type of a schema apart from null. Several are joined
-// to a name that is no type.
+// jsonType returns the JSON type of a schema apart from null. If there are several, it
+// returns them joined, which is the name of no type.
 func jsonType(v value) string {
 	names := slices.DeleteFunc(typeNames(v), func(name string) bool { return name == "null" })
 	return strings.Join(names, " or ")

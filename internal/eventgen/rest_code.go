@@ -126,7 +126,7 @@ func (g *restPrinter) service(m *restModel, s *service) {
 	g.types(m, func(by map[*service]bool) bool { return len(by) == 1 && by[s] })
 }
 
-// types writes the types of which the users are as asked for.
+// types writes the types for answers and for bodies whose services are wanted.
 func (g *restPrinter) types(m *restModel, wanted func(by map[*service]bool) bool) {
 	for _, s := range m.structs {
 		answers, bodies := g.usage.answers[s], g.usage.bodies[s]
@@ -455,7 +455,8 @@ func (g *restPrinter) bodyType(s *structType) {
 	}
 }
 
-// bodyFieldDoc says in what unit a time is sent, which its Go type doesn't show.
+// bodyFieldDoc writes the comment of a field of a body. It has what the Go type doesn't
+// show, such as the unit in which a time is sent.
 func (g *restPrinter) bodyFieldDoc(f *field) {
 	switch {
 	case f.doc == "":

@@ -143,7 +143,7 @@ func (l *restLoader) operation(path, op member) {
 	}
 }
 
-// tagged returns the service that an operation's tag is.
+// tagged returns the service that an operation's tag names.
 func (l *restLoader) tagged(op member) *service {
 	tags := op.textsOf("tags")
 	for _, s := range l.model.services {
@@ -218,7 +218,7 @@ func (l *restLoader) argument(p value, kind argumentKind) argument {
 	return a
 }
 
-// goArgument makes the name of an argument of that of a field or a type.
+// goArgument makes an argument's name from that of a field or a type.
 func goArgument(name string) string {
 	upper := 0
 	for upper < len(name) && 'A' <= name[upper] && name[upper] <= 'Z' {
@@ -438,7 +438,7 @@ func (l *restLoader) data(data value, c *restCall) {
 	}
 }
 
-// message is the schema of what package crisp has a type for, ConversationMessage.
+// message is the schema for which package crisp has the type ConversationMessage.
 const message = eventsPrefix + schemaPrefix + "MessageSend"
 
 func isMessage(data value) bool {
@@ -446,7 +446,7 @@ func isMessage(data value) bool {
 	return ok && ref.text() == message
 }
 
-// taken are names that mean something else in a generated method.
+// taken are the names that a generated method uses itself, so that no argument may.
 var taken = []string{"s", "c", "q", "ctx", "user", "plugin", "anyTier", "params", "number", "fetch", "pages"}
 
 // checkCalls reports methods of a service that have the same name, and arguments that

@@ -91,8 +91,8 @@ const (
 	answerMessage
 )
 
-// iterates reports whether the method is an iterator over pages: not, if nobody knows
-// what is on them.
+// iterates reports whether the method is an iterator over pages, which it isn't if the
+// type of their elements is unknown.
 func (c *restCall) iterates(r *route) bool { return r.paged && c.answer != answerRaw }
 
 // goCall is how the catalog and the documentation name a call.
@@ -124,7 +124,7 @@ func (r *route) names() []string {
 	return names
 }
 
-// usage says in which forms the types occur.
+// usage records in which forms each type occurs, and in which services.
 type usage struct {
 	answers map[*structType]map[*service]bool // also as a part
 	bodies  map[*structType]map[*service]bool // likewise

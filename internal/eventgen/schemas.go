@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// schemasFile is where the command crisp has what the spec says of the events from.
+// schemasFile is the file from which the command crisp knows the events' schemas.
 const schemasFile = "cmd/crisp/internal/eventinfo/events_gen.json"
 
 // schemaDocument returns what is known of the events as JSON: by name, and the schemas
@@ -84,7 +84,7 @@ func refs(v value) []string {
 	return names
 }
 
-// writeSchema writes a schema as JSON, without what is for the generator.
+// writeSchema writes a schema as JSON, without the generator's extensions.
 func writeSchema(buf *bytes.Buffer, v value) {
 	switch v.node.Kind {
 	case yaml.MappingNode:

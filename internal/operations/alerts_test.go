@@ -18,7 +18,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// faults are what goes wrong, by the alert that is for it.
+// faults has, for each alert, the fault that must make it fire.
 var faults = map[string]struct {
 	set   set
 	fault func(s *scene)
@@ -174,7 +174,7 @@ var faults = map[string]struct {
 	},
 }
 
-// takes is a handler that takes so long.
+// takes returns a handler that takes that long.
 func takes(d time.Duration) crisp.Handler {
 	return func(ctx context.Context, _ crisp.Event) error {
 		select {
@@ -186,7 +186,7 @@ func takes(d time.Duration) crisp.Handler {
 	}
 }
 
-// TestEachAlertFires has each fault happen, and evaluates all rules over what the program exports meanwhile.
+// TestEachAlertFires makes each fault happen, and evaluates all rules over what the program exports during it.
 func TestEachAlertFires(t *testing.T) {
 	for alert, tt := range faults {
 		t.Run(alert, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestEachAlertFires(t *testing.T) {
 	}
 }
 
-// TestFewOfTheHandlersBehindTheBridgeFail is of one event in ten there, while all others go well, and all are stored.
+// TestFewOfTheHandlersBehindTheBridgeFail has one handler in ten fail behind the bridge, while everything else goes well.
 func TestFewOfTheHandlersBehindTheBridgeFail(t *testing.T) {
 	h, _ := play(t, set{}, func(s *scene) {
 		handled := 0
@@ -233,7 +233,7 @@ func TestNothingFiresWhileAllIsWell(t *testing.T) {
 	}
 }
 
-// TestARestartFiresNothing has a program that has had all kinds of trouble begin anew, and all is well.
+// TestARestartFiresNothing restarts a program whose counters show all kinds of trouble, after which all is well.
 func TestARestartFiresNothing(t *testing.T) {
 	h, _ := play(t, set{}, func(s *scene) {
 		s.srv.DropConnections()
@@ -248,7 +248,7 @@ func TestARestartFiresNothing(t *testing.T) {
 	assert.Empty(t, evaluateSince(t, h, began))
 }
 
-// TestAGapAfterARestart has a program lose more before it was started anew than after.
+// TestAGapAfterARestart has a program lose more before a restart than after it, so that its counter falls.
 func TestAGapAfterARestart(t *testing.T) {
 	lose := func(d time.Duration) func(*scene) {
 		return func(s *scene) {

@@ -30,7 +30,7 @@ import (
 
 const dashboardFile = "../../docs/operations/dashboard.json"
 
-// panel is what of a panel is looked at and drawn.
+// panel is the part of a panel that is tested and drawn.
 type panel struct {
 	ID          int
 	Type        string
@@ -98,7 +98,7 @@ func TestTheDashboardHasGrafanasSchema(t *testing.T) {
 	}
 }
 
-// problems are what an error of Grafana's types tells of: where a list is in order, it is one of none.
+// problems returns the single problems in an error of Grafana's types, which may also be a list of none.
 func problems(err error) []string {
 	var all []string
 	if several := (cog.BuildErrors)(nil); errors.As(err, &several) {
@@ -111,7 +111,7 @@ func problems(err error) []string {
 	return all
 }
 
-// TestGrafanasSchemaIsStrict has the reading fail.
+// TestGrafanasSchemaIsStrict shows that a mistake in a dashboard is found.
 func TestGrafanasSchemaIsStrict(t *testing.T) {
 	plugins.RegisterDefaultPlugins()
 	raw, _ := readDashboard(t)
@@ -129,7 +129,7 @@ func TestGrafanasSchemaIsStrict(t *testing.T) {
 	}
 }
 
-// TestPanelsLieSideBySide looks at what no schema says.
+// TestPanelsLieSideBySide checks what no schema does, such as that panels don't overlap.
 func TestPanelsLieSideBySide(t *testing.T) {
 	_, panels := readDashboard(t)
 	ids, taken := make(map[int]bool), make(map[[2]int]string)
@@ -212,7 +212,7 @@ func series(t *testing.T, engine *promql.Engine, h *history, expr string) promql
 	return copyOf(matrix)
 }
 
-// copyOf is a matrix that may be used after its query was closed.
+// copyOf returns a copy of a matrix that is still valid after its query is closed.
 func copyOf(matrix promql.Matrix) promql.Matrix {
 	all := make(promql.Matrix, len(matrix))
 	for i, s := range matrix {

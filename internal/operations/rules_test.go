@@ -53,7 +53,7 @@ func newEngine() *promql.Engine {
 	})
 }
 
-// firing is when an alert fired first, and with which labels.
+// firing is when an alert fired first, and its summary then.
 type firing struct {
 	at      time.Time
 	summary string
@@ -65,7 +65,7 @@ func evaluate(t *testing.T, h *history) map[string]firing {
 	return evaluateSince(t, h, h.samples[0].at)
 }
 
-// evaluateSince leaves out what the rules said before.
+// evaluateSince is evaluate from a time on.
 func evaluateSince(t *testing.T, h *history, since time.Time) map[string]firing {
 	t.Helper()
 	engine, storage := newEngine(), h.store(t)

@@ -149,7 +149,7 @@ func (s *scene) observeBridge(options []crispotel.Option) {
 	s.t.Cleanup(func() { s.stop() })
 }
 
-// telling has answers tell of a quota, which crisptest does not: nobody has seen Crisp do it.
+// telling adds the headers of a quota to answers. crisptest doesn't send them, since Crisp was never seen to.
 type telling struct {
 	http.RoundTripper
 	left *atomic.Int64
@@ -164,7 +164,7 @@ func (t telling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// does sets what handlers do.
+// does replaces what handlers do.
 func (s *scene) does(handle crisp.Handler) { s.handle.Store(&handle) }
 
 // answer is the handler of what comes over the RTM API and by web hook.
@@ -178,7 +178,7 @@ func (s *scene) answer(ctx context.Context, ev *crisp.MessageSend) error {
 	return err
 }
 
-// pass lets time pass, with a message by each way before each scrape.
+// pass lets time pass, with a message over each transport before each scrape.
 func (s *scene) pass(d time.Duration) {
 	for range d / interval {
 		if !s.quiet {
