@@ -13,11 +13,11 @@ import (
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
-// app is one run of the program: its surroundings, and the flags of all commands.
+// app is one run of the program: its surroundings and the flags that all commands share.
 type app struct {
 	Surroundings
 	ended   <-chan struct{} // closed when the user ends the program
-	secrets []string        // what strings.NewReplacer puts in the place of secrets
+	secrets []string        // each secret, followed by its replacement: strings.NewReplacer's arguments
 	quiet   bool
 	output  output.Options
 	login   credentials.Flags
@@ -28,7 +28,7 @@ func (a *app) rootCommand() *cobra.Command {
 		Use:           "crisp",
 		Short:         "See, send, keep and repeat the events of Crisp",
 		Version:       crisp.Version,
-		SilenceErrors: true, // Run tells them
+		SilenceErrors: true, // Run prints them
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -79,8 +79,8 @@ func (a *app) rootCommand() *cobra.Command {
 	return root
 }
 
-// asUsageErrors has arguments that a command does not take end the program with
-// the code for it.
+// asUsageErrors makes a command and its subcommands exit with exitUsage when they are
+// given arguments that they don't take.
 func asUsageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -101,20 +101,20 @@ func asUsageErrors(cmd *cobra.Command) {
 	}
 }
 
-// tell writes a line on stderr. What it is given may come from anywhere: no
-// control character of it gets out.
+// tell writes a line to stderr. The arguments may come from anywhere, so control
+// characters and secrets are taken out.
 func (a *app) tell(format string, args ...any) {
 	fmt.Fprintln(a.Stderr, terminal.Line(a.withoutSecrets(fmt.Sprintf(format, args...))))
 }
 
-// note is tell for what -q silences.
+// note is like tell, but -q silences it.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
 		a.tell(format, args...)
 	}
 }
 
-// printer returns what writes a command's data to stdout.
+// printer returns the printer that writes a command's data to stdout.
 func (a *app) printer() (*output.Printer, error) {
 	options := a.output
 	options.Ended = a.ended
@@ -126,7 +126,7 @@ func (a *app) printer() (*output.Printer, error) {
 	return printer, nil
 }
 
-// preferJSON is for the flag --json of a command, which stands for --format json.
+// preferJSON sets --format json if the command's --json flag was given.
 func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
 	if !asked {
 		return nil
@@ -138,7 +138,7 @@ func (a *app) preferJSON(cmd *cobra.Command, asked bool) error {
 	return format.Value.Set(string(output.FormatJSON))
 }
 
-// credentials returns the credentials to use, and where they come from.
+// credentials loads the credentials to use and hides them from later output.
 func (a *app) credentials() (credentials.Credentials, error) {
 	found, err := orEnded(a, func() (credentials.Credentials, error) {
 		return credentials.Load(a.login, credentials.Surroundings{Stdin: a.Stdin, Getenv: a.Getenv})
@@ -154,8 +154,8 @@ func (a *app) credentials() (credentials.Credentials, error) {
 	return found, err
 }
 
-// client returns a client of the REST API with the credentials to use. The caller
-// closes its idle connections.
+// client returns a REST client and the credentials that it uses. The caller closes its
+// idle connections.
 func (a *app) client(opts ...crisp.Option) (*crisp.Client, credentials.Credentials, error) {
 	found, err := a.credentials()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// errEnded is the error of a command that was ended before it had done its work.
+// errEnded is the error of a command that the user ended before its work was done.
 var errEnded = errors.New("ended before it was done")
 
 // hasEnded reports whether the user has ended the program.
@@ -19,9 +19,9 @@ func (a *app) hasEnded() bool {
 	}
 }
 
-// orEnded returns what wait returns, or an error if the user ends the program before.
-// It is for what can't be told to end, such as a read from a terminal: that goes on
-// until the program has ended.
+// orEnded returns what wait returns, or an error if the user ends the program first.
+// It is for calls that can't be cancelled, such as a read from a terminal: wait may
+// still be running in its goroutine when the program exits.
 func orEnded[T any](a *app, wait func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -41,8 +41,8 @@ func orEnded[T any](a *app, wait func() (T, error)) (T, error) {
 	}
 }
 
-// unlessDone gives the error of a command that had more to do when the user ended it its
-// exit code.
+// unlessDone turns a cancellation into errEnded: the user ended a command that still
+// had work to do.
 func unlessDone(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return coded{errEnded, exitFailed}
@@ -50,17 +50,17 @@ func unlessDone(err error) error {
 	return err
 }
 
-// stdin is where input comes from until the user ends the program.
+// stdin returns the program's input. Reads fail once the user ends the program.
 func (a *app) stdin() io.Reader { return untilEnded{a, a.Stdin} }
 
-// untilEnded is stdin, from which reads fail once the user ends the program.
+// untilEnded is a reader whose reads fail once the user ends the program.
 type untilEnded struct {
 	app *app
 	r   io.Reader
 }
 
 func (u untilEnded) Read(p []byte) (int, error) {
-	own := make([]byte, len(p)) // a read that was given up may still write
+	own := make([]byte, len(p)) // an abandoned read may still write to it
 	n, err := orEnded(u.app, func() (int, error) { return u.r.Read(own) })
 	return copy(p, own[:n]), err
 }

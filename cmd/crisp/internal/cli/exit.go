@@ -22,7 +22,7 @@ const (
 	exitCheck       = 5
 )
 
-// coded is an error that says with which code the program ends.
+// coded is an error with the exit code that it leads to.
 type coded struct {
 	error
 	code int
@@ -30,10 +30,10 @@ type coded struct {
 
 func (e coded) Unwrap() error { return e.error }
 
-// usageError returns an error in what was asked for.
+// usageError marks an error as the user's: wrong arguments, flags or input.
 func usageError(err error) error { return coded{err, exitUsage} }
 
-// elsewhere reports whether something else than Crisp has answered.
+// elsewhere reports whether something other than Crisp answered, such as a proxy.
 func elsewhere(err error) bool {
 	var refusal *crisp.APIError
 	if errors.As(err, &refusal) {
@@ -43,7 +43,7 @@ func elsewhere(err error) bool {
 	return errors.As(err, &answer) && !errors.Is(err, crisp.ErrTooLarge)
 }
 
-// asUsageError is usageError for an error that may have a code already.
+// asUsageError is like usageError, but keeps a code that the error already has.
 func asUsageError(err error) error {
 	var c coded
 	if errors.As(err, &c) {
@@ -52,15 +52,15 @@ func asUsageError(err error) error {
 	return usageError(err)
 }
 
-// checkError returns the error of a check that found something wrong.
+// checkError marks an error as the result of a check that found something wrong.
 func checkError(err error) error { return coded{err, exitCheck} }
 
-// exitCode returns the code for what a command has returned.
+// exitCode returns the exit code for a command's error.
 func exitCode(err error) int {
 	var c coded
 	var network net.Error
 	var address *url.Error
-	var file *fs.PathError // what caused it implements net.Error, too
+	var file *fs.PathError // its cause, a syscall.Errno, is a net.Error too
 	var link *os.LinkError
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):

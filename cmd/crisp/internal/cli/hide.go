@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// hidden stands where a secret would be.
+// hidden is printed in place of a secret.
 const hidden = "(hidden)"
 
-// shortestSecret is how many bytes a secret has at least: what is shorter is none, and
-// could be part of any word.
+// shortestSecret is the length in bytes from which secrets are hidden. Anything shorter
+// is not a real secret, and could be part of any word.
 const shortestSecret = 8
 
-// hide keeps secrets out of what is told from now on: a server may answer with what it
-// was sent.
+// hide keeps secrets out of everything that tell prints from now on: a server may echo
+// them in its answer.
 func (a *app) hide(identifier, key, signingSecret string) {
 	for _, secret := range []string{base64.StdEncoding.EncodeToString([]byte(identifier + ":" + key)), key, signingSecret} {
 		if len(secret) >= shortestSecret {

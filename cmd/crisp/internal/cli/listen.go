@@ -84,7 +84,7 @@ func (a *app) listen(ctx context.Context, f listenFlags) error {
 			return err
 		}
 	}
-	client, found, err := a.client(crisp.WithLogger(slog.New(slog.DiscardHandler))) // callbacks tell it all
+	client, found, err := a.client(crisp.WithLogger(slog.New(slog.DiscardHandler))) // the stream reports it all
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *app) listen(ctx context.Context, f listenFlags) error {
 	}
 	err = listener.Run(r.ctx)
 	if ctx.Err() != nil && errors.Is(err, listen.ErrNeverConnected) {
-		err = nil // somebody did not want to wait
+		err = nil // the user ended it before it had connected
 	}
 	return listenError(r.finish(err))
 }
@@ -147,7 +147,7 @@ func (f *listenFlags) config(tier crisp.Tier, websiteID string) (cfg listen.Conf
 	return cfg, nil
 }
 
-// subscribed says what is listened to.
+// subscribed describes what is listened to, for people.
 func subscribed(filter crisp.Filter, tier crisp.Tier) string {
 	of := "all websites of the " + string(tier) + " token"
 	switch len(filter.Rooms) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// logLines tells of what the library and net/http log, as a command tells of anything:
-// -q silences warnings.
+// logLines is a slog handler that writes what the library and net/http log to stderr,
+// a line per record. -q silences warnings, but not errors.
 type logLines struct {
 	app   *app
 	attrs []slog.Attr

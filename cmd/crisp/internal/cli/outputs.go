@@ -21,8 +21,8 @@ import (
 	"github.com/crisp-go/crisp/internal/secrets"
 )
 
-// outputFlags are the flags of listen and receive that say where events go, and when
-// it is enough.
+// outputFlags are the flags of listen and receive that say where events go and when
+// to stop.
 type outputFlags struct {
 	targets     []string
 	command     string
@@ -54,7 +54,7 @@ func (f *outputFlags) addTo(cmd *cobra.Command) {
 	addUI(flags, &f.ui)
 }
 
-// check returns what is wrong with the flags by themselves.
+// check returns what is wrong with the flags, as far as they show it alone.
 func (f *outputFlags) check(flags *pflag.FlagSet) error {
 	f.attemptsSet = flags.Changed("attempts")
 	switch {
@@ -74,7 +74,7 @@ func (f *outputFlags) check(flags *pflag.FlagSet) error {
 	return checkUI(flags, f.ui)
 }
 
-// signingFlags say by what targets know that a web hook is authentic.
+// signingFlags are the flags for how targets recognise authentic web hooks.
 type signingFlags struct {
 	secretFile string
 	urlSecret  string
@@ -85,8 +85,8 @@ func (f *signingFlags) readsStdin() bool {
 	return f.secretFile == "-" || strings.HasSuffix(f.urlSecret, "=-")
 }
 
-// read returns what to sign with. Without flags that is the secret of the
-// environment or the profile.
+// read returns what to sign with: the secrets that the flags name, or else the one of
+// the environment or the profile.
 func (f *signingFlags) read(a *app, secretFlag, urlFlag string) (signing forward.Signing, err error) {
 	if f.urlSecret != "" {
 		param, file, found := strings.Cut(f.urlSecret, "=")
@@ -112,17 +112,18 @@ func (f *signingFlags) read(a *app, secretFlag, urlFlag string) (signing forward
 	return signing, nil
 }
 
-// signingSecret is that of the environment, or else of what else there is.
+// signingSecret returns the signing secret of the environment, or else of the
+// credentials; empty if neither has one.
 func (a *app) signingSecret() string {
 	if secret := a.Getenv("CRISP_SIGNING_SECRET"); secret != "" {
 		return secret
 	}
-	found, _ := a.credentials() // without credentials there may be none
+	found, _ := a.credentials() // forwarding may need no credentials
 	return found.SigningSecret
 }
 
-// targetsOf makes the targets that the flags name. A website's web hooks, which have
-// no signature, are not attempted again by Crisp.
+// targetsOf makes the targets that the flags name. Without a signature they get one
+// attempt by default, since Crisp does not repeat a website's web hooks either.
 func (f *outputFlags) targetsOf(signing forward.Signing, transport http.RoundTripper, tell func(line string)) (targets []forward.Target, err error) {
 	attempts := f.attempts
 	if signing.Secret == "" && !f.attemptsSet {
@@ -137,31 +138,32 @@ func (f *outputFlags) targetsOf(signing forward.Signing, transport http.RoundTri
 	}
 	if f.command != "" {
 		sender := forward.NewCommand(f.command, os.Environ(), f.timeout, tell)
-		targets = append(targets, forward.Target{Sender: sender, Attempts: 1}) // it may have had its effect
+		targets = append(targets, forward.Target{Sender: sender, Attempts: 1}) // a failed command may have had its effect
 	}
 	return targets, nil
 }
 
-// run is what listen and receive do around the events.
+// run is what listen and receive share: where events go, and how to end.
 type run struct {
 	stream   *stream.Stream
 	targets  []forward.Target
 	ui       *inspect.Server
-	close    func() error // the capture
-	hangUp   func()       // on the targets
-	withdraw func()       // the file that says that events can come
+	close    func() error // closes the capture
+	hangUp   func()       // closes the connections to the targets
+	withdraw func()       // removes the ready file
 	ctx      context.Context
 	end      context.CancelCauseFunc
 }
 
-// Causes of a run's end that were asked for.
+// The causes with which a run ends as the user asked.
 var (
 	errTimeOver = errors.New("the time is over")
 	errEnough   = errors.New("as many events as were asked for have come")
 )
 
-// begin opens what the flags name, for a command. enough is called when there were as
-// many events as were asked for.
+// begin opens everything the flags name and starts the stream. await makes an event
+// count as done only once each target has it; enough is called after --count events.
+// The caller calls finish.
 func (f *outputFlags) begin(ctx context.Context, a *app, command string, signing forward.Signing, await bool, enough func()) (*run, error) {
 	printer, err := a.printer()
 	if err != nil {
@@ -222,15 +224,15 @@ func (f *outputFlags) begin(ctx context.Context, a *app, command string, signing
 	return r, nil
 }
 
-// finish waits for what is still to be delivered, and returns the error to end with:
-// why the run ended, unless it was asked to, or else what was lost.
+// finish waits for outstanding deliveries, closes everything, and returns the error to
+// end with: why the run ended unless the user asked for it, else err, else what was lost.
 func (r *run) finish(err error) error {
 	cause := context.Cause(r.ctx)
 	r.end(nil)
 	r.withdraw()
 	closed := r.stream.Close()
 	if r.ui != nil {
-		r.ui.Close() // behind the stream, whose last deliveries it shows
+		r.ui.Close() // after the stream, whose last deliveries it shows
 	}
 	closed = errors.Join(closed, r.close())
 	r.hangUp()
@@ -246,7 +248,7 @@ func (r *run) finish(err error) error {
 	return nil
 }
 
-// ready tells programs and people that events can come.
+// ready says that events can come: by a note to people, and by the ready file to programs.
 func (r *run) ready(file, text, line string) {
 	r.stream.Note("ready: %s%s", line, shownTargets(r.targets))
 	if file == "" {
@@ -257,7 +259,7 @@ func (r *run) ready(file, text, line string) {
 	}
 }
 
-// shownTargets says where events are forwarded to.
+// shownTargets returns the end of a sentence that says where events are forwarded to.
 func shownTargets(targets []forward.Target) string {
 	if len(targets) == 0 {
 		return ""

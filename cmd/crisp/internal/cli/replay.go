@@ -121,7 +121,7 @@ func (a *app) replay(cmd *cobra.Command, path string, f replayFlags) error {
 	return err
 }
 
-// open opens a file to read; - is stdin.
+// open opens a file for reading; - is stdin.
 func (a *app) open(path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(a.stdin()), nil
@@ -154,7 +154,7 @@ func (f *replayFlags) check(cmd *cobra.Command, path string) error {
 }
 
 func (f *replayFlags) config() (cfg replay.Config, err error) {
-	cfg.RTMOnly = f.rtmOnly || f.server != "" // which sends them by RTM
+	cfg.RTMOnly = f.rtmOnly || f.server != "" // a server sends them by RTM
 	if cfg.Speed, err = replay.ParseSpeed(f.speed); err != nil {
 		return cfg, fmt.Errorf("--speed: %w", err)
 	}
@@ -199,10 +199,10 @@ func (f *replayFlags) emit(ctx context.Context, printer *output.Printer, reader 
 	return counts, unlessDone(err)
 }
 
-// errFailedFast: an event was not accepted, and that was to be the end.
+// errFailedFast ends a replay with --fail-fast when an event was not accepted.
 var errFailedFast = errors.New("an event was not accepted")
 
-// settling is how long what is under way may take at the end.
+// settling is how long deliveries under way may still take after the user ends a replay.
 const settling = 10 * time.Second
 
 func (f *replayFlags) deliver(ctx context.Context, a *app, printer *output.Printer, reader *capture.Reader, cfg replay.Config) (counts replay.Counts, err error) {
@@ -244,12 +244,12 @@ func (f *replayFlags) deliver(ctx context.Context, a *app, printer *output.Print
 	return counts, settle(ctx, forwarder, &shown, err)
 }
 
-// settle waits for what is under way, and returns the error to end with.
+// settle waits for deliveries under way, and returns the error to end with.
 func settle(ctx context.Context, forwarder *forward.Forwarder, shown *replayShow, err error) error {
 	patience, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
-		if shown.failure() == nil { // somebody wants the end, but nothing is wrong
+		if shown.failure() == nil { // the user ended it; nothing is wrong
 			time.AfterFunc(settling, cancel)
 		} else {
 			cancel()
@@ -267,25 +267,25 @@ func settle(ctx context.Context, forwarder *forward.Forwarder, shown *replayShow
 		return coded{err, exitFailed}
 	case left > 0:
 		return coded{fmt.Errorf("%d deliveries were not made", left), exitFailed}
-	case err != nil: // somebody wanted the end before all was sent
+	case err != nil: // the user ended it before all was sent
 		return coded{errEnded, exitFailed}
 	}
 	return outcomeError(shown.outcomes)
 }
 
-// replayShow writes what becomes of deliveries.
+// replayShow prints deliveries and ends the replay when one has to.
 type replayShow struct {
 	printer  *output.Printer
 	failFast bool
 	end      context.CancelCauseFunc
 
-	mu       sync.Mutex // guards what is below
-	n        uint64
-	outcomes forward.Outcomes // of the last attempts
+	mu       sync.Mutex       // guards the fields below and the order of what is printed
+	n        uint64           // deliveries printed
+	outcomes forward.Outcomes // of each event's last attempt
 	failed   error            // why the replay has to end
 }
 
-// failure returns why the replay had to end; nil if nothing was wrong.
+// failure returns why the replay has to end; nil if nothing is wrong.
 func (s *replayShow) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

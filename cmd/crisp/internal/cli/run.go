@@ -1,4 +1,4 @@
-// Package cli has the commands: one file each, named like the command.
+// Package cli has the program's commands, each in the file of its name.
 package cli
 
 import (
@@ -11,13 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
-// Surroundings are what a command uses of the process that it runs in.
+// Surroundings are the parts of the process that commands use.
 type Surroundings struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
 	Getenv func(string) string
-	// StdoutIsTerminal reports whether a person reads stdout: only then it has colours.
+	// StdoutIsTerminal reports whether stdout is a terminal; only then is it coloured.
 	StdoutIsTerminal bool
 }
 
@@ -39,7 +39,7 @@ func Run(ctx context.Context, args []string, in Surroundings) int {
 	root := a.rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && exitCode(err) != exitOK { // that the user has ended it is no news
+	if err != nil && exitCode(err) != exitOK { // not if the user ended it
 		a.tell("crisp: %s", strings.TrimPrefix(err.Error(), "crisp: "))
 	}
 	return exitCode(err)

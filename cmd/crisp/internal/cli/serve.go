@@ -103,7 +103,7 @@ func (a *app) serve(cmd *cobra.Command, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.readyFile != "" { // whoever waits for it must not see that of another time
+	if f.readyFile != "" { // a program that waits for it must not see an earlier run's
 		if err := os.Remove(f.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return coded{fmt.Errorf("--ready-file: %w", err), exitFailed}
 		}
@@ -120,9 +120,9 @@ func (a *app) serve(cmd *cobra.Command, f serveFlags) error {
 	return a.serveUntilEnd(cmd.Context(), srv, f, play, printer)
 }
 
-// loadScenario returns nil if none is wanted.
+// loadScenario loads the scenario that the flags name; nil if they name none.
 func loadScenario(f serveFlags) (*scenario.Scenario, error) {
-	if f.speed != 0 && !(f.speed >= 0.01 && f.speed <= 10_000) { // NaN is neither
+	if f.speed != 0 && !(f.speed >= 0.01 && f.speed <= 10_000) { // also refuses NaN
 		return nil, usageError(fmt.Errorf("--speed is %g; it must be from 0.01 to 10000", f.speed))
 	}
 	if f.scenario == "" {
@@ -138,10 +138,12 @@ func loadScenario(f serveFlags) (*scenario.Scenario, error) {
 	return loaded, nil
 }
 
-// showPatience is how long the end of what is shown may take once all else has ended.
+// showPatience is how long writing the last entries to stdout may take after
+// everything else has ended.
 const showPatience = 2 * time.Second
 
-// serveUntilEnd tells that the server is ready, and runs what goes on beside it.
+// serveUntilEnd says that the server is ready, and runs the scenario, the command and
+// the output beside it until one of them, or the user, ends the program.
 func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, play *scenario.Scenario, printer *output.Printer) error {
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)
@@ -166,7 +168,7 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 	}()
 	if play != nil {
 		beside.Go(func() {
-			_ = play.Run(ctx, srv.Server, scenario.Options{ // it ends when it is over or ctx ends
+			_ = play.Run(ctx, srv.Server, scenario.Options{ // fails only if ctx ends; Tell says the rest
 				WebsiteID: srv.WebsiteID(),
 				Speed:     f.speed,
 				Seed:      f.seed,
@@ -191,7 +193,7 @@ func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFl
 	return nil
 }
 
-// serveUI starts the page, which is fed until ctx ends.
+// serveUI starts the page and feeds it until ctx ends.
 func (a *app) serveUI(ctx context.Context, srv *serve.Server, f serveFlags) (*inspect.Server, error) {
 	ring, run := inspect.NewRing(0), inspect.NewRun()
 	journal := inspect.NewServe(srv.Server, srv.WebsiteID(), run, ring)
@@ -232,8 +234,9 @@ func (a *app) serveOptions(cmd *cobra.Command, f serveFlags) (serve.Options, err
 	return o, err
 }
 
-// serveSecrets sets what programs authenticate with: what the user has given, or else
-// what is known to everybody. No keyring is asked.
+// serveSecrets sets the token and signing secret that the server accepts: the user's if
+// given, or else the published defaults. It does not use a profile, and so the keyring,
+// unless --profile asks for it.
 func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) error {
 	identifier, key := serve.Identifier, serve.Key
 	o.SigningSecret = serve.SigningSecret
@@ -262,8 +265,7 @@ func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) e
 	return err
 }
 
-// hasCredentials reports whether the user has said by flags or in the environment
-// what programs authenticate with.
+// hasCredentials reports whether flags or the environment give credentials.
 func (a *app) hasCredentials(cmd *cobra.Command) bool {
 	for _, flag := range []string{"key-file", "key-stdin", "env-file", "profile"} {
 		if cmd.Flags().Changed(flag) {
@@ -290,7 +292,8 @@ func (a *app) serveToken(f serveFlags, o *serve.Options, identifier, key string)
 	}
 }
 
-// tellReady tells programs and people that the server is ready, and how to use it.
+// tellReady says that the server is ready and how to use it: by stderr to people, and
+// by stdout, --write-env and --ready-file to programs.
 func (a *app) tellReady(srv *serve.Server, f serveFlags, printer *output.Printer) error {
 	if f.writeEnv != "" {
 		if err := srv.WriteEnv(f.writeEnv); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/trigger"
 )
 
-// uiAnywhere is the value of --ui without an address.
+// uiAnywhere is the value of --ui when no address is given.
 const uiAnywhere = "default"
 
 func addUI(flags *pflag.FlagSet, value *string) {
@@ -22,7 +22,7 @@ func addUI(flags *pflag.FlagSet, value *string) {
 	flags.Lookup("ui").NoOptDefVal = uiAnywhere
 }
 
-// checkUI returns what is wrong with the flag.
+// checkUI returns what is wrong with --ui.
 func checkUI(flags *pflag.FlagSet, value string) error {
 	if !flags.Changed("ui") || value == uiAnywhere {
 		return nil
@@ -33,7 +33,7 @@ func checkUI(flags *pflag.FlagSet, value string) error {
 	return nil
 }
 
-// startUI starts the inspector and tells where it is.
+// startUI starts the inspector and prints its URL.
 func (a *app) startUI(value string, cfg inspect.Config) (*inspect.Server, error) {
 	if value != uiAnywhere {
 		cfg.Addr = value
@@ -53,15 +53,15 @@ func (a *app) startUI(value string, cfg inspect.Config) (*inspect.Server, error)
 	return server, nil
 }
 
-// fillRing puts what a capture has kept of runs before into a ring.
+// fillRing adds the records that earlier runs left in a capture to a ring.
 func fillRing(ring *inspect.Ring, path string) error {
 	return capture.Tail(path, ring.Size().Max, func(run string, r record.Record) {
 		ring.Add(inspect.FromRecord(run, r))
 	})
 }
 
-// uiTargets returns the targets for the page, from which what is sent can be signed
-// wrongly, too.
+// uiTargets returns the targets that the page can send to. Those with a URL can also
+// be sent deliveries with a wrong signature.
 func (f *outputFlags) uiTargets(targets []forward.Target, signing forward.Signing, transport http.RoundTripper) (list []inspect.Target) {
 	for i, target := range targets {
 		of := inspect.Target{Sender: target.Sender}

@@ -22,13 +22,13 @@ type Command struct {
 	output  func(line string)
 }
 
-// NewCommand makes a sender to a command line, which has the variables of env and
-// CRISP_EVENT. output hears of each line that it writes, to stdout or to stderr.
+// NewCommand makes a sender that runs a command line with the environment env and
+// CRISP_EVENT. output is called with each line that it writes to stdout or stderr.
 func NewCommand(line string, env []string, timeout time.Duration, output func(line string)) *Command {
 	return &Command{line: line, env: env, timeout: timeout, output: output}
 }
 
-// Name is "command": its line may hold anything.
+// Name is just "command", since the command line may hold secrets.
 func (c *Command) Name() string { return "command" }
 
 // Send runs the command.
@@ -56,9 +56,9 @@ func (c *Command) run(ctx context.Context, a Attempt) error {
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
 	}
-	command := exec.CommandContext(ctx, shell, flag, c.line) //nolint:gosec // which command is for the user to say
+	command := exec.CommandContext(ctx, shell, flag, c.line) //nolint:gosec // it is the user's own
 	endWithChildren(command)
-	command.WaitDelay = time.Second // for children that keep its output open all the same
+	command.WaitDelay = time.Second // in case children still keep its output open
 	command.Env = append(c.env, "CRISP_EVENT="+record.Excerpt(a.Event, 200))
 	command.Stdin = bytes.NewReader(a.Body)
 	lines := &lineWriter{tell: c.output}
@@ -73,7 +73,7 @@ type lineWriter struct {
 	rest []byte
 }
 
-// longestLine bounds what of a line is kept until its end is there.
+// longestLine is how much of a line is kept while its end has not come; longer ones are split.
 const longestLine = 16 << 10
 
 func (w *lineWriter) Write(b []byte) (int, error) {

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// endWithChildren has a command that takes too long end with all that it has started: a
-// shell that is killed leaves what it has run alive.
+// endWithChildren makes the end of the command's context kill its whole process group:
+// killing only the shell would leave what it started running.
 func endWithChildren(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }

@@ -2,5 +2,5 @@ package forward
 
 import "os/exec"
 
-// endWithChildren does nothing: children of a command that is ended go on.
+// endWithChildren does nothing on Windows: the children of a killed command go on.
 func endWithChildren(*exec.Cmd) {}

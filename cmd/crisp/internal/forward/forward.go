@@ -12,49 +12,48 @@ import (
 
 // Sender makes single attempts to deliver to one target.
 type Sender interface {
-	// Name says which target it is, without what may be secret in it.
+	// Name returns the target's name for people, without secrets.
 	Name() string
-	// Send makes one attempt. It ends with the context.
+	// Send makes one attempt. It returns when ctx ends.
 	Send(ctx context.Context, a Attempt) Answer
 }
 
 // Attempt is one attempt to deliver a body.
 type Attempt struct {
-	Event  string // name of the event
-	Body   []byte
-	Number int // from 1
-	Limit  int
-	// SignedAt is the time to sign with; zero for now.
-	SignedAt time.Time
+	Event    string // the event's name
+	Body     []byte
+	Number   int       // counted from 1
+	Limit    int       // attempts that are made at most
+	SignedAt time.Time // the time to sign with; zero for now
 }
 
-// Answer is what a target has answered.
+// Answer is a target's answer to an attempt.
 type Answer struct {
 	Accepted bool
-	Status   int    // of HTTP, or with which a command has exited; 0 if there was none
-	Excerpt  string // how the body begins, if it was not accepted; it may hold anything
+	Status   int    // the HTTP status or the command's exit code; 0 without one
+	Excerpt  string // the beginning of the answer's body if the event was not accepted; untrusted text
 	Err      error  // why there was no answer, or what is wrong with it
 	Took     time.Duration
 }
 
-// Target is where events go.
+// Target is a place to which events are delivered.
 type Target struct {
 	Sender
-	Attempts int // to make for each event
+	Attempts int // per event, at most
 }
 
 // Config says how to deliver.
 type Config struct {
 	Targets     []Target
-	Concurrency int // conversations side by side, for each target
-	// MaxBytes bounds what waits for a target; default 16 MiB.
+	Concurrency int // conversations per target that are delivered at the same time
+	// MaxBytes bounds the events that wait for a target; default 16 MiB.
 	MaxBytes int64
-	// Backoff is how long to wait behind an attempt, which is counted from 1;
-	// default Backoff.
+	// Backoff returns how long to wait after an attempt, counted from 1; default [Backoff].
 	Backoff func(attempt int) time.Duration
-	// Report hears of each attempt. It is called from several goroutines.
+	// Report is called after each attempt, from several goroutines.
 	Report func(record.Delivery)
-	// Stalled hears that a target's events take up MaxBytes, once until they don't.
+	// Stalled is called when a target's queue is full, and not again until half of it
+	// is free. It may be nil.
 	Stalled func(target string, events int)
 }
 
@@ -70,7 +69,7 @@ func Backoff(attempt int) time.Duration {
 	return min(time.Second<<(attempt-1), longest)
 }
 
-// Counts are what became of events, once for each target.
+// Counts says what became of events; each counts once per target.
 type Counts struct {
 	Accepted int
 	GivenUp  int
@@ -107,9 +106,9 @@ type Job struct {
 	SignedAt time.Time // zero for the time of each attempt
 }
 
-// Put takes an event, to be delivered behind those of the same conversation. It
-// waits while there is no room for it. done is closed when each target has accepted
-// it, or given it up; if the error is not nil, it never is.
+// Put queues an event behind those of the same conversation, and waits while there is
+// no room for it. done is closed when each target has accepted the event or given it up.
+// It stays open if the forwarder is closed first.
 func (f *Forwarder) Put(ctx context.Context, job Job) (done <-chan struct{}, err error) {
 	closed := make(chan struct{})
 	var left atomic.Int64
@@ -130,14 +129,14 @@ func (f *Forwarder) Put(ctx context.Context, job Job) (done <-chan struct{}, err
 	return closed, nil
 }
 
-// Waiting is what waits to be delivered, or is under way.
+// Waiting sums up the deliveries that wait or are under way.
 type Waiting struct {
 	Deliveries int
 	Bytes      int64
-	Oldest     time.Time // when the one that has waited longest was put; zero if none waits
+	Oldest     time.Time // when the oldest was put; zero if nothing waits
 }
 
-// Waiting returns what waits.
+// Waiting returns what waits for all targets.
 func (f *Forwarder) Waiting() (sum Waiting) {
 	for _, q := range f.queues {
 		w := q.waiting()
@@ -150,8 +149,8 @@ func (f *Forwarder) Waiting() (sum Waiting) {
 	return sum
 }
 
-// Close waits until all that was put is delivered or given up, or the context ends:
-// what is left then is not delivered. Nothing may be put any more.
+// Close waits until everything is delivered or given up, or ctx ends; what is left then
+// is not delivered. Put can't be called afterwards.
 func (f *Forwarder) Close(ctx context.Context) Counts {
 	for _, q := range f.queues {
 		q.awaitEmpty(ctx)

@@ -17,15 +17,15 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Signing says by what a target knows that a web hook is authentic: by a signature,
-// as a plugin's is, or by a secret in the URL, as a website's is.
+// Signing is how a target recognises an authentic web hook: by a signature, as for
+// plugins, or by a secret in the URL, as for websites.
 type Signing struct {
-	Secret    string // to sign with; empty = it is not signed
-	URLParam  string // of the query; empty = there is none
+	Secret    string // to sign with; empty for no signature
+	URLParam  string // the query parameter that holds URLSecret; empty for none
 	URLSecret string
 }
 
-// hide replaces secrets in what a target has sent.
+// hide replaces secrets in text from a target.
 func (s Signing) hide(text string) string {
 	for _, secret := range []string{s.Secret, s.URLSecret, url.QueryEscape(s.URLSecret)} {
 		if secret != "" {
@@ -41,14 +41,14 @@ type HTTP struct {
 	timeout time.Duration
 	url     string
 	name    string
-	signing func() Signing // a function: however an HTTP is printed, fmt can't reach the secrets
+	signing func() Signing // a function, so that fmt can't print the secrets
 }
 
-// userAgent is that of Crisp's web hooks.
+// userAgent is the User-Agent of Crisp's web hooks.
 const userAgent = "Crisp-HooksDeliver 1.0 (+https://crisp.chat)"
 
-// NewHTTP makes a sender to a URL, whose query stays. The transport can be shared;
-// see [NewTransport].
+// NewHTTP makes a sender to a URL; its query is kept. Several senders can share a
+// transport; see [NewTransport].
 func NewHTTP(target string, signing Signing, timeout time.Duration, transport http.RoundTripper) (*HTTP, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -73,8 +73,8 @@ func NewHTTP(target string, signing Signing, timeout time.Duration, transport ht
 	}, nil
 }
 
-// NewTransport makes the connections to targets: as many to each as conversations are
-// delivered side by side.
+// NewTransport returns a transport that keeps a connection per target open for each
+// conversation delivered at the same time.
 func NewTransport(concurrency int) *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = concurrency
@@ -82,7 +82,7 @@ func NewTransport(concurrency int) *http.Transport {
 	return transport
 }
 
-// withoutSecrets is a URL without its user and the values of its query.
+// withoutSecrets returns a URL without its user and its query's values.
 func withoutSecrets(u *url.URL) string {
 	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 	text := shown.String()
@@ -98,10 +98,10 @@ func withoutSecrets(u *url.URL) string {
 	return text + "?" + strings.Join(names, "&")
 }
 
-// Name is the URL without its user and the values of its query.
+// Name is the URL without its user and its query's values.
 func (h *HTTP) Name() string { return h.name }
 
-// Send posts a body. Anything but a status 2xx refuses it; redirects are not followed.
+// Send posts a body. Any status but 2xx counts as refused; redirects are not followed.
 func (h *HTTP) Send(ctx context.Context, a Attempt) Answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, h.timeout, fmt.Errorf("no answer within %s", h.timeout))
 	defer cancel()
@@ -119,14 +119,12 @@ func (h *HTTP) post(ctx context.Context, r *http.Request) Answer {
 	if err != nil {
 		return Answer{Err: withoutURL(err)}
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is lost with it
+	defer response.Body.Close() //nolint:errcheck // nothing depends on it
 	const most, shown = 64 << 10, 200
-	body, err := io.ReadAll(io.LimitReader(response.Body, most)) // what is read whole lets the connection be used again
+	body, err := io.ReadAll(io.LimitReader(response.Body, most)) // reading to the end lets the connection be reused
 	answer := Answer{Status: response.StatusCode, Accepted: response.StatusCode/100 == 2}
 	switch {
-	case answer.Accepted && err == nil:
-		return answer
-	case answer.Accepted: // the status says that it has it
+	case answer.Accepted: // whatever happened to the body
 		return answer
 	case err != nil:
 		answer.Err = withoutURL(err)
@@ -137,7 +135,7 @@ func (h *HTTP) post(ctx context.Context, r *http.Request) Answer {
 	return answer
 }
 
-// withoutURL takes the URL, which may hold a secret, off an error of package http.
+// withoutURL takes the URL, which may hold a secret, out of an error of net/http.
 func withoutURL(err error) error {
 	var of *url.Error
 	if errors.As(err, &of) {
@@ -148,7 +146,7 @@ func withoutURL(err error) error {
 
 // request makes the request that Crisp would make.
 func (h *HTTP) request(a Attempt) *http.Request {
-	r, _ := http.NewRequest(http.MethodPost, h.url, bytes.NewReader(a.Body)) // NewHTTP has parsed the URL
+	r, _ := http.NewRequest(http.MethodPost, h.url, bytes.NewReader(a.Body)) // can't fail: NewHTTP parsed the URL
 	r.Header = h.Header(a)
 	return r
 }

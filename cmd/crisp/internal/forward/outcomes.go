@@ -9,7 +9,7 @@ import (
 // Outcomes sums up what became of deliveries.
 type Outcomes struct {
 	Accepted, Refused, Unreached int
-	last                         error // why the last one was not answered
+	last                         error // why the last unanswered one was not answered
 }
 
 // Add counts a delivery.

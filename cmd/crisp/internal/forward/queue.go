@@ -8,7 +8,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// queue is what waits for one target: a lane for each conversation.
+// queue holds the jobs of one target, in a lane for each conversation.
 type queue struct {
 	target Target
 	cfg    Config
@@ -16,18 +16,18 @@ type queue struct {
 
 	workers sync.WaitGroup
 
-	mu      sync.Mutex // guards what is below
-	lanes   map[string]*lane
-	ready   []*lane // have a job, and no worker
-	running int     // workers
-	bytes   int64
-	jobs    int
-	stalled bool          // somebody has been told
-	changed chan struct{} // closed when a job is over
+	mu      sync.Mutex       // guards the fields below
+	lanes   map[string]*lane // by conversation
+	ready   []*lane          // lanes with jobs, but without a worker
+	running int              // workers
+	bytes   int64            // size of all jobs, including those under way
+	jobs    int              // waiting or under way
+	stalled bool             // Stalled was called, and more than half of MaxBytes is still taken
+	changed chan struct{}    // closed and replaced when a job ends
 	counts  Counts
 }
 
-// lane is what waits of one conversation, oldest first. The first may be in work.
+// lane holds one conversation's jobs, oldest first. The first may be under way.
 type lane struct {
 	key  string
 	jobs []job
@@ -39,7 +39,7 @@ type job struct {
 	put  time.Time
 }
 
-// overhead is what a waiting event takes besides its body.
+// overhead is roughly the memory that a waiting event takes besides its body.
 const overhead = 512
 
 func (j job) size() int64 { return int64(len(j.Event.Body)) + overhead }
@@ -48,7 +48,7 @@ func newQueue(ctx context.Context, target Target, cfg Config) *queue {
 	return &queue{target: target, cfg: cfg, ctx: ctx, lanes: make(map[string]*lane), changed: make(chan struct{})}
 }
 
-// put waits until there is room, which there always is for a single event.
+// put adds a job, once there is room for it. An empty queue has room for any event.
 func (q *queue) put(ctx context.Context, what Job, done func()) error {
 	j := job{what, done, time.Now()}
 	for {
@@ -64,7 +64,8 @@ func (q *queue) put(ctx context.Context, what Job, done func()) error {
 	}
 }
 
-// tryPut returns nil if the job was put, else what to wait for.
+// tryPut adds a job if there is room and returns nil, or else a channel to wait for
+// before the next try.
 func (q *queue) tryPut(j job) (changed <-chan struct{}) {
 	q.mu.Lock()
 	isFull := q.bytes > 0 && q.bytes+j.size() > q.cfg.MaxBytes
@@ -83,7 +84,8 @@ func (q *queue) tryPut(j job) (changed <-chan struct{}) {
 	return changed
 }
 
-// add puts a job into its lane; q.mu is held.
+// add appends a job to its lane, and gives a new lane a worker if one may start;
+// q.mu is held.
 func (q *queue) add(j job) {
 	q.bytes += j.size()
 	q.jobs++
@@ -102,7 +104,8 @@ func (q *queue) add(j job) {
 	q.workers.Go(func() { q.work(l) })
 }
 
-// work delivers one job of a lane, then one of the next lane that has been waiting.
+// work is a worker: it delivers a job of a lane, then one of the next lane in turn,
+// until no lane waits.
 func (q *queue) work(l *lane) {
 	for l != nil {
 		j := q.first(l)
@@ -114,14 +117,14 @@ func (q *queue) work(l *lane) {
 	}
 }
 
-// first returns the job of a lane that is to be delivered next.
+// first returns a lane's next job.
 func (q *queue) first(l *lane) job {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return l.jobs[0]
 }
 
-// finish ends a lane's first job and returns the lane to go on with; nil if none waits.
+// finish removes a lane's first job and returns the lane to go on with; nil if none waits.
 func (q *queue) finish(l *lane, outcome record.Outcome) (next *lane) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -154,8 +157,8 @@ func (q *queue) finish(l *lane, outcome record.Outcome) (next *lane) {
 	return next
 }
 
-// deliver makes attempts until one is accepted or was the last. The outcome is empty
-// if the forwarder was closed before.
+// deliver makes attempts until one is accepted or the last one has failed. The outcome
+// is empty if the forwarder was closed before that.
 func (q *queue) deliver(j job) record.Outcome {
 	for number := 1; q.ctx.Err() == nil; number++ {
 		answer := q.target.Send(q.ctx, Attempt{
@@ -182,7 +185,7 @@ func (q *queue) deliver(j job) record.Outcome {
 	return ""
 }
 
-// Record describes an answer.
+// Record returns the record of an attempt with this answer.
 func (a Answer) Record(target, event string, number, limit int) record.Delivery {
 	d := record.Delivery{
 		Event:   event,
@@ -236,7 +239,7 @@ func (q *queue) awaitEmpty(ctx context.Context) {
 	}
 }
 
-// end waits for the workers, which the end of their context has ended.
+// end waits for the workers, whose context must have ended, and returns the counts.
 func (q *queue) end() Counts {
 	q.workers.Wait()
 	q.mu.Lock()

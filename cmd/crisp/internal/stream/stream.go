@@ -1,5 +1,5 @@
-// Package stream is where all goes that happens while a command runs: to stdout, to
-// stderr, into a capture, and to targets.
+// Package stream writes what happens while a command runs to stdout, stderr and a
+// capture, and forwards events to targets.
 package stream
 
 import (
@@ -15,39 +15,39 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Config says where what happens goes.
+// Config says where a stream's records go.
 type Config struct {
 	Printer *output.Printer
 	Tell    func(format string, args ...any) // writes a line to stderr
-	Note    func(format string, args ...any) // likewise, of what is no trouble
-	Capture *capture.Writer                  // nil = none
-	Watch   func(record.Record)              // hears of all, in order, and returns at once; nil = nobody does
-	Targets forward.Config                   // without Report and Stalled
-	RTMOnly bool                             // forward also what no web hook brings
-	Await   bool                             // an event is done with only when each target has it
-	Count   int                              // events to take; 0 = all
+	Note    func(format string, args ...any) // the same, for what is no trouble
+	Capture *capture.Writer                  // nil for no capture
+	Watch   func(record.Record)              // called with every record, in order; must return at once; may be nil
+	Targets forward.Config                   // the stream sets Report and Stalled
+	RTMOnly bool                             // also forward events that Crisp sends by no web hook
+	Await   bool                             // an event is done only when each target has it
+	Count   int                              // events to take; 0 for all
 
-	// Enough is called once, when Count events are done with.
+	// Enough is called once, when Count events are done.
 	Enough func()
 	// Failed is called when something could not be written. The run has to end.
 	Failed func(error)
 }
 
-// Stream takes what happens. It is safe for use by several goroutines.
+// Stream takes events and other records. It is safe for concurrent use.
 type Stream struct {
 	cfg     Config
 	forward *forward.Forwarder
 
-	order sync.Mutex // guards the order of events from their numbers to their targets
+	order sync.Mutex // guards the order of events, from their numbers to the targets' queues; locked before mu
 
-	mu       sync.Mutex // guards what is below, and the order of what is written
-	n        uint64
-	events   int // taken
-	finished int // events that are done with
-	dropped  int
-	skipped  int // RTM-only events, not forwarded
-	err      error
-	patience *time.Timer // while the stream closes; at its end, what is left is given up
+	mu       sync.Mutex  // guards the fields below and the order of what is written
+	n        uint64      // number of the last record
+	events   int         // events taken
+	finished int         // events that are done
+	dropped  int         // events that were dropped before they could be taken
+	skipped  int         // RTM-only events that were not forwarded
+	err      error       // the first failed write; nothing is written after it
+	patience *time.Timer // set while the stream closes; when it fires, outstanding deliveries are given up
 }
 
 // New makes a stream. The caller closes it.
@@ -68,7 +68,7 @@ func (s *Stream) Tell(format string, args ...any) {
 	s.cfg.Tell(format, args...)
 }
 
-// Note is Tell for what is no trouble.
+// Note writes a line to stderr about what is no trouble; -q silences it.
 func (s *Stream) Note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,12 +77,12 @@ func (s *Stream) Note(format string, args ...any) {
 
 var errEnough = errors.New("as many events as were asked for have come")
 
-// Event takes an event. It waits while there is no room for it, and until it is
-// delivered if that is what was asked for. The error says that it was not taken.
+// Event takes an event. It waits for room in the targets' queues and, with Await, until
+// the event is delivered. The error says why the event is not done.
 func (s *Stream) Event(ctx context.Context, ev *record.Event) error {
 	done, err := s.take(ctx, ev)
 	if errors.Is(err, errEnough) {
-		<-ctx.Done() // it must not count as handled
+		<-ctx.Done() // returning earlier would let it count as handled
 		return err
 	}
 	if err != nil {
@@ -105,8 +105,8 @@ func (s *Stream) Event(ctx context.Context, ev *record.Event) error {
 	return nil
 }
 
-// take numbers an event, writes it, and puts it to the targets. Events that are
-// taken one after the other stay in this order.
+// take numbers an event, writes it, and queues it for the targets, in the order of the
+// calls. done is closed when each target has accepted it or given it up.
 func (s *Stream) take(ctx context.Context, ev *record.Event) (done <-chan struct{}, err error) {
 	s.order.Lock()
 	defer s.order.Unlock()
@@ -139,17 +139,17 @@ func (s *Stream) take(ctx context.Context, ev *record.Event) (done <-chan struct
 	return s.forward.Put(ctx, forward.Job{N: n, Event: ev})
 }
 
-// Happened takes what is no event.
+// Happened takes a record that is not an event.
 func (s *Stream) Happened(what record.What) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if dropped, ok := what.(*record.Dropped); ok {
 		if s.cfg.Count > 0 && s.events == s.cfg.Count {
-			return // nobody wanted them
+			return // they came after the last event that was wanted
 		}
 		s.dropped += dropped.Count
 	}
-	_, _ = s.write(what) // which has told Failed
+	_, _ = s.write(what) // which calls Failed
 }
 
 func (s *Stream) delivered(d record.Delivery) {
@@ -161,21 +161,22 @@ func (s *Stream) delivered(d record.Delivery) {
 	}
 }
 
-// Repeat takes what was sent by hand beside what comes: it is kept and watched, but
-// neither shown nor forwarded. It returns the record.
+// Repeat takes what a user sent by hand on the page. It is captured and watched, but
+// neither printed nor forwarded. It returns the record.
 func (s *Stream) Repeat(what record.What) (record.Record, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.keep(what, false)
 }
 
-// write numbers and writes a record; s.mu is held. After an error nothing more is
-// written.
+// write numbers, captures, prints and watches a record; s.mu is held.
 func (s *Stream) write(what record.What) (n uint64, err error) {
 	r, err := s.keep(what, true)
 	return r.N, err
 }
 
+// keep is write, but prints the record only if isShown; s.mu is held. After an error
+// nothing more is written.
 func (s *Stream) keep(what record.What, isShown bool) (r record.Record, err error) {
 	if s.err != nil {
 		return r, s.err
@@ -201,8 +202,8 @@ func (s *Stream) keep(what record.What, isShown bool) (r record.Record, err erro
 // Waiting returns what waits to be delivered.
 func (s *Stream) Waiting() forward.Waiting { return s.forward.Waiting() }
 
-// show writes a record to stdout, if it is of what is asked for there, and to stderr
-// if it is of the connection.
+// show prints a record: events and deliveries on stdout, what happens to the connection
+// on stderr. With --format json stdout has all of them; with --format raw only events.
 func (s *Stream) show(r record.Record) error {
 	format := s.cfg.Printer.Format()
 	switch r.What.(type) {
@@ -225,12 +226,12 @@ func (s *Stream) show(r record.Record) error {
 	return nil
 }
 
-// closing is how long targets may accept nothing at the end, before what is left is
-// given up.
+// closing is how long a closing stream waits while targets accept nothing, before it
+// gives up outstanding deliveries.
 const closing = 10 * time.Second
 
-// Close waits for the rest to be delivered, for as long as targets accept it. The error
-// says what was lost; nothing may be taken any more.
+// Close waits for outstanding deliveries as long as targets keep accepting them. The
+// error says what was lost. The stream can't be used afterwards.
 func (s *Stream) Close() error {
 	ctx, giveUp := context.WithCancel(context.Background())
 	defer giveUp()
@@ -252,7 +253,7 @@ func (s *Stream) Close() error {
 	return lost(s.dropped, counts)
 }
 
-// LostError says that events did not get where they should.
+// LostError says that events or deliveries were lost.
 type LostError struct{ What string }
 
 func (e *LostError) Error() string { return e.What }
