@@ -234,9 +234,9 @@ func (a *app) serveOptions(cmd *cobra.Command, f serveFlags) (serve.Options, err
 	return o, err
 }
 
-// serveSecrets sets the token and signing secret that the server accepts: the user's if
-// given, or else the published defaults. It does not use a profile, and so the keyring,
-// unless --profile asks for it.
+// serveSecrets sets the token and signing secret that the server accepts: those that
+// flags or the environment give, or else the published defaults. The profile in use, and
+// so the keyring, does not count as given.
 func (a *app) serveSecrets(cmd *cobra.Command, f serveFlags, o *serve.Options) error {
 	identifier, key := serve.Identifier, serve.Key
 	o.SigningSecret = serve.SigningSecret

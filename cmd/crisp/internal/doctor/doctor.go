@@ -1,6 +1,6 @@
-// Package doctor finds out what keeps a program from Crisp's events: it goes the way
-// that they take, from the key to the handler of a web hook, and says of each
-// step what it saw and what to do.
+// Package doctor finds out why a program does not get Crisp's events. It checks each
+// step on their way, from the credentials to the handler of a web hook, and reports
+// what it saw and what to do.
 package doctor
 
 import (
@@ -22,42 +22,42 @@ import (
 type Config struct {
 	Credentials    credentials.Credentials
 	CredentialsErr error    // why there are none
-	Events         []string // names of the wanted events; none if nobody has said
-	Websites       []string // identifiers of the wanted websites; none for all that the token sees
+	Events         []string // names of the wanted events; empty if the user named none
+	Websites       []string // identifiers of the wanted websites; empty for all that the token sees
 
-	// Hook is the URL of a web hook to try, empty for none. Its handlers run.
+	// Hook is the URL of a web hook to try; empty for none. Its handlers run.
 	Hook string
 	// Effect returns something that changes whenever the hook's handlers run, such as
-	// the number of rows that they have written. Nil if there is nothing of that kind.
+	// the number of rows that they have written. It may be nil.
 	Effect func(context.Context) (string, error)
 
-	// HeartbeatFor is how long to wait for the server's heartbeat at most. Zero means
-	// as long as the server says that it needs, a minute at most.
+	// HeartbeatFor bounds the wait for the server's heartbeat. Zero means as long as the
+	// server's interval requires, but a minute at most.
 	HeartbeatFor time.Duration
 
 	Network Network
 	Limits  Limits
-	// Note is told of what takes long. Nil tells nobody.
+	// Note announces waits that take long. It may be nil.
 	Note func(format string, args ...any)
-	// Getenv looks up the environment's settings of proxies.
+	// Getenv looks up the proxy settings of the environment. It may be nil.
 	Getenv func(string) string
 }
 
-// Network is how to get to servers.
+// Network says how to connect to servers.
 type Network struct {
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	Proxy     func(*http.Request) (*url.URL, error)
-	Transport *http.Transport // what else there is to set, such as TLSClientConfig
+	Transport *http.Transport // for other settings, such as TLSClientConfig; may be nil
 }
 
-// Limits are how long the parts of an examination may take. The zero values mean the defaults.
+// Limits bound the parts of an examination. Zero values mean the defaults, given here.
 type Limits struct {
-	REST           time.Duration // for an answer of REST; 15 s
-	Connect        time.Duration // for a connection up to its session; 20 s
+	REST           time.Duration // for an answer of the REST API; 15 s
+	Connect        time.Duration // for a connection, until its session is open; 20 s
 	Authentication time.Duration // for the answer to the authentication; 10 s
-	HookAnswer     time.Duration // for that of a web hook; 10 s
-	HookSlow       time.Duration // after which an answer counts as late; 3 s
-	Tolerance      time.Duration // between the clocks, as web hooks have it; 5 min
+	HookAnswer     time.Duration // for the answer of a web hook; 10 s
+	HookSlow       time.Duration // for the answer of a web hook before it counts as slow; 3 s
+	Tolerance      time.Duration // between the clocks, as for web hooks' signatures; 5 min
 	EffectSettles  time.Duration // until an effect of a hook shows; 2 s
 }
 
@@ -81,8 +81,8 @@ func (l Limits) withDefaults() Limits {
 // Check is one step of an examination.
 type Check struct {
 	ID    string   // such as "endpoint.reach"
-	About string   // what it looks at
-	needs []string // checks without which it makes no sense
+	About string   // what it checks
+	needs []string // IDs of checks; it is skipped if one of them is wrong or skipped
 	run   func(*examination, context.Context) Finding
 }
 
@@ -91,27 +91,27 @@ func Checks() []Check {
 	return slices.Concat(setupChecks, restChecks, rightsChecks, socketChecks, hookChecks)
 }
 
-// examination is one run of the checks, and what they leave for each other.
+// examination is one run of the checks, and what they learn for each other.
 type examination struct {
 	Config
 	witness *witness
-	client  *crisp.Client // nil if the credentials can't be right
+	client  *crisp.Client // nil if the credentials are malformed
 
-	endpoints *crisp.Endpoints // what REST said, or
-	fetchErr  error            // why it did not
+	endpoints *crisp.Endpoints // what the REST API answered
+	fetchErr  error            // why it did not answer that
 
-	installed []string // websites that have installed the plugin, as far as they were listed
+	installed []string // websites that have installed the plugin, maxListed at most
 
 	conn    *socketio.Conn // nil without a session
-	connErr error          // why there is none
-	reading sync.WaitGroup // of the connection
+	connErr error          // why there is no session
+	reading sync.WaitGroup // the goroutine that reads conn
 
 	hook *hook
 
-	outcome map[string]Status // by check
+	outcome map[string]Status // by the check's ID
 }
 
-// checks are those that make sense.
+// checks returns the checks to make: those of a web hook only if there is one.
 func (c *Config) checks() []Check {
 	if c.Hook == "" {
 		return slices.Concat(setupChecks, restChecks, rightsChecks, socketChecks)
@@ -119,7 +119,8 @@ func (c *Config) checks() []Check {
 	return Checks()
 }
 
-// Run makes the checks, but for those of a web hook if there is none, and calls report with the finding of each. What ends ctx ends it.
+// Run makes the checks and calls report with the finding of each, until ctx ends. It
+// leaves out those of a web hook if config has none.
 func Run(ctx context.Context, config Config, report func(Finding)) {
 	e := newExamination(config)
 	defer e.close()
@@ -129,7 +130,7 @@ func Run(ctx context.Context, config Config, report func(Finding)) {
 		}
 		finding := e.examine(ctx, check)
 		if ctx.Err() != nil {
-			return // what was seen is the end of the examination
+			return // the finding would only show that ctx ended
 		}
 		finding.Check = check.ID
 		e.outcome[check.ID] = finding.Status
@@ -188,7 +189,8 @@ func (n Network) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, addr)
 }
 
-// httpClient follows no redirects, so that what is sent reaches nobody else.
+// httpClient returns a client that follows no redirects, so that credentials reach
+// nobody else.
 func (e *examination) httpClient() *http.Client {
 	return &http.Client{
 		Transport:     e.witness,
@@ -196,7 +198,7 @@ func (e *examination) httpClient() *http.Client {
 	}
 }
 
-// short is what is shown of an identifier.
+// short returns the part of an identifier that is shown.
 func short(id string) string {
 	const most = 8
 	if len(id) <= most {
@@ -205,7 +207,7 @@ func short(id string) string {
 	return id[:most] + "…"
 }
 
-// join joins names for a sentence, some of them if they are many.
+// join joins names for a sentence. It leaves out the rest if there are many.
 func join(names []string) string {
 	const most = 5
 	if len(names) <= most {

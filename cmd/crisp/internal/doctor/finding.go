@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Status is how a check came out.
+// Status is the result of a check.
 type Status string
 
 // The statuses.
@@ -13,7 +13,7 @@ const (
 	OK      Status = "ok"
 	Warning Status = "warning" // it works, but may not always
 	Wrong   Status = "wrong"
-	Skipped Status = "skipped" // it can't be told, or nobody has asked
+	Skipped Status = "skipped" // it can't be checked, or was not asked for
 )
 
 // Finding is what a check has found.
@@ -21,7 +21,7 @@ type Finding struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`
 	Saw    string `json:"saw"`
-	Advice string `json:"advice,omitempty"` // what to do; empty if there is nothing to do
+	Advice string `json:"advice,omitempty"` // what to do; empty for nothing
 }
 
 func ok(format string, args ...any) Finding {
@@ -40,13 +40,13 @@ func wrong(format string, args ...any) Finding {
 	return Finding{Status: Wrong, Saw: fmt.Sprintf(format, args...)}
 }
 
-// do returns the finding with what to do about it.
+// do returns the finding with advice.
 func (f Finding) do(format string, args ...any) Finding {
 	f.Advice = fmt.Sprintf(format, args...)
 	return f
 }
 
-// rounded returns a time to be read by people.
+// rounded rounds a duration for people.
 func rounded(d time.Duration) time.Duration {
 	switch {
 	case d.Abs() >= time.Minute:

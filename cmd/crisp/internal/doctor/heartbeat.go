@@ -10,23 +10,23 @@ import (
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
-// longestWatch bounds the wait for a heartbeat, if nobody has set another bound.
+// longestWatch bounds the wait for a heartbeat unless Config.HeartbeatFor does.
 const longestWatch = time.Minute
 
-// tellsOfWaits is how long a wait is that somebody should know of.
+// tellsOfWaits is how long a wait may be before it is announced.
 const tellsOfWaits = 2 * time.Second
 
-// watch is what became of the connection while it was watched.
+// watch is what happened to the connection while it was watched.
 type watch struct {
 	lasted  time.Duration
-	silence time.Duration // at the end, since anything had come from the server
-	beat    bool          // the server's heartbeat ended it
+	silence time.Duration // before the end: how long nothing came from the server
+	beat    bool          // the server's heartbeat came
 	err     error         // why the connection ended; nil if it did not
 }
 
 func (e *examination) checkHeartbeat(ctx context.Context) Finding {
 	interval := e.conn.Handshake().PingInterval
-	due := interval + max(interval/5, time.Second) // with what a network may add
+	due := interval + max(interval/5, time.Second) // plus what the network may add
 	limit := min(due, longestWatch)
 	if e.HeartbeatFor > 0 {
 		limit = min(due, e.HeartbeatFor)
@@ -55,7 +55,8 @@ func (e *examination) checkHeartbeat(ctx context.Context) Finding {
 	}
 }
 
-// watch reads the connection until the server's heartbeat, its end, or the end of the time.
+// watch reads the connection until the server's heartbeat comes, it ends, or the limit
+// is reached.
 func (e *examination) watch(ctx context.Context, limit time.Duration) watch {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -66,7 +67,7 @@ func (e *examination) watch(ctx context.Context, limit time.Duration) watch {
 	seen, last, beatAt := watch{}, began, time.Time{}
 	for {
 		select {
-		case <-events: // whose bytes were no heartbeat
+		case <-events: // the bytes that came were an event, not a heartbeat
 			last, beatAt = time.Now(), time.Time{}
 		case seen.err = <-ended:
 		case <-poll.C:
@@ -74,7 +75,7 @@ func (e *examination) watch(ctx context.Context, limit time.Duration) watch {
 			case !beatAt.IsZero():
 				seen.beat = true
 			case heard.After(last):
-				beatAt = heard // unless an event comes of it
+				beatAt = heard // a heartbeat, unless an event turns up before the next tick
 			}
 		case <-ctx.Done():
 		}
@@ -89,7 +90,7 @@ func (e *examination) watch(ctx context.Context, limit time.Duration) watch {
 	}
 }
 
-// read reads events, which answers heartbeats, until the connection ends.
+// read reads the connection in a goroutine until it ends. Reading also answers heartbeats.
 func (e *examination) read() (events <-chan struct{}, ended <-chan error) {
 	came, end := make(chan struct{}, 1), make(chan error, 1)
 	e.reading.Go(func() {

@@ -17,8 +17,8 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// hookChecks deliver web hooks to a program, as Crisp does: good ones, which its
-// handlers run for, and such as it must refuse.
+// hookChecks deliver web hooks to a program as Crisp does: good ones, for which its
+// handlers run, and bad ones, which it must refuse.
 var hookChecks = []Check{
 	{ID: "hook.secret", About: "there is a secret to sign web hooks with, or one in the URL", run: (*examination).checkHookSecret},
 	{ID: "hook.reach", About: "something answers at the hook's URL", run: (*examination).checkHookReach},
@@ -35,15 +35,15 @@ var hookChecks = []Check{
 type hook struct {
 	bodies  bodies
 	refused hookAnswer // to the delivery without a signature
-	first   hookAnswer // to the first good one
-	tried   bool       // whether that was made
+	first   hookAnswer // to the first good delivery
+	tried   bool       // the first good delivery was made
 }
 
-// hookAnswer is how a delivery was answered.
+// hookAnswer is the answer to a delivery, or why there was none.
 type hookAnswer struct {
-	status int // 0 if it was not
+	status int // 0 without an answer
 	took   time.Duration
-	err    error // why it was not
+	err    error // why there was no answer
 }
 
 func (a hookAnswer) accepted() bool { return a.status >= 200 && a.status < 300 }
@@ -61,13 +61,13 @@ func (a hookAnswer) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)))
 }
 
-// delivery is how a body is delivered.
+// delivery says what to deliver, and how.
 type delivery struct {
 	body    []byte
 	at      time.Time // of the signature; zero for now
 	secret  string    // to sign with; empty for no signature
 	attempt int       // 0 for the first
-	url     string    // empty for the hook's
+	url     string    // empty for the hook's URL
 }
 
 // deliver makes a delivery.
@@ -76,7 +76,7 @@ func (e *examination) deliver(ctx context.Context, d delivery) hookAnswer {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, cmp.Or(d.url, e.Hook), bytes.NewReader(d.body))
 	if err != nil {
-		return hookAnswer{err: errors.New("the URL can't be used")} // without it: it may have a secret
+		return hookAnswer{err: errors.New("the URL can't be used")} // the error would quote it, with a secret perhaps
 	}
 	if d.at.IsZero() {
 		d.at = time.Now()
@@ -108,7 +108,7 @@ func (e *examination) deliver(ctx context.Context, d delivery) hookAnswer {
 	return hookAnswer{status: answer.StatusCode, took: time.Since(began)}
 }
 
-// withoutURL takes the URL off an error of net/http's: it may have a secret in it.
+// withoutURL takes the URL, which may hold a secret, out of an error of net/http.
 func withoutURL(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
@@ -122,8 +122,8 @@ func (e *examination) good(body []byte) delivery {
 	return delivery{body: body, secret: e.Credentials.SigningSecret}
 }
 
-// byURL reports whether the hook is a website's, which is not signed: there is a
-// secret in its URL instead.
+// byURL reports whether the hook is a website's. Such hooks have a secret in the URL
+// instead of a signature.
 func (e *examination) byURL() bool {
 	u, err := url.Parse(e.Hook)
 	return e.Credentials.SigningSecret == "" && err == nil && u.RawQuery != ""
@@ -141,7 +141,8 @@ func (e *examination) checkHookSecret(context.Context) Finding {
 	}
 }
 
-// checkHookReach makes a delivery without any secret: that is answered whoever is there.
+// checkHookReach makes a delivery without any secret: whatever listens at the URL should
+// answer it.
 func (e *examination) checkHookReach(ctx context.Context) Finding {
 	var err error
 	e.hook = new(hook)
@@ -167,7 +168,8 @@ func (e *examination) checkHookReach(ctx context.Context) Finding {
 	}
 }
 
-// hookEvent is the name of the event to deliver: the usual one, if it is wanted.
+// hookEvent returns the name of the event to deliver: message:send if it is wanted or
+// nothing is, or else the first wanted event that comes by web hooks.
 func (e *examination) hookEvent() string {
 	const usual = "message:send"
 	wanted := slices.DeleteFunc(e.wanted(), func(info crisp.EventInfo) bool { return info.RTMOnly })
@@ -177,7 +179,7 @@ func (e *examination) hookEvent() string {
 	return wanted[0].Name
 }
 
-// withoutQuery returns the hook's URL without the secret that a website's has.
+// withoutQuery returns the hook's URL, without its query if that holds the secret.
 func (e *examination) withoutQuery() string {
 	u, err := url.Parse(e.Hook)
 	if err != nil || !e.byURL() {
@@ -204,7 +206,7 @@ func (e *examination) checkHookUnsigned(context.Context) Finding {
 func (e *examination) checkHookForged(ctx context.Context) Finding {
 	forged := delivery{body: e.hook.bodies.next(), secret: "this is not the secret"}
 	if e.byURL() {
-		u, _ := url.Parse(e.Hook) // which byURL has done
+		u, _ := url.Parse(e.Hook) // can't fail: byURL parsed it
 		query := u.Query()
 		for key := range query {
 			query.Set(key, "this-is-not-the-secret")
@@ -225,7 +227,7 @@ func (e *examination) checkHookForged(ctx context.Context) Finding {
 	}
 }
 
-// stale is how old a delivery is that no tolerance should accept.
+// stale is the age of a delivery that no tolerance should accept.
 const stale = time.Hour
 
 func (e *examination) checkHookStale(ctx context.Context) Finding {
@@ -268,8 +270,8 @@ func (e *examination) checkHookSigned(ctx context.Context) Finding {
 	}
 }
 
-// spelling returns how JSON has to be spelt for the hook to accept it, empty if no
-// spelling is.
+// spelling returns the name of a JSON spelling that the hook accepts; empty if it
+// accepts none.
 func (e *examination) spelling(ctx context.Context) string {
 	for _, s := range spellings {
 		if e.deliver(ctx, e.good(s.of(e.hook.bodies.next()))).accepted() {

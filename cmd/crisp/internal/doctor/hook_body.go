@@ -11,7 +11,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// bodies makes bodies of web hooks, of one event each: all of them differ.
+// bodies makes the bodies of web hooks, all different, for one kind of event.
 type bodies struct {
 	event   string
 	website string
@@ -34,7 +34,7 @@ func newBodies(event, website string) (bodies, error) {
 	return b, nil
 }
 
-// next returns the body of a new event, in the spelling that most encoders agree on.
+// next returns the body of a new event, spelt as most JSON encoders would.
 func (b *bodies) next() []byte {
 	b.last = max(b.last+1, time.Now().UnixMilli())
 	payload := maps.Clone(b.payload)
@@ -56,11 +56,11 @@ func encoded(v any) []byte {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // of maps and what JSON has: can't fail
+	_ = encoder.Encode(v) // can't fail: the values came from JSON
 	return bytes.TrimSpace(text.Bytes())
 }
 
-// spellings are those of widespread encoders, other than the one that bodies have.
+// spellings are those of widespread encoders other than the one that next uses.
 var spellings = []struct {
 	name string
 	of   func([]byte) []byte
@@ -80,7 +80,7 @@ func indented(body []byte, by string) []byte {
 	return text.Bytes()
 }
 
-// spelt returns JSON with other separators.
+// spelt returns compact JSON with other separators.
 func spelt(body []byte, colon, comma string) []byte {
 	var text bytes.Buffer
 	inString, escaped := false, false
@@ -103,8 +103,8 @@ func spelt(body []byte, colon, comma string) []byte {
 	return text.Bytes()
 }
 
-// unusual returns a body that means the same, with a member that nobody knows, in a
-// spelling that no encoder has: it is valid only if its bytes stay as they are.
+// unusual returns a body with the same meaning, plus an unknown member, in a spelling
+// that no encoder produces: a program that verifies re-encoded JSON has to refuse it.
 func unusual(body []byte) []byte {
 	text := string(spelt(body, " :\t", " , "))
 	text = strings.Replace(text, `"event"`, `"\u0065vent"`, 1)

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Whether handlers have run again can't be seen in an answer, which is the same. It
-// can be seen in what they do, if somebody says where to look; and it can be guessed
-// from the time that they take, if they take any.
+// Answers don't show whether handlers ran again. Their effects do, if the user says where
+// to look (--effect); otherwise it is guessed from how long the answers take.
 
 const (
 	adviceOnRepeated = "remember which deliveries are done, by a hash of the body, and answer 200 to them at once (crisp.NewWebhook does; crisp.WithDedupe has a store that " +
@@ -27,7 +26,7 @@ func (e *examination) checkHookRepeated(ctx context.Context) Finding {
 	}
 }
 
-// checkEffect looks at what the handlers do.
+// checkEffect looks for the handlers' effect after a delivery and its repetition.
 func (e *examination) checkEffect(ctx context.Context) Finding {
 	before, err := e.Effect(ctx)
 	if err != nil {
@@ -52,8 +51,7 @@ func (e *examination) checkEffect(ctx context.Context) Finding {
 	return ok("accepted, and its handlers did not run again")
 }
 
-// effectBeside returns what the effect is once it has settled, and whether that is
-// another than before.
+// effectBeside returns the effect once it has settled, and whether it differs from before.
 func (e *examination) effectBeside(ctx context.Context, before string) (effect string, changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, e.Limits.EffectSettles)
 	defer cancel()
@@ -72,14 +70,15 @@ func (e *examination) effectBeside(ctx context.Context, before string) (effect s
 	}
 }
 
-// Deliveries of each kind whose times are compared: the shortest is least disturbed.
+// timed is how many deliveries of each kind are timed. The shortest times are compared,
+// since they are the least disturbed.
 const timed = 3
 
-// Handlers that take less can't be told from chance.
+// leastWork is the time that handlers must take to stand out from chance.
 const leastWork = 20 * time.Millisecond
 
-// checkRepeatedTime compares the times of first and of repeated deliveries with those
-// of an event that nobody has a handler for.
+// checkRepeatedTime compares how long first and repeated deliveries take, beyond the
+// time for an event without a handler.
 func (e *examination) checkRepeatedTime(ctx context.Context) Finding {
 	var idle, first, again []time.Duration
 	unknown := bodies{event: "doctor:nothing", website: e.hook.bodies.website, payload: map[string]any{}}

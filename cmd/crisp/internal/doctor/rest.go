@@ -14,8 +14,8 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// restChecks go from here to an answer that is Crisp's. All of them look at the same
-// call.
+// restChecks cover the way to an answer of Crisp's REST API. All of them look at the
+// same call.
 var restChecks = []Check{
 	{ID: "rest.reach", About: "the REST API can be reached", needs: []string{"credentials"}, run: (*examination).checkRESTReach},
 	{ID: "rest.tls", About: "nobody in between ends the encryption", needs: []string{"rest.reach"}, run: (*examination).checkRESTTLS},
@@ -26,7 +26,7 @@ var restChecks = []Check{
 
 const defaultBaseURL = "https://api.crisp.chat/v1/"
 
-// base returns the base URL of REST, which the library has found to be one.
+// base returns the REST API's base URL, which crisp.New has validated.
 func (e *examination) base() *url.URL {
 	base, err := url.Parse(cmp.Or(e.Credentials.BaseURL, defaultBaseURL))
 	if err != nil {
@@ -54,7 +54,7 @@ func (e *examination) fetchEndpoints(ctx context.Context, client *crisp.Client) 
 	return client.ConnectEndpoints(ctx)
 }
 
-// unreachable is the finding of a host that did not answer.
+// unreachable returns the finding for a host that did not answer.
 func (e *examination) unreachable(host string, err error) Finding {
 	var name *net.DNSError
 	var refusal *proxyError
@@ -118,8 +118,8 @@ func (e *examination) checkRESTAnswer(context.Context) Finding {
 	return ok("Crisp's own (status %d)", seen.status)
 }
 
-// endpointIsNone reports whether an answer was no answer of Crisp's, rather than one
-// that names an endpoint of no use.
+// endpointIsNone reports whether an answer is not Crisp's at all, rather than one that
+// names an unusable endpoint.
 func (e *examination) endpointIsNone(answer *crisp.AnswerError) bool {
 	return answer.StatusCode == http.StatusOK && !isEndpointError(answer)
 }
@@ -132,7 +132,7 @@ func adviceOnGateway(host string, status int) string {
 		"have it let requests to %s through, or go around it (NO_PROXY=%s); check the base URL, too", host, hostname(host))
 }
 
-// noticeable is how far clocks may be apart before it is worth a word.
+// noticeable is how far clocks may be apart before that is a warning.
 const noticeable = 30 * time.Second
 
 func (e *examination) checkClock(context.Context) Finding {
@@ -144,7 +144,7 @@ func (e *examination) checkClock(context.Context) Finding {
 	if kept := seen.header.Get("Bloom-Status"); kept == "HIT" || kept == "OFFLINE" || seen.header.Get("Age") != "" {
 		return skipped("the answer was kept for a while, and so was its date")
 	}
-	// The header has whole seconds, which have begun up to a second before.
+	// Date is cut to whole seconds, so on average Crisp's clock is half a second ahead of it.
 	ahead := seen.sent.Add(seen.came.Sub(seen.sent) / 2).Sub(date.Add(time.Second / 2))
 	direction := "ahead of"
 	if ahead < 0 {
@@ -181,8 +181,8 @@ func (e *examination) checkToken(ctx context.Context) Finding {
 	return ok("accepted as one of tier %s", token.Tier)
 }
 
-// refusedToken says what may be wrong with a token: Crisp is asked whether it is of
-// another tier.
+// refusedToken returns the finding for a refused token. It asks Crisp whether the token
+// is of another tier.
 func (e *examination) refusedToken(ctx context.Context) Finding {
 	if tier, found := e.otherTier(ctx); found {
 		return wrong("Crisp accepts the token as one of tier %s, not %s", tier, e.Credentials.Token.Tier).
@@ -219,7 +219,7 @@ func (e *examination) otherTier(ctx context.Context) (crisp.Tier, bool) {
 	return "", false
 }
 
-// website returns a website to try things on, empty if none is known.
+// website returns a website to try things on; empty if none is known.
 func (e *examination) website() string {
 	for _, ids := range [][]string{e.Websites, {e.Credentials.WebsiteID}, {e.Credentials.Token.WebsiteID()}, e.installed} {
 		if len(ids) > 0 && ids[0] != "" {

@@ -13,13 +13,13 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// rightsChecks ask what the token may do.
+// rightsChecks find out what the token may do.
 var rightsChecks = []Check{
 	{ID: "website", About: "the wanted websites are open to the token; for a plugin, that it is installed at all", needs: []string{"token"}, run: (*examination).checkWebsite},
 	{ID: "scopes", About: "the token has the scopes of the wanted events, as far as reading tells", needs: []string{"token"}, run: (*examination).checkScopes},
 }
 
-// maxListed is how many of a plugin's websites are looked at.
+// maxListed is how many of a plugin's websites are listed at most.
 const maxListed = 1000
 
 func (e *examination) checkWebsite(ctx context.Context) Finding {
@@ -92,8 +92,7 @@ func shortened(ids []string) []string {
 	return all
 }
 
-// probes are routes that only read, by the scope that they need. {session} is a
-// conversation's identifier.
+// probes are read-only routes, by the scope that they need.
 var probes = map[string]string{
 	"website:conversation:sessions read":     "website/{website}/conversations/1",
 	"website:conversation:messages read":     "website/{website}/conversation/{session}/messages",
@@ -111,8 +110,8 @@ var probes = map[string]string{
 	"plan:subscription read":                 "plans/subscription/{website}",
 }
 
-// nobodysSession is the identifier of no conversation: whether a token may read it is
-// answered all the same.
+// nobodysSession identifies no conversation. Crisp still answers whether the token may
+// read it.
 const nobodysSession = "session_00000000-0000-4000-8000-000000000000"
 
 func (e *examination) checkScopes(ctx context.Context) Finding {
@@ -170,7 +169,7 @@ func (e *examination) neededScopes() []string {
 	return slices.Compact(scopes)
 }
 
-// someSession returns the identifier of a conversation, or that of none.
+// someSession returns the identifier of a conversation, or nobodysSession.
 func (e *examination) someSession(ctx context.Context, website string) string {
 	var conversations []struct {
 		SessionID string `json:"session_id"`

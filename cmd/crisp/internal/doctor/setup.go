@@ -12,7 +12,7 @@ import (
 	"github.com/crisp-go/crisp/internal/nearest"
 )
 
-// setupChecks look at what the program was given, and send nothing.
+// setupChecks look at the configuration, and send nothing.
 var setupChecks = []Check{
 	{ID: "credentials", About: "where the key comes from, and whether token and base URL have a form that can be right", run: (*examination).checkCredentials},
 	{ID: "events", About: "the wanted events: their names, and whether tokens of the tier get them, and web hooks bring them", run: (*examination).checkEvents},
@@ -37,7 +37,7 @@ func (e *examination) checkCredentials(context.Context) Finding {
 	return ok("%s token %s from %s", given.Token.Tier, short(given.Token.Identifier), given.From)
 }
 
-// adviceOnForm says what to change about credentials that can't be right.
+// adviceOnForm says what to change about malformed credentials.
 func (e *examination) adviceOnForm() string {
 	token := e.Credentials.Token
 	switch {
@@ -50,12 +50,12 @@ func (e *examination) adviceOnForm() string {
 	}
 }
 
-// swapped reports whether identifier and key look like each other.
+// swapped reports whether identifier and key seem to be exchanged.
 func swapped(token crisp.Token) bool {
 	return isUUID(token.Key) && !isUUID(token.Identifier)
 }
 
-// isUUID reports whether something has the form of Crisp's identifiers.
+// isUUID reports whether a string has the form of Crisp's identifiers.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -148,7 +148,7 @@ func (e *examination) checkProxy(context.Context) Finding {
 	return ok("%s (HTTPS_PROXY)", host)
 }
 
-// proxyHost returns the host of a proxy, without the credentials that a URL may have.
+// proxyHost returns a proxy's host, without the credentials that its URL may hold.
 func proxyHost(proxy string) string {
 	if !strings.Contains(proxy, "://") {
 		proxy = "http://" + proxy
@@ -160,7 +160,7 @@ func proxyHost(proxy string) string {
 	return u.Host
 }
 
-// sentence is an error of the library's without the library's name before it.
+// sentence returns an error's text without the library's name in front.
 func sentence(err error) string {
 	return strings.TrimPrefix(err.Error(), "crisp: ")
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/crisp-go/crisp/internal/socketio"
 )
 
-// socketChecks go from the endpoint that REST names to a live connection: one, which
-// is closed in the end.
+// socketChecks cover the way from the endpoint that the REST API names to a live
+// connection. They share one connection.
 var socketChecks = []Check{
 	{ID: "endpoint", About: "REST says where to connect to", needs: []string{"token"}, run: (*examination).checkEndpoint},
 	{ID: "endpoint.reach", About: "the endpoint can be reached (DNS, TCP)", needs: []string{"endpoint"}, run: (*examination).checkEndpointReach},
@@ -27,7 +27,7 @@ var socketChecks = []Check{
 	{ID: "heartbeat", About: "the connection outlives a silence, until the server's heartbeat", needs: []string{"authentication"}, run: (*examination).checkHeartbeat},
 }
 
-// isEndpointError reports whether an answer was Crisp's, but names no endpoint of use.
+// isEndpointError reports whether an answer is Crisp's, but names no usable endpoint.
 func isEndpointError(answer *crisp.AnswerError) bool {
 	text := answer.Err.Error()
 	return strings.HasPrefix(text, "socket.app:") || strings.HasPrefix(text, "the data")
@@ -77,7 +77,7 @@ func (e *examination) checkEndpointReach(ctx context.Context) Finding {
 	return e.unreachable(u.Host, err)
 }
 
-// proxyFor returns the host of the proxy by which a URL is reached, empty for none.
+// proxyFor returns the host of the proxy for a URL; empty for none.
 func (e *examination) proxyFor(u *url.URL) string {
 	if e.Network.Proxy == nil {
 		return ""
@@ -91,7 +91,7 @@ func (e *examination) proxyFor(u *url.URL) string {
 	return proxy.Host
 }
 
-// withPort returns the address of a URL's host.
+// withPort returns the host and port of a URL, with the scheme's port if it names none.
 func withPort(u *url.URL) string {
 	usual := "443"
 	if u.Scheme == "http" || u.Scheme == "ws" {
@@ -119,7 +119,7 @@ func (e *examination) checkWebSocket(ctx context.Context) Finding {
 	return wrong("%s", plain(first)).do("%s", adviceOnUpgrade(e.endpoints.Socket.App, first))
 }
 
-// dial opens a session, and reports whether a WebSocket came of it, at least.
+// dial tries to open a session, and reports whether at least a WebSocket was opened.
 func (e *examination) dial(ctx context.Context, endpoint string) (upgraded bool) {
 	ctx, cancel := context.WithTimeout(ctx, e.Limits.Connect)
 	defer cancel()
@@ -132,7 +132,7 @@ func (e *examination) dial(ctx context.Context, endpoint string) (upgraded bool)
 	return e.connErr == nil || seen.status == http.StatusSwitchingProtocols && seen.came != before.came
 }
 
-// plain is an error of the connection's without the package's name before it.
+// plain returns a connection error's text without the names of the packages.
 func plain(err error) string { return strings.ReplaceAll(sentence(err), "socketio: ", "") }
 
 const adviceOnStripping = "something in between (a proxy, a gateway, an antivirus) removes the Upgrade header, or does not know WebSockets: " +
@@ -209,7 +209,7 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("refused: the server says %.200q", e.message)
 }
 
-// authenticate sends the credentials, and waits for the answer.
+// authenticate sends the credentials and waits for the answer.
 func (e *examination) authenticate(ctx context.Context) error {
 	token := e.Credentials.Token
 	events := e.Events

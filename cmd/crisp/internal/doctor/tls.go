@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// certificateError returns the refusal of a server's certificate, if an error is one.
+// certificateError returns the certificate error in an error; nil if there is none.
 func certificateError(err error) *tls.CertificateVerificationError {
 	var refused *tls.CertificateVerificationError
 	if errors.As(err, &refused) {
@@ -20,7 +20,7 @@ func certificateError(err error) *tls.CertificateVerificationError {
 	return nil
 }
 
-// refusedCertificate is the finding of a host whose certificate is not accepted.
+// refusedCertificate returns the finding for a host whose certificate was not accepted.
 func refusedCertificate(host string, refused *tls.CertificateVerificationError) Finding {
 	var expired x509.CertificateInvalidError
 	var name x509.HostnameError
@@ -40,8 +40,8 @@ func refusedCertificate(host string, refused *tls.CertificateVerificationError) 
 	}
 }
 
-// judgeTLS is the finding of a connection whose certificate was accepted: by an
-// authority that nobody but this machine may know.
+// judgeTLS returns the finding for a connection whose certificate was accepted, though
+// perhaps only because this machine trusts an authority that nobody else does.
 func judgeTLS(host string, state *tls.ConnectionState) Finding {
 	if state == nil || len(state.VerifiedChains) == 0 {
 		return skipped("the connection has no certificate to look at")
@@ -69,8 +69,8 @@ func nameOf(name pkix.Name) string {
 	return cmp.Or(name.CommonName, "an authority without a name")
 }
 
-// publicAuthorities are in the names of those that issue nearly all certificates of
-// the web.
+// publicAuthorities are parts of the names, in lower case, of the authorities that issue
+// nearly all certificates of the web.
 var publicAuthorities = []string{
 	"actalis", "affirmtrust", "amazon", "baltimore", "buypass", "certainly", "certum", "asseco", "cloudflare", "comodo",
 	"cybertrust", "d-trust", "digicert", "emudhra", "entrust", "firmaprofesional", "globalsign", "godaddy", "go daddy",
@@ -80,7 +80,7 @@ var publicAuthorities = []string{
 	"zerossl",
 }
 
-// isPublic reports whether an authority's name is that of a public one.
+// isPublic reports whether a name is that of a well-known public authority.
 func isPublic(name pkix.Name) bool {
 	all := strings.ToLower(strings.Join(append(slices.Clone(name.Organization), name.CommonName), " "))
 	return slices.ContainsFunc(publicAuthorities, func(known string) bool { return strings.Contains(all, known) })

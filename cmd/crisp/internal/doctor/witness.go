@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// witness sends requests, and remembers of the last answer of each host what a client
-// doesn't tell.
+// witness is a transport that remembers each host's last answer, since a crisp.Client
+// does not expose headers, TLS state and times.
 type witness struct {
 	next *http.Transport
 
@@ -19,7 +19,7 @@ type witness struct {
 	seen map[string]sight
 }
 
-// sight is what was seen of an answer.
+// sight is what the witness remembers of an answer.
 type sight struct {
 	status int
 	header http.Header
@@ -28,7 +28,7 @@ type sight struct {
 	came   time.Time
 }
 
-// RoundTrip sends a request.
+// RoundTrip sends a request and remembers the answer.
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	sent := time.Now()
 	answer, err := w.next.RoundTrip(r)
@@ -44,10 +44,10 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// CloseIdleConnections closes what no request needs.
+// CloseIdleConnections closes idle connections.
 func (w *witness) CloseIdleConnections() { w.next.CloseIdleConnections() }
 
-// last returns what was seen of a host's last answer, if there was one.
+// last returns the host's last answer, if there was one.
 func (w *witness) last(host string) (sight, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,7 +55,7 @@ func (w *witness) last(host string) (sight, bool) {
 	return s, ok
 }
 
-// proxyError is the refusal of a proxy to connect.
+// proxyError says that a proxy refused to connect.
 type proxyError struct {
 	host   string
 	status int

@@ -17,26 +17,26 @@ import (
 
 // Config says which events to send again, and when.
 type Config struct {
-	Speed       float64 // as a multiple of that at which they came; 0 = as fast as possible
-	From, Until Moment
-	Select      *Selection     // nil = all
-	RTMOnly     bool           // also what no web hook brings
+	Speed       float64        // a multiple of the speed at which events came; 0 for as fast as possible
+	From, Until Moment         // from From, and before Until
+	Select      *Selection     // nil for all
+	RTMOnly     bool           // also send events that Crisp sends by no web hook
 	Edits       jsontext.Edits // of the payloads
 
-	// Send sends an event. An error of it ends the replay.
+	// Send sends an event. An error ends the replay.
 	Send func(ctx context.Context, n uint64, came time.Time, ev *record.Event) error
-	// Note hears of lines that are left out, and of edits at whose paths there was
-	// nothing, at the first event of which that is so.
+	// Note is called for each line that can't be read, and once if an edit's path was
+	// missing in an event.
 	Note func(text string)
 }
 
-// Counts are what a replay has done.
+// Counts says what a replay has done.
 type Counts struct {
 	Sent    int
-	RTMOnly int // left out, because no web hook brings them
+	RTMOnly int // left out, since Crisp sends them by no web hook
 }
 
-// Run sends the events of a capture in their order.
+// Run sends the events of a capture in order, at the speed that was asked for.
 func Run(ctx context.Context, from *capture.Reader, cfg Config) (Counts, error) {
 	r := run{cfg: cfg}
 	for ctx.Err() == nil {
@@ -64,9 +64,9 @@ type run struct {
 	cfg    Config
 	counts Counts
 	origin time.Time // when the first event of the capture came
-	came   time.Time // when the first event that is sent came
-	began  time.Time // when that was sent
-	noted  bool      // that an edit's path was missing
+	came   time.Time // when the first event that was sent again had come
+	began  time.Time // when that event was sent again
+	noted  bool      // Note was called about an edit's missing path
 }
 
 func (r *run) event(ctx context.Context, of record.Record, ev *record.Event) error {
@@ -104,7 +104,7 @@ func (r *run) wants(of record.Record) (bool, error) {
 	return r.cfg.Select.Has(of)
 }
 
-// edited returns the event with its payload changed. All other bytes stay.
+// edited returns the event with the edits applied. All other bytes stay as they are.
 func (r *run) edited(ev *record.Event) (*record.Event, error) {
 	if len(r.cfg.Edits) == 0 {
 		return ev, nil
@@ -137,7 +137,7 @@ func (r *run) await(ctx context.Context, came time.Time) error {
 	}
 }
 
-// Moment is a time, or a distance from the first event of a capture.
+// Moment is a time, or a distance from a capture's first event.
 type Moment struct {
 	at     time.Time
 	offset time.Duration
@@ -159,10 +159,10 @@ func ParseMoment(text string) (Moment, error) {
 	return Moment{at: at, isSet: true}, nil
 }
 
-// IsZero reports whether there is no moment.
+// IsZero reports whether no moment was given.
 func (m Moment) IsZero() bool { return !m.isSet }
 
-// In returns the time in a capture whose first event came at a time.
+// In returns the moment's time in a capture whose first event came at origin.
 func (m Moment) In(origin time.Time) time.Time {
 	if m.at.IsZero() {
 		return origin.Add(m.offset)
@@ -170,7 +170,7 @@ func (m Moment) In(origin time.Time) time.Time {
 	return m.at
 }
 
-// ParseSpeed reads a speed: 1x, 10x, 0.5x, or max, which is 0.
+// ParseSpeed reads a speed such as 1x, 10x or 0.5x. For max it returns 0.
 func ParseSpeed(text string) (float64, error) {
 	if text == "max" {
 		return 0, nil

@@ -13,8 +13,8 @@ import (
 // Selection chooses events by a jq expression.
 type Selection struct{ code *gojq.Code }
 
-// NewSelection makes a selection of an expression, which sees events as crisp listen
-// writes them in JSON.
+// NewSelection makes a selection from an expression. The expression sees events as
+// crisp listen --format json writes them.
 func NewSelection(expression string) (*Selection, error) {
 	query, err := gojq.Parse(expression)
 	if err != nil {
@@ -24,8 +24,7 @@ func NewSelection(expression string) (*Selection, error) {
 	return &Selection{code}, err
 }
 
-// Has reports whether the expression has a result for an event that is neither false
-// nor null.
+// Has reports whether the expression yields anything but false and null for an event.
 func (s *Selection) Has(of record.Record) (bool, error) {
 	text, err := of.MarshalJSON()
 	if err != nil {

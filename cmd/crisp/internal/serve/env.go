@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Var is a variable of the environment in which a program finds the server.
+// Var is an environment variable by which a program finds the server.
 type Var struct {
 	Name  string
 	Value string
-	Given bool // the user has it already, and it is not to be shown
+	Given bool // the user supplied the value; it must not be shown
 }
 
-// Env returns the environment.
+// Env returns the environment in which a program finds the server.
 func (s *Server) Env() []Var {
 	o := s.options
 	return []Var{
@@ -28,8 +28,8 @@ func (s *Server) Env() []Var {
 }
 
 // WriteEnv writes the environment to a file that only its owner can read, as lines
-// that shells and --env-file understand. What was given is in it, too: without it the
-// file would be of no use.
+// that shells and --env-file understand. It includes the secrets that the user supplied,
+// since the file would be useless without them.
 func (s *Server) WriteEnv(path string) error {
 	var text strings.Builder
 	for _, v := range s.Env() {
@@ -41,8 +41,8 @@ func (s *Server) WriteEnv(path string) error {
 	return WriteFile(path, []byte(text.String()))
 }
 
-// WriteFile writes a file, which only its owner can read, such that nobody ever sees
-// half of it.
+// WriteFile writes a file that only its owner can read. It replaces the file at once, so
+// that nobody reads half of it.
 func WriteFile(path string, text []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // of mode 0600
 	if err != nil {

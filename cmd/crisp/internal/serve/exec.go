@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// patience is how long a command may take to end when it is asked to.
+// patience is how long a command may take to end after it was asked to.
 const patience = 10 * time.Second
 
-// Exec runs a command by the shell, in an environment in which it finds the server,
-// until it ends or ctx does. What it writes goes to w. The error says how it ended if
-// that was no success.
+// Exec runs a command in the shell, with the environment in which it finds the server,
+// until it ends or ctx does. Its output goes to w. It returns ctx's error if ctx ended,
+// and nil only if the command succeeded.
 func (s *Server) Exec(ctx context.Context, command string, w io.Writer) error {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
@@ -39,7 +39,7 @@ func (s *Server) Exec(ctx context.Context, command string, w io.Writer) error {
 // stop asks a process to end.
 func stop(p *os.Process) error {
 	if runtime.GOOS == "windows" {
-		return p.Kill() // there is nothing to ask with
+		return p.Kill() // Windows has no SIGTERM
 	}
 	return p.Signal(syscall.SIGTERM)
 }

@@ -1,5 +1,5 @@
-// Package serve runs a Crisp on loopback for programs in development: the server of
-// crisptest, with control over it, and told about as things happen.
+// Package serve runs a local Crisp for programs in development: crisptest's server with
+// the control API mounted, and its journal shown as it grows.
 package serve
 
 import (
@@ -17,9 +17,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 )
 
-// What the server accepts unless something else is given. They are the same each time,
-// so that a program in development finds the server again that was restarted, and known
-// to everybody: they open nothing but what has no worth.
+// The credentials that the server accepts by default. They never change, so that a
+// program finds a restarted server again. They are public, and protect nothing of value.
 const (
 	Identifier    = "crisp-serve"
 	Key           = "no-secret-key-of-crisp-serve"
@@ -29,13 +28,13 @@ const (
 // Options say what to serve.
 type Options struct {
 	Addr          string
-	AllowRemote   bool // the address need not be a loopback one
+	AllowRemote   bool // the address need not be loopback
 	Token         crisp.Token
-	TokenGiven    bool // it is not to be shown
+	TokenGiven    bool // the user supplied Token; it must not be shown
 	SigningSecret string
-	SecretGiven   bool     // it is not to be shown
-	Websites      []string // that exist; none means any
-	History       int      // how much is remembered of everything
+	SecretGiven   bool     // the user supplied SigningSecret; it must not be shown
+	Websites      []string // the websites that exist; empty means any
+	History       int      // how many entries of each kind are remembered
 	Hooks         []control.Hook
 	Faults        []fault.Fault
 }
@@ -47,7 +46,7 @@ type Server struct {
 	websiteID string
 }
 
-// AddrError says that an address is not one to serve at.
+// AddrError says that the server can't listen at an address.
 type AddrError struct{ error }
 
 // Start starts a server. The error is an AddrError if the address is to blame, but
@@ -99,7 +98,7 @@ func (o Options) forServer() []crisptest.Option {
 	return opts
 }
 
-// WebsiteID returns the website of whoever names none.
+// WebsiteID returns the website to use where none is named.
 func (o Options) WebsiteID() string {
 	switch {
 	case o.Token.WebsiteID() != "":
@@ -111,8 +110,8 @@ func (o Options) WebsiteID() string {
 	}
 }
 
-// controlKey returns the key with which other machines may control the server: none
-// if it is the one that everybody knows.
+// controlKey returns the key with which other machines may control the server; empty,
+// so that they may not, if the token is the public default.
 func (o Options) controlKey() string {
 	if o.AllowRemote && o.TokenGiven {
 		return o.Token.Key
@@ -120,7 +119,8 @@ func (o Options) controlKey() string {
 	return ""
 }
 
-// hosts returns the names that the address has beside loopback.
+// hosts returns the hosts besides loopback that requests may name; nil if that can't be
+// told from the address.
 func (s *Server) hosts() []string {
 	host, _, _ := net.SplitHostPort(s.options.Addr) // it was checked
 	if host == "" || net.ParseIP(host).IsUnspecified() {
@@ -129,8 +129,8 @@ func (s *Server) hosts() []string {
 	return []string{host}
 }
 
-// checkAddr returns an error if an address can't be one to listen at, or is not
-// loopback though it has to be.
+// checkAddr returns an error if an address is invalid, or is not loopback though remote
+// is false.
 func checkAddr(addr string, remote bool) error {
 	host, port, err := net.SplitHostPort(addr)
 	if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil {
@@ -142,8 +142,8 @@ func checkAddr(addr string, remote bool) error {
 	return nil
 }
 
-// Origin returns the URL below which everything is, without a slash at its end.
+// Origin returns the server's URL without a path or a trailing slash.
 func (s *Server) Origin() string { return strings.TrimSuffix(s.URL(), "/v1/") }
 
-// WebsiteID returns the website of whoever names none.
+// WebsiteID returns the website to use where none is named.
 func (s *Server) WebsiteID() string { return s.websiteID }

@@ -13,15 +13,15 @@ import (
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
-// Show shows what happens until ctx ends.
+// Show says which entries of the journal to show, and how.
 type Show struct {
-	All  bool                             // not only events and what programs say
-	Item func(output.Item) error          // writes data
-	Note func(format string, args ...any) // tells of what the user may want to know
-	Lost func(format string, args ...any) // tells that something could not be shown
+	All  bool                             // show everything, not only events and messages
+	Item func(output.Item) error          // writes an entry
+	Note func(format string, args ...any) // writes a line that the user may want to see
+	Lost func(format string, args ...any) // writes that entries could not be shown
 }
 
-// Run shows what has happened, and what happens until ctx ends.
+// Run shows the journal so far, and each new entry until ctx ends.
 func (show Show) Run(ctx context.Context, s *Server) error {
 	last := 0
 	for entry := range s.Follow(ctx, last) {
@@ -33,7 +33,7 @@ func (show Show) Run(ctx context.Context, s *Server) error {
 			return err
 		}
 	}
-	for _, entry := range s.Journal(last) { // what came while it was ended
+	for _, entry := range s.Journal(last) { // what came until ctx ended
 		if err := show.entry(entry); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func eventText(data json.RawMessage) string {
 		Excerpt   string          `json:"excerpt"`
 		State     string          `json:"state"`
 	}
-	_ = json.Unmarshal(data, &of) // what is of another type is not shown
+	_ = json.Unmarshal(data, &of) // members of other types are not shown
 	var text string
 	switch {
 	case of.SessionID != "":
@@ -118,9 +118,9 @@ func messageText(m control.Message) string {
 	return text
 }
 
-// contentText returns the content of a message if it is a text.
+// contentText returns a message's content if it is a string.
 func contentText(content json.RawMessage) (text string) {
-	_ = json.Unmarshal(content, &text) // others are not shown
+	_ = json.Unmarshal(content, &text) // other content is not shown
 	return text
 }
 
@@ -140,7 +140,7 @@ func deliveryText(d control.Delivery) string {
 	return fmt.Sprintf("%s to %s, attempt %d of %d: %s, after %d ms", d.Event, d.URL, d.Attempt, d.Limit, outcome, d.Took)
 }
 
-// short returns an ID that can still be recognised.
+// short returns an ID with its middle cut out: enough to recognise it.
 func short(id string) string {
 	prefix, id, _ := strings.Cut(id, "_")
 	if id == "" {
@@ -154,7 +154,7 @@ func short(id string) string {
 	return prefix + id
 }
 
-// longest is how many characters of a text are shown.
+// longest is how many characters of a text are shown at most.
 const longest = 80
 
 func excerpt(text string) string {
