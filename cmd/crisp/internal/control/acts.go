@@ -1,12 +1,10 @@
 package control
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,10 +14,10 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// Act says what a visitor or an operator does, and with what.
+// Act holds the parameters of what a visitor or an operator does.
 type Act struct {
-	WebsiteID string          `json:"website_id,omitempty"` // the server's first if it is empty
-	SessionID string          `json:"session_id,omitempty"` // of the visitor whom an operator serves
+	WebsiteID string          `json:"website_id,omitempty"` // empty for the server's default website
+	SessionID string          `json:"session_id,omitempty"` // the conversation in which an operator acts
 	Text      string          `json:"text,omitempty"`
 	Type      string          `json:"type,omitempty"`    // of a message
 	Content   json.RawMessage `json:"content,omitempty"` // of a message
@@ -30,18 +28,18 @@ type Act struct {
 	State     string          `json:"state,omitempty"`
 }
 
-// NewVisitor is who begins a conversation. All of it may be empty.
+// NewVisitor describes a visitor who begins a conversation. All fields may be empty.
 type NewVisitor struct {
 	WebsiteID string         `json:"website_id,omitempty"`
-	SessionID string         `json:"session_id,omitempty"` // random if it is empty
+	SessionID string         `json:"session_id,omitempty"` // empty for a random one
 	Meta      map[string]any `json:"meta,omitempty"`
 }
 
-// Done is what an act has brought about.
+// Done is the result of an act.
 type Done struct {
 	WebsiteID string   `json:"website_id"`
 	SessionID string   `json:"session_id"`
-	Message   *Message `json:"message,omitempty"` // if it was one
+	Message   *Message `json:"message,omitempty"` // if the act sent one
 }
 
 type visitorAct func(v *crisptest.Visitor, with Act) (*Message, error)
@@ -197,17 +195,4 @@ func find[T any](acts map[string]T, name, who string) (T, error) {
 		return act, refused{fmt.Errorf("%s can't %q, but %s", who, name, actNames(acts)), http.StatusNotFound}
 	}
 	return act, nil
-}
-
-// decodeText decodes one JSON value that has no members but those of the type.
-func decodeText(text []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("the body: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the body has something after the JSON value")
-	}
-	return nil
 }

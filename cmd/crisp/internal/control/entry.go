@@ -1,5 +1,5 @@
-// Package control drives a running crisp serve over HTTP: the server's side, which is
-// mounted beside the REST API, and a client for other commands.
+// Package control is the HTTP API that drives a running crisp serve: its handler, which
+// is mounted beside the REST API, and a client.
 package control
 
 import (
@@ -13,18 +13,17 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// Entry is something that has happened on the server. Kind says which of the pointers
-// is set.
+// Entry is something that happened on the server. Kind says which pointer is set.
 type Entry struct {
-	Number     int         `json:"number"` // from 1, without holes
+	Number     int         `json:"number"` // counted from 1, without gaps
 	Time       time.Time   `json:"time"`
 	Kind       string      `json:"kind"`                 // "event", "message", "request", "connection", "bind" or "delivery"
-	Event      *Event      `json:"event,omitempty"`      // that was sent
-	Message    *Message    `json:"message,omitempty"`    // that a program sent over REST
-	Request    *Request    `json:"request,omitempty"`    // to REST, once it is answered
-	Connection *Connection `json:"connection,omitempty"` // to the RTM API, that has opened, authenticated or ended
+	Event      *Event      `json:"event,omitempty"`      // an event that was sent
+	Message    *Message    `json:"message,omitempty"`    // a message that a program sent over REST
+	Request    *Request    `json:"request,omitempty"`    // a REST request, once it is answered
+	Connection *Connection `json:"connection,omitempty"` // an RTM connection that opened, authenticated or ended
 	Bind       *Bind       `json:"bind,omitempty"`       // a change of what a connection receives
-	Delivery   *Delivery   `json:"delivery,omitempty"`   // of a web hook, that was answered or failed
+	Delivery   *Delivery   `json:"delivery,omitempty"`   // a web hook's delivery that was answered or failed
 }
 
 // Event is an event as it was sent.
@@ -36,7 +35,7 @@ type Event struct {
 // Message is a message as REST returns it.
 type Message = crisptest.Message
 
-// Request is a request to the REST API. It lacks the headers, which hold a key.
+// Request is a request to the REST API. It leaves out the headers, which hold a key.
 type Request struct {
 	Method string `json:"method"`
 	Path   string `json:"path"` // below the base URL
@@ -55,11 +54,11 @@ type Connection struct {
 	Websites      []string  `json:"websites,omitempty"`
 	Inboxes       []string  `json:"inboxes,omitempty"`
 	Opened        time.Time `json:"opened"`
-	Backlog       int       `json:"backlog,omitempty"` // frames that it has not read yet
-	Ended         string    `json:"ended,omitempty"`   // why
+	Backlog       int       `json:"backlog,omitempty"` // frames that the program has not read yet
+	Ended         string    `json:"ended,omitempty"`   // why it ended; empty while it is open
 }
 
-// String says what has become of the connection.
+// String describes the state of the connection.
 func (c Connection) String() string {
 	switch {
 	case c.Ended != "":
@@ -93,10 +92,10 @@ type Delivery struct {
 	Body    any    `json:"body,omitempty"`
 }
 
-// Delivered reports whether the answer was one that ends the attempts.
+// Delivered reports whether the target accepted the web hook.
 func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status < 300 }
 
-// EntryOf returns an entry of a server's journal as it is told.
+// EntryOf converts an entry of a server's journal.
 func EntryOf(from crisptest.Entry) Entry {
 	entry := Entry{Number: from.Number, Time: from.Time}
 	switch {
@@ -155,7 +154,7 @@ func deliveryOf(d crisptest.Delivery) *Delivery {
 	return told
 }
 
-// WithoutQuery returns a URL without what may hold a secret.
+// WithoutQuery returns a URL without its user, query and fragment, which may hold secrets.
 func WithoutQuery(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -165,7 +164,7 @@ func WithoutQuery(text string) string {
 	return u.String()
 }
 
-// withoutURL returns the cause of an HTTP client's error, whose text quotes the URL.
+// withoutURL returns the cause of an HTTP client's error, whose own text quotes the URL.
 func withoutURL(err error) error {
 	if quoted, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost is the one that quotes
 		return quoted.Err
@@ -173,7 +172,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// body returns a body as a member of JSON.
+// body returns a body as a value for JSON: itself if it is JSON, or a string, or just the
+// media type if it is binary.
 func body(text []byte) any {
 	switch {
 	case len(text) == 0:
@@ -187,7 +187,7 @@ func body(text []byte) any {
 	}
 }
 
-// anyJSON returns a text as JSON, as a string if it is none.
+// anyJSON returns a text itself if it is JSON, or else as a JSON string.
 func anyJSON(text []byte) json.RawMessage {
 	if json.Valid(text) {
 		return text

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// guard lets through who may drive the server. A page in a browser may not: neither
-// by a request across origins, nor by a name of its own that resolves to this
-// machine. Requests from this machine need no key, so that nobody sends theirs to
-// whatever address they were given; those from another need that of the server.
+// guard decides who may drive the server. Web pages may not, neither by cross-origin
+// requests nor by a host name that resolves to this machine (DNS rebinding). Requests
+// from this machine need no key, so that users don't send theirs to any address they are
+// given; requests from other machines need the server's key.
 type guard struct {
-	hosts []string // that a request may name, beside loopback; nil means any
+	hosts []string // besides loopback, the hosts that a request may name without the key
 	key   string
 	cross *http.CrossOriginProtection
 	next  http.Handler

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,26 +16,26 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 )
 
-// Prefix is the path below which the routes are. Crisp has nothing there.
+// Prefix is the path of all routes. Crisp itself has nothing there.
 const Prefix = "/control/v1/"
 
-// Config is what the handler must know of the server.
+// Config is what the handler needs to know about the server.
 type Config struct {
-	WebsiteID string   // of whoever names no website
-	Hosts     []string // that requests may name beside loopback
-	Hooks     []Hook   // to begin with
-	Key       string   // that requests from other machines need; empty refuses them all
+	WebsiteID string   // the default website
+	Hosts     []string // besides loopback, the hosts that requests may name without Key
+	Hooks     []Hook   // to add at the start
+	Key       string   // required from other machines; if empty, they are all refused
 }
 
-// handler has the routes.
+// handler answers the routes.
 type handler struct {
 	srv     *crisptest.Server
 	website string
 	hooks   hooks
 }
 
-// Handler returns the handler for what is below Prefix. The server needs a journal.
-// It returns an error if the URL of a hook is invalid.
+// Handler returns the handler for all paths below Prefix. The server must keep a journal.
+// It returns an error if a hook's URL is invalid.
 func Handler(srv *crisptest.Server, c Config) (http.Handler, error) {
 	h := &handler{srv: srv, website: c.WebsiteID, hooks: hooks{srv: srv, byURL: map[string]*crisptest.Subscriber{}}}
 	for _, hook := range c.Hooks {
@@ -96,7 +97,7 @@ func described(routes []route) any {
 // answerer answers a request with a value or an error.
 type answerer func(r *http.Request) (any, error)
 
-// refused is an error that has a status of its own.
+// refused is an error with a status of its own; others get 400.
 type refused struct {
 	error
 	status int
@@ -140,13 +141,21 @@ func read(r *http.Request) ([]byte, error) {
 	return text, nil
 }
 
-// decode reads a body, which may be empty, into a value that has nothing else.
+// decode reads a body, which must be empty or one JSON value without unknown members.
 func decode(r *http.Request, into any) error {
 	text, err := read(r)
 	if err != nil || len(text) == 0 {
 		return err
 	}
-	return decodeText(text, into)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("the body: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the body has something after the JSON value")
+	}
+	return nil
 }
 
 func (h *handler) emit(r *http.Request) (any, error) {
@@ -203,7 +212,7 @@ func (h *handler) reset(*http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
-// number returns a number of the query, or what it is if it is not there.
+// number returns a number of the query, or otherwise if it has none.
 func number(r *http.Request, name string, otherwise int) (int, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -216,7 +225,7 @@ func number(r *http.Request, name string, otherwise int) (int, error) {
 	return n, nil
 }
 
-// span returns a duration, or what it is if there is none.
+// span reads a duration, or returns otherwise if the text is empty.
 func span(name, text string, otherwise time.Duration) (time.Duration, error) {
 	if text == "" {
 		return otherwise, nil

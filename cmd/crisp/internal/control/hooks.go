@@ -19,7 +19,7 @@ type Hook struct {
 	Website bool     `json:"website,omitempty"` // as those of a website, unsigned, instead of a plugin's
 }
 
-// hooks are those that were added here.
+// hooks are the web hooks that this API added.
 type hooks struct {
 	srv *crisptest.Server
 
@@ -44,8 +44,8 @@ func (h *hooks) add(hook Hook) error {
 	return nil
 }
 
-// CheckHookURL returns an error if a URL is none to which web hooks can be sent. It
-// does not quote the URL, whose query may hold a secret.
+// CheckHookURL returns an error if web hooks can't be sent to a URL. The error does not
+// quote the URL, whose query may hold a secret.
 func CheckHookURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

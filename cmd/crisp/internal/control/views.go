@@ -13,13 +13,13 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// State is what there is now.
+// State is the server's current state.
 type State struct {
-	WebsiteID   string         `json:"website_id"` // of whoever names no website
+	WebsiteID   string         `json:"website_id"` // the default website
 	Connections []Connection   `json:"connections"`
 	Hooks       []string       `json:"hooks"`
-	Latest      int            `json:"latest"`   // number of the latest entry of the journal
-	Happened    map[string]int `json:"happened"` // how many entries of each kind the journal still has
+	Latest      int            `json:"latest"`   // number of the journal's latest entry
+	Happened    map[string]int `json:"happened"` // number of entries in the journal, by kind
 }
 
 func (h *handler) state(*http.Request) (any, error) {
@@ -75,11 +75,11 @@ func (h *handler) conversation(r *http.Request) (any, error) {
 // Journal is a part of the journal.
 type Journal struct {
 	Entries []Entry `json:"entries"`
-	Latest  int     `json:"latest"` // from which to go on
+	Latest  int     `json:"latest"` // the number after which to go on
 }
 
-// journal returns the entries after a number. If there are none, it waits for one as
-// long as was asked for.
+// journal returns the entries after a number. If there are none, it waits for one, for as
+// long as the query says.
 func (h *handler) journal(r *http.Request) (any, error) {
 	query := r.URL.Query()
 	after, err := number(r, "after", 0)
@@ -113,17 +113,17 @@ func (h *handler) journal(r *http.Request) (any, error) {
 	return part, nil
 }
 
-// Condition says for what to wait. What is empty does not matter.
+// Condition says which entry to wait for. Empty fields match anything.
 type Condition struct {
 	Kind      string `json:"kind"`                 // as in Entry
-	After     int    `json:"after,omitempty"`      // number of an entry: what is waited for comes after it
-	Timeout   string `json:"timeout,omitempty"`    // such as "5s"; 30s if it is empty
-	Event     string `json:"event,omitempty"`      // name of the event, or of that of a delivery
+	After     int    `json:"after,omitempty"`      // number of the entry after which it comes
+	Timeout   string `json:"timeout,omitempty"`    // such as "5s"; empty means 30s
+	Event     string `json:"event,omitempty"`      // name of an event, or of a delivery's event
 	WebsiteID string `json:"website_id,omitempty"` // of a message
 	SessionID string `json:"session_id,omitempty"` // of a message
-	Text      string `json:"text,omitempty"`       // which the text of a message has in it
+	Text      string `json:"text,omitempty"`       // contained in a message's text
 	Method    string `json:"method,omitempty"`     // of a request
-	Path      string `json:"path,omitempty"`       // which the path of a request has in it
+	Path      string `json:"path,omitempty"`       // contained in a request's path
 	Status    int    `json:"status,omitempty"`     // of the answer to a request or a delivery
 	Ended     bool   `json:"ended,omitempty"`      // a connection that has ended, instead of an authenticated one
 }
@@ -133,8 +133,8 @@ const (
 	longestWait = 10 * time.Minute
 )
 
-// wait waits until something has happened. For a connection, it is enough if one is
-// there, unless what is waited for has to come after an entry.
+// wait waits for an entry that meets a condition. An authenticated connection that is
+// already open will do, unless the entry has to come after another.
 func (h *handler) wait(r *http.Request) (any, error) {
 	var until Condition
 	if err := decode(r, &until); err != nil {
@@ -171,7 +171,7 @@ func (h *handler) wait(r *http.Request) (any, error) {
 	}
 }
 
-// met reports whether an entry is what is waited for.
+// met reports whether an entry meets the condition.
 func (c Condition) met(entry crisptest.Entry) bool {
 	is := func(wanted, found string) bool { return wanted == "" || wanted == found }
 	switch {

@@ -48,7 +48,7 @@ func (answer answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, value)
 }
 
-// refused is an error that has a status of its own; others have 400.
+// refused is an error with a status of its own; others get 400.
 type refused struct {
 	error
 	status int
@@ -76,7 +76,7 @@ func write(w http.ResponseWriter, status int, value any) {
 // maxBody is the largest body that is read, in bytes.
 const maxBody = 1 << 20
 
-// decode reads a body into a value that has nothing else.
+// decode reads a body, which must be one JSON value without unknown members.
 func decode(r *http.Request, into any) error {
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if err != nil {
@@ -93,7 +93,7 @@ func decode(r *http.Request, into any) error {
 	return nil
 }
 
-// Info is what the page must know at its beginning.
+// Info is what the page needs to know first.
 type Info struct {
 	Run     string `json:"run"`
 	Command string `json:"command"`
@@ -104,7 +104,7 @@ type Info struct {
 	Chat      bool         `json:"chat"`
 	Capture   string       `json:"capture"`
 	Events    []eventName  `json:"events,omitempty"`
-	Restarted bool         `json:"restarted,omitempty"` // what the page has seen last is not known here
+	Restarted bool         `json:"restarted,omitempty"` // the run that the page last saw is not known here
 }
 
 type targetName struct {
@@ -150,7 +150,8 @@ const (
 	mostLimit    = 20_000
 )
 
-// place returns where what was asked for begins.
+// place returns the place of the first entry after an ID, or 0 without one. restarted
+// reports that the ID's run is not known.
 func (s *Server) place(after string) (next uint64, restarted bool) {
 	if after == "" {
 		return 0, false
@@ -197,7 +198,7 @@ func (s *Server) getEvents(r *http.Request) (any, error) {
 	return part, nil
 }
 
-// before returns the ID of the entry before a place; empty if there is none.
+// before returns the ID of the entry just before a place; empty if there is none.
 func (r *Ring) before(place uint64) string {
 	if place == 0 {
 		return ""
@@ -217,7 +218,7 @@ func (s *Server) getEvent(r *http.Request) (any, error) {
 	return s.detail(e)
 }
 
-// find returns an entry, or an error that it is not there.
+// find returns the entry with an ID, or an error with status 404.
 func (s *Server) find(id string) (*Entry, error) {
 	e, ok := s.cfg.Ring.Get(id)
 	if !ok {

@@ -18,10 +18,10 @@ import (
 // mostChats bounds the conversations that are listed.
 const mostChats = 200
 
-// operatorName is that of the operator who answers on the page.
+// operatorName is the name of the operator who answers on the page.
 const operatorName = "You"
 
-// Who says something in a chat.
+// The senders of a chat's messages.
 const (
 	fromUser     = "user"
 	fromOperator = "operator"
@@ -82,7 +82,7 @@ func (s *Server) getChat(r *http.Request) (any, error) {
 	messages := []said{}
 	for _, m := range c.Messages {
 		line := said{From: m.From, Type: m.Type, Content: m.Content, Timestamp: m.Timestamp, Fingerprint: m.Fingerprint}
-		_ = json.Unmarshal(m.User, &line.User) // who has no name has none
+		_ = json.Unmarshal(m.User, &line.User) // without a name, the nickname stays empty
 		messages = append(messages, line)
 	}
 	return map[string]any{"conversation": chatOf(c), "messages": messages, "composing": append([]string{}, c.Composing...)}, nil
@@ -90,7 +90,8 @@ func (s *Server) getChat(r *http.Request) (any, error) {
 
 var errNoChat = refused{errors.New("there is no such conversation"), http.StatusNotFound}
 
-// conversation returns a conversation by its ID alone, as far as the ring knows of it.
+// conversation returns a conversation by its ID alone. The ring tells its website; if it
+// does not, the default website is assumed.
 func (s *Serve) conversation(sessionID string) (crisptest.Conversation, bool) {
 	for _, e := range slices.Backward(s.ring.keyed(keySession + sessionID)) {
 		if e.Summary.WebsiteID != "" {
@@ -190,7 +191,7 @@ func (s *Serve) composeOperator(v *crisptest.Visitor, typing bool) {
 	if typing {
 		kind = "start"
 	}
-	payload, _ := json.Marshal(map[string]any{ // it always can be
+	payload, _ := json.Marshal(map[string]any{ // can't fail
 		"website_id": v.WebsiteID, "session_id": v.SessionID, "type": kind, "timestamp": time.Now().UnixMilli(),
 		"user": map[string]string{"user_id": s.server.Operator(operatorName).UserID, "nickname": operatorName},
 	})

@@ -13,8 +13,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/eventinfo"
 )
 
-// getCode returns an event as what makes it again: a command, or a program. No secret
-// is in it.
+// getCode returns a command or a program that sends an event again. It holds no secrets.
 func (s *Server) getCode(r *http.Request) (any, error) {
 	e, err := s.find(r.PathValue("id"))
 	if err != nil {
@@ -40,8 +39,8 @@ func (s *Server) getCode(r *http.Request) (any, error) {
 	return map[string]string{"text": text}, nil
 }
 
-// example is where the program in development is that got an event, or else where one is
-// or may be.
+// example returns a URL of a program in development: one that got the event, or else any
+// target, or else a made-up one.
 func (s *Server) example(of *Entry) string {
 	var names []string
 	for _, made := range s.cfg.Ring.Deliveries(of.ID()) {
@@ -58,10 +57,10 @@ func (s *Server) example(of *Entry) string {
 	return "http://127.0.0.1:8080/hooks"
 }
 
-// plainURL has nothing that is secret, or that a shell makes something else of.
+// plainURL matches URLs without secrets or characters that a shell interprets.
 var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:/_-]+$`)
 
-// asCurl has crisp trigger sign, so that no command line has the secret.
+// asCurl lets crisp trigger sign, so that the secret is on no command line.
 func asCurl(e *Entry, example string) string {
 	return `# The secret is in CRISP_SIGNING_SECRET, the URL in URL.
 body=` + shellBody(e.Body) + `
@@ -79,8 +78,8 @@ printf %s "$body" | crisp trigger --data - --to "${URL:-` + example + `}"
 `
 }
 
-// shellBody quotes a body for a POSIX shell such that a terminal shows all of it when
-// it is pasted: control characters are written by printf.
+// shellBody quotes a body for a POSIX shell. Control characters become printf's escapes,
+// so that a terminal shows everything that is pasted into it.
 func shellBody(body []byte) string {
 	if isTyped(body) {
 		return shellQuote(string(body))
@@ -100,7 +99,7 @@ func shellBody(body []byte) string {
 	return `$(printf '` + b.String() + `_'); body=${body%_}`
 }
 
-// isTyped reports whether a text is in one line that a terminal shows as it is.
+// isTyped reports whether a text is one line that a terminal shows as it is.
 func isTyped(text []byte) bool {
 	return utf8.Valid(text) && !bytes.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) })
 }
@@ -128,7 +127,7 @@ webhook.ServeHTTP(w, r)
 `
 }
 
-// goQuote quotes a text for Go: raw if it is seen as it is.
+// goQuote quotes a text for Go, as a raw string if that shows everything in it.
 func goQuote(text []byte) string {
 	if isTyped(text) && !bytes.ContainsRune(text, '`') {
 		return "`" + string(text) + "`"

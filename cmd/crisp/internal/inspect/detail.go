@@ -10,25 +10,25 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Detail is all that is known of an entry.
+// Detail is everything known about an entry.
 type Detail struct {
 	Summary
 	Record       json.RawMessage  `json:"record"`
 	Envelope     json.RawMessage  `json:"envelope,omitempty"`      // the body of an event's web hook
-	EnvelopeText string           `json:"envelope_text,omitempty"` // it as it came, if that is not the same
-	Fields       map[string]field `json:"fields,omitempty"`        // of the payload, by path; an element of a list has []
+	EnvelopeText string           `json:"envelope_text,omitempty"` // the same body byte for byte, if Envelope can't show it so
+	Fields       map[string]field `json:"fields,omitempty"`        // of the payload, by path; [] stands for a list's elements
 	Problems     []problem        `json:"problem_list,omitempty"`
 	Deliveries   []*Entry         `json:"deliveries,omitempty"`
 }
 
-// field is what the catalog says of a field.
+// field is what the catalog says about a field.
 type field struct {
 	Type string `json:"type"`
 	Enum []any  `json:"enum,omitempty"`
 	Doc  string `json:"doc,omitempty"`
 }
 
-// problem is a field whose type is another than the catalog's.
+// problem is a field whose type differs from the catalog's.
 type problem struct {
 	Path     string `json:"path"`
 	Expected string `json:"expected"`
@@ -51,7 +51,7 @@ func (s *Server) detail(e *Entry) (Detail, error) {
 	d.Deliveries = s.cfg.Ring.Deliveries(d.ID)
 	d.Fields = fieldsOf(e.Summary.Event)
 	r, err := e.Record()
-	if err != nil { // what crisp serve was told to send may be anything
+	if err != nil { // crisp serve can be made to send anything
 		d.Record = json.RawMessage("{}")
 		return d, nil //nolint:nilerr // the body is shown as it is
 	}
@@ -64,8 +64,8 @@ func (s *Server) detail(e *Entry) (Detail, error) {
 	return d, nil
 }
 
-// asMember returns a text as it is as a member of JSON. It reports whether it can be
-// one: what is no JSON can't, nor what is nested too deeply.
+// asMember returns a text as encoding/json writes it inside a larger value. ok is false
+// if it can't be written: it is not JSON, or is nested too deeply.
 func asMember(text []byte) (member []byte, ok bool) {
 	var whole bytes.Buffer
 	encoder := json.NewEncoder(&whole)
@@ -76,8 +76,8 @@ func asMember(text []byte) (member []byte, ok bool) {
 	return whole.Bytes()[1 : whole.Len()-2], true // between the brackets
 }
 
-// catalog remembers what the schemas say, which takes long to read.
-var catalog sync.Map // of an event's name: map[string]field
+// catalog caches the fields of events, since reading the schemas takes long.
+var catalog sync.Map // an event's name to its map[string]field
 
 func fieldsOf(event string) map[string]field {
 	if known, ok := catalog.Load(event); ok {

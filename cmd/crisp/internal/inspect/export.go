@@ -8,8 +8,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/capture"
 )
 
-// export writes what meets a query as a capture. What a capture has no record for is
-// left out.
+// export writes the entries that match a query as a capture. It leaves out entries that
+// captures have no record for.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	q, err := ParseQuery(r.URL.Query().Get("q"))
 	if err != nil {

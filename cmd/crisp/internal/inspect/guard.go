@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// guard lets through who may see the page: whoever has the token, from a page of this
-// server or from none. A page of another origin may do nothing, also not by a name of
-// its own that resolves to this machine.
+// guard lets a request through if it has the token and comes from this server's page or
+// from no page. Pages of other origins are refused, also if their own host name resolves
+// to this machine (DNS rebinding).
 type guard struct {
 	hosts []string // with the port
 	token string
@@ -19,7 +19,7 @@ type guard struct {
 	next  http.Handler
 }
 
-// policy lets the page do nothing but talk to this server.
+// policy is the Content-Security-Policy: the page can only talk to this server.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
@@ -34,7 +34,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} {
 		w.Header().Set(name, value)
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(tooSlow)) // if it can't be set, there is none
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(tooSlow)) // best effort
 	if err := g.check(r); err != nil {
 		fail(w, refused{err, http.StatusForbidden})
 		return
@@ -42,10 +42,10 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(w, r)
 }
 
-// tooSlow is for how long who takes nothing is waited for.
+// tooSlow is how long a write waits for a client that does not read.
 const tooSlow = 30 * time.Second
 
-// assets is the path below which the page's own files are, which hold no data.
+// assets is the path of the page's own files. They hold no data, so need no token.
 const assets = "/assets/"
 
 func (g *guard) check(r *http.Request) error {

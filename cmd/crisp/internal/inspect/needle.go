@@ -8,13 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// needle is a text to look for, without regard to case.
+// needle is a text to search for, ignoring case.
 type needle struct {
-	lower string
-	// first and other are the byte at the place of its rarest one: it, and the same of
-	// the other case.
-	first, other byte
-	at           int
+	lower        string
+	at           int  // where lower has its rarest byte, by which texts are scanned
+	first, other byte // that byte in both cases
 	ascii        bool
 }
 
@@ -32,7 +30,7 @@ func newNeedle(text string) needle {
 	return n
 }
 
-// rarity orders bytes by how seldom JSON has them.
+// rarity ranks bytes by how rare they are in JSON.
 func rarity(b byte) int {
 	switch {
 	case strings.IndexByte(`"\:,_{}`, b) >= 0 || b == ' ':
@@ -46,7 +44,7 @@ func rarity(b byte) int {
 	}
 }
 
-// in reports whether the body or the preview of an entry has the text.
+// in reports whether an entry's body or preview contains the text.
 func (n *needle) in(e *Entry) bool {
 	if n.lower == "" {
 		return true
@@ -60,9 +58,9 @@ func (n *needle) in(e *Entry) bool {
 	return strings.Contains(strings.ToLower(unescaped(e.Body)), n.lower) || strings.Contains(strings.ToLower(e.Summary.Preview), n.lower)
 }
 
-// inBytes looks for an ASCII text.
+// inBytes reports whether a text contains the needle, which must be ASCII.
 func (n *needle) inBytes(text []byte) bool {
-	last := len(text) - len(n.lower) // at which it can begin
+	last := len(text) - len(n.lower) // the last index at which it can begin
 	hasFirst, hasOther := true, n.other != n.first
 	for from := 0; from <= last; {
 		window := text[from+n.at : last+n.at+1]
@@ -120,8 +118,7 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// unescaped returns JSON with the escapes of its strings as what they mean, to be
-// searched.
+// unescaped returns JSON with escapes replaced by what they stand for, to be searched.
 func unescaped(text []byte) string {
 	var b strings.Builder
 	b.Grow(len(text))
@@ -138,8 +135,8 @@ func unescaped(text []byte) string {
 	}
 }
 
-// escape returns what an escape at the beginning of a text means, and its length. The
-// text has at least two bytes.
+// escape returns what the escape at the beginning of a text stands for, and its length.
+// The text must have at least two bytes.
 func escape(text []byte) (meant string, length int) {
 	switch c := text[1]; c {
 	case 'n', 't', 'r', 'f', 'b':
@@ -160,7 +157,7 @@ func escape(text []byte) (meant string, length int) {
 	}
 }
 
-// unit returns the number of an escape \uXXXX.
+// unit returns the UTF-16 code unit of an escape \uXXXX.
 func unit(text []byte) (r rune, ok bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false

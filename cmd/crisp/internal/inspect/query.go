@@ -8,35 +8,35 @@ import (
 	"unicode/utf8"
 )
 
-// Query says which entries to show: those that meet all its terms. The zero value is
-// met by all.
+// Query says which entries to show: those that meet all its terms. The zero value
+// matches every entry.
 type Query struct{ terms []term }
 
 // term is one condition.
 type term struct {
 	negated bool
-	field   string // empty for text
+	field   string // empty for a text
 	value   string
-	needle  needle // of a text
+	needle  needle // the text to search for, if field is empty
 }
 
 // QueryError says what is wrong with a query, and where.
 type QueryError struct {
 	What string
-	At   int // the character at which it begins, from 1
+	At   int // the character at which the wrong term begins, from 1
 }
 
 func (e *QueryError) Error() string {
 	return fmt.Sprintf("the filter, at character %d: %s", e.At, e.What)
 }
 
-// fields are those that a term can be of.
+// fields are the names before the colon that terms can have.
 var fields = []string{"event", "website", "session", "kind", "source", "is"}
 
 // states are the values of "is".
 var states = []string{"failed", "problem", "gap"}
 
-// kinds are those of entries.
+// kinds are the kinds of entries.
 var kinds = []string{
 	"event", "delivery", "connected", "lost", "retrying", "gap", "recovered", "dropped", "message", "request", "connection", "bind",
 }
@@ -44,7 +44,7 @@ var kinds = []string{
 // ParseQuery reads a query: words, all of which must be met. "event:GLOB",
 // "website:ID", "session:ID", "kind:KIND", "source:SOURCE" and "is:failed",
 // "is:problem" and "is:gap" are about an entry; any other word, and "a phrase" in
-// quotation marks, is text. A word behind a hyphen must not be met. The error is a
+// quotation marks, is text. A word after a hyphen must not be met. The error is a
 // *[QueryError].
 func ParseQuery(text string) (q Query, err error) {
 	rest := text
@@ -79,7 +79,7 @@ func parseTerm(text string, at int) (t term, rest string, err error) {
 	return t, rest, nil
 }
 
-// parseValue takes a word, or what is in quotation marks.
+// parseValue takes a word, or a phrase in quotation marks.
 func parseValue(text string, at int) (value, rest string, err error) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexAny(text, " \t\r\n")
@@ -98,7 +98,7 @@ func parseValue(text string, at int) (value, rest string, err error) {
 	return value, rest, nil
 }
 
-// prepare makes a term ready to be met. It returns what is wrong with it.
+// prepare checks a term and makes it ready for match. It returns what is wrong with it.
 func (t *term) prepare() (wrong string) {
 	oneOf := func(values []string) string {
 		if slices.Contains(values, t.value) {
@@ -138,7 +138,7 @@ func (t *term) match(e *Entry) bool {
 	s := &e.Summary
 	switch t.field {
 	case "event":
-		ok, _ := path.Match(t.value, s.Event) // it was tried
+		ok, _ := path.Match(t.value, s.Event) // prepare checked the pattern
 		return ok
 	case "website":
 		return s.WebsiteID == t.value
@@ -167,8 +167,8 @@ func (s *Summary) is(state string) bool {
 	}
 }
 
-// key returns the key of an index that has all entries that can meet the query: the
-// one with the fewest. It is empty if none has.
+// key returns the index key with the fewest entries among those that cover all possible
+// matches; empty if no term has an index.
 func (q Query) key(r *Ring) (best string) {
 	fewest := 0
 	for _, t := range q.terms {
@@ -194,8 +194,8 @@ func (q Query) key(r *Ring) (best string) {
 	return best
 }
 
-// Find returns the entries from a place on that meet a query, at most so many, and the
-// place to go on from. more says that the limit was the end of it.
+// Find returns the entries from a place on that meet a query, limit at most, and the
+// place to go on from. more reports that there are further matches.
 func (r *Ring) Find(q Query, from uint64, limit int) (list []*Entry, next uint64, more bool) {
 	candidates, end := r.from(from, q.key(r))
 	for _, e := range candidates {

@@ -18,26 +18,26 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/trigger"
 )
 
-// Target is where the command forwards events to.
+// Target is a target that the command forwards events to.
 type Target struct {
 	forward.Sender
 	// Wrong signs with a wrong secret; nil if nothing is signed.
 	Wrong forward.Sender
 }
 
-// resend is what is to be sent again.
+// resend is a request to send an event again, changed perhaps.
 type resend struct {
-	Of           string          `json:"of"`       // ID of the event that it was
-	Envelope     json.RawMessage `json:"envelope"` // the body, or
-	Body         string          `json:"body"`     // as text, which may be anything
-	Target       string          `json:"target"`   // name of one, or a URL on loopback
+	Of           string          `json:"of"`       // ID of the original event
+	Envelope     json.RawMessage `json:"envelope"` // the body as JSON, or
+	Body         string          `json:"body"`     // the body as any text
+	Target       string          `json:"target"`   // a target's name, or a URL on loopback
 	Attempt      int             `json:"attempt"`
 	KeepTime     bool            `json:"keep_time"` // sign with the time at which the event came
 	BadSignature bool            `json:"bad_signature"`
 	Stale        bool            `json:"stale"`
 }
 
-// hasOptions reports whether it is to be delivered otherwise than an event that is new.
+// hasOptions reports whether it differs from the delivery of a new event.
 func (what *resend) hasOptions() bool {
 	return what.Attempt != 1 || what.KeepTime || what.BadSignature || what.Stale
 }
@@ -45,7 +45,7 @@ func (what *resend) hasOptions() bool {
 // resendTimeout is how long a target may take to answer.
 const resendTimeout = 10 * time.Second
 
-// attemptLimit is how many attempts Crisp says that there are.
+// attemptLimit is the limit of attempts that deliveries state, as Crisp's do.
 const attemptLimit = 5
 
 func (s *Server) replay(r *http.Request) (any, error) {
@@ -78,7 +78,7 @@ func (s *Server) replay(r *http.Request) (any, error) {
 	return s.send(r.Context(), target, what, body)
 }
 
-// target returns the sender to a target by its name, or to a URL on loopback.
+// target returns the sender for a target's name or a URL on loopback.
 func (s *Server) target(what resend) (forward.Sender, error) {
 	i := slices.IndexFunc(s.cfg.Targets, func(t Target) bool { return t.Name() == what.Target })
 	switch {
@@ -116,7 +116,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// loopbackTransport connects to loopback alone, by no proxy, whatever a name resolves to.
+// loopbackTransport connects only to loopback, whatever a name resolves to, and uses no
+// proxy.
 var loopbackTransport = &http.Transport{
 	DialContext: (&net.Dialer{
 		Timeout: 5 * time.Second,
@@ -130,7 +131,7 @@ var loopbackTransport = &http.Transport{
 	DisableKeepAlives: true,
 }
 
-// send makes one attempt, and notes it.
+// send makes one attempt, and records the event and the delivery.
 func (s *Server) send(ctx context.Context, target forward.Sender, what resend, body []byte) (any, error) {
 	attempt := forward.Attempt{Body: body, Number: what.Attempt, Limit: max(attemptLimit, what.Attempt), SignedAt: time.Now()}
 	if what.KeepTime {
@@ -163,7 +164,7 @@ func (s *Server) send(ctx context.Context, target forward.Sender, what resend, b
 	return e, nil
 }
 
-// timeOf returns when an event came, or else when it says that it was.
+// timeOf returns when the original event came, or else the body's timestamp, or now.
 func (s *Server) timeOf(what resend, body []byte) time.Time {
 	if e, ok := s.cfg.Ring.Get(what.Of); ok {
 		return e.At

@@ -1,5 +1,5 @@
-// Package inspect is the page that shows what comes while a command runs: what has
-// happened, kept in memory, an HTTP API for it on loopback, and the page itself.
+// Package inspect serves the page that shows what happens while a command runs: it keeps
+// entries in memory, and has an HTTP API for them on loopback, and the page itself.
 package inspect
 
 import (
@@ -9,43 +9,42 @@ import (
 	"time"
 )
 
-// maxBytes bounds what a ring keeps.
+// maxBytes is the default bound of a ring.
 const maxBytes = 64 << 20
 
-// Ring keeps what has happened, in its order: the newest of it, in a bounded amount
-// of memory. It is safe for use by several goroutines, and nobody who reads it holds
-// up who adds to it.
+// Ring keeps the newest entries, in order, in a bounded amount of memory. It is safe for
+// concurrent use, and slow readers don't hold up writers.
 type Ring struct {
 	max int64
 
-	mu      sync.RWMutex // guards what is below
-	entries []*Entry     // in order, without holes
-	oldest  uint64       // the place of the first of entries
-	bytes   int64
-	index   map[string][]uint64 // places by what Entry.keys says, in order
+	mu      sync.RWMutex        // guards the fields below
+	entries []*Entry            // at consecutive places
+	oldest  uint64              // the place of entries[0]
+	bytes   int64               // the size of entries
+	index   map[string][]uint64 // places in order, by Entry.keys
 	runs    []span              // in order
-	changed chan struct{}       // closed when there is more; nil if nobody waits
+	changed chan struct{}       // closed when an entry is added; nil if nobody waits
 }
 
-// span is the part of a ring that one run of the command has filled. Its numbers rise.
+// span is the part of a ring that one run of the command filled. Its numbers rise.
 type span struct {
 	run         string
-	first, last uint64 // places
-	newest      uint64 // number
+	first, last uint64 // the places of its entries
+	newest      uint64 // the number of its last entry
 }
 
-// mostRuns bounds how many runs are remembered of which no entry is left.
+// mostRuns is how many runs are remembered before those without entries are forgotten.
 const mostRuns = 100
 
-// firstPlace leaves room for the places of what was never in the ring.
+// firstPlace leaves room below it for places of entries that never were in the ring.
 const firstPlace = 1 << 40
 
-// NewRing makes a ring of at most so many bytes; 0 stands for 64 MiB.
+// NewRing makes a ring of at most the given size; 0 means 64 MiB.
 func NewRing(bytes int64) *Ring {
 	return &Ring{max: cmp.Or(bytes, maxBytes), oldest: firstPlace, index: make(map[string][]uint64)}
 }
 
-// Add adds what has happened. The oldest goes if there is no room.
+// Add adds an entry, and removes the oldest ones while there is no room for it.
 func (r *Ring) Add(e *Entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +64,7 @@ func (r *Ring) Add(e *Entry) {
 	}
 }
 
-// extend notes to which run an entry belongs; r.mu is held.
+// extend adds an entry to its run; r.mu is held.
 func (r *Ring) extend(e *Entry, place uint64) {
 	if n := len(r.runs); n > 0 && r.runs[n-1].run == e.Run {
 		r.runs[n-1].last, r.runs[n-1].newest = place, e.N
@@ -77,7 +76,7 @@ func (r *Ring) extend(e *Entry, place uint64) {
 	}
 }
 
-// evict forgets the oldest entry; r.mu is held.
+// evict removes the oldest entry; r.mu is held.
 func (r *Ring) evict() {
 	e := r.entries[0]
 	r.entries[0] = nil
@@ -93,9 +92,9 @@ func (r *Ring) evict() {
 	}
 }
 
-// Size is what a ring holds.
+// Size says what a ring holds.
 type Size struct {
-	Oldest  string `json:"oldest"` // ID; empty if there is nothing
+	Oldest  string `json:"oldest"` // ID; empty if the ring is
 	Latest  string `json:"latest"`
 	Records int    `json:"records"`
 	Bytes   int64  `json:"bytes"`
@@ -113,9 +112,9 @@ func (r *Ring) Size() Size {
 	return size
 }
 
-// Place finds where what comes after an ID begins. known is false if nothing is known
-// of the run that the ID is of: then that is the oldest entry. The ID need not be in
-// the ring any more, nor be that of an entry.
+// Place returns the place of the first entry after an ID. The ID's entry need not be in
+// the ring, nor ever have been. known is false if the ID's run is not known: then next is
+// the place of the oldest entry.
 func (r *Ring) Place(after string) (next uint64, known bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -129,7 +128,7 @@ func (r *Ring) Place(after string) (next uint64, known bool) {
 	switch {
 	case n >= of.newest:
 		return of.last + 1, true
-	case of.last < r.oldest: // nothing is left of it
+	case of.last < r.oldest: // no entry of the run is left
 		return of.last + 1 - min(of.newest-n, firstPlace/2), true
 	}
 	left := r.entries[begin-r.oldest : of.last-r.oldest+1]
@@ -143,8 +142,8 @@ func (r *Ring) Place(after string) (next uint64, known bool) {
 	return begin + uint64(at), true
 }
 
-// Read returns at most so many entries from a place on, the place behind them, and
-// the place of the oldest entry that there is. The entries must not be changed.
+// Read returns at most the given number of entries from a place on, the place after
+// them, and the place of the oldest entry. The entries must not be changed.
 func (r *Ring) Read(from uint64, most int) (list []*Entry, next, oldest uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -154,14 +153,15 @@ func (r *Ring) Read(from uint64, most int) (list []*Entry, next, oldest uint64) 
 	return list, from + uint64(len(list)), r.oldest
 }
 
-// end returns the place behind the newest entry.
+// end returns the place after the newest entry.
 func (r *Ring) end() uint64 {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.oldest + uint64(len(r.entries))
 }
 
-// Changed returns what is closed once there is something at a place.
+// Changed returns a channel that is closed when an entry was added, or at once if there
+// is one at the place or after it.
 func (r *Ring) Changed(place uint64) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -200,8 +200,8 @@ func (r *Ring) keyed(key string) []*Entry {
 	return list
 }
 
-// from returns the entries with a key, or all if it is empty, from a place on, with
-// their places, and the place behind the newest entry.
+// from returns the entries from a place on that have a key, or all of them if it is
+// empty, with their places, and the place after the newest entry.
 func (r *Ring) from(place uint64, key string) (list []placed, end uint64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -235,7 +235,7 @@ func (r *Ring) count(key string) int {
 	return len(r.index[key])
 }
 
-// since returns the entries of the last moments, newest first.
+// since returns the entries since a time, newest first.
 func (r *Ring) since(at time.Time) (list []*Entry) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -248,8 +248,8 @@ func (r *Ring) since(at time.Time) (list []*Entry) {
 	return list
 }
 
-// sessions returns the latest entry of each of the conversations that were last heard
-// of, newest first.
+// sessions returns the latest entry of each of the most recent conversations, newest
+// first.
 func (r *Ring) sessions(most int) (list []*Entry) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -19,30 +19,30 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// programs is the target that stands for all programs that are connected to a crisp
-// serve, and its web hooks.
+// programs is the name of the target that stands for all programs that a crisp serve
+// reaches, by RTM and web hooks.
 const programs = "programs"
 
-// Serve is what the inspector of a crisp serve shows: the server's journal, and the
-// visitors and operators of its conversations.
+// Serve connects the inspector to a crisp serve: it copies the server's journal to the
+// ring, and acts as the visitors and the operator of its conversations.
 type Serve struct {
 	server    *crisptest.Server
-	websiteID string // of whoever names none
+	websiteID string // the default website
 	run       string
 	ring      *Ring
+	seed      maphash.Seed // for key
 
-	mu     sync.Mutex // guards what is below, and the order of what is added to the ring
-	n      uint64
-	events *fifo.Map[uint64, uint64] // numbers of the latest, by what their deliveries have in common with them
-	seed   maphash.Seed              // of the keys of events
+	mu     sync.Mutex                // guards the fields below and the order of entries in the ring
+	n      uint64                    // number of the last entry
+	events *fifo.Map[uint64, uint64] // numbers of the latest events, by key, for their deliveries
 }
 
-// NewServe makes what feeds a ring from a server's journal.
+// NewServe makes a Serve. The caller runs Feed.
 func NewServe(server *crisptest.Server, websiteID, run string, ring *Ring) *Serve {
 	return &Serve{server: server, websiteID: websiteID, run: run, ring: ring, events: fifo.New[uint64, uint64](mostEvents), seed: maphash.MakeSeed()}
 }
 
-// Feed adds what has happened, and what happens until ctx ends.
+// Feed adds the journal so far to the ring, and each new entry until ctx ends.
 func (s *Serve) Feed(ctx context.Context) {
 	last := 0
 	for entry := range s.server.Follow(ctx, last) {
@@ -54,7 +54,7 @@ func (s *Serve) Feed(ctx context.Context) {
 	}
 }
 
-// Repeat takes what was sent by hand.
+// Repeat records what a user sent by hand on the page.
 func (s *Serve) Repeat(what record.What) (record.Record, error) { return s.add(time.Now(), what), nil }
 
 func (s *Serve) add(at time.Time, what record.What) record.Record {
@@ -66,10 +66,10 @@ func (s *Serve) add(at time.Time, what record.What) record.Record {
 	return r
 }
 
-// mostEvents bounds how many events are remembered whose deliveries may come.
+// mostEvents is how many events are remembered for deliveries that may still come.
 const mostEvents = 10_000
 
-// journal adds an entry of the journal.
+// journal adds an entry of the server's journal to the ring.
 func (s *Serve) journal(from crisptest.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Serve) addEvent(r record.Record, sent crisptest.Emission) {
 		WebsiteID string `json:"website_id"`
 		SessionID string `json:"session_id"`
 	}
-	_ = json.Unmarshal(sent.Payload, &of) // it may be anything
+	_ = json.Unmarshal(sent.Payload, &of) // the payload may be anything
 	body := record.Body(of.WebsiteID, sent.Name, sent.Payload, r.At)
 	s.events.Put(s.key(sent.Name, sent.Payload), r.N)
 	ev, err := record.Parse(body)
@@ -109,7 +109,7 @@ func (s *Serve) addEvent(r record.Record, sent crisptest.Emission) {
 	s.ring.Add(e)
 }
 
-// key is what an event and its deliveries have in common.
+// key returns a hash that an event and its deliveries share.
 func (s *Serve) key(name string, payload []byte) uint64 {
 	return maphash.String(s.seed, name) ^ maphash.Bytes(s.seed, payload)
 }
@@ -138,10 +138,10 @@ func (s *Serve) delivery(d crisptest.Delivery) *record.Delivery {
 	return made
 }
 
-// answerLength is how much is shown of why a web hook was refused, in characters.
+// answerLength is how much of the answer that refused a web hook is shown, in characters.
 const answerLength = 200
 
-// withoutValues replaces what the query of a URL holds, which may be secret, in an answer.
+// withoutValues removes the values of a URL's query, which may be secret, from an answer.
 func withoutValues(at, answer string) string {
 	u, err := url.Parse(at)
 	if err != nil {
@@ -157,7 +157,7 @@ func withoutValues(at, answer string) string {
 	return answer
 }
 
-// fromEntry makes an entry of what records know nothing of.
+// fromEntry makes an entry of something that there is no kind of record for.
 func (s *Serve) fromEntry(r record.Record, from control.Entry) *Entry {
 	e := &Entry{Run: s.run, N: r.N, At: r.At, Summary: Summary{Kind: from.Kind}}
 	sum := &e.Summary
@@ -176,17 +176,16 @@ func (s *Serve) fromEntry(r record.Record, from control.Entry) *Entry {
 	sum.Preview = preview(sum.Preview, previewLength)
 	text, err := output.Encode(from)
 	if err != nil {
-		text = []byte("{}") // of a body that is nested too deeply
+		text = []byte("{}") // its body is nested too deeply
 	}
 	e.setBody(text)
 	return e
 }
 
-// emitPatience is how long what was emitted may take to be in the ring.
+// emitPatience is how long an emitted event may take to reach the ring.
 const emitPatience = 2 * time.Second
 
-// emit sends an event to the programs, and returns a delivery with the entry that it
-// has become.
+// emit sends an event to the programs, and returns a delivery that names its entry.
 func (s *Server) emit(ctx context.Context, body []byte) (any, error) {
 	var envelope struct {
 		Event string          `json:"event"`
@@ -218,7 +217,7 @@ func (s *Server) emit(ctx context.Context, body []byte) (any, error) {
 		select {
 		case <-s.cfg.Ring.Changed(from):
 		case <-ctx.Done():
-			return made, nil // it was sent all the same
+			return made, nil // it was sent, but its entry is not known
 		}
 	}
 }

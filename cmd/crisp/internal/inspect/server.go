@@ -19,22 +19,22 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Config is what the inspector must know of the command.
+// Config is what the inspector needs to know about the command.
 type Config struct {
-	Addr    string // to listen on; empty for the default, or a port next to it that is free
+	Addr    string // to listen on; empty for the first free default port
 	Token   string
 	Command string // "listen", "receive" or "serve"
 	Run     string
 	Ring    *Ring
-	Capture string // path; empty if there is none
+	Capture string // the capture's path; empty for none
 
 	Targets []Target
-	Signing forward.Signing // for a URL that is no target
-	// Repeat takes what was sent again, and returns its record, which is in the ring then.
+	Signing forward.Signing // for URLs that are no target
+	// Repeat records what a user sent on the page, adds it to the ring, and returns the record.
 	Repeat func(record.What) (record.Record, error)
-	// Waiting returns what waits to be delivered; nil if that is not known.
+	// Waiting returns what waits to be delivered. It may be nil.
 	Waiting func() forward.Waiting
-	Serve   *Serve // of crisp serve; nil for others
+	Serve   *Serve // for crisp serve; nil for other commands
 }
 
 // Server is a running inspector.
@@ -43,14 +43,14 @@ type Server struct {
 	http *http.Server
 	url  string
 	done chan struct{}
-	ctx  context.Context // of all requests
+	ctx  context.Context // the base of all requests' contexts
 	end  context.CancelFunc
 }
 
 //go:embed page
 var page embed.FS
 
-// Where the page is unless something else is given: the first port that is free.
+// The default addresses of the page; the first free port is used.
 const (
 	defaultHost = "127.0.0.1"
 	firstPort   = 7702
@@ -65,7 +65,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, done: make(chan struct{})}
 	s.ctx, s.end = context.WithCancel(context.Background())
-	_, port, _ := net.SplitHostPort(listener.Addr().String()) // a listener's always can be split
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // can't fail for a listener's address
 	s.url = "http://" + listener.Addr().String() + "/"
 	mux := http.NewServeMux()
 	s.routes(mux)
@@ -83,7 +83,7 @@ func Start(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    64 << 10,
 		// The guard answers to OPTIONS *, too.
 		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(io.Discard, "", 0), // of connections that make no request
+		ErrorLog:                     log.New(io.Discard, "", 0), // it would log connections that make no request
 	}
 	go func() {
 		defer close(s.done)
@@ -92,7 +92,7 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// hostsAt returns how requests may name the server.
+// hostsAt returns the Host headers with which requests may name the server.
 func hostsAt(port string) (hosts []string) {
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
 		hosts = append(hosts, host+":"+port)
@@ -103,10 +103,10 @@ func hostsAt(port string) (hosts []string) {
 	return hosts
 }
 
-// AddrError says that an address is none to have the page at.
+// AddrError says that the page can't be served at an address.
 type AddrError struct{ error }
 
-// CheckAddr returns an *[AddrError] if an address is not loopback's.
+// CheckAddr returns an *[AddrError] if an address is invalid or not loopback.
 func CheckAddr(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -137,16 +137,16 @@ func listen(addr string) (listener net.Listener, err error) {
 	return nil, fmt.Errorf("%w: so are the ports from %d on", err, firstPort)
 }
 
-// URL is where the page is, with the token: it is for the user alone.
+// URL returns the page's URL with the token, which only the user may see.
 func (s *Server) URL() string { return s.url + "?token=" + s.cfg.Token }
 
-// Close ends the server, with all that is streamed or being sent again.
+// Close ends the server and all its requests.
 func (s *Server) Close() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close() // whoever still has a request is not waited for
+		_ = s.http.Close() // don't wait for requests that still run
 	}
 	<-s.done
 }
@@ -166,7 +166,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(text) //nolint:gosec // a file of this program; and the client may have gone
 }
 
-// typeOf returns the media type of a file, without regard to what the machine says.
+// typeOf returns a file's media type, independent of the machine's MIME table.
 func typeOf(name string) string {
 	switch path.Ext(name) {
 	case ".html":

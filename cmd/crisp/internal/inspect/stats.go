@@ -8,15 +8,15 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Stats are how things go now.
+// Stats are figures about the last second and about what waits.
 type Stats struct {
 	At           string         `json:"at"`
-	Waiting      int            `json:"waiting"` // deliveries that are to be made
+	Waiting      int            `json:"waiting"` // deliveries that wait or are under way
 	WaitingBytes int64          `json:"waiting_bytes"`
 	OldestWaitMS int64          `json:"oldest_wait_ms"`
-	Latency      latency        `json:"latency_ms"` // of the deliveries of the last second
-	Rates        map[string]int `json:"rates"`      // events of the last second, by namespace
-	Oldest       string         `json:"oldest"`     // ID of the oldest entry that there is
+	Latency      latency        `json:"latency_ms"` // of the last second's deliveries
+	Rates        map[string]int `json:"rates"`      // the last second's events, by namespace
+	Oldest       string         `json:"oldest"`     // ID of the oldest entry in the ring
 }
 
 type latency struct {
@@ -51,7 +51,7 @@ func (s *Server) stats(now time.Time) Stats {
 	return stats
 }
 
-// quantile returns the smallest value that so many percent do not exceed.
+// quantile returns the smallest value that the given percentage does not exceed.
 func quantile(sorted []int64, percent int) int64 {
 	if len(sorted) == 0 {
 		return 0

@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	batch      = 500              // entries that are written at once
-	statsEvery = time.Second      // and not more seldom
-	aliveEvery = 15 * time.Second // a comment, so that nothing in between thinks that nobody is there
+	batch      = 500              // entries per write
+	statsEvery = time.Second      // also while entries keep coming
+	aliveEvery = 15 * time.Second // for comments that keep proxies from closing an idle stream
 )
 
-// hole says that entries were forgotten before a page has read them.
+// hole says that entries were removed from the ring before the page had read them.
 type hole struct {
-	From  string `json:"from"` // ID of the last that it has read
-	To    string `json:"to"`   // ID of the next that there is
+	From  string `json:"from"` // ID of the last entry that it read
+	To    string `json:"to"`   // ID of the next entry that is left
 	Count uint64 `json:"count"`
 }
 
-// stream sends what has happened, and what happens, as server-sent events. It reads
-// the ring as fast as the page takes it, so that a slow one holds up nobody.
+// stream sends the ring's entries, and each new one, as server-sent events. It reads the
+// ring only as fast as the page takes them, so that a slow page holds up nobody.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	after := r.Header.Get("Last-Event-ID")
 	if after == "" {
@@ -33,7 +33,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	info.Restarted = restarted
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := events{w: w, control: http.NewResponseController(w)}
-	_ = out.control.SetReadDeadline(time.Time{}) // nothing more is read
+	_ = out.control.SetReadDeadline(time.Time{}) // the request has been read
 	out.event("hello", info)
 	stats, alive := time.NewTicker(statsEvery), time.NewTicker(aliveEvery)
 	defer stats.Stop()
@@ -53,7 +53,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
-		select { // also while there is always more
+		select { // so that stats and the end are not starved while entries keep coming
 		case now := <-stats.C:
 			out.event("stats", s.stats(now))
 		case <-r.Context().Done():
@@ -63,8 +63,8 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sendFrom sends a batch of entries from a place on, and returns the place behind it.
-// last is the ID of what was sent last.
+// sendFrom sends a batch of entries from a place on, and returns the place after it.
+// last holds the ID of the last entry that was sent.
 func (s *Server) sendFrom(out *events, from uint64, last *string) (next uint64) {
 	list, next, oldest := s.cfg.Ring.Read(from, batch)
 	if from != 0 && oldest > from && len(list) > 0 {
@@ -86,7 +86,7 @@ type events struct {
 	err     error
 }
 
-// add puts an event behind those that are to be written.
+// add appends an event to those that flush will write.
 func (o *events) add(name, id string, data any) {
 	text, err := output.Encode(data)
 	if err != nil {
@@ -100,7 +100,7 @@ func (o *events) add(name, id string, data any) {
 	o.pending = append(append(append(o.pending, "data: "...), text...), "\n\n"...)
 }
 
-// event writes one that has no ID.
+// event writes an event without an ID.
 func (o *events) event(name string, data any) {
 	o.add(name, "", data)
 	o.flush()
@@ -117,7 +117,7 @@ func (o *events) write(text []byte) {
 	if o.err != nil {
 		return
 	}
-	_ = o.control.SetWriteDeadline(time.Now().Add(tooSlow)) // if it can't be set, there is none
+	_ = o.control.SetWriteDeadline(time.Now().Add(tooSlow)) // best effort
 	if _, o.err = o.w.Write(text); o.err == nil {
 		o.err = o.control.Flush()
 	}

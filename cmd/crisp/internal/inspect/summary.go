@@ -16,23 +16,21 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Entry is what a ring keeps of something that has happened. It is not changed once it
-// is in one.
+// Entry is one thing that happened, as a ring keeps it. It must not be changed once it
+// is in a ring.
 type Entry struct {
-	Run     string // of the command
-	N       uint64 // within the run
+	Run     string // identifies the run of the command
+	N       uint64 // the entry's number within the run
 	At      time.Time
-	Summary Summary
-	// Body is that of an event's web hook, else the record as JSON.
-	Body []byte
+	Summary Summary // without ID, N and At, which summary adds
+	Body    []byte  // the body of an event's web hook; for others the record as JSON
 
 	isEvent bool
-	isPlain bool // Body is ASCII without escapes: its bytes are what it says
+	isPlain bool // Body is ASCII without escapes, so it can be searched as it is
 	attempt crisp.Delivery
 }
 
-// Summary is an entry as the page's list has it, besides what is set when it is
-// written.
+// Summary is an entry as the page's list shows it.
 type Summary struct {
 	ID        string `json:"id"`
 	N         uint64 `json:"n"`
@@ -48,7 +46,7 @@ type Summary struct {
 	Attempt   int    `json:"attempt,omitempty"`
 	Limit     int    `json:"limit,omitempty"`
 
-	// Of a delivery.
+	// For a delivery.
 	Of      string `json:"of,omitempty"` // ID of the event
 	Target  string `json:"target,omitempty"`
 	Outcome string `json:"outcome,omitempty"`
@@ -58,10 +56,10 @@ type Summary struct {
 	Answer  string `json:"answer,omitempty"`
 }
 
-// previewLength is that of a preview at most, in characters.
+// previewLength is the length of the longest preview, in characters.
 const previewLength = 160
 
-// sourceInspector is the source of what was sent from the page.
+// sourceInspector is the source of events and deliveries sent from the page.
 const sourceInspector crisp.Source = "inspector"
 
 // FromRecord makes an entry of a record of a run.
@@ -77,7 +75,7 @@ func FromRecord(run string, r record.Record) *Entry {
 	e.Summary.Preview = preview(r.Text(), previewLength)
 	text, err := output.Encode(r)
 	if err != nil {
-		text = []byte("{}") // a record other than an event's always can be encoded
+		text = []byte("{}") // can't happen: only an event's record may not be encodable
 	}
 	e.setBody(text)
 	return e
@@ -86,7 +84,7 @@ func FromRecord(run string, r record.Record) *Entry {
 func (e *Entry) ofEvent(ev *record.Event) {
 	meta := ev.Event.EventMeta()
 	e.isEvent = true
-	e.Summary.Event = strings.Clone(ev.Name()) // they share the memory of the payload
+	e.Summary.Event = strings.Clone(ev.Name()) // cloned, since they would keep the payload's memory
 	e.Summary.WebsiteID = strings.Clone(ev.WebsiteID())
 	e.Summary.SessionID = strings.Clone(ev.SessionID())
 	e.Summary.Source = string(meta.Source)
@@ -115,16 +113,16 @@ func (e *Entry) setBody(body []byte) {
 	e.isPlain = bytes.IndexByte(body, '\\') < 0 && isASCII(body)
 }
 
-// preview is how a text begins, as one line that is safe to show.
+// preview returns the beginning of a text as one line that is safe to show.
 func preview(text string, length int) string {
 	shown := record.Excerpt(text, length-1)
-	if utf8.RuneCountInString(shown) > length { // with its escapes
+	if utf8.RuneCountInString(shown) > length { // escapes made it longer
 		shown = string([]rune(shown)[:length-1]) + "…"
 	}
 	return strings.Clone(shown)
 }
 
-// ID identifies the entry, also across runs of the command.
+// ID identifies the entry, across runs of the command too.
 func (e *Entry) ID() string { return idOf(e.Run, e.N) }
 
 func idOf(run string, n uint64) string { return run + "-" + strconv.FormatUint(n, 10) }
@@ -141,14 +139,14 @@ const milliseconds = "2006-01-02T15:04:05.000Z07:00"
 // MarshalJSON writes the summary.
 func (e *Entry) MarshalJSON() ([]byte, error) { return output.Encode(e.summary()) }
 
-// summary returns the summary whole.
+// summary returns the complete summary.
 func (e *Entry) summary() Summary {
 	s := e.Summary
 	s.ID, s.N, s.At = e.ID(), e.N, e.At.Format(milliseconds)
 	return s
 }
 
-// What an index has entries by: a prefix, and a value.
+// The prefixes of index keys; a value follows each.
 const (
 	keyID      = "i "
 	keyOf      = "o "
@@ -158,7 +156,7 @@ const (
 	keyKind    = "k "
 )
 
-// keys returns what an index has the entry by.
+// keys returns the keys under which the index has the entry.
 func (e *Entry) keys() []string {
 	s := &e.Summary
 	keys := make([]string, 0, 6)
@@ -171,20 +169,19 @@ func (e *Entry) keys() []string {
 	return keys
 }
 
-// overhead is what an entry takes besides its body and texts: itself, its place in a
-// ring, and what an index takes for it, with the keys that only it has.
+// overhead estimates the memory of an entry besides its body and texts: the struct, its
+// place in the ring, and its share of the index.
 const overhead = int64(unsafe.Sizeof(Entry{})) + 400
 
-// size is what the entry takes in memory, in bytes. Long texts count twice: an index
-// may have them as well.
+// size estimates the entry's memory in bytes. Texts that are index keys count twice.
 func (e *Entry) size() int64 {
 	s := &e.Summary
 	texts := 2*(len(s.Event)+len(s.WebsiteID)+len(s.SessionID)+len(s.Of)) + len(s.Preview) + len(s.Target) + len(s.Error) + len(s.Answer)
 	return int64(cap(e.Body)+texts) + overhead
 }
 
-// Record makes the record of an entry again. What crisp serve alone knows of has none:
-// then it is nil.
+// Record restores the entry's record. Its What is nil for the kinds that only crisp
+// serve has.
 func (e *Entry) Record() (record.Record, error) {
 	r := record.Record{N: e.N, At: e.At}
 	if e.isEvent {

@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// tokenBytes is the length of a token, before it is in hex.
+// tokenBytes is the length of a token before hex encoding.
 const tokenBytes = 16
 
-// ErrNotKept says that a token could not be kept: it is another one the next time.
+// ErrNotKept says that the token could not be saved, so the next run will have another.
 var ErrNotKept = errors.New("the token could not be kept, so that an open page will have to be opened anew")
 
-// Token returns the token of this machine's user, and makes it at the first use. With
-// an ErrNotKept it can be used all the same; other errors are about a file that is
-// there.
+// Token returns the token of this machine's user, which it makes at the first use. With
+// ErrNotKept the token is still good for this run; other errors are about an existing
+// file.
 func Token(getenv func(string) string) (string, error) {
 	folder := stateFolder(getenv)
 	if folder == "" {
@@ -42,7 +42,7 @@ func Token(getenv func(string) string) (string, error) {
 	return token, err
 }
 
-// stateFolder is where programs keep what should survive them; empty if there is none.
+// stateFolder returns the folder for programs' state; empty if there is none.
 func stateFolder(getenv func(string) string) string {
 	if folder := getenv("XDG_STATE_HOME"); filepath.IsAbs(folder) {
 		return folder
@@ -78,7 +78,7 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-// keepToken writes a new file whole, unless there is one.
+// keepToken writes a token to a new file at once; it is an error if the file exists.
 func keepToken(path, token string) error {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -88,7 +88,7 @@ func keepToken(path, token string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // the link stays
+	defer os.Remove(file.Name()) //nolint:errcheck // only a second name of the file
 	_, err = file.WriteString(token + "\n")
 	if err := errors.Join(err, file.Close()); err != nil {
 		return err
@@ -98,9 +98,9 @@ func keepToken(path, token string) error {
 
 func newToken() string {
 	bits := make([]byte, tokenBytes)
-	_, _ = rand.Read(bits) // which never fails
+	_, _ = rand.Read(bits) // never fails
 	return hex.EncodeToString(bits)
 }
 
-// NewRun makes a name for a run of the command: eight letters and digits.
+// NewRun returns a random name for a run of the command: eight letters and digits.
 func NewRun() string { return strings.ToLower(rand.Text()[:8]) }

@@ -10,7 +10,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// act reads a line that begins with somebody.
+// act reads a line that begins with a visitor or an operator.
 func (p *parser) act() error {
 	first := p.args[0]
 	if _, ok := p.out.people.operators[first.text]; ok {
@@ -62,7 +62,7 @@ func (p *parser) operatorAct(name string) error {
 	return nil
 }
 
-// verbs lists them for an error.
+// verbs lists verbs for an error.
 func verbs[T any](all map[string]T) string {
 	return strings.Join(slices.Sorted(maps.Keys(all)), ", ")
 }
@@ -70,7 +70,7 @@ func verbs[T any](all map[string]T) string {
 // visitorDo is what a visitor does.
 type visitorDo func(v *crisptest.Visitor, t *thread)
 
-// visitorVerbs read what is behind a verb.
+// visitorVerbs parse the rest of a line after a visitor's verb.
 var visitorVerbs = map[string]func(*parser) (visitorDo, error){
 	"arrives": simply((*crisptest.Visitor).Arrive),
 	"leaves":  simply((*crisptest.Visitor).Leave),
@@ -124,7 +124,7 @@ func simply(do func(*crisptest.Visitor)) func(*parser) (visitorDo, error) {
 // operatorDo is what an operator does.
 type operatorDo func(o *crisptest.Operator, v *crisptest.Visitor, t *thread)
 
-// operatorVerbs read what is behind a verb and a visitor.
+// operatorVerbs parse the rest of a line after an operator's verb and the visitor.
 var operatorVerbs = map[string]func(*parser) (operatorDo, error){
 	"answers": func(p *parser) (operatorDo, error) {
 		list, err := p.takeTexts("the answer")
@@ -150,7 +150,7 @@ func plainly(do func(*crisptest.Operator, *crisptest.Visitor)) func(*parser) (op
 	}
 }
 
-// takeContent takes the type of a message and its content: a text or JSON.
+// takeContent takes a message's type and its content, which is a text or JSON.
 func (p *parser) takeContent() (kind string, content json.RawMessage, err error) {
 	t, err := p.take("the type of the message, such as file,")
 	if err != nil {
@@ -163,7 +163,7 @@ func (p *parser) takeContent() (kind string, content json.RawMessage, err error)
 	return t.text, content, err
 }
 
-// metas are what a visitor can set.
+// metas are the names of what a visitor can set.
 var metas = []string{"nickname", "email", "phone", "address", "subject", "avatar", "data", "segments"}
 
 func (p *parser) takeMeta() (name string, content json.RawMessage, err error) {
@@ -188,7 +188,7 @@ func (p *parser) takeMeta() (name string, content json.RawMessage, err error) {
 	return t.text, content, nil
 }
 
-// takeJSON takes a text in quotes or an object or a list.
+// takeJSON takes a quoted text, an object or a list, and returns it as JSON.
 func (p *parser) takeJSON(what string) (json.RawMessage, error) {
 	t, err := p.take(what)
 	switch {

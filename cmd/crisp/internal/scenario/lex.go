@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// token is a word, a text in quotes, or the JSON value that ends a line.
+// token is a word, a quoted text, or a JSON object or list.
 type token struct {
 	kind tokenKind
 	text string // without quotes
@@ -30,7 +30,7 @@ func (t token) String() string {
 	return t.text
 }
 
-// split returns the tokens of a line. What is behind # is a remark.
+// split returns the tokens of a line, up to a remark, which begins with #.
 func split(line string) ([]token, error) {
 	if !utf8.ValidString(line) {
 		return nil, fmt.Errorf("the line is not valid UTF-8")
@@ -49,7 +49,7 @@ func split(line string) ([]token, error) {
 	}
 }
 
-// next returns the first token of a line that begins with one, and what follows.
+// next returns the first token of a line, which must begin with one, and the rest.
 func next(line string) (t token, rest string, err error) {
 	switch line[0] {
 	case '"':

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Parse returns the scenario of a text. The error is an *Error. The name is for
-// errors.
+// Parse reads a scenario from a text. name is used in errors, which are *[Error].
 func Parse(name, text string) (*Scenario, error) {
 	p := &parser{out: &Scenario{Name: name, Speed: 1, people: newPeople()}}
 	for number, line := range strings.Split(text, "\n") {
@@ -35,11 +34,11 @@ func Parse(name, text string) (*Scenario, error) {
 type parser struct {
 	out    *Scenario
 	line   int
-	blocks []*block // that have not ended yet, the innermost last
-	args   []token  // of the line that is being read, that have not been read yet
+	blocks []*block // the blocks that have not ended yet, innermost last
+	args   []token  // the tokens of the current line that have not been taken yet
 }
 
-// block is a statement that has others in it.
+// block is a statement that contains others.
 type block struct {
 	keyword string
 	line    int
@@ -47,7 +46,7 @@ type block struct {
 	closed  func(steps []step) step
 }
 
-// maxDepth is how many blocks may be in one another.
+// maxDepth is how deeply blocks may be nested.
 const maxDepth = 20
 
 func (p *parser) readLine(line string) (err error) {
@@ -99,10 +98,10 @@ func (p *parser) open(keyword string, closed func([]step) step) error {
 	return nil
 }
 
-// statements are what begins with a word of its own, and what reads the rest of it.
+// statements parse the rest of a line that begins with a keyword.
 var statements map[string]func(*parser) error
 
-func init() { // because some of them list what there is
+func init() { // not in the declaration, since some of them refer to statements
 	statements = map[string]func(*parser) error{
 		"visitor":   (*parser).visitor,
 		"visitors":  (*parser).visitors,
@@ -123,7 +122,7 @@ func init() { // because some of them list what there is
 	}
 }
 
-// reserved reports whether a word can't be somebody's name.
+// reserved reports whether a word can't be the name of a visitor or an operator.
 func reserved(name string) bool {
 	_, is := statements[name]
 	return is || slices.Contains([]string{"any", "that", "to", "every", "always"}, name)
@@ -143,7 +142,7 @@ func (p *parser) end() error {
 	return nil
 }
 
-// take returns the next token. The error says what should have been there.
+// take takes the next token. what says in the error which one is missing.
 func (p *parser) take(what string) (token, error) {
 	if len(p.args) == 0 {
 		return token{}, fmt.Errorf("%s is missing", what)
@@ -153,7 +152,7 @@ func (p *parser) take(what string) (token, error) {
 	return t, nil
 }
 
-// takeIf reports whether the next token is a word, and takes it if it is.
+// takeIf takes the next token if it is the given word, and reports whether it was.
 func (p *parser) takeIf(text string) bool {
 	if len(p.args) > 0 && p.args[0] == (token{word, text}) {
 		p.args = p.args[1:]
@@ -173,7 +172,7 @@ func (p *parser) takeQuoted(what string) (string, error) {
 	return t.text, nil
 }
 
-// takeTexts takes texts with | between them, of which one is to be chosen.
+// takeTexts takes quoted texts with | between them; one is chosen each time.
 func (p *parser) takeTexts(what string) (texts, error) {
 	first, err := p.takeQuoted(what)
 	if err != nil {
@@ -202,7 +201,7 @@ func (p *parser) takeNumber(what string, least, most int) (int, error) {
 	return n, nil
 }
 
-// takeSpan takes a time, or two with .. between them.
+// takeSpan takes a duration, or two with .. between them.
 func (p *parser) takeSpan(what string) (span, error) {
 	t, err := p.take(what)
 	if err != nil {
@@ -228,7 +227,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, err
 }
 
-// maxSpan is the longest time that a scenario has for anything.
+// maxSpan is the longest duration that a scenario may have.
 const maxSpan = 24 * time.Hour
 
 func (p *parser) speed() error {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// people are who there is.
+// people are a scenario's visitors and operators.
 type people struct {
 	visitors  []*character        // in the order in which the file names them
 	groups    map[string][]int    // indices of visitors, by the name of their group
@@ -16,7 +16,7 @@ type people struct {
 	operators map[string]struct{} // by name
 }
 
-// character is a visitor, as the file describes them.
+// character is a visitor as the file describes them.
 type character struct {
 	name     string
 	nickname string
@@ -27,12 +27,12 @@ func newPeople() people {
 	return people{groups: map[string][]int{}, singles: map[string]int{}, operators: map[string]struct{}{}}
 }
 
-// maxVisitors is how many visitors there may be.
+// maxVisitors is how many visitors a scenario may have.
 const maxVisitors = 10_000
 
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
-// takeName takes the name of somebody new.
+// takeName takes a name that is not in use yet.
 func (p *parser) takeName(what string) (string, error) {
 	t, err := p.take(what)
 	if err != nil {
@@ -110,9 +110,9 @@ func capitalized(name string) string { return strings.ToUpper(name[:1]) + name[1
 
 // who says which visitor is meant.
 type who struct {
-	index int    // of a single one
-	group string // or one of this group,
-	that  bool   // the one that was chosen last, instead of any
+	index int    // of a single visitor, if group is empty
+	group string // any visitor of this group
+	that  bool   // the one of the group that was chosen last, instead of any
 }
 
 // takeVisitor takes NAME, any GROUP or that GROUP.
@@ -145,7 +145,7 @@ func (p *parser) takeGroup() (string, error) {
 	return t.text, nil
 }
 
-// everybody says who there is.
+// everybody lists all visitors, groups and operators for an error.
 func (p *parser) everybody() string {
 	all := p.out.people
 	names := slices.Concat(

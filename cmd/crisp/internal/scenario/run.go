@@ -17,23 +17,23 @@ import (
 // Options say how to run a scenario.
 type Options struct {
 	WebsiteID string
-	Speed     float64                          // 0: that of the scenario
-	Seed      uint64                           // 0: that of the scenario, or else a random one
-	Hooks     bool                             // web hooks are sent to a program
-	Tell      func(format string, args ...any) // says what the scenario does beside what people do
+	Speed     float64                          // 0 for the scenario's own
+	Seed      uint64                           // 0 for the scenario's own, or a random one if it has none
+	Hooks     bool                             // web hooks go to a program, so that awaiting one need not wait
+	Tell      func(format string, args ...any) // writes a line about what the scenario does
 }
 
-// run is a scenario that is being run.
+// run is one run of a scenario.
 type run struct {
 	Options
 	server   *crisptest.Server
 	scenario *Scenario
 	visitors []*visitor
-	wg       sync.WaitGroup // threads
+	wg       sync.WaitGroup // the threads besides the main one
 }
 
-// Run runs a scenario until its end, or that of ctx, whose error it then returns. With
-// the same seed, everybody says the same each time, and waits as long before.
+// Run runs a scenario until it ends or ctx does, and returns ctx's error. With the same
+// seed, everybody makes the same choices and pauses each time.
 func (s *Scenario) Run(ctx context.Context, on *crisptest.Server, o Options) error {
 	r := &run{Options: o, server: on, scenario: s}
 	if r.Speed == 0 {
@@ -58,7 +58,7 @@ func (s *Scenario) Run(ctx context.Context, on *crisptest.Server, o Options) err
 	return ctx.Err()
 }
 
-// visitor is a visitor of a scenario that is being run.
+// visitor is a visitor in a run.
 type visitor struct {
 	*crisptest.Visitor
 	character  *character
@@ -73,7 +73,7 @@ func (r *run) newVisitor(c *character, random *rand.Rand) *visitor {
 	return &visitor{Visitor: r.server.VisitorOf(session), character: c}
 }
 
-// introduce sets who the visitor is, before the first thing that they do.
+// introduce sets the visitor's nickname and email address before their first act.
 func (v *visitor) introduce() {
 	v.introduced.Do(func() {
 		metas := map[string]any{"nickname": v.character.nickname}
@@ -84,21 +84,21 @@ func (v *visitor) introduce() {
 	})
 }
 
-// thread is one line of action. Its goroutine owns it.
+// thread runs steps one after the other. Its goroutine owns it.
 type thread struct {
 	run    *run
 	ctx    context.Context
 	random *rand.Rand
-	that   map[string]int // the visitor of a group that was chosen last
+	that   map[string]int // the visitor of each group that was chosen last
 }
 
-// child returns a thread that goes on from here by itself. What it chooses does not
-// depend on what others do in the meantime.
+// child returns a new thread that goes on from here. It has its own random source, so
+// that its choices don't depend on how threads interleave.
 func (t *thread) child() *thread {
 	return &thread{run: t.run, ctx: t.ctx, random: rand.New(rand.NewPCG(t.random.Uint64(), t.random.Uint64())), that: maps.Clone(t.that)}
 }
 
-// begin runs steps in a goroutine. The channel is closed when they have ended.
+// begin runs steps in a goroutine, and returns a channel that is closed when they end.
 func (t *thread) begin(steps []step) <-chan bool {
 	ended := make(chan bool)
 	t.run.wg.Go(func() {
@@ -108,7 +108,7 @@ func (t *thread) begin(steps []step) <-chan bool {
 	return ended
 }
 
-// visitor returns who is meant.
+// visitor returns the visitor that is meant, and chooses one if necessary.
 func (t *thread) visitor(w who) *visitor {
 	if w.group == "" {
 		return t.run.visitors[w.index]
@@ -131,12 +131,13 @@ func (t *thread) span(s span) time.Duration {
 	return s.least + time.Duration(t.random.Int64N(int64(s.most-s.least)+1))
 }
 
-// sleep waits for a time of the scenario, and reports whether it goes on.
+// sleep waits for a duration of the scenario, scaled by its speed, and reports whether
+// the scenario goes on.
 func (t *thread) sleep(d time.Duration) bool {
 	return t.wait(time.Duration(float64(d) / t.run.Speed))
 }
 
-// pause is sleep between two times, and is never nothing if there is no end of them.
+// pause sleeps between two repetitions: for at least shortestPause if they never end.
 func (t *thread) pause(every span, forever bool) bool {
 	d := time.Duration(float64(t.span(every)) / t.run.Speed)
 	if forever {
@@ -159,9 +160,8 @@ func (t *thread) wait(d time.Duration) bool {
 	}
 }
 
-// awaitProgram waits until a program is there: an RTM connection, or one that takes
-// web hooks. It waits so long at most, or forever if that is 0, as time goes for the
-// program: the speed does not matter.
+// awaitProgram waits for a program: an RTM connection, or one that gets web hooks. Its
+// value bounds the wait, in real time whatever the speed; 0 waits forever.
 type awaitProgram time.Duration
 
 func (a awaitProgram) run(t *thread) bool {
@@ -197,7 +197,7 @@ func (t *thread) connected() bool {
 	return false
 }
 
-// awaitAnswer waits for the next answer to a visitor that was not waited for yet.
+// awaitAnswer waits for the next answer to a visitor that no step has waited for yet.
 type awaitAnswer struct {
 	to   who
 	most time.Duration

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// Scenario is what a file says.
+// Scenario is a scenario that was read from a file.
 type Scenario struct {
 	Name  string
-	Title string  // its first remark
-	Speed float64 // how many times faster than the file says, unless chosen otherwise
-	Seed  uint64  // 0 if the file says none
+	Title string  // the remark at its beginning
+	Speed float64 // default speed: how many times faster than the durations in the file
+	Seed  uint64  // 0 if the file has none
 
 	people people
 	steps  []step
@@ -32,17 +32,17 @@ func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %v", e.Name, e.Line,
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// maxSize is the size of the largest file that is read, in bytes.
+// maxSize is the size of the largest scenario that is read, in bytes.
 const maxSize = 1 << 20
 
-// Load returns the scenario that ships by this name, or else that of a file.
+// Load returns the shipped scenario of this name, or else reads the file.
 func Load(name string) (*Scenario, error) {
 	if text, ok := shippedText(name); ok {
 		return Parse(name, text)
 	}
 	file, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(shippedNames(), ", "))
+		return nil, fmt.Errorf("there is no file %s, and no scenario of that name; there are %s", name, strings.Join(shippedNames, ", "))
 	}
 	if err != nil {
 		return nil, err

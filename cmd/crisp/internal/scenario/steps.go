@@ -13,8 +13,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
 )
 
-// step is a statement that can be run. It reports whether the scenario goes on, which
-// it does unless it was ended from outside.
+// step is a statement that can be run. run reports whether the scenario goes on, which
+// it does unless its context has ended.
 type step interface{ run(t *thread) bool }
 
 // do is a step that takes no time.
@@ -25,7 +25,7 @@ func (d do) run(t *thread) bool {
 	return t.ctx.Err() == nil
 }
 
-// actStep is something that somebody does.
+// actStep is something that a visitor does, or an operator does with a visitor.
 type actStep struct {
 	who who
 	do  visitorDo
@@ -38,10 +38,10 @@ func (a actStep) run(t *thread) bool {
 	return t.ctx.Err() == nil
 }
 
-// span is a time, chosen anew each time between two.
+// span is a range of durations, from which one is chosen each time.
 type span struct{ least, most time.Duration }
 
-// texts are some of which one is chosen each time.
+// texts are alternatives, of which one is chosen each time.
 type texts []string
 
 // wait TIME
@@ -80,7 +80,7 @@ func (p *parser) await() error {
 
 const defaultPatience = 30 * time.Second
 
-// takePatience takes how long to wait at most, if it is there.
+// takePatience takes how long to wait at most; it returns otherwise if the line has no more.
 func (p *parser) takePatience(otherwise time.Duration) (time.Duration, error) {
 	if len(p.args) == 0 {
 		return otherwise, nil
@@ -117,7 +117,7 @@ func (p *parser) fault() error {
 	for len(p.args) > 0 {
 		t := p.args[0]
 		p.args = p.args[1:]
-		if t.kind == quoted && len(params) > 0 { // of a value with spaces
+		if t.kind == quoted && len(params) > 0 { // the rest of a value with spaces
 			params[len(params)-1] += t.text
 			continue
 		}
@@ -146,7 +146,7 @@ func (p *parser) tell() error {
 	return err
 }
 
-// maxTimes is how often something may be repeated.
+// maxTimes is how often steps may be repeated, unless it is forever.
 const maxTimes = 1_000_000
 
 // repeat [NUMBER] [every TIME]
@@ -171,7 +171,7 @@ func (p *parser) repeat() error {
 	})
 }
 
-// takeEvery takes every TIME, if it is there.
+// takeEvery takes "every TIME" if the line has it.
 func (p *parser) takeEvery() (span, error) {
 	if !p.takeIf("every") {
 		return span{}, nil
@@ -179,10 +179,10 @@ func (p *parser) takeEvery() (span, error) {
 	return p.takeSpan("the time between two times")
 }
 
-// repeatStep repeats steps. Unless it has a pause, it has a short one, since forever
-// without any is never meant.
+// repeatStep repeats steps. Forever without a pause is never meant, so it then pauses
+// for shortestPause.
 type repeatStep struct {
-	times int // -1: forever
+	times int // -1 for forever
 	every span
 	steps []step
 }
@@ -214,7 +214,7 @@ func (p *parser) each() error {
 	return p.open("each", func(steps []step) step { return eachStep{group, every, steps} })
 }
 
-// eachStep runs steps for each of a group, side by side, and waits for all of them.
+// eachStep runs steps for all visitors of a group at the same time, and waits for them.
 type eachStep struct {
 	group string
 	every span
@@ -241,7 +241,7 @@ func (p *parser) meanwhile() error {
 	return p.open("meanwhile", func(steps []step) step { return meanwhileStep(steps) })
 }
 
-// meanwhileStep runs steps beside what follows.
+// meanwhileStep runs steps while the scenario goes on.
 type meanwhileStep []step
 
 func (m meanwhileStep) run(t *thread) bool {
@@ -274,7 +274,7 @@ func (s sometimesStep) run(t *thread) bool {
 	return runAll(s.steps, t)
 }
 
-// runAll runs steps one after another.
+// runAll runs steps one after another, and reports whether the scenario goes on.
 func runAll(steps []step, t *thread) bool {
 	for _, s := range steps {
 		if !s.run(t) {
