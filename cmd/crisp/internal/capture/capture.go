@@ -21,10 +21,10 @@ import (
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
-// version is that of the form.
+// version is the version of the format.
 const version = 1
 
-// heading is the line that begins a capture, and the part of each run in it.
+// heading is the line that begins a capture, and each further run in it.
 type heading struct {
 	Capture int       `json:"capture"`
 	By      string    `json:"by,omitempty"`
@@ -32,7 +32,7 @@ type heading struct {
 	Run     string    `json:"run,omitempty"` // identifies the run
 }
 
-// runOf identifies the run that a heading begins, also one that says no name for it.
+// runOf returns the name of the run that a heading begins, or makes one up if it has none.
 func (h heading) runOf(line int) string {
 	if h.Run != "" && len(h.Run) <= longestRun && !strings.ContainsFunc(h.Run, isNoLetter) {
 		return h.Run
@@ -40,27 +40,27 @@ func (h heading) runOf(line int) string {
 	return fmt.Sprintf("line%d", line)
 }
 
-// longestRun is how long a name of a run may be.
+// longestRun is how long a run's name may be.
 const longestRun = 32
 
 func isNoLetter(r rune) bool {
 	return (r < 'a' || 'z' < r) && (r < '0' || '9' < r)
 }
 
-// eventLine is what the line of an event has besides the body and what all have.
+// eventLine is what an event's line has besides the members that all lines have.
 type eventLine struct {
 	Source   crisp.Source `json:"source,omitempty"`
 	Attempt  int          `json:"attempt,omitempty"`
 	Limit    int          `json:"limit,omitempty"`
 	Redacted bool         `json:"redacted,omitempty"`
 
-	// One of them has the body.
+	// One of these holds the body.
 	Envelope json.RawMessage `json:"envelope,omitempty"`
 	Text     *string         `json:"envelope_text,omitempty"`
 	Base64   []byte          `json:"envelope_base64,omitempty"`
 }
 
-// encode returns the line of a record, with its line break.
+// encode returns a record's line, with its line break.
 func encode(r record.Record, redacted bool) ([]byte, error) {
 	ev, ok := r.What.(*record.Event)
 	if !ok {
@@ -88,8 +88,8 @@ func encode(r record.Record, redacted bool) ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// withEnvelope returns the line of an event with its body as it is, if that can be a
-// part of a line that is safe to show.
+// withEnvelope returns an event's line with its body embedded as JSON. It reports whether
+// that keeps the body byte for byte, and the line safe to show.
 func withEnvelope(r record.Record, about eventLine, body []byte) ([]byte, bool) {
 	isSafe := utf8.Valid(body) && !bytes.ContainsAny(body, "\t\r\n") && bytes.Equal(terminal.JSON(body), body)
 	if !isSafe || len(body) == 0 || body[0] != '{' || body[len(body)-1] != '}' {

@@ -12,22 +12,22 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// maxLine bounds a line: an event of 16 MiB, which the library takes at most, in
-// Base64.
+// maxLine bounds a line. It has room for the largest event that the library accepts,
+// 16 MiB, in Base64.
 const maxLine = 32 << 20
 
 // Reader reads a capture.
 type Reader struct {
 	lines  *bufio.Reader
-	number int    // of the last line that was read
-	ahead  []byte // the line behind it, if ahead was looked at
-	done   error  // what ended the file
-	offset int64  // of what is behind the last line that was read from the file
-	from   int64  // records that begin before it are passed over
+	number int    // number of the last line that was read
+	ahead  []byte // the next line, if it was read ahead
+	done   error  // why reading the file ended
+	offset int64  // of the file, after the last line that was read
+	from   int64  // records that begin before this offset are skipped
 	run    string
 }
 
-// NewReader begins to read a capture. What doesn't begin like one is an error.
+// NewReader begins to read a capture. It returns an error if it doesn't begin like one.
 func NewReader(r io.Reader) (*Reader, error) {
 	reader := &Reader{lines: bufio.NewReader(r)}
 	line, err := reader.line()
@@ -45,10 +45,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 	return reader, reader.check(head)
 }
 
-// Run identifies the run of the program that wrote what was read last.
+// Run returns the name of the run that wrote the last record.
 func (r *Reader) Run() string { return r.run }
 
-// A NoteError tells of a line that was left out. Reading can go on.
+// NoteError says that a line was left out. Reading can go on.
 type NoteError struct {
 	Line int
 	Text string
@@ -56,8 +56,8 @@ type NoteError struct {
 
 func (e *NoteError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Text) }
 
-// Next returns the next record, and io.EOF behind the last. The error is a
-// *[NoteError] if a line can be done without: reading goes on behind it.
+// Next returns the next record, or io.EOF after the last. If the error is a *[NoteError],
+// a line was left out, and the next call goes on after it.
 func (r *Reader) Next() (record.Record, error) {
 	for {
 		line, err := r.line()
@@ -137,15 +137,15 @@ func (r *Reader) check(head heading) error {
 }
 
 func headingOf(line []byte) (head heading, ok bool) {
-	if bytes.HasPrefix(line, []byte(`{"n":`)) { // a record, as they are written: of a large capture it takes long to look
+	if bytes.HasPrefix(line, []byte(`{"n":`)) { // surely a record; parsing all of them would be slow
 		return head, false
 	}
 	err := json.Unmarshal(line, &head)
 	return head, err == nil && head.Capture != 0
 }
 
-// isCut reports whether the program that wrote the last line may have ended during it:
-// it is the last, or the last of a run.
+// isCut reports whether the program may have been killed while it wrote the last line:
+// the line is the file's last, or a run's.
 func (r *Reader) isCut() bool {
 	if r.ahead == nil && r.done == nil {
 		r.ahead, r.done = r.read()
@@ -173,7 +173,7 @@ func (r *Reader) line() ([]byte, error) {
 	return line, err
 }
 
-// read returns the next line without its break, at the end of the file io.EOF.
+// read returns the next line without its line break, or io.EOF at the end of the file.
 func (r *Reader) read() ([]byte, error) {
 	line := []byte{}
 	for {

@@ -10,13 +10,12 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/jsontext"
 )
 
-// Redact replaces what people wrote, and what they can be known by, in the body of a
-// web hook: all texts but those of a few members whose values Crisp, or a program,
-// has set, and identifiers. Letters become x and digits 0, so that what looks like
-// an email address, a number or a link still does. Of maps that a program fills as
-// it likes, numbers become 0, too.
+// Redact masks in a web hook's body what people wrote and what identifies them: all
+// strings except identifiers and those of a few members that Crisp or a program sets.
+// Letters become x and digits 0, so that email addresses, numbers and links keep their
+// form. In maps that programs fill freely, numbers become 0, too.
 //
-// A body that is no JSON has nothing left but braces.
+// A body that is not JSON becomes an empty object.
 func Redact(body []byte) []byte {
 	if !json.Valid(body) {
 		return []byte("{}")
@@ -30,32 +29,32 @@ func Redact(body []byte) []byte {
 			return nil
 		}
 		var text string
-		_ = json.Unmarshal(value, &text) // it is valid
+		_ = json.Unmarshal(value, &text) // can't fail: it is valid
 		if isKept(path) && isWord(text) || isIdentifier(text) && !isSecret(path) {
 			return nil
 		}
-		masked, _ := json.Marshal(mask(text)) // a string always can be
+		masked, _ := json.Marshal(mask(text)) // can't fail for a string
 		return masked
 	})
 }
 
-// keptNames are members whose texts say what something is, and nothing of anybody.
+// keptNames are members whose strings describe a thing, and say nothing about a person.
 var keptNames = []string{
 	"type", "from", "origin", "state", "availability", "event", "mode", "namespace", "health", "outcome",
 	"status", "urn", "color", "action", "read", "delivered", "method", "error", "capabilities",
 }
 
-// freeMaps are members whose own members a program, or a visitor, names.
+// freeMaps are objects whose members are named by programs or visitors.
 var freeMaps = []string{
 	"data", "metadata", "headers", "properties", "settings", "payload", "result", "update", "identity", "references",
 }
 
-// secretNames are members whose values open something.
+// secretNames are members whose values give access to something.
 var secretNames = []string{"browsing_token", "token", "code", "confirm_url", "signed", "key", "secret"}
 
-// isKept reports whether a text stays as it is.
+// isKept reports whether the strings at a path stay, if they are single words.
 func isKept(path jsontext.Path) bool {
-	if len(path) == 1 { // of the envelope itself
+	if len(path) == 1 { // a member of the envelope itself
 		return path[0] == "website_id" || path[0] == "event"
 	}
 	name := nameOf(path)
@@ -63,7 +62,7 @@ func isKept(path jsontext.Path) bool {
 	return isPart && !inFreeMap(path)
 }
 
-// nameOf is the member that a value, or the list that it is in, belongs to.
+// nameOf returns the name of the member that holds a value, or the list around it.
 func nameOf(path jsontext.Path) string {
 	for _, step := range slices.Backward(path) {
 		if step != "" {
@@ -73,8 +72,8 @@ func nameOf(path jsontext.Path) string {
 	return ""
 }
 
-// inFreeMap reports whether a value is within a map that a program fills. The
-// envelope's own data are none.
+// inFreeMap reports whether a value is in one of freeMaps. The envelope's own data does
+// not count.
 func inFreeMap(path jsontext.Path) bool {
 	for i, step := range path[:max(len(path)-1, 0)] {
 		if i > 0 && slices.Contains(freeMaps, step) {
@@ -97,14 +96,14 @@ var identifier = regexp.MustCompile(`^(session_|browsing_|call_)?[0-9a-f]{8}-[0-
 
 var word = regexp.MustCompile(`^[A-Za-z0-9_.:/+-]*$`)
 
-// isWord reports whether a text may be one of a few that a program has set: nobody's
-// name has a colon, but an address has an @.
+// isWord reports whether a text looks like a keyword that a program set. Colons are fine,
+// since no name has one; an @ is not, since addresses do.
 func isWord(text string) bool { return word.MatchString(text) }
 
-// isIdentifier reports whether a text is an identifier that Crisp gives.
+// isIdentifier reports whether a text has the form of Crisp's identifiers.
 func isIdentifier(text string) bool { return identifier.MatchString(text) }
 
-// mask replaces letters and digits. The scheme of a link stays.
+// mask replaces letters and digits, but keeps the scheme of a link.
 func mask(text string) string {
 	var scheme string
 	for _, prefix := range []string{"https://", "http://", "mailto:"} {

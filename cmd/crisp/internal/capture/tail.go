@@ -9,9 +9,8 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Tail reads the records of a capture that are in its last bytes, at most so many, with
-// the runs that they are of. There are none if there is no such file, or nothing in it.
-// What can't be read is left out.
+// Tail calls each with the records in the last bytes of a capture, and their runs. A
+// missing or empty file has none. Lines that can't be read are left out.
 func Tail(path string, bytes int64, each func(run string, r record.Record)) error {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

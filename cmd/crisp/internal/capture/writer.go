@@ -13,25 +13,25 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/record"
 )
 
-// Writer keeps records. It is safe for use by several goroutines. Each record is
-// written at once, so that the end of the program loses none.
+// Writer writes records to a capture. It is safe for concurrent use. It does not buffer,
+// so that no record is lost if the program is killed.
 type Writer struct {
 	redact bool
 
-	mu  sync.Mutex // guards what is below
+	mu  sync.Mutex // guards the fields below and the order of lines
 	w   io.WriteCloser
-	err error // of the first write that failed: nothing is written behind half a line
+	err error // the first failed write, which may have left half a line; nothing is written after it
 }
 
-// Options say what a writer does.
+// Options say how to write a capture.
 type Options struct {
 	Redact bool // replace what people wrote
 	Now    time.Time
 	Run    string // identifies the run of the program: letters and digits; may be empty
 }
 
-// Create opens a capture to write to. What is there already stays: records are
-// appended to it. A file that is no capture is an error.
+// Create opens a capture for writing, and appends to it if it exists. A file that is not
+// a capture is an error.
 func Create(path string, o Options) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -52,7 +52,8 @@ func begin(file *os.File, o Options) (*Writer, error) {
 	return NewWriter(file, o)
 }
 
-// prepare makes a file one that lines can be appended to.
+// prepare checks that an existing file is a capture, and makes it private and ready for
+// lines to be appended.
 func prepare(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -71,13 +72,13 @@ func prepare(file *os.File) error {
 	if _, err := file.ReadAt(last, info.Size()-1); err != nil {
 		return err
 	}
-	if last[0] != '\n' { // of a program that was killed
+	if last[0] != '\n' { // the program that wrote it was killed
 		_, err = file.Write([]byte("\n"))
 	}
 	return err
 }
 
-// NewWriter begins a capture.
+// NewWriter begins a capture by writing its heading.
 func NewWriter(w io.WriteCloser, o Options) (*Writer, error) {
 	line, err := output.Encode(heading{Capture: version, By: "crisp " + crisp.Version, At: o.Now, Run: o.Run})
 	if err != nil {
@@ -89,7 +90,7 @@ func NewWriter(w io.WriteCloser, o Options) (*Writer, error) {
 	return &Writer{redact: o.Redact, w: w}, nil
 }
 
-// Write keeps a record. After an error nothing more is written.
+// Write writes a record. After an error nothing more is written.
 func (w *Writer) Write(r record.Record) error {
 	line, err := encode(r, w.redact)
 	if err != nil {
@@ -105,7 +106,7 @@ func (w *Writer) Write(r record.Record) error {
 	return w.err
 }
 
-// Close ends the capture. Its error says that something may not have been kept.
+// Close closes the capture. An error means that something may not have been written.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

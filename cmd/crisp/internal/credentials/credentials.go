@@ -1,6 +1,5 @@
-// Package credentials finds the credentials to use: in files, on stdin, in the
-// environment, or where a profile says. They are never arguments, which other
-// users of a machine can see.
+// Package credentials finds the credentials to use in files, on stdin, in the environment
+// or in a profile. They are never arguments, which other users of a machine can see.
 package credentials
 
 import (
@@ -16,13 +15,13 @@ import (
 	"github.com/crisp-go/crisp/internal/secrets"
 )
 
-// Credentials are what a program needs to reach Crisp.
+// Credentials are what a command needs to reach Crisp.
 type Credentials struct {
 	Token         crisp.Token
-	SigningSecret string // of web hooks; empty if none was found
+	SigningSecret string // for web hooks; empty if none was found
 	WebsiteID     string // the website to work on; empty if none was found
-	BaseURL       string // of another REST API than Crisp's; empty for Crisp's
-	From          string // where the key comes from, in words
+	BaseURL       string // of the REST API; empty for Crisp's
+	From          string // where the key comes from, for people
 }
 
 // String hides the secrets from fmt.
@@ -49,18 +48,18 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.BaseURL, "base-url", "", "the `URL` of another REST API than Crisp's, such as that of crisp serve ($CRISP_BASE_URL)")
 }
 
-// Surroundings are what is used of the process.
+// Surroundings are the parts of the process that are used.
 type Surroundings struct {
 	Stdin  io.Reader
 	Getenv func(string) string
 }
 
-// MissingError says what is missing, and how to give it.
+// MissingError says which credential is missing, and how to give it.
 type MissingError struct{ What, How string }
 
 func (e *MissingError) Error() string { return e.What + " is missing: " + e.How }
 
-// ErrUsage is what errors in flags and variables match with errors.Is.
+// ErrUsage matches, by errors.Is, errors in flags and environment variables.
 var ErrUsage = errors.New("usage")
 
 // usage returns an error that matches ErrUsage.
@@ -73,10 +72,10 @@ type usageError struct{ error }
 func (e usageError) Is(target error) bool { return target == ErrUsage }
 func (e usageError) Unwrap() error        { return e.error }
 
-// Load returns the credentials to use. Each is the first of: the file or the input
-// that the flags name, for the key; the environment; the file that stands in for
-// it; the profile, which is not looked at if there is an identifier before it.
-// The error is a *MissingError if there are none.
+// Load returns the credentials to use. Each comes from the first place that has it: the
+// flags --key-file, --key-stdin and --base-url, the environment, --env-file, the profile.
+// The profile is used only if none of the others has an identifier. The error is a
+// *[MissingError] if something is missing.
 func Load(flags Flags, in Surroundings) (Credentials, error) {
 	get, fromFile, err := environment(flags.EnvFile, in.Getenv)
 	if err != nil {
@@ -110,8 +109,8 @@ func Load(flags Flags, in Surroundings) (Credentials, error) {
 	return given.credentials()
 }
 
-// environment returns what looks up a name in the environment, then in the file,
-// and what reports whether a name is in the file alone.
+// environment returns get, which looks up a variable in the environment and then in the
+// file, and fromFile, which reports whether get finds it in the file.
 func environment(file string, getenv func(string) string) (get func(string) string, fromFile func(string) bool, err error) {
 	if file == "" {
 		return getenv, func(string) bool { return false }, nil
@@ -130,7 +129,7 @@ func environment(file string, getenv func(string) string) (get func(string) stri
 	return get, fromFile, nil
 }
 
-// ExplicitKey returns the key that flags name, and where it was.
+// ExplicitKey returns the key that flags name, and where it comes from.
 func ExplicitKey(flags Flags, stdin io.Reader) (key, from string, err error) {
 	path := flags.KeyFile
 	from = path
@@ -146,7 +145,7 @@ func ExplicitKey(flags Flags, stdin io.Reader) (key, from string, err error) {
 	return key, from, nil
 }
 
-// values are credentials in the making.
+// values are the credentials found so far.
 type values struct {
 	tier                     crisp.Tier
 	identifier, key          string
@@ -154,8 +153,8 @@ type values struct {
 	from                     string
 }
 
-// fillFromProfile sets what is not set to what a profile has: the one of a name,
-// or the one in use. It does nothing if none is in use.
+// fillFromProfile fills in missing values from the profile with a name, or without one
+// from the profile in use, if there is one. Tier and identifier are always the profile's.
 func (v *values) fillFromProfile(name string, getenv func(string) string) error {
 	folder, err := profile.Folder(getenv)
 	if err != nil {
@@ -181,7 +180,7 @@ func (v *values) fillFromProfile(name string, getenv func(string) string) error 
 	v.tier, v.identifier = p.Tier, p.Identifier
 	setIfEmpty(&v.website, p.WebsiteID)
 	if p.Tier == crisp.TierWebsite {
-		v.website = p.WebsiteID // the token is good for no other
+		v.website = p.WebsiteID // a website's token works for no other
 	}
 	setIfEmpty(&v.baseURL, p.BaseURL)
 	if v.key != "" {
@@ -218,7 +217,7 @@ func (v *values) credentials() (Credentials, error) {
 	return found, nil
 }
 
-// NewToken returns the token of a tier, which is plugin if it is empty.
+// NewToken returns a token of a tier; empty means plugin.
 func NewToken(tier crisp.Tier, websiteID, identifier, key string) (crisp.Token, error) {
 	switch tier {
 	case crisp.TierPlugin, "":

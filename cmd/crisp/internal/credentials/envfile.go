@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// readEnvFile reads a file of lines NAME=value, in which a value may be in single
-// or double quotes, a line may begin with "export", and lines that are empty or
-// begin with # don't count. Nothing in a value is replaced. An error quotes no
-// value.
+// readEnvFile reads a file of lines NAME=value. A value may be in single or double quotes,
+// a line may begin with "export", and empty lines and those that begin with # are skipped.
+// Variables in values are not expanded. Errors quote no values.
 func readEnvFile(path string) (map[string]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -37,7 +36,7 @@ func readEnvFile(path string) (map[string]string, error) {
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// envLine returns what a line sets: nothing if it is empty or a remark.
+// envLine returns the variable that a line sets; empty for an empty line or a remark.
 func envLine(line string) (name, value string, err error) {
 	line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
 	if line == "" || line[0] == '#' {

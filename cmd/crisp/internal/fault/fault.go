@@ -1,5 +1,5 @@
-// Package fault names what can go wrong in a Crisp of crisptest, for those who can't
-// call its methods: command lines, scenarios and other programs.
+// Package fault gives names to the faults of a crisptest server, for command lines,
+// scenarios and programs that can't call its methods.
 package fault
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// Fault is something to go wrong, ready to be applied.
+// Fault is a fault with its parameters, ready to be applied.
 type Fault struct {
 	Name   string
 	values values
 	apply  func(*crisptest.Server, values)
 }
 
-// Kind describes the faults of one name.
+// Kind describes the faults with one name.
 type Kind struct {
 	Name   string  `json:"fault"`
 	What   string  `json:"what"`
@@ -27,7 +27,7 @@ type Kind struct {
 	apply  func(*crisptest.Server, values)
 }
 
-// Param is what can be chosen about a fault.
+// Param is a parameter of a fault.
 type Param struct {
 	Name    string `json:"name"`
 	Default string `json:"default"`
@@ -35,13 +35,13 @@ type Param struct {
 	form    form
 }
 
-// form is how a value is written.
+// form says how a parameter's value is written.
 type form struct {
 	describe string
 	fits     func(string) bool
 }
 
-// values are those of a fault's params. They have been checked.
+// values are the values of a fault's parameters, by name. They have been checked.
 type values map[string]string
 
 func (v values) number(name string) int {
@@ -57,7 +57,7 @@ func (v values) duration(name string) time.Duration {
 	return d
 }
 
-// retryAfter returns what the methods of a server take: nothing if it is zero.
+// retryAfter returns the optional argument of the server's methods: none if it is zero.
 func (v values) retryAfter() []time.Duration {
 	if d := v.duration("retry"); d > 0 {
 		return []time.Duration{d}
@@ -65,8 +65,8 @@ func (v values) retryAfter() []time.Duration {
 	return nil
 }
 
-// Parse returns the fault of a name, with params as they are written: "delay=2s".
-// What is not given is as [Param.Default] says.
+// Parse returns the fault with a name and params such as "delay=2s". Params that are not
+// given have their defaults.
 func Parse(name string, params ...string) (Fault, error) {
 	i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
 	if i < 0 {
@@ -89,7 +89,7 @@ func Parse(name string, params ...string) (Fault, error) {
 	return f, nil
 }
 
-// set sets a value if it is a valid one.
+// set sets a parameter, or returns an error if the name or the value is invalid.
 func (k Kind) set(v values, name, value string) error {
 	var known []string
 	for _, p := range k.Params {
@@ -109,17 +109,16 @@ func (k Kind) set(v values, name, value string) error {
 	return fmt.Errorf("it takes no %q, but %s", name, strings.Join(known, ", "))
 }
 
-// ParseFlag returns the fault that is written as one argument of a command line:
-// "slow-rest,delay=2s".
+// ParseFlag is Parse for a fault in one argument, such as "slow-rest,delay=2s".
 func ParseFlag(text string) (Fault, error) {
 	words := strings.Split(text, ",")
 	return Parse(words[0], words[1:]...)
 }
 
-// Apply has the fault go wrong on a server.
+// Apply applies the fault to a server.
 func (f Fault) Apply(to *crisptest.Server) { f.apply(to, f.values) }
 
-// Kinds returns all faults that there are.
+// Kinds returns all kinds of faults.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
 func names() []string {

@@ -17,25 +17,25 @@ import (
 // Config says what to listen to.
 type Config struct {
 	Filter      crisp.Filter
-	Concurrency int // conversations that are handled at a time
+	Concurrency int // conversations that are handled at the same time
 	Options     []crisp.RTMOption
-	Ready       func(endpoint string) // is called at the first connection
+	Ready       func(endpoint string) // called at the first connection
 }
 
-// Listener takes events from the RTM API into a stream.
+// Listener passes events of the RTM API on to a stream.
 type Listener struct {
 	rtm    *crisp.RTM
 	stream *stream.Stream
 	ready  func(endpoint string)
 
-	connected atomic.Bool            // there was a connection
-	failure   atomic.Pointer[string] // why the last attempt failed
+	connected atomic.Bool            // there has been a connection
+	failure   atomic.Pointer[string] // why the last attempt failed; nil before one did
 }
 
-// drain is how long what was received may take to be taken at the end.
+// drain is how long events that were received may still be handled at the end.
 const drain = 10 * time.Second
 
-// New makes a listener, without a connection yet. Its error is in what was asked for.
+// New makes a listener without connecting it. An error means that cfg is invalid.
 func New(client *crisp.Client, cfg Config, into *stream.Stream) (*Listener, error) {
 	l := &Listener{stream: into, ready: cfg.Ready}
 	router := crisp.NewRouter(crisp.WithErrorHandler(l.trouble))
@@ -46,7 +46,7 @@ func New(client *crisp.Client, cfg Config, into *stream.Stream) (*Listener, erro
 		crisp.WithFilter(cfg.Filter),
 		crisp.WithConcurrency(cfg.Concurrency),
 		crisp.WithDrainTimeout(drain),
-		crisp.WithSlowHandler(0), // the stream tells what waits
+		crisp.WithSlowHandler(0), // the stream reports what waits
 		crisp.WithAutoRebind(),
 		crisp.WithHooks(l.hooks()),
 	}, cfg.Options...)
@@ -55,13 +55,14 @@ func New(client *crisp.Client, cfg Config, into *stream.Stream) (*Listener, erro
 	return l, err
 }
 
-// ErrNeverConnected says that there was no connection before the end.
+// ErrNeverConnected says that the run ended before there was a connection.
 var ErrNeverConnected = errors.New("there was no connection to Crisp")
 
-// doubt is how long a command may be silent before it is connected.
+// doubt is how long to wait for a connection before saying that there is none yet.
 const doubt = 2 * time.Second
 
-// Run listens until the context ends or [Listener.Stop]. Other ends are errors.
+// Run listens until ctx ends or Stop is called. It returns an error for any other end, and
+// [ErrNeverConnected] if ctx ended first.
 func (l *Listener) Run(ctx context.Context) error {
 	doubts := time.AfterFunc(doubt, func() {
 		if !l.connected.Load() {
@@ -85,7 +86,7 @@ func (l *Listener) Run(ctx context.Context) error {
 // Stop ends Run at once.
 func (l *Listener) Stop() { _ = l.rtm.Close() }
 
-// because is why there is no connection, if that is known, behind a colon.
+// because returns a colon and why there is no connection; empty if that is not known.
 func (l *Listener) because() string {
 	why := l.failure.Load()
 	if why == nil {
@@ -136,13 +137,13 @@ func (l *Listener) hooks() crisp.Hooks {
 	}
 }
 
-// trouble hears of what nobody else is told of.
+// trouble prints errors that nothing else reports.
 func (l *Listener) trouble(_ context.Context, err error) {
 	var handler *crisp.HandlerError
 	var drift *crisp.DriftError
 	switch {
-	case errors.As(err, &handler) && handler.Stack == nil: // the stream has said why
-	case errors.As(err, &drift): // the event's line says so
+	case errors.As(err, &handler) && handler.Stack == nil: // the stream said why
+	case errors.As(err, &drift): // the event's line shows it
 	default:
 		l.stream.Tell("%s", reason(err))
 	}

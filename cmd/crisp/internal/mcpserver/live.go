@@ -12,7 +12,7 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// eventsURI is the resource that has the latest events.
+// eventsURI is the resource with the latest events.
 const eventsURI = "crisp://events"
 
 const (
@@ -21,7 +21,7 @@ const (
 	maxWait     = 55 * time.Second // most clients give up after a minute
 )
 
-// shownEvent is an event as agents are shown it, or something that happened to the
+// shownEvent is what agents see of an event, or of something that happened to the
 // connection.
 type shownEvent struct {
 	Number    int64         `json:"number" jsonschema:"counts up from 1"`
@@ -34,22 +34,21 @@ type shownEvent struct {
 	Note      string        `json:"note,omitempty"`
 }
 
-// live has the latest events, and tells those who follow them.
+// live keeps the latest events, and notifies agents that follow them.
 type live struct {
 	server *mcp.Server
 
-	mu     sync.Mutex // guards what is below
-	events []shownEvent
-	last   int64         // the number of the latest
-	more   chan struct{} // closed when there is another
+	mu     sync.Mutex    // guards the fields below
+	events []shownEvent  // the newest, at most keptEvents
+	last   int64         // number of the latest event
+	more   chan struct{} // closed and replaced when an event is added
 }
 
 func newLive(server *mcp.Server) *live {
 	return &live{server: server, more: make(chan struct{})}
 }
 
-// add adds an event, forgets the oldest if there are too many, and tells those who
-// have subscribed.
+// add adds an event, forgets the oldest if there are too many, and notifies subscribers.
 func (l *live) add(event shownEvent) {
 	l.mu.Lock()
 	l.last++
@@ -61,7 +60,7 @@ func (l *live) add(event shownEvent) {
 	close(l.more)
 	l.more = make(chan struct{})
 	l.mu.Unlock()
-	// An agent that has gone is told nothing.
+	// An agent may be gone.
 	_ = l.server.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: eventsURI})
 }
 

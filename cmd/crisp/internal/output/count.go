@@ -2,7 +2,7 @@ package output
 
 import "fmt"
 
-// Count says how many there are of something. Its plural is formed with an s.
+// Count returns a number with its noun, whose plural must end in s: "1 event", "2 events".
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -1,5 +1,5 @@
-// Package output writes what a command has found to stdout, in the form that was
-// asked for: a line for people, or an object a line for programs.
+// Package output writes a command's data to stdout in the format that was asked for:
+// lines for people, or JSON lines for programs.
 package output
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
-// Format is a form of output.
+// Format is a format of output.
 type Format string
 
 // The formats.
 const (
 	FormatLine Format = "line" // for people
-	FormatJSON Format = "json" // one object a line
-	FormatRaw  Format = "raw"  // what came from Crisp as it came
+	FormatJSON Format = "json" // one object per line
+	FormatRaw  Format = "raw"  // what came from Crisp, byte for byte
 )
 
 // Options say how to write.
@@ -34,7 +34,7 @@ type Options struct {
 	jq     string
 	color  string
 
-	Plain bool            // a terminal is shown no colours either
+	Plain bool            // no colours, not even on a terminal
 	Ended <-chan struct{} // closed when the user ends the program: jq expressions end soon after; nil for never
 }
 
@@ -47,12 +47,12 @@ func (o *Options) AddTo(flags *pflag.FlagSet) {
 
 // Item is one thing to write.
 type Item struct {
-	Line  func(Style) string // for people: one line, or several; it escapes what it quotes
-	Value any                // encoding/json encodes it
-	Raw   []byte             // as it came from Crisp, if it did; otherwise the value's JSON stands for it
+	Line  func(Style) string // for people: one or more lines, with quoted text escaped
+	Value any                // for JSON
+	Raw   []byte             // as it came from Crisp; nil if it did not, then Value's JSON is written
 }
 
-// Printer writes items. It is safe for use by several goroutines.
+// Printer writes items. It is safe for concurrent use.
 type Printer struct {
 	format     Format
 	jq         *gojq.Code
@@ -60,11 +60,11 @@ type Printer struct {
 	toTerminal bool
 	ended      <-chan struct{}
 
-	mu sync.Mutex // guards what is below
+	mu sync.Mutex // guards writes to w
 	w  io.Writer
 }
 
-// ErrEnded is returned by Print if a jq expression was not done before the end.
+// ErrEnded is returned by Print if the program ended before a jq expression was done.
 var ErrEnded = errors.New("ended before --jq was done")
 
 // New returns a printer that writes to w. It returns an error if an option is
@@ -101,7 +101,7 @@ func New(w io.Writer, o Options, toTerminal bool) (*Printer, error) {
 	return p, nil
 }
 
-// Format returns the form that is written.
+// Format returns the format that is written; --jq implies JSON.
 func (p *Printer) Format() Format { return p.format }
 
 // Print writes an item.
@@ -137,15 +137,15 @@ func (p *Printer) text(item Item) ([]byte, error) {
 	return append(encoded, '\n'), err
 }
 
-// maxResults is how many bytes of results are held back, so that those of one value
-// stay together. An expression may have results without end.
+// maxResults is how many bytes of results are held back so that those of one value stay
+// together. It is bounded since an expression may have endless results.
 const maxResults = 1 << 20
 
-// patience is how long a jq expression may still take for a value when the program is
-// ended: what came before the end is written.
+// patience is how long a jq expression may go on once the program is ended, so that
+// values that came before the end are still written.
 const patience = 300 * time.Millisecond
 
-// query writes what the jq expression makes of a value, a result a line.
+// query writes the jq expression's results for a value, one per line.
 func (p *Printer) query(encoded []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(encoded))
 	decoder.UseNumber()
@@ -189,7 +189,7 @@ func (p *Printer) query(encoded []byte) error {
 	}
 }
 
-// resultLine returns a result of a jq expression as JSON, or the error that it is.
+// resultLine returns a result of a jq expression as JSON, or as an error if it is one.
 func resultLine(result any) ([]byte, error) {
 	if err, failed := result.(error); failed {
 		return nil, err

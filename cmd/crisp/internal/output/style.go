@@ -1,6 +1,6 @@
 package output
 
-// Style gives the words of a line their colours, if it has any.
+// Style colours the words of a line, or leaves them plain.
 type Style struct{ color bool }
 
 // Strong is for what a reader looks for first.

@@ -19,21 +19,21 @@ import (
 	"github.com/crisp-go/crisp/internal/secrets"
 )
 
-// Config says which web hooks to take.
+// Config says which web hooks to accept.
 type Config struct {
-	Path      string          // only on this path; empty = on any
-	Signing   forward.Signing // by what they are authentic
-	NoVerify  bool            // take what anybody sends
-	Tolerance time.Duration   // of the signature's age; 0 = any
+	Path      string          // the only path; empty for any
+	Signing   forward.Signing // the secrets of authentic web hooks
+	NoVerify  bool            // accept web hooks from anybody
+	Tolerance time.Duration   // greatest age of a signature; 0 for any
 }
 
-// Server takes web hooks into a stream.
+// Server passes web hooks on to a stream.
 type Server struct {
 	cfg     Config
 	stream  *stream.Stream
 	webhook *crisp.Webhook
-	own     string          // signs what is not verified
-	running context.Context // of Serve
+	own     string          // secret with which requests are signed for NoVerify
+	running context.Context // Serve's; ends the handling of events
 }
 
 // New makes a server.
@@ -57,17 +57,17 @@ func New(cfg Config, into *stream.Stream) (*Server, error) {
 	return s, err
 }
 
-// grace is how long requests that have begun may go on at the end.
+// grace is how long open requests may go on after the end.
 const grace = 5 * time.Second
 
-// Serve takes web hooks from a listener until the context ends.
+// Serve accepts web hooks from a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	s.running = ctx
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		ErrorLog:          log.New(io.Discard, "", 0), // of connections that make no request
+		ErrorLog:          log.New(io.Discard, "", 0), // it would log connections that make no request
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -76,7 +76,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
-			_ = server.Close() // whoever has not sent a request whole by now won't
+			_ = server.Close() // cuts off requests that are still incomplete
 		}
 	}()
 	err := server.Serve(listener)
@@ -87,10 +87,10 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return err
 }
 
-// bodyKey is under what a request's context has its body.
+// bodyKey is the key of the body in a request's context.
 type bodyKey struct{}
 
-// ServeHTTP takes a web hook, and answers as a crisp.Webhook does.
+// ServeHTTP handles a web hook, and answers as a crisp.Webhook does.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Path != "" && r.URL.Path != s.cfg.Path {
 		s.stream.Tell("answered 404: a request came to %s, but --path is %s", record.Excerpt(r.URL.Path, 200), s.cfg.Path)
@@ -108,12 +108,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.webhook.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, body)))
 }
 
-// authenticate signs a request that is not to be verified, so that nothing else is
-// different for it. It reports whether it could, and has answered if not.
+// authenticate signs a request for NoVerify, so that the webhook handles it like any
+// other. If it returns false, it has answered the request with an error.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) bool {
 	const most = 1 << 20
 	if r.Method != http.MethodPost {
-		return true // which the webhook refuses
+		return true // the webhook will refuse it
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// take takes an event whose request is authentic.
+// take passes an authentic event on to the stream, until the request or Serve ends.
 func (s *Server) take(ctx context.Context, ev crisp.Event) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -143,7 +143,7 @@ func (s *Server) take(ctx context.Context, ev crisp.Event) error {
 	return s.stream.Event(ctx, record.FromHook(ev, body.Bytes()))
 }
 
-// trouble hears why web hooks were refused.
+// trouble prints why a web hook was refused or failed.
 func (s *Server) trouble(_ context.Context, err error) {
 	var refused *crisp.WebhookError
 	var handler *crisp.HandlerError
@@ -151,8 +151,8 @@ func (s *Server) trouble(_ context.Context, err error) {
 	switch {
 	case errors.As(err, &refused):
 		s.stream.Tell("answered %d: %s", refused.StatusCode, strings.TrimPrefix(refused.Err.Error(), "crisp: "))
-	case errors.As(err, &handler) && handler.Stack == nil: // the stream has said why
-	case errors.As(err, &drift): // the event's line says so
+	case errors.As(err, &handler) && handler.Stack == nil: // the stream said why
+	case errors.As(err, &drift): // the event's line shows it
 	default:
 		s.stream.Tell("%s", strings.TrimPrefix(err.Error(), "crisp: "))
 	}

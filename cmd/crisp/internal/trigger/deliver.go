@@ -14,10 +14,11 @@ type Delivery struct {
 	BadSignature   bool
 	Stale          bool
 	Duplicate      bool    // deliver each event twice
-	Rate           float64 // events a second; 0 = one after the other
+	Rate           float64 // events per second; 0 for one right after the other
 }
 
-// Signing returns what deliveries are authentic by, or just not.
+// Signing returns the secrets to sign with: the right ones, or wrong ones of the same
+// kind for BadSignature.
 func (d Delivery) Signing(right forward.Signing) forward.Signing {
 	if !d.BadSignature {
 		return right
@@ -32,17 +33,17 @@ func (d Delivery) Signing(right forward.Signing) forward.Signing {
 	return wrong
 }
 
-// staleness is how old stale signatures are: far more than any tolerance.
+// staleness is the age of stale signatures: far beyond any tolerance.
 const staleness = time.Hour
 
-// Attempts returns the deliveries of an event.
+// Attempts returns the attempts to make for an event.
 func (d Delivery) Attempts(event Made, now time.Time) []forward.Attempt {
 	attempt := forward.Attempt{Event: event.Name, Body: event.Body, Number: d.Attempt, Limit: d.Limit, SignedAt: now}
 	if d.Stale {
 		attempt.SignedAt = now.Add(-staleness)
 	}
 	attempts := []forward.Attempt{attempt}
-	if d.Duplicate { // as Crisp does when it has not seen the answer
+	if d.Duplicate { // as Crisp does when it missed the answer
 		attempt.Number++
 		attempt.Limit = max(attempt.Limit, attempt.Number)
 		attempts = append(attempts, attempt)
@@ -50,8 +51,7 @@ func (d Delivery) Attempts(event Made, now time.Time) []forward.Attempt {
 	return attempts
 }
 
-// Pace calls a function for each of the indices below count, at a rate, or one after
-// the other, until it returns an error.
+// Pace calls each with the indices below count, at d's rate, until it returns an error.
 func (d Delivery) Pace(ctx context.Context, count int, each func(index int) error) error {
 	began := time.Now()
 	for i := range count {

@@ -1,5 +1,5 @@
-// Package trigger makes web hooks that nothing has caused, good ones and such as must
-// be refused, and delivers them.
+// Package trigger makes web hooks on demand, both good ones and ones that a program must
+// refuse, and says how to deliver them.
 package trigger
 
 import (
@@ -18,23 +18,22 @@ import (
 // Event says which event to make.
 type Event struct {
 	Name      string // empty if Data is a whole body
-	Data      []byte // the payload, or the whole body, as it is; nil for a sample
-	WebsiteID string // of the sample; empty for its own
+	Data      []byte // the payload or the whole body, byte for byte; nil for a sample
+	WebsiteID string // replaces the sample's, unless it is empty
 	Edits     jsontext.Edits
-	At        time.Time // of the first event; each further one is a millisecond later
+	At        time.Time // time of the first event; each further one is a millisecond later
 }
 
-// Made is an event that was made.
+// Made is the result of Make.
 type Made struct {
 	Name    string // empty if there is none in the body
 	Payload []byte
 	Body    []byte
-	// Missing are the paths of the edits at which there was nothing.
-	Missing []jsontext.Path
+	Missing []jsontext.Path // the edits' paths that did not exist
 }
 
-// Make makes the event of an index. Samples of different indices are different events,
-// which a program that knows repeated ones can tell; data stay as they are.
+// Make makes the event with an index. Samples with different indices are different
+// events, so that no program takes one for a repetition; Data stays the same.
 func (e Event) Make(index int) (made Made, err error) {
 	at := e.At.Add(time.Duration(index) * time.Millisecond)
 	switch {
@@ -66,7 +65,7 @@ func (e Event) Make(index int) (made Made, err error) {
 	return made, nil
 }
 
-// whole makes of the data the whole body.
+// whole uses the data as the whole body.
 func (e Event) whole() (made Made, err error) {
 	made.Body = e.Data
 	isJSON := json.Valid(e.Data)
@@ -85,8 +84,8 @@ func (e Event) whole() (made Made, err error) {
 	return made, nil
 }
 
-// isBody reports whether data that are said to be a payload are a whole body, such as
-// one that was printed.
+// isBody reports whether data are a whole body, such as one that --print wrote, rather
+// than a payload.
 func isBody(data []byte) bool {
 	if !json.Valid(data) {
 		return false
@@ -99,31 +98,31 @@ func isBody(data []byte) bool {
 	return true
 }
 
-// fresh makes a sample one of this time and website.
+// fresh gives a sample the time, and e's website.
 func (e Event) fresh(payload []byte, at time.Time) []byte {
 	replace := func(member, value string) {
 		if _, found := jsontext.Get(payload, jsontext.Path{member}); found {
-			payload, _, _ = jsontext.Set(payload, jsontext.Path{member}, json.RawMessage(value)) // it is an object
+			payload, _, _ = jsontext.Set(payload, jsontext.Path{member}, json.RawMessage(value)) // can't fail: it is an object
 		}
 	}
 	ms := strconv.FormatInt(at.UnixMilli(), 10)
 	replace("timestamp", ms)
-	replace("fingerprint", ms+"00") // of about as many digits as Crisp's
+	replace("fingerprint", ms+"00") // about as many digits as Crisp's
 	if e.WebsiteID != "" {
-		quoted, _ := json.Marshal(e.WebsiteID) // a string always can be
+		quoted, _ := json.Marshal(e.WebsiteID) // can't fail for a string
 		replace("website_id", string(quoted))
 	}
 	return payload
 }
 
-// text returns a member of an object; empty if it is no text.
+// text returns a member of an object; empty if it is not a string.
 func text(doc []byte, member string) (value string) {
 	found, _ := jsontext.Get(doc, jsontext.Path{member})
-	_ = json.Unmarshal(found, &value) // what is of another type stays empty
+	_ = json.Unmarshal(found, &value) // other types leave it empty
 	return value
 }
 
-// ParseTime reads a time: RFC 3339, or as long before now as a negative duration says.
+// ParseTime reads a time: RFC 3339, or a duration that is added to now, such as -10m.
 func ParseTime(value string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(value); err == nil {
 		return now.Add(d), nil
