@@ -72,8 +72,8 @@ func nameOf(path jsontext.Path) string {
 	return ""
 }
 
-// inFreeMap reports whether a value is in one of freeMaps. The envelope's own data does
-// not count.
+// inFreeMap reports whether a value is in one of freeMaps, or in an unknown member of the
+// envelope. The envelope's data itself does not count.
 func inFreeMap(path jsontext.Path) bool {
 	for i, step := range path[:max(len(path)-1, 0)] {
 		if i > 0 && slices.Contains(freeMaps, step) {

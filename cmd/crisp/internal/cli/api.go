@@ -89,7 +89,7 @@ func (a *app) apiCommand() *cobra.Command {
 	return cmd
 }
 
-// body returns the body that --data names, nil for none.
+// body returns the body that --data names; nil for none.
 func (a *app) body(data string) (json.RawMessage, error) {
 	var text []byte
 	var err error
@@ -112,7 +112,7 @@ func (a *app) body(data string) (json.RawMessage, error) {
 	return text, nil
 }
 
-// apiError gives the refusal of a call its exit code.
+// apiError returns a call's error with its exit code.
 func apiError(err error) error {
 	switch {
 	case errors.Is(err, crisp.ErrUnauthorized), errors.Is(err, crisp.ErrScope):

@@ -24,13 +24,13 @@ func (a *app) completeEvents(cmd *cobra.Command, flag string) {
 	a.complete(cmd, flag, completeEventNames)
 }
 
-// completeWords completes a flag that takes one of some words.
+// completeWords completes a flag with one of the words.
 func (a *app) completeWords(cmd *cobra.Command, flag string, words ...string) {
 	a.complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (a *app) complete(cmd *cobra.Command, flag string, how cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, how); err != nil {
-		panic("completion of --" + flag + ": " + err.Error()) // there is no such flag, or it is completed already
+		panic("completion of --" + flag + ": " + err.Error()) // no such flag, or it has a completion already
 	}
 }

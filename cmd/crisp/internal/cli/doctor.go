@@ -80,8 +80,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	return cmd
 }
 
-// checkHookURL refuses what web hooks can't be delivered to. It does not quote the
-// URL, which may have a secret in it.
+// checkHookURL returns an error if web hooks can't be delivered to a URL. The error does
+// not quote the URL, which may hold a secret.
 func checkHookURL(hook string) error {
 	if hook == "" {
 		return nil
@@ -93,7 +93,8 @@ func checkHookURL(hook string) error {
 	return nil
 }
 
-// effectOf returns what runs a command, if there is one, and returns its output.
+// effectOf returns a function that runs a command and returns its output; nil without a
+// command.
 func effectOf(command string) func(context.Context) (string, error) {
 	if command == "" {
 		return nil
@@ -104,7 +105,8 @@ func effectOf(command string) func(context.Context) (string, error) {
 	}
 }
 
-// examine makes the checks, and returns an error if one of them finds something wrong.
+// examine makes the checks and prints their findings. It returns an error if one of them
+// finds something wrong.
 func (a *app) examine(ctx context.Context, config doctor.Config) error {
 	printer, err := a.printer()
 	if err != nil {
@@ -143,7 +145,7 @@ func (a *app) examine(ctx context.Context, config doctor.Config) error {
 
 func hasEnded(ctx context.Context) bool { return ctx.Err() != nil }
 
-// findingLine is a finding for people: what was seen, and below it what to do.
+// findingLine returns a finding for people: what was seen, and below it what to do.
 func findingLine(f doctor.Finding) func(output.Style) string {
 	return func(style output.Style) string {
 		status := fmt.Sprintf("%-8s", f.Status)

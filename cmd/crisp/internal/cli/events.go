@@ -107,7 +107,7 @@ func (f eventFilter) choose(patterns []string) ([]eventinfo.Info, error) {
 	}), nil
 }
 
-// oneOf refuses the value of a flag that is neither empty nor one of some words.
+// oneOf returns an error if a flag's value is neither empty nor one of the words.
 func oneOf(flag, value string, words ...string) error {
 	if value == "" || slices.Contains(words, value) {
 		return nil
@@ -125,7 +125,7 @@ func scopes() []string {
 	return all
 }
 
-// findEvent returns what is known of an event, or the error of a name that is none.
+// findEvent describes an event, or returns an error if there is none with the name.
 func findEvent(name string) (eventinfo.Info, error) {
 	info, found := eventinfo.Find(name)
 	if !found {
@@ -201,12 +201,12 @@ func (a *app) eventsDescribeCommand() *cobra.Command {
 	return cmd
 }
 
-// jsonItem is JSON to write: indented for people, otherwise as it is.
+// jsonItem returns JSON as an item, indented for people.
 func jsonItem(text json.RawMessage) output.Item {
 	return output.Item{Line: func(output.Style) string { return indented(text) }, Value: text, Raw: text}
 }
 
-// indented returns JSON in lines that are safe to show.
+// indented returns indented JSON that is safe to show.
 func indented(text json.RawMessage) string {
 	var lines bytes.Buffer
 	if err := json.Indent(&lines, text, "", "  "); err != nil {
@@ -215,7 +215,7 @@ func indented(text json.RawMessage) string {
 	return string(terminal.JSON(lines.Bytes()))
 }
 
-// line is all that is known, for people.
+// line describes the event in full, for people.
 func (d eventDetails) line(style output.Style) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", style.Strong(d.Name), d.Summary)

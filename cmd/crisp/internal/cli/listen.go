@@ -89,7 +89,7 @@ func (a *app) listen(ctx context.Context, f listenFlags) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	if f.ui != "" && signing == (forward.Signing{}) { // the page can do without
+	if f.ui != "" && signing == (forward.Signing{}) { // the page needs no secret
 		signing.Secret = cmp.Or(a.Getenv("CRISP_SIGNING_SECRET"), found.SigningSecret)
 	}
 	cfg, err := f.config(client.Tier(), found.WebsiteID)

@@ -67,7 +67,7 @@ read.`,
 	return cmd
 }
 
-// keepProfile makes a profile of what the flags and the person say.
+// keepProfile makes a profile from the flags and the user's answers, and stores it.
 func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error {
 	folder, err := profile.Folder(a.Getenv)
 	if err != nil {
@@ -105,8 +105,7 @@ func (a *app) keepProfile(ctx context.Context, name string, f loginFlags) error 
 	return nil
 }
 
-// askForProfile returns what the flags say, and what the person answers for the
-// rest.
+// askForProfile returns a profile from the flags, and asks the user for the rest.
 func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, error) {
 	ask := a.asker()
 	p := &profile.Profile{
@@ -147,8 +146,8 @@ func (a *app) askForProfile(f loginFlags) (*profile.Profile, profile.Secrets, er
 	return p, kept, err
 }
 
-// loginKey returns the key to keep: what a flag names, else what the person types,
-// unseen.
+// loginKey returns the key to store: the one that a flag names, or else the one that the
+// user types without echo.
 func (a *app) loginKey(ask asker) (string, error) {
 	if a.login.KeyFile != "" || a.login.KeyStdin {
 		key, err := orEnded(a, func() (string, error) {
@@ -166,7 +165,7 @@ func (a *app) loginKey(ask asker) (string, error) {
 	return "", usageError(errors.New("the key of the token is missing: use --key-file or --key-stdin"))
 }
 
-// checkToken asks Crisp whether it takes the token.
+// checkToken asks Crisp whether it accepts the token.
 func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) error {
 	a.hide(p.Identifier, key, "")
 	token, err := credentials.NewToken(p.Tier, p.WebsiteID, p.Identifier, key)
@@ -192,10 +191,10 @@ func (a *app) checkToken(ctx context.Context, p *profile.Profile, key string) er
 	return nil
 }
 
-// asker asks the person at the terminal, if there is one.
+// asker asks the user at the terminal, if there is one.
 type asker struct {
 	app   *app
-	stdin *os.File // nil if nobody is there
+	stdin *os.File // nil without a terminal
 	lines *bufio.Reader
 }
 
@@ -207,23 +206,23 @@ func (a *app) asker() asker {
 	return asker{app: a, stdin: file, lines: bufio.NewReader(untilEnded{a, byteByByte{file}})}
 }
 
-// byteByByte keeps a buffer from reading ahead of a line, into what is to be read
-// unseen.
+// byteByByte reads single bytes, so that a buffered reader does not read past a line into
+// the secret that follows.
 type byteByByte struct{ r io.Reader }
 
 func (b byteByByte) Read(p []byte) (int, error) { return b.r.Read(p[:1]) }
 
-// line returns a line that the person types; "" if nobody is there.
+// line returns a line that the user types; empty without a terminal.
 func (k asker) line(prompt string) string {
 	if k.stdin == nil || k.app.hasEnded() {
 		return ""
 	}
 	fmt.Fprint(k.app.Stderr, prompt)
-	line, _ := k.lines.ReadString('\n') // what there is of it is asked for again, or refused
+	line, _ := k.lines.ReadString('\n') // on an error the caller checks what there is of it
 	return strings.TrimSpace(line)
 }
 
-// secret is line for what must not be seen.
+// secret is like line, but without echo.
 func (k asker) secret(prompt string) string {
 	if k.stdin == nil || k.app.hasEnded() {
 		return ""
@@ -231,9 +230,9 @@ func (k asker) secret(prompt string) string {
 	fmt.Fprint(k.app.Stderr, prompt)
 	fd := int(k.stdin.Fd())
 	before, _ := term.GetState(fd)
-	text, err := orEnded(k.app, func() ([]byte, error) { return term.ReadPassword(fd) }) // as line does
+	text, err := orEnded(k.app, func() ([]byte, error) { return term.ReadPassword(fd) }) // ReadPassword can't be cancelled
 	if err != nil && before != nil {
-		_ = term.Restore(fd, before) // what was given up can't do it
+		_ = term.Restore(fd, before) // the abandoned ReadPassword would not
 	}
 	fmt.Fprintln(k.app.Stderr)
 	return strings.TrimSpace(string(text))

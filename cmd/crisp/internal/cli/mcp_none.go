@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// mcpCommand is there in a smaller program, too, to say what it lacks.
+// mcpCommand exists without mcp, too, to say that the program was built without it.
 func (a *app) mcpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "mcp",

@@ -31,8 +31,8 @@ func (a *app) profileCommand() *cobra.Command {
 	return cmd
 }
 
-// commandOnProfile returns a command on the profile of a name. "[NAME]" stands for
-// the one in use.
+// commandOnProfile returns a command that works on a named profile. If its use has
+// "[NAME]", the default is the profile in use.
 func (a *app) commandOnProfile(use, short string, do func(folder string, config *profile.Config, name string) error) *cobra.Command {
 	args := cobra.ExactArgs(1)
 	if use[len(use)-1] == ']' {
@@ -77,7 +77,7 @@ func (a *app) profiles() (folder string, config *profile.Config, err error) {
 	return folder, config, err
 }
 
-// shownProfile is what is shown of a profile.
+// shownProfile is a profile as it is shown.
 type shownProfile struct {
 	Name       string `json:"name"`
 	InUse      bool   `json:"in_use"`
@@ -155,8 +155,8 @@ func (a *app) showProfile(_ string, config *profile.Config, name string) error {
 	}})
 }
 
-// removeProfile removes the secrets first: what is left over if that fails can be
-// seen, and removed again.
+// removeProfile removes the secrets first: if that fails, the profile is still listed,
+// and can be removed again.
 func (a *app) removeProfile(folder string, _ *profile.Config, name string) error {
 	return profile.Change(folder, func(config *profile.Config) error {
 		p, err := config.Find(name)

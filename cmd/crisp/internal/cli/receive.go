@@ -91,7 +91,7 @@ func (a *app) receive(ctx context.Context, f receiveFlags) error {
 	return r.finish(server.Serve(r.ctx, listener))
 }
 
-// config returns what to take web hooks by, and what to sign with for targets.
+// config returns how to accept web hooks, and what to sign with for targets.
 func (f *receiveFlags) config(a *app) (cfg receive.Config, outgoing forward.Signing, err error) {
 	cfg = receive.Config{Path: f.path, Tolerance: f.tolerance, NoVerify: f.noVerify}
 	switch {
@@ -112,7 +112,7 @@ func (f *receiveFlags) config(a *app) (cfg receive.Config, outgoing forward.Sign
 		return cfg, outgoing, nil
 	case f.outgoing == signingFlags{} && !f.noVerify:
 		return cfg, cfg.Signing, nil
-	case f.outgoing == signingFlags{} && len(f.targets) == 0: // the page can do without
+	case f.outgoing == signingFlags{} && len(f.targets) == 0: // the page needs no secret
 		outgoing.Secret = a.Getenv("CRISP_SIGNING_SECRET")
 		return cfg, outgoing, nil
 	}

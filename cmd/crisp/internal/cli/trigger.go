@@ -39,7 +39,7 @@ type triggerFlags struct {
 	timeout    time.Duration
 }
 
-// destination is where trigger and replay send to.
+// destination says where trigger and replay send events.
 type destination struct{ to, server string }
 
 func (a *app) triggerCommand() *cobra.Command {
@@ -106,7 +106,7 @@ func (a *app) trigger(cmd *cobra.Command, name string, f triggerFlags) error {
 	if err != nil {
 		return err
 	}
-	first, err := event.Make(0) // all others can be made if this one can
+	first, err := event.Make(0) // if this one can be made, so can the others
 	if err != nil {
 		return usageError(err)
 	}
@@ -140,7 +140,7 @@ func (f *triggerFlags) check(cmd *cobra.Command, name string) error {
 		return usageError(errors.New("--data and the secret can't both be stdin"))
 	case f.count < 1:
 		return usageError(fmt.Errorf("--count is %d; it must be at least 1", f.count))
-	case !(f.delivery.Rate >= 0) || cmd.Flags().Changed("rate") && f.delivery.Rate == 0: // NaN is neither
+	case !(f.delivery.Rate >= 0) || cmd.Flags().Changed("rate") && f.delivery.Rate == 0: // also refuses NaN
 		return usageError(fmt.Errorf("--rate is %g; it must be more than 0", f.delivery.Rate))
 	case f.timeout <= 0:
 		return usageError(fmt.Errorf("--timeout is %s; it must be more than 0", f.timeout))
@@ -155,8 +155,8 @@ func (f *triggerFlags) check(cmd *cobra.Command, name string) error {
 	return nil
 }
 
-// check returns what is wrong with where to send to. There need be none if nothing is
-// sent.
+// check returns what is wrong with the destination. isNoneNeeded says that nothing will
+// be sent.
 func (d destination) check(isNoneNeeded bool) error {
 	switch {
 	case d.to != "" && d.server != "":
@@ -191,7 +191,7 @@ func (f *triggerFlags) event(a *app, name string) (event trigger.Event, err erro
 	return event, nil
 }
 
-// readFile returns what a file holds; - is stdin.
+// readFile returns a file's content; - is stdin.
 func (a *app) readFile(path string) ([]byte, error) {
 	if path == "-" {
 		return io.ReadAll(a.stdin())
@@ -199,7 +199,7 @@ func (a *app) readFile(path string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// noteMissing tells of edits at whose paths there was nothing: they may be misspelt.
+// noteMissing warns of paths of edits that did not exist, since they may be misspelt.
 func (a *app) noteMissing(paths []jsontext.Path) {
 	for _, path := range paths {
 		a.note("there was no %s before", path)
@@ -209,12 +209,12 @@ func (a *app) noteMissing(paths []jsontext.Path) {
 // request is a web hook that is shown instead of sent.
 type request struct {
 	Event   string            `json:"event,omitempty"`
-	URL     string            `json:"url,omitempty"` // without what may be secret in it
+	URL     string            `json:"url,omitempty"` // without secrets
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
 }
 
-// show writes what would be sent. Without a secret it has no signature.
+// show prints the request that would be sent. Without a secret it has no signature.
 func (f *triggerFlags) show(ctx context.Context, a *app, printer *output.Printer, event trigger.Event) error {
 	var signing forward.Signing
 	if f.secretFile != "" || f.urlSecret != "" || a.Getenv("CRISP_SIGNING_SECRET") != "" {
@@ -253,7 +253,7 @@ func (f *triggerFlags) show(ctx context.Context, a *app, printer *output.Printer
 	})
 }
 
-// shownBody is a body as one line that is safe to show.
+// shownBody returns a body as one line that is safe to show.
 func shownBody(body []byte) string { return terminal.Line(string(terminal.JSON(body))) }
 
 func (f *triggerFlags) deliver(ctx context.Context, a *app, printer *output.Printer, event trigger.Event) error {
@@ -294,7 +294,7 @@ func (f *triggerFlags) deliver(ctx context.Context, a *app, printer *output.Prin
 	return outcomeError(outcomes)
 }
 
-// outcomeError gives what became of deliveries its exit code.
+// outcomeError returns the error and exit code for the outcomes of deliveries.
 func outcomeError(o forward.Outcomes) error {
 	all := o.Accepted + o.Refused + o.Unreached
 	switch {
@@ -317,7 +317,7 @@ type sent struct {
 // printSent writes that a crisp serve has sent an event.
 func printSent(printer *output.Printer, name, server string) error {
 	if u, err := url.Parse(server); err == nil {
-		server = u.Scheme + "://" + u.Host // without what may be secret in it
+		server = u.Scheme + "://" + u.Host // without secrets
 	}
 	return printer.Print(output.Item{
 		Line: func(style output.Style) string {

@@ -70,7 +70,7 @@ func (a *app) verify(f verifyFlags) error {
 	return showVerdict(printer, crisp.Verify(secret, header, body, f.tolerance))
 }
 
-// secret returns what to check with.
+// secret returns the secret to verify with.
 func (f *verifyFlags) secret(a *app) (string, error) {
 	if f.secretFile != "" {
 		secret, err := secrets.Read(f.secretFile, a.stdin())
@@ -85,7 +85,7 @@ func (f *verifyFlags) secret(a *app) (string, error) {
 	return "", usageError(errors.New("there is no secret to check with: set CRISP_SIGNING_SECRET or --secret-file to the one that Crisp, or whoever sent it, signs with"))
 }
 
-// showVerdict writes whether a signature is valid.
+// showVerdict prints whether a signature is valid.
 func showVerdict(printer *output.Printer, invalid error) error {
 	verdict := struct {
 		Valid  bool   `json:"valid"`

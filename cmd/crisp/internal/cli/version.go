@@ -36,8 +36,8 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-// builtVersion returns the version that the program was installed in, or the
-// library's if it was built from a checkout.
+// builtVersion returns the version of the installed program, or the library's version if
+// it was built from a checkout.
 func builtVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version

@@ -32,15 +32,15 @@ var spec = sync.OnceValue(func() fromSpec {
 	return parsed
 })
 
-// Info is what is known of an event.
+// Info describes an event.
 type Info struct {
 	Name        string   `json:"name"`
 	Aliases     []string `json:"aliases,omitempty"`
 	GoType      string   `json:"go_type"`
 	Summary     string   `json:"summary"` // continues a sentence that begins with the name
 	Description string   `json:"description,omitempty"`
-	Tiers       []string `json:"tiers"`           // that may receive it
-	Scope       string   `json:"scope,omitempty"` // that a plugin's token needs
+	Tiers       []string `json:"tiers"`           // tiers of tokens that may receive it
+	Scope       string   `json:"scope,omitempty"` // the scope that a plugin's token needs
 	Transports  []string `json:"transports"`
 }
 
@@ -50,7 +50,7 @@ const (
 	Webhook = "webhook"
 )
 
-// All returns what is known of all events.
+// All describes all events.
 func All() []Info {
 	var all []Info
 	for _, event := range crisp.Events() {
@@ -75,7 +75,7 @@ func All() []Info {
 	return all
 }
 
-// Find returns what is known of an event, by its name, an alias, or the name of its Go type.
+// Find describes an event, by its name, an alias, or the name of its Go type.
 func Find(name string) (Info, bool) {
 	all := All()
 	i := slices.IndexFunc(all, func(info Info) bool {
@@ -96,7 +96,7 @@ func (i Info) Sample() json.RawMessage {
 	return payload
 }
 
-// Go returns how a Go program hears of the event.
+// Go returns Go code that registers a handler for the event.
 func (i Info) Go() string {
 	return "crisp.On(router, func(ctx context.Context, ev *crisp." + i.GoType + ") error {\n\treturn nil\n})"
 }

@@ -1,5 +1,5 @@
-// Package eventinfo has what is known of events: their names, by patterns, and what
-// they are, with the schemas of their payloads.
+// Package eventinfo describes Crisp's events: their names, also by patterns, and the
+// schemas of their payloads.
 package eventinfo
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/crisp-go/crisp/internal/nearest"
 )
 
-// Names returns the names of all events that are documented.
+// Names returns the names of all documented events.
 func Names() []string {
 	events := crisp.Events()
 	names := make([]string, len(events))
@@ -22,16 +22,16 @@ func Names() []string {
 	return names
 }
 
-// Known reports whether a name is that of an event, or its alias.
+// Known reports whether a name is the name or alias of an event.
 func Known(name string) bool {
 	event, err := crisp.Decode(name, []byte("{}"))
 	_, unknown := event.(*crisp.UnknownEvent)
 	return err == nil && !unknown
 }
 
-// Expand returns the names of the events that patterns such as "message:*" stand for,
-// each once. A name that has no *, ? or [ in it stands for itself, whether it is known
-// or not: it may be that of a new event.
+// Expand returns the names of the events that match patterns such as "message:*", each
+// once. A name without *, ? or [ matches itself even if it is unknown, since Crisp may
+// have a new event.
 func Expand(patterns []string) ([]string, error) {
 	var names []string
 	for _, pattern := range patterns {
@@ -68,7 +68,7 @@ func expand(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// Unknown returns the error of a name that is none, with those that may be meant.
+// Unknown returns the error for an unknown name, which suggests similar ones.
 func Unknown(name string) error {
 	if names := nearest.To(name, Names()); len(names) > 0 {
 		return fmt.Errorf("no event is known as %q: is %s meant?", name, strings.Join(names, " or "))

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// draft is the version of JSON Schema.
+// draft identifies the version of JSON Schema.
 const draft = "https://json-schema.org/draft/2020-12/schema"
 
-// Schema returns the JSON schema of the payload.
+// Schema returns the payload's JSON schema.
 func (i Info) Schema() json.RawMessage {
 	own := spec().Events[i.Name].Schema
 	defs := make(map[string]json.RawMessage)
@@ -60,20 +60,20 @@ type Field struct {
 	enum []any
 }
 
-// Enum returns the values that the field may have; nil if it may have any of its type.
+// Enum returns the values that the field may have; nil for any of its type.
 func (f Field) Enum() []any { return f.enum }
 
-// deepest bounds the way into schemas, should one refer to itself.
+// deepest bounds how deep Fields looks, since a schema may refer to itself.
 const deepest = 6
 
-// Fields returns the fields of the payload, and below each those that are in it.
+// Fields returns the fields of the payload, each followed by those within it.
 func (i Info) Fields() []Field {
 	var fields []Field
 	read(spec().Events[i.Name].Schema).fields("", deepest, &fields)
 	return fields
 }
 
-// schema is what is looked at of a JSON schema.
+// schema holds the parts of a JSON schema that are used here.
 type schema struct {
 	Ref         string `json:"$ref"`
 	Type        any    // a name, or several
@@ -160,8 +160,8 @@ func (s schema) fields(prefix string, depth int, into *[]Field) {
 	}
 }
 
-// object returns the schema itself, or the one among its alternatives that has fields,
-// if only one has.
+// object returns the schema itself if it has fields, or else the one alternative that has
+// fields; empty if there is not exactly one.
 func (s schema) object() schema {
 	if len(s.Properties) > 0 {
 		return s
@@ -193,7 +193,7 @@ func (s schema) values() (schema, bool) {
 	return of.resolved(), true
 }
 
-// kind says in words of which type values are.
+// kind describes the type of values in words.
 func (s schema) kind() string {
 	var kinds []string
 	add := func(kind string) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ForTier returns the names of the events that patterns stand for and that a token of
-// the tier may receive. A pattern that stands for none of those is an error.
+// ForTier returns the names of the events that match patterns and that a token of the
+// tier may receive. A pattern without any is an error.
 func ForTier(patterns []string, tier string) ([]string, error) {
 	var names []string
 	for _, pattern := range patterns {

@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 )
 
-// always is a number of times.
+// always is the value of a number of times that never ends.
 const always = "always"
 
 var drops = map[string]crisptest.Drop{

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Edit sets or removes one value.
+// Edit sets or removes the value at a path.
 type Edit struct {
 	Path  Path
 	Value json.RawMessage // nil removes
@@ -16,8 +16,8 @@ type Edit struct {
 // Edits change a document, one after the other.
 type Edits []Edit
 
-// ParseEdits reads what to set, each "path=value" as [ParsePath] and [ParseValue] read
-// them, and then the paths of what to remove.
+// ParseEdits reads the values to set, each as "path=value", and the paths to remove. See
+// [ParsePath] and [ParseValue].
 func ParseEdits(set, unset []string) (Edits, error) {
 	var edits Edits
 	for _, text := range set {
@@ -45,7 +45,7 @@ func ParseEdits(set, unset []string) (Edits, error) {
 	return edits, nil
 }
 
-// Within returns the edits for a document that has this one at a path.
+// Within returns the edits for a document that contains this one at a path.
 func (e Edits) Within(path ...string) Edits {
 	moved := make(Edits, len(e))
 	for i, edit := range e {
@@ -54,15 +54,15 @@ func (e Edits) Within(path ...string) Edits {
 	return moved
 }
 
-// Touches reports whether an edit sets or removes the value at a path, or what it is in.
+// Touches reports whether an edit sets or removes the value at a path, or one around it.
 func (e Edits) Touches(path ...string) bool {
 	return slices.ContainsFunc(e, func(edit Edit) bool {
 		return len(edit.Path) <= len(path) && slices.Equal(edit.Path, path[:len(edit.Path)])
 	})
 }
 
-// Apply changes a document, which is valid JSON. missing are the paths at which there
-// was nothing: what was to be set there is added.
+// Apply changes a document, which must be valid JSON. missing are the paths that did not
+// exist; values to set are added there.
 func (e Edits) Apply(doc []byte) (changed []byte, missing []Path, err error) {
 	for _, edit := range e {
 		var was bool

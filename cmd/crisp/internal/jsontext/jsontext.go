@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// Path leads to a value: names of members, and indices of elements.
+// Path leads to a value, by members' names and elements' indices.
 type Path []string
 
 // ParsePath reads a path such as "user.nickname" or "choices.0.label". A dot in a
@@ -53,9 +53,8 @@ func (p Path) String() string {
 	return strings.Join(escaped, ".")
 }
 
-// ParseValue reads what somebody has typed for a value: JSON, or else text that
-// stands for itself as a string. What begins like JSON's objects, lists and strings
-// has to be JSON.
+// ParseValue reads a value that somebody typed: JSON, or else text that becomes a string.
+// What begins like an object, a list or a quoted string must be JSON.
 func ParseValue(text string) (json.RawMessage, error) {
 	trimmed := strings.TrimSpace(text)
 	if json.Valid([]byte(trimmed)) {
@@ -72,20 +71,19 @@ func ParseValue(text string) (json.RawMessage, error) {
 	return nil, fmt.Errorf("no JSON: %w", err)
 }
 
-// Set replaces the value at a path, or adds it: objects on the way that are not
-// there are made. added reports whether it was not there. The document is valid
-// JSON.
+// Set replaces the value at a path, or adds it with any missing objects around it. added
+// reports whether it was missing. The document must be valid JSON.
 func Set(doc []byte, path Path, value json.RawMessage) (changed []byte, added bool, err error) {
 	return edit(doc, path, 0, value)
 }
 
-// Unset removes the value at a path. found reports whether it was there.
+// Unset removes the value at a path. found reports whether there was one.
 func Unset(doc []byte, path Path) (changed []byte, found bool, err error) {
 	changed, missing, err := edit(doc, path, 0, nil)
 	return changed, !missing, err
 }
 
-// Get returns the value at a path, as it is written.
+// Get returns the value at a path, byte for byte.
 func Get(doc []byte, path Path) (value json.RawMessage, found bool) {
 	for _, step := range path {
 		at, found := find(doc, step)
@@ -133,7 +131,7 @@ func edit(doc []byte, path Path, depth int, value []byte) (changed []byte, missi
 	return add(doc, path[depth], nest(path[depth+1:], value)), true, nil
 }
 
-// nest wraps a value into an object for each step.
+// nest wraps a value in an object for each step of a path.
 func nest(path Path, value []byte) []byte {
 	for _, step := range slices.Backward(path) {
 		value = slices.Concat([]byte("{"), quote(step), []byte(":"), value, []byte("}"))
@@ -153,7 +151,7 @@ func add(doc []byte, name string, value []byte) []byte {
 	return slices.Concat(doc[:last], member, value, doc[last:])
 }
 
-// remove cuts an item out, with one comma beside it.
+// remove cuts out an item and one comma next to it.
 func remove(doc []byte, at item) []byte {
 	from, to := at.start, at.end
 	if next := space(doc, to); doc[next] == ',' {
@@ -182,9 +180,9 @@ func find(doc []byte, step string) (item, bool) {
 	return item{}, false
 }
 
-// Rewrite replaces values that are neither objects nor lists: replace returns what
-// to write instead, or nil to leave it. It is told the way to the value; elements of
-// lists have the step "". The document is valid JSON.
+// Rewrite calls replace for each value that is neither an object nor a list, and writes
+// what it returns instead, unless that is nil. In its path, elements of lists have the
+// step "". The document must be valid JSON.
 func Rewrite(doc []byte, replace func(path Path, value []byte) []byte) []byte {
 	r := rewriter{doc: doc, replace: replace, out: make([]byte, 0, len(doc))}
 	r.value(space(doc, 0), nil)

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// item is a member of an object, or an element of a list: where it is in its text.
+// item is the position of an object's member or a list's element in its text.
 type item struct {
 	name  []byte // with its quotes; nil in a list
 	start int    // of the name, or else of the value
@@ -15,10 +15,10 @@ type item struct {
 	end   int
 }
 
-// items lists what is in an object or a list.
+// items lists the items of an object or a list.
 func items(doc []byte) []item { return slices.Collect(each(doc)) }
 
-// each goes through an object or a list; anything else has nothing.
+// each yields the items of an object or a list; anything else has none.
 func each(doc []byte) iter.Seq[item] {
 	return func(yield func(item) bool) {
 		if len(doc) == 0 || doc[0] != '{' && doc[0] != '[' {
@@ -29,7 +29,7 @@ func each(doc []byte) iter.Seq[item] {
 			if doc[0] == '{' {
 				end := skip(doc, i)
 				at.name = doc[i:end]
-				at.value = space(doc, space(doc, end)+1) // behind the colon
+				at.value = space(doc, space(doc, end)+1) // after the colon
 			}
 			at.end = skip(doc, at.value)
 			if !yield(at) {
@@ -98,11 +98,11 @@ func quote(text string) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a string always can be
+	_ = encoder.Encode(text) // can't fail for a string
 	return trim(b.Bytes())
 }
 
-// unquote returns what a string says; empty for anything else.
+// unquote returns the text of a JSON string; empty for anything else.
 func unquote(quoted []byte) (text string) {
 	_ = json.Unmarshal(quoted, &text)
 	return text

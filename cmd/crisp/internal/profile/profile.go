@@ -1,6 +1,5 @@
-// Package profile keeps named credentials for later: all but the secrets in a file
-// that can be read and edited, the secrets in the system's keyring or, if that was
-// asked for, in a file of their own.
+// Package profile stores named credentials: the secrets in the system's keyring, or in a
+// file of their own if the user asks for that, and all else in a file that can be edited.
 package profile
 
 import (
@@ -18,13 +17,13 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Profile is what is known of a token besides its secrets.
+// Profile is a token without its secrets.
 type Profile struct {
 	Tier       crisp.Tier `toml:"tier"`
 	Identifier string     `toml:"identifier"`
 	WebsiteID  string     `toml:"website,omitempty"`
 	BaseURL    string     `toml:"base_url,omitempty"`
-	Store      StoreName  `toml:"store"` // where its secrets are
+	Store      StoreName  `toml:"store"` // where its secrets are kept
 }
 
 // Config is the file of profiles.
@@ -70,8 +69,8 @@ func Read(folder string) (*Config, error) {
 	return config, nil
 }
 
-// Change changes the profiles in a folder, whole or not at all. Only one process at a
-// time does: change may also change what a [Store] of the folder has.
+// Change changes the profiles in a folder, completely or not at all. It holds a lock
+// against other processes, so change may also use a [Store] of the folder.
 func Change(folder string, change func(*Config) error) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -94,7 +93,7 @@ func Change(folder string, change func(*Config) error) error {
 // Names returns the names of the profiles, sorted.
 func (c *Config) Names() []string { return slices.Sorted(maps.Keys(c.Profiles)) }
 
-// UnknownError says that there is no profile of a name.
+// UnknownError says that there is no profile with a name.
 type UnknownError struct {
 	Name  string
 	Known []string
@@ -107,7 +106,7 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("there is no profile %q; there are %q", e.Name, e.Known)
 }
 
-// Find returns the profile of a name. The error is an *UnknownError if there is none.
+// Find returns the profile with a name, or an *[UnknownError].
 func (c *Config) Find(name string) (*Profile, error) {
 	if p := c.Profiles[name]; p != nil {
 		return p, nil
@@ -115,7 +114,7 @@ func (c *Config) Find(name string) (*Profile, error) {
 	return nil, &UnknownError{Name: name, Known: c.Names()}
 }
 
-// Put adds a profile, or replaces the one of that name, and has it used.
+// Put adds or replaces a profile, and makes it the one in use.
 func (c *Config) Put(name string, p *Profile) error {
 	if err := p.check(name); err != nil {
 		return err
@@ -125,7 +124,7 @@ func (c *Config) Put(name string, p *Profile) error {
 	return nil
 }
 
-// Remove removes a profile. If it was the one in use, none is.
+// Remove removes a profile. If it was in use, no profile is in use afterwards.
 func (c *Config) Remove(name string) {
 	delete(c.Profiles, name)
 	if c.Current == name {
@@ -153,7 +152,7 @@ func (p *Profile) check(name string) error {
 	return nil
 }
 
-// writeTOML writes a file that only its owner may read, whole or not at all.
+// writeTOML writes a file that only its owner may read, completely or not at all.
 func writeTOML(path string, value any) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// Secrets are what a profile must not show.
+// Secrets are the secrets of a profile.
 type Secrets struct {
 	Key           string `toml:"key" json:"key"`
 	SigningSecret string `toml:"signing_secret,omitempty" json:"signing_secret,omitempty"`
@@ -26,7 +26,7 @@ func (Secrets) String() string { return "(secrets)" }
 // GoString hides the secrets from fmt.
 func (s Secrets) GoString() string { return s.String() }
 
-// StoreName is the name of a place for secrets.
+// StoreName names a place for secrets.
 type StoreName string
 
 // The places for secrets.
@@ -35,17 +35,17 @@ const (
 	StoreFile    StoreName = "file"
 )
 
-// ErrNoSecrets is returned for a profile that has none in the store.
+// ErrNoSecrets says that a store has no secrets of a profile.
 var ErrNoSecrets = errors.New("there is no key for it")
 
 // Store is a place for the secrets of profiles.
 type Store interface {
-	Get(name string) (Secrets, error) // ErrNoSecrets if it has none
+	Get(name string) (Secrets, error) // ErrNoSecrets if there are none
 	Set(name string, secrets Secrets) error
-	Remove(name string) error // nil if it has none
+	Remove(name string) error // nil if there are none
 }
 
-// OpenStore returns a store. folder is the one of the profiles.
+// OpenStore returns a store. folder is the profiles' folder.
 func OpenStore(name StoreName, folder string) Store {
 	if name == StoreFile {
 		return fileStore{filepath.Join(folder, "secrets.toml")}
@@ -73,7 +73,7 @@ func (s fileStore) read() (map[string]Secrets, error) {
 	return all, nil
 }
 
-// lineOf says at which line a file of TOML went wrong, if that is known.
+// lineOf says in which line a TOML file is wrong, if that is known.
 func lineOf(err error) string {
 	var parse toml.ParseError
 	if errors.As(err, &parse) {
@@ -133,7 +133,7 @@ func (s keyringStore) Get(name string) (Secrets, error) {
 		return Secrets{}, keyringError(err)
 	}
 	var secrets Secrets
-	if json.Unmarshal([]byte(text), &secrets) != nil { // whose error may quote it
+	if json.Unmarshal([]byte(text), &secrets) != nil { // the error may quote a secret
 		return Secrets{}, errors.New("what the keyring has for it can't be understood: run crisp login again")
 	}
 	return secrets, nil
@@ -163,8 +163,8 @@ func keyringError(err error) error {
 	return fmt.Errorf("the keyring: %w; crisp login --store file does without one, CRISP_IDENTIFIER and CRISP_KEY without a profile", err)
 }
 
-// withPatience returns what a call to the keyring returns, or an error if it takes
-// too long. The call can't be ended: it goes on until the program ends.
+// withPatience returns what a call to the keyring returns, or an error if it takes too
+// long. The call can't be cancelled: its goroutine may last until the program exits.
 func withPatience(patience time.Duration, call func() (string, error)) (string, error) {
 	type result struct {
 		text string

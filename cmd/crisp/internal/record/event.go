@@ -10,13 +10,13 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// Event is an event with the body of its web hook, which is what it is forwarded
-// and repeated as.
+// Event is an event with the body of its web hook, with which it is forwarded and sent
+// again.
 type Event struct {
 	Event   crisp.Event
-	RTMOnly bool // no web hook brings it
-	// Body is {"website_id", "event", "data", "timestamp"}, byte for byte as it came,
-	// or as it would have come.
+	RTMOnly bool // Crisp sends it by no web hook
+	// Body is {"website_id", "event", "data", "timestamp"}: byte for byte as it came by a
+	// web hook, or as it would have come.
 	Body []byte
 }
 
@@ -60,14 +60,13 @@ func Parse(body []byte) (*Event, error) {
 	return FromHook(ev, body), nil
 }
 
-// Name is the event's name on the wire.
+// Name returns the event's name on the wire.
 func (e *Event) Name() string { return e.Event.EventName() }
 
-// WebsiteID is the website of the event; empty if it has none.
+// WebsiteID returns the website of the event; empty if it has none.
 func (e *Event) WebsiteID() string { return e.Event.EventMeta().WebsiteID }
 
-// SessionID is the conversation of the event, as Crisp identifies it; empty if it
-// has none.
+// SessionID returns Crisp's identifier of the event's conversation; empty if it has none.
 func (e *Event) SessionID() string {
 	if of, ok := e.Event.(crisp.SessionEvent); ok {
 		return of.Session().SessionID
@@ -79,14 +78,13 @@ func (e *Event) SessionID() string {
 	return payload.SessionID
 }
 
-// Conversation identifies what the event has to stay in order with: its
-// conversation, or else the website's events without one.
+// Conversation returns a key for the events whose order must be kept: those of the same
+// conversation, or those of the website without a conversation.
 func (e *Event) Conversation() string {
 	return e.WebsiteID() + "\x00" + e.SessionID()
 }
 
-// Body writes the body of an event's web hook around its payload, which stays as it
-// is.
+// Body returns the body of an event's web hook, with the payload byte for byte.
 func Body(websiteID, event string, payload []byte, at time.Time) []byte {
 	b := make([]byte, 0, len(payload)+200)
 	b = append(b, `{"website_id":`...)
@@ -101,7 +99,7 @@ func Body(websiteID, event string, payload []byte, at time.Time) []byte {
 }
 
 func appendString(b []byte, text string) []byte {
-	quoted, _ := encode(text) // a string always can be
+	quoted, _ := encode(text) // can't fail for a string
 	return append(b, quoted...)
 }
 

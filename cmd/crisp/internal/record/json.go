@@ -8,19 +8,19 @@ import (
 	"github.com/crisp-go/crisp"
 )
 
-// MarshalJSON writes number, time and kind, and then the members of what happened.
+// MarshalJSON writes the number, time and kind, and then the members of What.
 func (r Record) MarshalJSON() ([]byte, error) {
 	return Join(Head{r.N, r.At, r.What.Kind()}, r.What)
 }
 
-// Head is what all records have in JSON.
+// Head holds the JSON members that all records have.
 type Head struct {
 	N    uint64    `json:"n"`
 	At   time.Time `json:"at"`
 	Kind Kind      `json:"kind"`
 }
 
-// Join writes the members of two objects into one.
+// Join returns one JSON object with the members of two.
 func Join(head, rest any) ([]byte, error) {
 	first, err := encode(head)
 	if err != nil {
@@ -57,7 +57,7 @@ func (e *Event) MarshalJSON() ([]byte, error) {
 		Timestamp int64           `json:"timestamp"`
 		Problems  []string        `json:"problems,omitempty"`
 		Data      json.RawMessage `json:"data,omitempty"`
-		DataText  string          `json:"data_text,omitempty"` // what is nested too deeply to be a part of something
+		DataText  string          `json:"data_text,omitempty"` // instead of Data, if that is nested too deeply to be embedded
 	}{
 		Name:      e.Name(),
 		WebsiteID: e.WebsiteID(),

@@ -14,7 +14,7 @@ import (
 	"github.com/crisp-go/crisp/internal/terminal"
 )
 
-// Item is the record in the forms in which it can be written.
+// Item returns the record for an output.Printer.
 func (r Record) Item() output.Item {
 	item := output.Item{Line: r.Line, Value: r}
 	if ev, ok := r.What.(*Event); ok {
@@ -31,7 +31,7 @@ func (r Record) Line(style output.Style) string {
 // Text describes the record in one line that is safe to show, without its time.
 func (r Record) Text() string { return strings.TrimSpace(r.What.line(output.Style{})) }
 
-// excerptLength is how much of what people wrote a line has at most, in characters.
+// excerptLength is how much of a text a line shows at most, in characters.
 const excerptLength = 100
 
 func (e *Event) line(style output.Style) string {
@@ -52,8 +52,8 @@ func (e *Event) line(style output.Style) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Said is what a reader wants to know of the event: what somebody wrote, or the
-// payload without what all have.
+// Said returns the gist of the event: what somebody wrote, or the payload without the
+// members that all payloads have.
 func (e *Event) Said() string {
 	if message, ok := e.Event.(crisp.MessageEvent); ok && message.Text() != "" {
 		return message.Message().User.Nickname + ": " + message.Text()
@@ -63,7 +63,7 @@ func (e *Event) Said() string {
 		return ""
 	}
 	for _, member := range []string{"website_id", "session_id", "inbox_id", "routing_ids"} {
-		payload, _, _ = jsontext.Unset(payload, jsontext.Path{member}) // it is valid
+		payload, _, _ = jsontext.Unset(payload, jsontext.Path{member}) // can't fail: it is valid
 	}
 	if string(payload) == "{}" {
 		return ""
@@ -71,7 +71,7 @@ func (e *Event) Said() string {
 	return string(payload)
 }
 
-// Excerpt returns how a text begins, as one line that is safe to show.
+// Excerpt returns the beginning of a text, as one line that is safe to show.
 func Excerpt(text string, length int) string {
 	if len(text) <= length {
 		return terminal.Line(text)
@@ -87,7 +87,7 @@ func Excerpt(text string, length int) string {
 	return terminal.Line(text[:cut]) + "…"
 }
 
-// shortID is enough of an identifier to know it again among a few.
+// shortID returns enough of an identifier to tell it from a few others.
 func shortID(id string) string {
 	const enough = len("session_") + 8
 	before, after, isSession := strings.Cut(id, "session_")

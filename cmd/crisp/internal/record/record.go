@@ -1,5 +1,5 @@
-// Package record has what a command sees happen: events, what became of them, and
-// what happened to the connection that they came by.
+// Package record defines what commands show and capture: events, their deliveries, and
+// what happens to the connection.
 package record
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 )
 
-// Kind says what a record is of.
+// Kind is the kind of a record.
 type Kind string
 
 // The kinds of records.
@@ -25,37 +25,37 @@ const (
 
 // Record is one thing that happened.
 type Record struct {
-	N    uint64    // in the order in which they were recorded, from 1
+	N    uint64    // counted from 1 in the order of recording
 	At   time.Time // when it was recorded
 	What What
 }
 
-// What is what happened: *[Event], *[Delivery], or one of the pointers to what
-// happens to a connection. Members of JSON come by their tags.
+// What is what happened: an *[Event], a *[Delivery], or a pointer to one of the types for
+// connections. It is encoded as JSON by its tags.
 type What interface {
 	Kind() Kind
-	// line describes it in one line without its time; it escapes what it quotes.
+	// line describes it in one line, without its time and with quoted text escaped.
 	line(output.Style) string
 }
 
-// Connected is a new connection.
+// Connected says that a connection was made.
 type Connected struct {
 	Endpoint string `json:"endpoint"` // host of the RTM endpoint
-	Attempt  int    `json:"attempt"`  // how many it took since the last connection, from 1
+	Attempt  int    `json:"attempt"`  // attempts since the last connection, counted from 1
 	TookMS   int64  `json:"took_ms"`
 }
 
-// Lost is the end of a connection.
+// Lost says that the connection ended.
 type Lost struct {
 	Reason  string `json:"reason"`
 	LivedMS int64  `json:"lived_ms"`
 }
 
-// Retrying is an attempt to connect that is to come.
+// Retrying announces an attempt to connect.
 type Retrying struct {
 	Attempt int    `json:"attempt"`
 	DelayMS int64  `json:"delay_ms"`
-	Reason  string `json:"reason"` // of the end of the attempt, or connection, before
+	Reason  string `json:"reason"` // why the previous attempt or connection ended
 }
 
 // Gap is a span of time in which events may have been missed.
@@ -65,48 +65,48 @@ type Gap struct {
 	Reason string    `json:"reason"`
 }
 
-// Recovered is what a backfill has brought of a gap.
+// Recovered says what a backfill fetched of a gap.
 type Recovered struct {
 	From          time.Time `json:"from"`
 	To            time.Time `json:"to"`
 	Messages      int       `json:"messages"`
 	Conversations int       `json:"conversations"`
-	Complete      bool      `json:"complete"`         // nothing of the gap's messages is missing
+	Complete      bool      `json:"complete"`         // none of the gap's messages is missing
 	Reason        string    `json:"reason,omitempty"` // why it is not complete
 }
 
-// Dropped are events that were received, but neither shown nor forwarded.
+// Dropped counts events that were received, but neither shown nor forwarded.
 type Dropped struct {
 	Count  int    `json:"count"`
 	Reason string `json:"reason"`
 }
 
-// Outcome is what became of an attempt to deliver an event.
+// Outcome is the result of an attempt to deliver an event.
 type Outcome string
 
 // Outcomes of attempts.
 const (
 	Accepted Outcome = "accepted"
-	Refused  Outcome = "refused"  // and there will be another attempt
-	GivenUp  Outcome = "given_up" // refused, and it was the last
+	Refused  Outcome = "refused"  // another attempt will follow
+	GivenUp  Outcome = "given_up" // refused at the last attempt
 )
 
 // Delivery is an attempt to deliver an event to a target.
 type Delivery struct {
 	Of      uint64  `json:"of,omitempty"` // the number of the event's record
 	Event   string  `json:"event"`
-	Target  string  `json:"target"` // without what may be secret in it
+	Target  string  `json:"target"` // its name, without secrets
 	Attempt int     `json:"attempt"`
 	Limit   int     `json:"limit"`
 	Outcome Outcome `json:"outcome"`
-	Status  int     `json:"status,omitempty"` // of HTTP, or with which a command has exited
+	Status  int     `json:"status,omitempty"` // the HTTP status or the command's exit code
 	TookMS  int64   `json:"took_ms"`
 	Error   string  `json:"error,omitempty"`  // why there was no answer, or what is wrong with it
-	Answer  string  `json:"answer,omitempty"` // how the answer's body begins, if it was refused
+	Answer  string  `json:"answer,omitempty"` // the beginning of the answer's body, if it was refused
 }
 
-// New makes an empty record of a kind, to be read into. known is false of an event, and
-// of kinds that there are not.
+// New returns an empty value of a kind to decode into. known is false for events and
+// unknown kinds.
 func New(kind Kind) (what What, known bool) {
 	switch kind {
 	case KindConnected:

@@ -1,4 +1,4 @@
-// Package restcall makes any call of the REST API from what people type.
+// Package restcall makes calls of the REST API from what people type.
 package restcall
 
 import (
@@ -26,8 +26,8 @@ type Call struct {
 	Body   json.RawMessage // nil for none
 }
 
-// New makes a call of a path with or without a slash and a version before it.
-// pairs are parameters of the query, as key=value.
+// New returns a call of a path, which may begin with a slash and a version. pairs are the
+// query's parameters as key=value.
 func New(method, path, website string, pairs []string) (Call, error) {
 	c := Call{Method: strings.ToUpper(method), Query: url.Values{}}
 	path, query, _ := strings.Cut(strings.TrimPrefix(path, "/"), "?")
@@ -61,7 +61,7 @@ func New(method, path, website string, pairs []string) (Call, error) {
 
 var validMethod = regexp.MustCompile(`^[A-Z]+$`)
 
-// check refuses what would be another call than the one that was meant, or none.
+// check returns an error if a call would be invalid or not the one that was meant.
 func check(method, path string) error {
 	plain, err := url.PathUnescape(path)
 	switch {
@@ -80,7 +80,7 @@ func check(method, path string) error {
 	return nil
 }
 
-// Do makes the call, and returns the data of the answer. A POST is sent once only.
+// Do makes the call and returns the answer's data. A POST is never repeated.
 func (c Call) Do(ctx context.Context, client *crisp.Client) (json.RawMessage, error) {
 	path := c.Path
 	if len(c.Query) > 0 {
@@ -98,8 +98,8 @@ func (c Call) Do(ctx context.Context, client *crisp.Client) (json.RawMessage, er
 	return data, err
 }
 
-// Pages makes the call for each page of a list, from the one that the path names or
-// the first, and gives each element to yield. It ends with an empty page.
+// Pages makes the call for each page of a list, from the one that the path names or the
+// first, until a page is empty, and calls yield with each element.
 func (c Call) Pages(ctx context.Context, client *crisp.Client, yield func(json.RawMessage) error) error {
 	if c.Method != http.MethodGet {
 		return errors.New("--paginate is for GET")
@@ -131,7 +131,7 @@ func (c Call) Pages(ctx context.Context, client *crisp.Client, yield func(json.R
 	}
 }
 
-// withoutPage returns the path before the number of a page, and that number.
+// withoutPage splits a path into what comes before the page's number, and the number.
 func (c Call) withoutPage() (base string, number int) {
 	at := strings.LastIndexByte(c.Path, '/')
 	if _, err := fmt.Sscanf(c.Path[at+1:], "%d", &number); err == nil && number > 0 && fmt.Sprint(number) == c.Path[at+1:] {
@@ -140,7 +140,7 @@ func (c Call) withoutPage() (base string, number int) {
 	return c.Path, 1
 }
 
-// Unknown returns a warning if the call is of no known route; empty if it is of one.
+// Unknown returns a warning if no known route matches the call; empty if one does.
 func (c Call) Unknown(paginated bool) string {
 	path := c.Path
 	if paginated {
@@ -167,7 +167,7 @@ func (c Call) Unknown(paginated bool) string {
 	return "no route is known of this path"
 }
 
-// matches reports whether a path is one of a route's.
+// matches reports whether a path matches a route.
 func matches(route, path string) bool {
 	names, elements := strings.Split(route, "/"), strings.Split(path, "/")
 	if len(names) != len(elements) {
@@ -181,8 +181,8 @@ func matches(route, path string) bool {
 	return true
 }
 
-// asTemplate returns a path with names in place of its identifiers, as the route has
-// them that it shares most with.
+// asTemplate returns a path with its identifiers replaced by the names of the most
+// similar route.
 func asTemplate(path string, routes []string) string {
 	elements := strings.Split(path, "/")
 	best, most := path, -1
@@ -210,7 +210,7 @@ func asTemplate(path string, routes []string) string {
 	return best
 }
 
-// Paths returns the paths of the routes with a method, each once.
+// Paths returns the distinct paths of the routes with a method.
 func Paths(method string) []string {
 	var paths []string
 	for _, route := range rest.Routes() {

@@ -48,7 +48,7 @@ export function follow({ after, on, state }) {
 		const { status, message } = await ask("/api/info").catch((error) => error);
 		if (status === 403) state("reconnecting", message);
 	};
-	// Figures come each second: if nothing does, the connection is dead without having said so.
+	// Figures come every second: if nothing does, the connection is silently dead.
 	setInterval(() => source && Date.now() - heard > silence && again(), 1000);
 	open();
 }

@@ -1,4 +1,4 @@
-// All that is known of the selected record, in tabs.
+// Everything about the selected record, in tabs.
 
 import { ask, eventURL } from "./api.js";
 import { conversation } from "./conversation.js";
@@ -10,7 +10,7 @@ import { button, byID, copy, count, el, empty, on, set, show, showLines, table, 
 const tabs = { payload: "Payload", raw: "Raw", deliveries: "Deliveries", conversation: "Conversation", diff: "Diff", edit: "Edit & send", copy: "Copy as" };
 
 export class Detail {
-	tab = "payload"; // that was chosen
+	tab = "payload"; // chosen
 	tabs = {};
 	panels = {};
 	marked = null; // the detail of the event to compare with

@@ -1,4 +1,4 @@
-// What differs between two values of JSON.
+// The differences between two JSON values.
 
 import { el, isNested, show, table } from "./text.js";
 

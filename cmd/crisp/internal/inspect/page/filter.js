@@ -1,4 +1,4 @@
-// The field of the filter, its chips, and what is wrong with it.
+// The filter's field, chips and error.
 
 import { exportURL } from "./api.js";
 import { button, byID, count, hue, on, set, show } from "./text.js";

@@ -1,4 +1,4 @@
-// What keys do. None is taken from who writes in a field.
+// Keyboard shortcuts. Those typed into a field stay there.
 
 import { byID, el, on } from "./text.js";
 

@@ -1,10 +1,10 @@
-// The list: as many rows as can be seen, which are written anew whenever it is scrolled. They are in a
-// layer that does not scroll itself, so that there is never a blank one.
+// The list: only visible rows exist, and scrolling redraws them. Their layer does not
+// scroll itself, so that none is ever blank.
 
 import { byID, count, el, hue, namespace, on, set, shortID, show, time } from "./text.js";
 
 export class List {
-	first = 0; // that is seen
+	first = 0; // visible row
 	follows = true; // the end
 	lines = [];
 	missed = 0;
@@ -22,7 +22,7 @@ export class List {
 		let pressed;
 		on(root, "mousedown", (event) => { pressed = rowOf(event); });
 		on(root, "click", (event) => {
-			const row = pressed ?? rowOf(event); // what comes meanwhile may have moved it
+			const row = pressed ?? rowOf(event); // new rows may have moved it
 			pressed = null;
 			if (row?.id) select(row);
 		});

@@ -12,7 +12,7 @@ import { byID, count, on, set, show } from "./text.js";
 
 const store = new Store();
 const info = { command: "", targets: [], signing: true };
-let wanted = ""; // the ID of what is to be selected once it is here
+let wanted = ""; // ID to select once it is here
 
 const list = new List(store, select);
 const detail = new Detail({ store, select, info, changed: keep });
@@ -44,7 +44,7 @@ on(byID("clear"), "click", () => {
 	list.root.focus();
 });
 
-// The address keeps the filter, and what is selected.
+// The address keeps the filter and the selection.
 function keep() {
 	const state = { q: store.filter, id: detail.row?.id ?? wanted, tab: detail.row ? detail.tab : "" };
 	const hash = new URLSearchParams(Object.entries(state).filter(([, value]) => value));
@@ -62,7 +62,7 @@ function restore() {
 }
 on(window, "hashchange", restore);
 
-let chat; // if the command is one that can be driven
+let chat; // only for crisp serve
 function view(name) {
 	for (const button of byID("views").children) {
 		set(button, "aria-pressed", button.value === name);

@@ -1,4 +1,4 @@
-// The form in which an event can be changed, and sent again.
+// The form to change an event and send it again.
 
 import { post } from "./api.js";
 import { el, plainJSON, set, show } from "./text.js";

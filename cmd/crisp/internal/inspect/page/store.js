@@ -1,5 +1,5 @@
-// The records that the page knows, and those that the filter lets be seen. A row is a record's summary
-// with its number here (seq), or something that only the page knows, which has no id.
+// The records that the page has, and those that pass the filter. A row is a record's summary
+// with its number here (seq), or a note of the page's own, which has no id.
 
 import { ask, url } from "./api.js";
 import { namespace } from "./text.js";
@@ -12,16 +12,16 @@ export class Store extends EventTarget {
 	byID = new Map();
 	last = ""; // ID of a record
 	namespaces = new Map(); // how many events there are of each
-	chips = new Set(); // the namespaces that are to be seen; none means all
+	chips = new Set(); // namespaces to show; empty means all
 	filter = "";
 	#run = ""; // of the last record
 	#seen = new Map(); // by run: the last number
 	#seq = 0;
 	#fresh = [];
 	#matched = null; // IDs that meet the filter; null if there is none
-	#asked = ""; // up to where the filter was asked for
+	#asked = ""; // last ID asked about
 	#asking = null;
-	#missed = false; // something came while that was asked for
+	#missed = false; // something came while asking
 
 	/** Takes a record of the stream, unless it is known. */
 	add(record) {
@@ -43,7 +43,7 @@ export class Store extends EventTarget {
 
 	note(kind, preview) { this.#push({ kind, preview, at: Date.now() }); }
 
-	/** The command has begun anew, and knows nothing of before. */
+	/** The command was restarted and has lost its records. */
 	restarted(run) {
 		if (this.#run && this.#run !== run) this.note("restart", "The command was restarted: what happened meanwhile is not known");
 		this.#run = run;
@@ -63,7 +63,7 @@ export class Store extends EventTarget {
 		this.#changed();
 	}
 
-	// Changes are told some times a second.
+	// Changes are batched.
 	#changed() {
 		this.timer ??= setTimeout(() => {
 			this.timer = null;
@@ -94,7 +94,7 @@ export class Store extends EventTarget {
 		this.view.splice(0, place(this.view, this.rows[0].seq));
 	}
 
-	/** Lets those of the chips and of a query be seen. It rejects if the query is wrong. */
+	/** Shows what matches the chips and a query. Rejects if the query is wrong. */
 	async setFilter(text, chips = this.chips) {
 		this.chips = chips;
 		if (text !== this.filter) {
@@ -159,7 +159,7 @@ export class Store extends EventTarget {
 	}
 }
 
-// place returns where the first row of such a number, or a greater one, is.
+// place finds the first row with this number or a greater one.
 function place(rows, seq) {
 	let low = 0, high = rows.length;
 	while (low < high) {

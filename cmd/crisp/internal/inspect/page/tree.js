@@ -2,8 +2,8 @@
 
 import { button, copy, count, el, isNested, isRaw, show, showLines } from "./text.js";
 
-const longest = 2000; // characters of a text that are shown at once
-const widest = 200; // members that are shown at once
+const longest = 2000; // characters of a text shown at first
+const widest = 200; // members shown at first
 
 /** known is {fields, problems, base}: by paths below base, such as user.nickname. */
 export function tree(value, known) {
