@@ -1,6 +1,6 @@
-// Command crisp is for whoever builds on Crisp: it shows events, sends them to a
-// program in development, makes them, keeps and repeats them, and finds out what is
-// wrong. docs/cli.md tells all of it.
+// Command crisp is a tool for people who build on Crisp: it shows events, makes them,
+// sends them to a program in development, captures and replays them, and finds out what
+// is wrong. docs/cli.md describes it.
 package main
 
 import (
@@ -16,8 +16,8 @@ func main() {
 	os.Exit(cli.Run(untilSignal(), os.Args[1:], cli.Process()))
 }
 
-// untilSignal returns a context that is cancelled by the first signal to end. Its cause
-// is no other than context.Canceled, with whichever version of Go this is built.
+// untilSignal returns a context that the first signal to end cancels. Its cause is always
+// context.Canceled, while that of signal.NotifyContext depends on Go's version.
 func untilSignal() context.Context {
 	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithCancel(context.Background())

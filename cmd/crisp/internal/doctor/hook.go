@@ -36,7 +36,6 @@ type hook struct {
 	bodies  bodies
 	refused hookAnswer // to the delivery without a signature
 	first   hookAnswer // to the first good delivery
-	tried   bool       // the first good delivery was made
 }
 
 // hookAnswer is the answer to a delivery, or why there was none.
@@ -249,7 +248,7 @@ func (e *examination) checkHookStale(ctx context.Context) Finding {
 }
 
 func (e *examination) checkHookSigned(ctx context.Context) Finding {
-	e.hook.first, e.hook.tried = e.deliver(ctx, e.good(e.hook.bodies.next())), true
+	e.hook.first = e.deliver(ctx, e.good(e.hook.bodies.next()))
 	switch answer := e.hook.first; {
 	case answer.accepted():
 		return ok("accepted: %v", answer)

@@ -144,7 +144,7 @@ func (s *Server) listOperators(ctx context.Context, in operatorsIn) (operatorsOu
 	return out, err
 }
 
-// limitOf returns how many things to list.
+// limitOf returns how many things to list, by default or as asked for.
 func limitOf(limit int) (int, error) {
 	switch {
 	case limit == 0:
@@ -156,7 +156,7 @@ func limitOf(limit int) (int, error) {
 	}
 }
 
-// atMost returns the first things of a list as they are shown, and whether there
+// atMost returns the first limit things of a list as agents see them, and whether there
 // are more.
 func atMost[T, Shown any](list iter.Seq2[T, error], limit int, show func(T) Shown) (shown []Shown, more bool, err error) {
 	shown = []Shown{}

@@ -9,7 +9,7 @@ import (
 	"github.com/crisp-go/crisp/rest"
 )
 
-// What agents are shown. Members that hold what strangers wrote are untrusted_….
+// The types below are what agents see. Members with text by strangers are untrusted_….
 
 type shownConversation struct {
 	WebsiteID     string     `json:"website_id"`
@@ -128,11 +128,10 @@ func showOperator(o *rest.OperatorEntry) shownOperator {
 	}
 }
 
-// maxText is the most that is shown of a text, in bytes.
+// maxText is how much of a text is shown at most, in bytes.
 const maxText = 8000
 
-// shownText returns a text with nothing in it that a person would not see, cut to
-// maxText.
+// shownText returns a text cut to maxText, with what a person would not see escaped.
 func shownText(text string) string {
 	const mark = "… (cut)"
 	if len(text) > maxText {

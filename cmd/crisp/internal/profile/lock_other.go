@@ -2,5 +2,5 @@
 
 package profile
 
-// lock does nothing where there is no lock that the kernel gives back.
+// lock does nothing on systems without locks that end with their process.
 func lock(string) (unlock func(), err error) { return func() {}, nil }

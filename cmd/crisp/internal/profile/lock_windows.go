@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock waits until no other process changes what is in a folder, and keeps others from
-// it until unlock.
+// lock locks a folder against other processes that call lock, and waits for those that
+// have it locked.
 func lock(folder string) (unlock func(), err error) {
 	opened, err := os.OpenFile(filepath.Join(folder, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
