@@ -143,7 +143,8 @@ func loadScenario(f serveFlags) (*scenario.Scenario, error) {
 const showPatience = 2 * time.Second
 
 // serveUntilEnd says that the server is ready, and runs the scenario, the command and
-// the output beside it until one of them, or the user, ends the program.
+// the output beside it. It returns when the command ends, the output fails, or the user
+// ends the program.
 func (a *app) serveUntilEnd(parent context.Context, srv *serve.Server, f serveFlags, play *scenario.Scenario, printer *output.Printer) error {
 	ctx, end := context.WithCancelCause(parent)
 	defer end(nil)

@@ -11,7 +11,7 @@ export const exportURL = (q) => url("/api/export", { q, token });
 const exact = (key, value, context) => (typeof value === "number" && JSON.rawJSON && !Number.isSafeInteger(value)
 	&& context?.source && String(value) !== context.source ? JSON.rawJSON(context.source) : value);
 
-/** The error of an answer of another status than 200 says why, and has the status. */
+/** Rejects any status but 200 with an error that says why, and has the status. */
 export async function ask(path, options) {
 	const answer = await fetch(path, { ...options, headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" } });
 	const value = JSON.parse(await answer.text(), exact);
@@ -21,7 +21,7 @@ export async function ask(path, options) {
 
 export const post = (path, value) => ask(path, { method: "POST", body: typeof value === "string" ? value : JSON.stringify(value) });
 
-/** Reads the stream from behind the last record that is known, forever; on has what takes its events. */
+/** Reads the stream from after the last known record, forever; on has the handlers of its events. */
 export function follow({ after, on, state }) {
 	let source, wait = firstWait, heard;
 	const open = () => {

@@ -57,7 +57,7 @@ export class Chat {
 		return this.refresh();
 	}
 
-	/** Fetches what there is to show; once at a time. */
+	/** Fetches what to show, one request at a time. */
 	async refresh() {
 		this.again = true;
 		if (this.fetching) return;

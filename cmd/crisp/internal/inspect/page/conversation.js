@@ -6,7 +6,7 @@ const most = 500;
 const sides = { "message:send": "theirs", "message:received": "ours" };
 const ofAll = ["gap", "lost", "restart", "hole", "dropped"];
 
-/** Returns the conversation of a row, of which the row is marked. */
+/** Returns a row's conversation, with the row marked. */
 export function conversation(store, of, select) {
 	const id = of.session_id;
 	if (!id) return empty("This belongs to no conversation.");

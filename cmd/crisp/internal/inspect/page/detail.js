@@ -42,7 +42,7 @@ export class Detail {
 		this.tabs[this.shown].focus();
 	}
 
-	/** Shows a row: what the list knows of it at once, and the rest as soon as it is here. */
+	/** Shows a row: what the list has at once, and the rest once it is fetched. */
 	show(row) { this.ready = this.#show(row); } // true unless it has changed
 
 	async #show(row) {
@@ -72,7 +72,7 @@ export class Detail {
 		return this.detail = detail;
 	}
 
-	/** Opens a tab, for those that are selected later, too. */
+	/** Opens a tab, also for rows selected later. */
 	open(name) {
 		this.tab = name;
 		this.#open(name);

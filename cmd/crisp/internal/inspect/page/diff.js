@@ -2,7 +2,7 @@
 
 import { el, isNested, show, table } from "./text.js";
 
-/** Returns [path, before, after] of each leaf that differs; undefined is what is missing. */
+/** Returns [path, before, after] of each leaf that differs; undefined if missing. */
 export function differences(a, b, path = "") {
 	if (!isNested(a) || !isNested(b) || Array.isArray(a) !== Array.isArray(b)) return JSON.stringify(a) === JSON.stringify(b) ? [] : [[path, a, b]];
 	const own = (of, key) => (Object.hasOwn(of, key) ? of[key] : undefined);

@@ -48,7 +48,7 @@ export class List {
 		this.draw();
 	}
 
-	/** Draws what has changed. Who has scrolled away from the end goes on seeing the same. */
+	/** Draws what has changed. Unless it follows the end, the same rows stay visible. */
 	draw() {
 		const { root, store: { view }, high } = this;
 		const seen = root.clientHeight;
@@ -81,7 +81,7 @@ export class List {
 		this.fresh.textContent = `${this.missed.toLocaleString("en")} new ↓`;
 	}
 
-	/** Marks a row as the selected one, and brings it into sight. */
+	/** Marks a row as selected, and scrolls it into view. */
 	mark(row) {
 		this.selected = row;
 		const { root, high } = this;
@@ -92,7 +92,7 @@ export class List {
 		} else this.#rows();
 	}
 
-	/** Selects the row so many behind the selected one, or one near it that can be. */
+	/** Selects the row this far from the selected one, or a selectable one near it. */
 	move(by) {
 		const { view } = this.store;
 		const from = this.store.indexOf(this.selected);

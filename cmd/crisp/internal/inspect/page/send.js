@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { el, plainJSON, set, show } from "./text.js";
 
-/** Says where a text is no JSON; empty if it is. */
+/** Says where a text is not JSON; empty if it is. */
 export function jsonError(text) {
 	try {
 		JSON.parse(text);

@@ -23,7 +23,7 @@ export class Store extends EventTarget {
 	#asking = null;
 	#missed = false; // something came while asking
 
-	/** Takes a record of the stream, unless it is known. */
+	/** Adds a record of the stream, unless it is known. */
 	add(record) {
 		const [run] = record.id.split("-");
 		if (record.n <= this.#seen.get(run)) return;
@@ -112,7 +112,7 @@ export class Store extends EventTarget {
 		this.#show();
 	}
 
-	/** Asks which of the records since the last time meet the filter. */
+	/** Asks which records since the last time match the filter. */
 	#ask() {
 		this.#missed = !!this.#asking;
 		if (this.#asking) return this.#asking;
