@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/crisp-go/crisp/crisptest"
 
 	"github.com/crisp-go/crisp/cmd/crisp/internal/fault"
+	"github.com/crisp-go/crisp/cmd/crisp/internal/jsontext"
 )
 
 // Prefix is the path of all routes. Crisp itself has nothing there.
@@ -147,13 +147,8 @@ func decode(r *http.Request, into any) error {
 	if err != nil || len(text) == 0 {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+	if err := jsontext.Decode(text, into); err != nil {
 		return fmt.Errorf("the body: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the body has something after the JSON value")
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package inspect
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/crisp-go/crisp"
 
+	"github.com/crisp-go/crisp/cmd/crisp/internal/jsontext"
 	"github.com/crisp-go/crisp/cmd/crisp/internal/output"
 )
 
@@ -82,13 +81,8 @@ func decode(r *http.Request, into any) error {
 	if err != nil {
 		return refused{fmt.Errorf("the body: %w", err), http.StatusRequestEntityTooLarge}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+	if err := jsontext.Decode(text, into); err != nil {
 		return fmt.Errorf("the body: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("the body has something after the JSON value")
 	}
 	return nil
 }

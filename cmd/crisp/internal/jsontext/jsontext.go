@@ -1,5 +1,5 @@
 // Package jsontext changes single values of a JSON text and leaves all its other
-// bytes as they are.
+// bytes as they are, and reads texts that people write strictly.
 package jsontext
 
 import (
